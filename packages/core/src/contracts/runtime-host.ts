@@ -1,0 +1,199 @@
+import type { Digest } from '../model/digest.ts';
+import type { ModuleDescription, ResourceLimits } from '../model/module.ts';
+
+/**
+ * What a runtime can do, as data: selectors choose nodes by it, documents show it, the contract suite skips by it.
+ * @public
+ */
+export interface RuntimeCapabilities {
+  readonly components: boolean;
+  readonly wasi: readonly ('preview1' | 'preview2')[];
+  /** `invokeSync` exists for modules without imports. */
+  readonly synchronous: boolean;
+  /** Endless loops are ended by time. */
+  readonly cpuLimit: boolean;
+  /** Memory is limited over all memories of an instance. */
+  readonly memoryLimit: boolean;
+  readonly fuel: boolean;
+  readonly pooling: boolean;
+  /** Traps carry the guest's call stack. */
+  readonly backtraces: boolean;
+  /** Compiled code is kept between processes. */
+  readonly aotCache: boolean;
+  /** `open` keeps an instance between calls. */
+  readonly statefulInstances: boolean;
+}
+
+/**
+ * A value at the border of a guest. Core modules: numbers, `bigint` for i64. Components: WIT types as in jco: 64-bit
+ * integers `bigint`, `list<u8>` `Uint8Array`, numeric lists typed arrays, records objects with camelCase keys, variants
+ * `{tag, val}`, enums strings, flags objects of booleans, options the value or `undefined`.
+ * @public
+ */
+export type WitValue =
+  | undefined | boolean | number | bigint | string
+  | ArrayBufferView
+  | readonly WitValue[]
+  | { readonly [field: string]: WitValue }
+  | ResourceHandle;
+
+/** A guest's resource, valid as long as its instance is open. @public */
+export interface ResourceHandle extends Disposable {
+  readonly resourceType: string;
+}
+
+/** Where a module's bytes are. @public */
+export type ModuleSource =
+  | { readonly bytes: Uint8Array; readonly digest?: Digest }
+  /** Read by the runtime itself, verified against the digest. */
+  | { readonly path: string; readonly digest: Digest };
+
+/** What a guest may touch of its host; everything absent is denied. @public */
+export interface WasiPolicy {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly dirs?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly: boolean }[];
+}
+
+/** @public */
+export interface LoadOptions {
+  /** Default {@link defaultResourceLimits}. */
+  readonly limits?: Partial<ResourceLimits>;
+  readonly wasi?: WasiPolicy;
+  /** Bytes of results or output that a call may produce. Default 1 MiB. */
+  readonly maxOutputSize?: number;
+}
+
+/** Options of a call; what is absent follows the module's limits. @public */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Shortens the module's own time limit, never lengthens it. */
+  readonly timeoutMs?: number;
+}
+
+/** @public */
+export interface CallResult {
+  /** `undefined` when the function returns nothing. */
+  readonly value: WitValue;
+  readonly durationMs: number;
+}
+
+/** @public */
+export interface CommandOptions extends CallOptions {
+  readonly args?: readonly string[];
+  /** Laid over the policy's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+}
+
+/** @public */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** Bytes that were dropped because the output limit was reached. */
+  readonly droppedBytes: number;
+  readonly durationMs: number;
+}
+
+/** Counters since loading. @public */
+export interface ModuleStats {
+  readonly calls: number;
+  readonly errors: number;
+  readonly crashes: number;
+  readonly inFlight: number;
+  readonly peakMemoryBytes: number;
+  readonly memoryRefusals: number;
+}
+
+/**
+ * A verified, compiled and linked module. A failed call never harms the next one.
+ * @public
+ */
+export interface LoadedModule extends AsyncDisposable {
+  readonly description: ModuleDescription;
+  readonly digest: Digest;
+  /**
+   * Calls an export in a fresh instance. `-` and `_` are the same in a name; a function of an interface can be named
+   * without it while that is unambiguous.
+   * @throws HS_RUNTIME_UNKNOWN_EXPORT, HS_RUNTIME_INVALID_ARGUMENT (with the argument's path), HS_RUNTIME_TRAP,
+   * HS_RUNTIME_TIMEOUT, HS_RUNTIME_CANCELLED, HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_INPUT_LIMIT, HS_RUNTIME_OUTPUT_LIMIT,
+   * HS_RUNTIME_GUEST_ERROR (an `err` result; the payload is in the details), HS_RUNTIME_CLOSED
+   */
+  invoke(name: string, args: readonly WitValue[], options?: CallOptions): Promise<CallResult>;
+  /** Same on the calling thread, for modules without imports; only with the capability. */
+  invokeSync?(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue;
+  /**
+   * Runs a command once. An exit code is a result, not an error.
+   * @throws HS_RUNTIME_NOT_A_COMMAND and the codes of `invoke`
+   */
+  run(options?: CommandOptions): Promise<CommandResult>;
+  /** An instance that keeps its state between calls, which it takes one at a time; only with the capability. */
+  open(): Promise<ModuleInstance>;
+  stats(): ModuleStats;
+}
+
+/** @public */
+export interface ModuleInstance extends AsyncDisposable {
+  /** As {@link LoadedModule.invoke}, but state persists. A trap closes the instance. @throws HS_RUNTIME_STALE_HANDLE after that */
+  invoke(name: string, args: readonly WitValue[], options?: CallOptions): Promise<CallResult>;
+}
+
+/**
+ * A WebAssembly runtime.
+ * @public
+ */
+export interface RuntimeHost extends AsyncDisposable {
+  readonly name: string;
+  /** Version of the engine itself, as nodes report it. */
+  readonly version: string;
+  readonly capabilities: RuntimeCapabilities;
+  /**
+   * Describes a binary without running it.
+   * @throws HS_RUNTIME_INVALID_MODULE on anything that is not a valid module or component.
+   */
+  inspect(bytes: Uint8Array): Promise<ModuleDescription>;
+  /**
+   * Verifies, compiles or takes from the cache, links against the policy and warms.
+   * @throws HS_RUNTIME_INVALID_MODULE, HS_RUNTIME_DIGEST_MISMATCH, HS_RUNTIME_LINK_FAILED (names the import),
+   * HS_RUNTIME_TRAP (start function), HS_RUNTIME_UNSUPPORTED
+   */
+  load(source: ModuleSource, options?: LoadOptions): Promise<LoadedModule>;
+  /** A table of slots for hot swapping. */
+  createSlotTable(): SlotTable;
+}
+
+/** Which versions a slot serves. @public */
+export interface SlotAssignment {
+  /** By release id; a request may be pinned to any of them. Weights are relative; 0 = warm only. */
+  readonly versions: ReadonlyMap<string, { readonly module: LoadedModule; readonly weight: number }>;
+}
+
+/** @public */
+export interface SlotCall extends CallOptions {
+  /** Serve this version or fail with HS_RUNTIME_NO_VERSION. Absent: chosen by weight. */
+  readonly version?: string;
+  /** Requests with one key get one version; as a weight grows a key never flips back. */
+  readonly stickyKey?: string;
+}
+
+/** @public */
+export interface SlotResult<R> {
+  readonly version: string;
+  readonly result: R;
+}
+
+/**
+ * The hot swap itself: named slots whose versions are replaced in one atomic step. A request keeps the version that it
+ * was admitted with until it ends.
+ * @public
+ */
+export interface SlotTable {
+  set(name: string, assignment: SlotAssignment): void;
+  remove(name: string): void;
+  /** @throws HS_RUNTIME_NO_SLOT, HS_RUNTIME_NO_VERSION and the codes of {@link LoadedModule.invoke} */
+  invoke(name: string, fn: string, args: readonly WitValue[], call?: SlotCall): Promise<SlotResult<CallResult>>;
+  run(name: string, options: CommandOptions & SlotCall): Promise<SlotResult<CommandResult>>;
+  /** Resolves when no request holds the module any more, or cuts what is left at the deadline. */
+  drain(module: LoadedModule, deadlineMs: number): Promise<{ readonly finished: number; readonly cut: number }>;
+}

@@ -1,0 +1,156 @@
+import type { HealthCheckOverride } from '../model/health-check.ts';
+import type { Json } from '../model/json.ts';
+import type { MetricName, VariantMetrics } from '../model/metrics.ts';
+import type { NodeSet } from '../model/node-set.ts';
+import type { ReleaseId } from '../model/deployment.ts';
+
+/** Why a stage could not go on. @public */
+export type FailureCause = 'load' | 'health' | 'deadline' | 'trigger' | 'capacity' | 'metrics' | 'strategy';
+
+/**
+ * The recorded reason of a failed effect. It is what {@link StageFailed} carries and what `hotswap why` shows.
+ * @public
+ */
+export interface StageFailure {
+  readonly cause: FailureCause;
+  /** A sentence for people; the texts of 002 are kept word for word. */
+  readonly message: string;
+  /** Nodes that it is about; absent when it is about all. */
+  readonly nodes?: NodeSet;
+  /** Observed values, thresholds and samples. */
+  readonly facts?: Json;
+}
+
+/** What the journal holds as the end of an effect: results only, never exceptions. @public */
+export type EffectResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: StageFailure };
+
+/** Commands with which a person can answer a strategy's own pause. @public */
+export type PauseAnswer = 'promote' | 'retry' | 'resume';
+
+/** How an A/B experiment is decided. @public */
+export interface WinnerCriteria {
+  readonly metric: MetricName;
+  readonly comparison: 'lower_is_better' | 'higher_is_better';
+  /** Improvement of B over A in percent from which B wins; the same the other way for A. */
+  readonly thresholdPercent: number;
+  /** Calls that each variant needs before there can be a verdict. */
+  readonly minimumSampleSize: number;
+}
+
+/** `Inconclusive` covers too few samples, missing data and differences that chance explains. @public */
+export type Verdict = 'A' | 'B' | 'Inconclusive';
+
+/**
+ * The closed set of effects: what a strategy can ask for, and what it gets back. All of it is JSON. Absent members mean
+ * the default that the handler states; creators never fill them in, so a new default cannot diverge an old journal.
+ * @public
+ */
+export interface EffectTable {
+  /** Makes a release present, verified and warm on nodes; it gets no traffic by that. */
+  readonly deploy: {
+    readonly input: {
+      readonly nodes: NodeSet;
+      /** Default: the release that the deployment is about. */
+      readonly releaseId?: ReleaseId;
+      /** Nodes that may be loading at one time. Default 1,000. */
+      readonly maxInFlight?: number;
+      /** Time for one node from being told to being ready. Default 60,000. */
+      readonly nodeDeadlineMs?: number;
+      /** Unreachable nodes that are let pass as unknown. Default 0. */
+      readonly maxUnknown?: number;
+    };
+    readonly value: { readonly ready: number; readonly unknown: number };
+  };
+  /** Waits for a health verdict of each node from checks that ran after this step began. */
+  readonly verify: {
+    readonly input: {
+      readonly nodes: NodeSet;
+      /** Laid over the deployment's health check. */
+      readonly check?: HealthCheckOverride;
+      /** Default: `successThreshold` and `failureThreshold` rounds of the check's interval and timeout, at least 10,000. */
+      readonly timeoutMs?: number;
+      /** Text of the failure. Default `Health checks failed`. */
+      readonly failure?: string;
+    };
+    readonly value: { readonly healthy: number };
+  };
+  /** Lets active time pass (a person's pause stops the clock). `promote` ends it early. */
+  readonly wait: {
+    readonly input: {
+      readonly forMs: number;
+      readonly reason: string;
+      /** Nodes whose health check runs meanwhile; one turning unhealthy ends the wait as a failure. */
+      readonly watch?: NodeSet;
+      readonly check?: HealthCheckOverride;
+      /** Text of that failure. Default `Health checks failed`. */
+      readonly failure?: string;
+    };
+    readonly value: { readonly ended: 'elapsed' | 'promoted' };
+  };
+  /** Gives `percent` of the requests that `among` serves to the release, on the nodes `to`; the rest stays on the baseline. */
+  readonly shiftTraffic: {
+    readonly input: {
+      readonly percent: number;
+      readonly to: NodeSet;
+      readonly among: NodeSet;
+      readonly releaseId?: ReleaseId;
+      /** Time for routers and nodes to report the new route. Default 30,000. */
+      readonly timeoutMs?: number;
+    };
+    readonly value: { readonly revision: number };
+  };
+  /** Measures both variants over a period. */
+  readonly observe: {
+    readonly input: { readonly forMs: number; readonly baseline: NodeSet; readonly candidate: NodeSet };
+    readonly value: { readonly baseline: VariantMetrics; readonly candidate: VariantMetrics };
+  };
+  /** Decides from observations. Too few samples are `Inconclusive`, never a win. */
+  readonly judge: {
+    readonly input: {
+      readonly baseline: VariantMetrics;
+      readonly candidate: VariantMetrics;
+      readonly criteria: WinnerCriteria;
+      /** Name of a registered method. Default `welch`. */
+      readonly method?: string;
+    };
+    readonly value: { readonly verdict: Verdict; readonly improvementPercent: number | null; readonly reason: string };
+  };
+  /** Says how far the rollout is. */
+  readonly progress: { readonly input: { readonly percent: number; readonly stage?: string }; readonly value: null };
+  /** Stops until a person answers with one of the accepted commands. */
+  readonly pause: {
+    readonly input: { readonly reason: string; readonly accepts: readonly PauseAnswer[] };
+    readonly value: { readonly command: PauseAnswer };
+  };
+  /** Records a failure of the strategy's own finding; always ends as that failure. */
+  readonly fail: { readonly input: { readonly message: string; readonly cause?: FailureCause; readonly nodes?: NodeSet; readonly facts?: Json }; readonly value: never };
+  /** Takes a release away from nodes that no longer route to it. */
+  readonly retire: { readonly input: { readonly nodes: NodeSet; readonly releaseId?: ReleaseId }; readonly value: null };
+  /** Brings nodes and their traffic back to the baseline snapshot of this deployment. */
+  readonly restore: {
+    readonly input: { readonly nodes: NodeSet; readonly reason: string; /** Time after which silent nodes are listed as unknown. Default 30,000. */ readonly timeoutMs?: number };
+    readonly value: { readonly restored: number; readonly unknown: number };
+  };
+  /** Tells people something; delivered at least once, never waited for. */
+  readonly notify: { readonly input: { readonly text: string; readonly severity?: 'info' | 'warning' | 'critical' }; readonly value: null };
+}
+
+/** Names of all effects. @public */
+export type EffectKind = keyof EffectTable;
+/** What a strategy hands in for an effect. @public */
+export type EffectInput<K extends EffectKind> = EffectTable[K]['input'];
+/** What it gets back when the effect went well. @public */
+export type EffectValue<K extends EffectKind> = EffectTable[K]['value'];
+
+/** One effect as it is yielded and journalled. @public */
+export interface EffectOf<K extends EffectKind> {
+  readonly kind: K;
+  /** Version of the kind's meaning; a server that does not know it declines the deployment without writing. */
+  readonly version: number;
+  readonly input: EffectInput<K>;
+  /** Nodes of the part of the rollout that yielded it (see `within`); absent means all targets. */
+  readonly scope?: NodeSet;
+}
+
+/** Any effect. @public */
+export type Effect = { readonly [K in EffectKind]: EffectOf<K> }[EffectKind];

@@ -1,0 +1,70 @@
+import type { AutoRollback } from './auto-rollback.ts';
+import type { Duration } from './duration.ts';
+import type { HealthCheck } from './health-check.ts';
+import type { Json } from './json.ts';
+
+/** Id of a deployment, unique within a tenant, e.g. `deploy-123`. @public */
+export type DeploymentId = string;
+/** Id of a release: `rel-` and the first 16 hex digits of the SHA-256 of its frozen content. @public */
+export type ReleaseId = string;
+/** Unix time in milliseconds, as the database (or a virtual clock) tells it. @public */
+export type Instant = number;
+
+/** Every status that a deployment can have on the wire. @public */
+export const deploymentStatuses = [
+  'Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack', 'RolledBack', 'Completed', 'PartiallyCompleted', 'Failed', 'Cancelled',
+] as const;
+
+/** @see {@link deploymentStatuses} @public */
+export type DeploymentStatus = (typeof deploymentStatuses)[number];
+
+/**
+ * What is to be rolled out, where and how: frozen when the deployment is created, with every default filled in.
+ * @public
+ */
+export interface DeploymentSpec {
+  readonly tenant: string;
+  readonly deploymentId: DeploymentId;
+  readonly moduleName: string;
+  readonly moduleId: string;
+  readonly releaseId: ReleaseId;
+  /** Name of the strategy on the wire, e.g. `Canary`. */
+  readonly strategy: string;
+  /** The strategy's configuration as its schema returned it. */
+  readonly config: Json;
+  /** Regions to take nodes from; `null` means all. */
+  readonly regions: readonly string[] | null;
+  /** Effective health check: strategy configuration over deployment over module (D-12). */
+  readonly healthCheck: HealthCheck;
+  readonly autoRollback: AutoRollback;
+  /** Time without a journal entry, on top of configured waits, after which the deployment counts as stuck (X-7). */
+  readonly progressDeadline: Duration;
+  /** How long the replaced release stays warm after Completed, for a rollback without loading anything (D-2). */
+  readonly retention: Duration;
+  /** Principal that created the deployment. */
+  readonly author: string;
+}
+
+/**
+ * What lists and status screens show of a deployment: a projection of its journal, written in the same transaction as
+ * the entries that it follows from.
+ * @public
+ */
+export interface DeploymentSummary {
+  readonly status: DeploymentStatus;
+  /** 0-100; never falls while InProgress. */
+  readonly progressPercent: number;
+  /** The strategy's own name for where it is, e.g. `25%`; absent before the first stage. */
+  readonly stage?: string;
+  /** Why it is paused, failed or was rolled back. */
+  readonly reason?: string;
+  readonly verdict?: 'A' | 'B' | 'Inconclusive';
+  /** Number and kind of the effect that runs, and when it counts as stuck; absent when none runs. */
+  readonly running?: { readonly step: number; readonly kind: string; readonly since: Instant; readonly stuckAt?: Instant };
+  readonly executedAt?: Instant;
+  readonly endedAt?: Instant;
+  /** Until then the replaced release is warm and a rollback from Completed works. */
+  readonly retainedUntil?: Instant;
+  /** Positions of nodes that did not get or keep the new release, when the outcome is partial. */
+  readonly failedNodes?: readonly (readonly [number, number])[];
+}

@@ -1,0 +1,14 @@
+import { z } from 'zod';
+
+/** SHA-256 of a module's bytes as 64 lower-case hex digits. @public */
+export type Digest = string;
+
+/** Accepts 64 lower-case hex digits and nothing else: a digest becomes a storage key. @public */
+export const digestSchema: z.ZodType<Digest> = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits');
+
+/** SHA-256 of text (as UTF-8) or bytes, in lower-case hex. @public */
+export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,86 @@
+import type { Effect, EffectResult } from '../effects/effect.ts';
+import type { Outcome } from '../contracts/strategy.ts';
+import type { DeploymentSpec, Instant, ReleaseId } from '../model/deployment.ts';
+import type { Json } from '../model/json.ts';
+import type { NodeRange, NodeSet } from '../model/node-set.ts';
+
+/** SHA-256 in lower-case hex over the canonical JSON of an entry without its `hash`. @public */
+export type EntryHash = string;
+/** `previousHash` of the first entry of a journal, and the head of an empty one. @public */
+export const genesisHash: EntryHash = '0'.repeat(64);
+
+/** What people can tell a deployment. @public */
+export const deploymentCommands = ['execute', 'pause', 'resume', 'promote', 'retry', 'abort', 'rollback'] as const;
+/** @see {@link deploymentCommands} @public */
+export type DeploymentCommand = (typeof deploymentCommands)[number];
+
+/** Why a rollout is held: by a person, or by the engine because it must not guess. @public */
+export type HoldReason = 'person' | 'diverged' | 'strategyThrew' | 'stuck';
+
+/** Releases that a group of nodes served, with their weights, before the deployment touched them. @public */
+export interface BaselineGroup {
+  readonly nodes: NodeSet;
+  /** Empty: the module was absent there. */
+  readonly releases: readonly { readonly releaseId: ReleaseId; readonly weight: number }[];
+}
+
+/** Runs after Completed without any strategy: keeps the replaced release warm, then retires it. @public */
+export interface RetainEffect {
+  readonly kind: 'retain';
+  readonly version: 1;
+  readonly input: { readonly forMs: number; readonly retire: NodeSet };
+}
+
+/** What an engine step can be. @public */
+export type EngineEffect = Effect | RetainEffect;
+
+/** What happened, by type. An unknown type is refused when a journal is folded. @public */
+export type JournalEvent =
+  | { readonly type: 'created'; readonly spec: DeploymentSpec; readonly specHash: string }
+  | {
+      readonly type: 'executed';
+      /** Strategies by name in the version that this rollout runs on, inner ones included. */
+      readonly strategyVersions: Readonly<Record<string, number>>;
+      readonly effectSetVersion: number;
+      /** Node ids in rollout order; positions of node sets index this list. */
+      readonly targets: readonly string[];
+      readonly regions: Readonly<Record<string, NodeSet>>;
+      readonly baseline: readonly BaselineGroup[];
+      /** Whether the traffic router chooses between nodes (see `routeWeights`). */
+      readonly routerSpansNodes: boolean;
+      readonly epoch: number;
+    }
+  | { readonly type: 'began'; readonly step: number; readonly effect: EngineEffect }
+  | { readonly type: 'moved'; readonly step: number; readonly cursor: number }
+  | { readonly type: 'ended'; readonly step: number; readonly result: EffectResult<Json>; readonly facts?: Json }
+  | { readonly type: 'command'; readonly command: DeploymentCommand; readonly reason?: string }
+  | { readonly type: 'held'; readonly why: HoldReason; readonly detail: string }
+  | { readonly type: 'freed' }
+  | {
+      readonly type: 'turned';
+      readonly to: 'rollback' | 'retention';
+      readonly reason: string;
+      /** Status that the deployment gets when a rollback has ended well. */
+      readonly then?: 'RolledBack' | 'Cancelled' | 'Failed';
+      readonly outcome?: Outcome;
+      readonly facts?: Json;
+    }
+  | { readonly type: 'closed'; readonly status: 'Completed' | 'PartiallyCompleted' | 'RolledBack' | 'Cancelled' | 'Failed'; readonly reason?: string; readonly facts?: Json };
+
+/** Where an entry stands in its journal. @public */
+export interface JournalPosition {
+  /** From 0, without gaps. */
+  readonly seq: number;
+  /** Database time; never before the previous entry's. */
+  readonly at: Instant;
+  /** Principal or engine that wrote it. */
+  readonly actor: string;
+  readonly previousHash: EntryHash;
+  readonly hash: EntryHash;
+}
+
+/** One line of a deployment's journal. @public */
+export type JournalEntry = JournalEvent & JournalPosition;
+
+/** Ranges as they stand in journals. @public */
+export type { NodeRange };
