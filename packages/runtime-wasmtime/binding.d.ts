@@ -1,0 +1,512 @@
+/**
+ * The native surface of HotSwap's Wasmtime addon. Private to `@hotswap/runtime-wasmtime`: nothing outside this package imports it.
+ *
+ * Conventions
+ * - Options travel as one JSON string per call (`...Json`): own properties only, unknown keys are refused with `INVALID_ARGUMENT`.
+ * - Everything slow is asynchronous: a `Dispatcher` method takes a `callId` chosen by the caller (unsigned 32 bit, unique among the calls
+ *   in flight of that dispatcher) and answers later through the dispatcher's batch callback. What is wrong with the call itself (argument
+ *   types, full queue, closed handle) is thrown at once, and then no completion follows.
+ * - A thrown error is an `Error` with `code`, `message`, `detailsJson?` and `payload?`; a completed one is a `NativeFailure`.
+ * - Times are milliseconds or nanoseconds by their names, sizes are bytes, handles of modules, slot tables and instances are numbers.
+ */
+
+/** Code of an error; `errorCodes()` lists all of them, so that a parity test can hold this union and the Rust table together. */
+export type NativeErrorCode =
+  | 'INVALID_MODULE' // bytes are no valid WebAssembly, or need something that is switched off
+  | 'MODULE_TOO_LARGE' // bytes exceed maxModuleBytes; nothing was parsed. details: sizeBytes, limitBytes
+  | 'UNSUPPORTED' // valid, but this binding does not do it. details: feature
+  | 'COMPILE_FAILED' // valid, but the compiler refused it. details: reason
+  | 'LINK_FAILED' // an import is missing, or denied by policy. details: imports[], reason
+  | 'START_FAILED' // instantiation failed for a reason that is neither a trap nor a limit. details: reason
+  | 'UNKNOWN_EXPORT' // details: export, available[]
+  | 'UNKNOWN_SLOT' // details: slot
+  | 'UNKNOWN_VERSION' // the pinned module is not held by that slot. details: slot, moduleId, held[]
+  | 'INVALID_ARGUMENT' // details: path (`args[0].points[3].x`), expected
+  | 'GUEST_ERROR' // a component function returned the err case of its result; `payload` holds the value
+  | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs
+  | 'TIMEOUT' // wall clock or CPU limit. details: limit ('timeoutMs' | 'cpuMs'), limitMs, elapsedMs, queuedMs
+  | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?
+  | 'TABLE_LIMIT' // details: limitElements, requestedElements
+  | 'INSTANCE_LIMIT' // details: limit
+  | 'INPUT_LIMIT' // details: limitBytes, sizeBytes
+  | 'OUTPUT_LIMIT' // details: limitBytes, sizeBytes?
+  | 'CANCELLED' // details: by ('caller' | 'drain' | 'shutdown')
+  | 'QUEUE_FULL' // details: scope ('runtime' | 'module' | 'instance' | 'pool'), limit
+  | 'BUSY' // callSync on an instance that is in a call
+  | 'STALE_HANDLE' // the module, instance or resource is gone. details: kind, reason
+  | 'CLOSED' // the dispatcher was closed
+  | 'NOT_SYNCHRONOUS' // callSync of a module or function that cannot run on the JavaScript thread. details: reason
+  | 'SIGNAL_HANDLER_REPLACED' // someone replaced the process's SIGSEGV handler: no guest can run safely. details: signal
+  | 'CACHE_UNUSABLE' // the cache folder or its key is not private to this user, or cannot be read. details: directory, reason
+  | 'IO_FAILED' // reading the module file failed. details: reason
+  | 'INTERNAL'; // a caught panic or an engine error without a name. details: reason
+
+/** Trap kinds in `details.trap`. */
+export type TrapKind =
+  | 'unreachable' | 'stack-overflow' | 'memory-out-of-bounds' | 'heap-misaligned' | 'table-out-of-bounds' | 'indirect-call-to-null'
+  | 'bad-signature' | 'integer-overflow' | 'integer-division-by-zero' | 'bad-conversion-to-integer' | 'interrupt' | 'out-of-fuel'
+  | 'cannot-enter-component' | 'null-reference' | 'array-out-of-bounds' | 'allocation-too-large' | 'cast-failure' | 'uncaught-exception'
+  | 'host' | 'other';
+
+/** One frame in `details.frames`, innermost first, at most 20. Names are the guest's own, cut at 200 characters. */
+export interface TrapFrame {
+  readonly functionIndex: number;
+  readonly functionName?: string;
+  readonly moduleName?: string;
+  /** Byte offset in the WebAssembly binary. */
+  readonly moduleOffset?: number;
+  /** Source position, where the module carries DWARF. */
+  readonly source?: string;
+}
+
+/** What a completion carries instead of a value. */
+export interface NativeFailure {
+  readonly code: NativeErrorCode;
+  readonly message: string;
+  /** JSON object; absent when there is nothing to add. */
+  readonly detailsJson?: string;
+  /** `GUEST_ERROR` only: the err value, converted like a result. `undefined` for `result<_>` without payload. */
+  readonly payload?: unknown;
+}
+
+/** Every stable error code with one sentence about it, in table order. */
+export function errorCodes(): { code: NativeErrorCode; summary: string }[];
+
+// ---------------------------------------------------------------------------------------------------------------- process
+
+/** JSON of `initialize`. Every field may be absent. */
+export interface RuntimeOptions {
+  /** Live instances the pool holds at most, and so the calls that run at once. Default 1000; 0 switches the pool off. */
+  readonly poolSlots?: number;
+  /** Threads that run asynchronous calls. Default max(1, cores - 1). */
+  readonly workerThreads?: number;
+  /** Threads that compile. Default max(1, cores / 2). */
+  readonly compileThreads?: number;
+  /** Calls admitted but not finished, over all modules. More are refused with `QUEUE_FULL`. Default 10,000. */
+  readonly maxPendingCalls?: number;
+  /** 'signals' (default): guard pages and signal handlers. 'explicit': no signal handlers at all, slower code, for processes whose crash reporter insists on SIGSEGV. */
+  readonly trapMode?: 'signals' | 'explicit';
+}
+
+/** What `initialize` found and did. */
+export interface RuntimeInfo {
+  readonly wasmtimeVersion: string;
+  readonly addonVersion: string;
+  /** Target triple of the addon. */
+  readonly target: string;
+  readonly trapMode: 'signals' | 'explicit';
+  readonly pool: { readonly enabled: boolean; /** Why not, or why smaller than asked. */ readonly reason?: string; readonly slots: number; /** Kernel resets memory by PAGEMAP_SCAN (Linux 6.7+). */ readonly pagemapScan: boolean };
+  readonly workerThreads: number;
+  readonly compileThreads: number;
+  readonly maxPendingCalls: number;
+  readonly epochTickMs: number;
+  readonly maxWasmStackBytes: number;
+  readonly wasi: { readonly preview1: boolean; readonly preview2: boolean; readonly preview3: boolean };
+  /** True for the call that really started the runtime; options of later calls are ignored. */
+  readonly started: boolean;
+}
+
+/**
+ * Starts the process-global runtime, once: pins this addon's image in memory, then creates engines, ticker and threads. Later calls, from
+ * any Worker, return the same information. Every other function that needs the runtime starts it with defaults.
+ *
+ * @throws `INVALID_ARGUMENT`, `INTERNAL`
+ */
+export function initialize(optionsJson?: string): RuntimeInfo;
+
+/** Whether guests can run safely. `ok: false` comes with code `SIGNAL_HANDLER_REPLACED`, and calls are refused with it until it is back. */
+export function health(): { ok: boolean; code?: NativeErrorCode; message?: string };
+
+/** Pool and queue gauges of the process. */
+export interface RuntimeStats {
+  readonly pendingCalls: number;
+  readonly runningCalls: number;
+  readonly queueFull: number;
+  readonly loadedModules: number;
+  readonly openInstances: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+  /** Entries whose authentication failed; each was deleted and compiled anew. */
+  readonly cacheRejected: number;
+  readonly pool?: {
+    readonly coreInstances: number;
+    readonly componentInstances: number;
+    readonly memories: number;
+    readonly tables: number;
+    readonly stacks: number;
+    readonly unusedWarmMemories: number;
+    readonly unusedMemoryBytesResident: number;
+  };
+}
+export function runtimeStats(): RuntimeStats;
+
+// ------------------------------------------------------------------------------------------------------------- description
+
+/** A type as JSON. WIT kinds for components; `v128`, `funcref`, `externref` and other references only for core functions. */
+export type WitType =
+  | { kind: 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context' }
+  | { kind: 'i32' | 'i64' | 'v128' | 'ref'; /** Text form of a reference type. */ text?: string }
+  | { kind: 'list'; element: WitType; /** Fixed-length lists only. */ length?: number }
+  | { kind: 'map'; key: WitType; value: WitType }
+  | { kind: 'tuple'; items: WitType[] }
+  | { kind: 'record'; name?: string; fields: { name: string; type: WitType }[] }
+  | { kind: 'variant'; name?: string; cases: { name: string; type?: WitType }[] }
+  | { kind: 'enum'; name?: string; cases: string[] }
+  | { kind: 'flags'; name?: string; flags: string[] }
+  | { kind: 'option'; some: WitType }
+  | { kind: 'result'; ok?: WitType; err?: WitType }
+  | { kind: 'own' | 'borrow'; resource: string }
+  | { kind: 'stream' | 'future'; item?: WitType };
+
+/** Signature of one function. */
+export interface FunctionDescription {
+  /** `ns:pkg/iface@1.2.0#function` within an interface, the bare name at the root and for core modules. */
+  readonly name: string;
+  readonly params: readonly { readonly name: string; readonly type: WitType }[];
+  /** Component functions have at most one; core functions may have several. */
+  readonly results: readonly WitType[];
+  /** Lifted with the async ABI of the component model. Such functions cannot be called in this version. */
+  readonly async: boolean;
+}
+
+export type ExternDescription =
+  | { kind: 'function'; name: string; params: readonly { name: string; type: WitType }[]; results: readonly WitType[]; async: boolean }
+  | { kind: 'memory'; name: string; minPages: number; maxPages?: number; shared: boolean; memory64: boolean }
+  | { kind: 'table'; name: string; element: string; min: number; max?: number }
+  | { kind: 'global'; name: string; type: string; mutable: boolean }
+  | { kind: 'tag'; name: string }
+  /** A component's interface: its functions are listed one by one as `function` entries too. */
+  | { kind: 'interface'; name: string; functions: string[]; types: string[] }
+  | { kind: 'type'; name: string };
+
+/** What a binary is, without compiling it. */
+export interface ModuleDescription {
+  readonly kind: 'core' | 'component';
+  readonly sizeBytes: number;
+  /** Level of the WASI imports. */
+  readonly wasi: 'none' | 'preview1' | 'preview2' | 'preview3';
+  /** 'command': `_start` or `wasi:cli/run`; 'http': `wasi:http/incoming-handler`; 'reactor': `_initialize`; else 'library'. */
+  readonly role: 'command' | 'http' | 'reactor' | 'library';
+  /** Core imports are named `module::name`. */
+  readonly imports: readonly ExternDescription[];
+  readonly exports: readonly ExternDescription[];
+  /** Own linear memories of a core module; imported ones are in `imports`. For components: of all core modules inside. */
+  readonly memories: readonly { readonly minPages: number; readonly maxPages?: number; readonly shared: boolean; readonly memory64: boolean }[];
+  /** WIT of the component's world, null for core modules and for components whose types no WIT document can express. */
+  readonly wit: string | null;
+  /** Names and versions of the producers section, for people. */
+  readonly producers: readonly { readonly field: string; readonly name: string; readonly version: string }[];
+}
+
+// ------------------------------------------------------------------------------------------------------------------ policy
+
+/** What a module may do and use. Everything absent is denied, or the default named here. */
+export interface ModulePolicy {
+  readonly limits?: {
+    /** Sum over all linear memories (and GC heaps) of one instance. Default 64 MiB. */
+    readonly maxMemoryBytes?: number;
+    /** Sum over all tables. Default 100,000. */
+    readonly maxTableElements?: number;
+    /** Core instances within one component instance. Default 64. */
+    readonly maxInstances?: number;
+    /** Wall clock from admission to result, queueing included. Default 5,000. */
+    readonly timeoutMs?: number;
+    /** Time on the CPU, in steps of 10 ms. Default: the same as timeoutMs. */
+    readonly cpuMs?: number;
+    /** Wall clock of `callSync`, which blocks the event loop. Default 100, at most 1,000. */
+    readonly syncTimeoutMs?: number;
+    /** Sum of the sizes of all arguments and stdin. Default 16 MiB. */
+    readonly maxInputBytes?: number;
+    /** Size of a result. Default 16 MiB. */
+    readonly maxOutputBytes?: number;
+    /** Kept per stream of stdout and stderr; the head is kept, the rest counted. Default 64 KiB. */
+    readonly maxStdioBytes?: number;
+    /** Resource handles one instance may hold in the host. Default 10,000. */
+    readonly maxHostResources?: number;
+    /** Calls admitted but not finished, for this module. Default 1,000. */
+    readonly maxPendingCalls?: number;
+  };
+  readonly wasi?: {
+    /** Arguments after the program name (`argv[0]` is `programName`). */
+    readonly args?: readonly string[];
+    readonly programName?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Folders of the host, opened when the module is loaded. Read-only unless said otherwise. */
+    readonly preopens?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly?: boolean }[];
+  };
+}
+
+/** JSON of `Dispatcher.load`. */
+export interface LoadOptions {
+  /** `sha256:<hex>` of the bytes, already verified by the caller. Names the cache entry. Absent: the bytes are hashed here. */
+  readonly digest?: string;
+  /** Read the bytes from this file when `bytes` is null and the cache does not have them. */
+  readonly path?: string;
+  readonly policy?: ModulePolicy;
+  /** Refuse larger binaries before parsing. Default 50 MiB. */
+  readonly maxModuleBytes?: number;
+  /** Compiled code on disk. Absent: compile every time. */
+  readonly cache?: {
+    /** Created with mode 0700 when absent; refused when someone else can write in it. */
+    readonly directory: string;
+    /** 32 bytes in hex. Keep it outside `directory`. Entries that this key does not authenticate are deleted, never run. */
+    readonly keyHex: string;
+  };
+  /** Instantiate once before answering, so that a trap in start fails the load and the first call is warm. Default true. */
+  readonly probe?: boolean;
+}
+
+/** What loading did. */
+export interface LoadReport {
+  /** 'hit': mapped from the cache; 'miss': compiled and stored; 'rejected': entry failed authentication, compiled anew; 'off'. */
+  readonly cache: 'hit' | 'miss' | 'rejected' | 'off';
+  readonly validateMs: number;
+  readonly compileMs: number;
+  readonly mapMs: number;
+  readonly linkMs: number;
+  readonly probeMs: number;
+  readonly totalMs: number;
+  /** 'pooled', or 'on-demand' when the module's shape does not fit the pool. */
+  readonly profile: 'pooled' | 'on-demand';
+  /** Bytes of machine code and metadata in memory. */
+  readonly codeBytes: number;
+}
+
+/** A function as a call target; its position in the list is its `exportIndex`. */
+export interface CallableDescription extends FunctionDescription {
+  /** May be called by `callSync`. */
+  readonly synchronous: boolean;
+  /** Why no call can reach it (streams, async ABI, core references). Null: callable. */
+  readonly unsupported: string | null;
+  /** Uses resources: callable on an opened instance only. */
+  readonly needsInstance: boolean;
+}
+
+/** Counters of one module since it was loaded. Monotone but for `inFlight`. */
+export interface ModuleStats {
+  readonly calls: number;
+  readonly errors: number;
+  readonly guestErrors: number;
+  readonly traps: Readonly<Partial<Record<TrapKind, number>>>;
+  readonly timeouts: number;
+  readonly cancelled: number;
+  readonly limitRefusals: number;
+  readonly queueFull: number;
+  readonly inFlight: number;
+  readonly refusedGrowths: number;
+  readonly memoryPeakBytes: number;
+  /** Sums over finished calls. */
+  readonly queueNs: number;
+  readonly instantiateNs: number;
+  readonly invokeNs: number;
+  /** Finished calls by whole duration: bucket i holds those below `2^i` microseconds, the last one the rest. 24 buckets. */
+  readonly latencyHistogram: readonly number[];
+}
+
+/**
+ * A loaded module. Comes out of `Dispatcher.load` or `ModuleHandle.attach`; the module lives while any handle, slot, instance or call holds
+ * it. `dispose` lets go of this handle at once, without waiting for garbage collection.
+ */
+export class ModuleHandle {
+  private constructor();
+  /** Another handle to a module of this process, e.g. in another Worker. @throws `STALE_HANDLE` */
+  static attach(moduleId: number): ModuleHandle;
+  readonly id: number;
+  readonly kind: 'core' | 'component';
+  /** No WASI, no host call: eligible for `callSync`. */
+  readonly pure: boolean;
+  /** JSON of `ModuleDescription`. */
+  descriptionJson(): string;
+  /** JSON of `LoadReport`. */
+  reportJson(): string;
+  /** JSON of `CallableDescription[]`, in `exportIndex` order. */
+  functionsJson(): string;
+  /** Position of an export, or -1. */
+  exportIndex(name: string): number;
+  /** JSON of `ModuleStats`. */
+  statsJson(): string;
+  readonly inFlight: number;
+  /**
+   * Calls a pure module on this thread: fresh instance, limits and `syncTimeoutMs` enforced, the event loop waits.
+   *
+   * @param timeoutMs 0: the policy's `syncTimeoutMs`; larger values than the policy's are cut to it.
+   * @throws `INVALID_ARGUMENT`, `UNKNOWN_EXPORT`, `NOT_SYNCHRONOUS`, `TRAP`, `TIMEOUT`, `GUEST_ERROR`, limits, `STALE_HANDLE`
+   */
+  callSync(exportIndex: number, args: readonly unknown[], timeoutMs?: number): unknown;
+  /** Nanoseconds per fresh isolated call (store, instantiate, call, drop) of a loop in Rust. For `bench/` only. */
+  benchFresh(exportIndex: number, args: readonly unknown[], iterations: number): number;
+  /** Nanoseconds per call on one warm instance of a loop in Rust. For `bench/` only. */
+  benchWarm(exportIndex: number, args: readonly unknown[], iterations: number): number;
+  /** Idempotent. Later use of this handle throws `STALE_HANDLE`; calls in flight finish. */
+  dispose(): void;
+}
+
+/** A live instance with its own memory. Calls are serialised. Any trap, timeout or cancellation ends it: later calls throw `STALE_HANDLE`. */
+export class InstanceHandle {
+  private constructor();
+  readonly id: number;
+  readonly moduleId: number;
+  /** Opened on a pure module: `callSync` works. */
+  readonly synchronous: boolean;
+  readonly alive: boolean;
+  /** @throws as `ModuleHandle.callSync`, and `BUSY` while an asynchronous call runs. */
+  callSync(exportIndex: number, args: readonly unknown[], timeoutMs?: number): unknown;
+  /** Frees the instance; a call in flight is cancelled. Idempotent. */
+  close(): void;
+}
+
+/** A component resource within an opened instance: pass it where the function wants it. Its fields are meaningless outside. */
+export interface ResourceValue {
+  readonly $resource: readonly [instanceId: number, index: number, generation: number];
+}
+
+// ------------------------------------------------------------------------------------------------------------------- slots
+
+/** JSON of `SlotTable.set`. */
+export interface SlotAssignment {
+  /** Gets what the splits leave. */
+  readonly current: number;
+  /** Shares in percent, fractions allowed, together at most 100. A sticky key that falls to a split stays there while its share grows. */
+  readonly splits?: readonly { readonly moduleId: number; readonly weightPercent: number }[];
+  /** Versions without traffic that stay loaded and can be pinned. */
+  readonly keep?: readonly number[];
+}
+
+/** Names that calls go to, each bound to versions. Reads are lock-free; a call keeps the version it was admitted with. */
+export class SlotTable {
+  constructor();
+  /** The same table in another Worker. @throws `STALE_HANDLE` */
+  static attach(slotTableId: number): SlotTable;
+  readonly id: number;
+  /** Replaces one name's assignment in one atomic step. @returns nanoseconds the swap itself took. @throws `STALE_HANDLE`, `INVALID_ARGUMENT` */
+  set(name: string, assignmentJson: string): number;
+  /** @returns whether it was there. */
+  remove(name: string): boolean;
+  /** JSON of `SlotAssignment`, or null. */
+  get(name: string): string | null;
+  names(): string[];
+  /** The module a call would go to now. @throws `UNKNOWN_SLOT`, `UNKNOWN_VERSION` */
+  choose(name: string, stickyKey?: string | null, versionId?: number): number;
+}
+
+// -------------------------------------------------------------------------------------------------------------- dispatcher
+
+/** Measured around one call. */
+export interface CallInfo {
+  /** Version that answered. */
+  readonly moduleId: number;
+  readonly queueNs: number;
+  readonly instantiateNs: number;
+  readonly invokeNs: number;
+  readonly memoryPeakBytes: number;
+  /** Present when the guest wrote something. Bytes as written, terminal escapes included. */
+  readonly stdout?: Uint8Array;
+  readonly stderr?: Uint8Array;
+  readonly stdoutDroppedBytes?: number;
+  readonly stderrDroppedBytes?: number;
+}
+
+/** Result of `run`. */
+export interface CommandOutcome {
+  readonly exitCode: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly stdoutDroppedBytes: number;
+  readonly stderrDroppedBytes: number;
+}
+
+/** JSON of `run`, over the module's policy. */
+export interface RunOptions {
+  /** Replaces the policy's arguments. */
+  readonly args?: readonly string[];
+  /** Added to the policy's environment; same names are replaced. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** At most the policy's. */
+  readonly timeoutMs?: number;
+}
+
+/** Flags of a call, added up. */
+export interface CallFlags {
+  /** 1: the completion carries a `CallInfo` object. */
+  readonly info: 1;
+}
+
+/**
+ * Completions, flat, four entries each: `callId, failure, value, info`.
+ * - `failure`: `NativeFailure` or undefined.
+ * - `value`: result of the call (see each method), undefined on failure.
+ * - `info`: `CallInfo` when flag 1 was given; for calls through a slot without the flag the answering module's id; else undefined.
+ *   Also present on failures.
+ */
+export type CompletionBatch = unknown[];
+
+/**
+ * This Node environment's way to the runtime's own threads. Make one per environment: it holds one weak thread-safe function, drains at
+ * most 256 completions per turn of the event loop, keeps the process alive only while calls are in flight, and cancels its calls when the
+ * environment ends.
+ */
+export class Dispatcher {
+  constructor(onBatch: (batch: CompletionBatch) => void);
+  readonly pending: number;
+
+  /** Completes with the JSON of `ModuleDescription`. Fails with `INVALID_MODULE`, `MODULE_TOO_LARGE`. @param maxModuleBytes 0: 50 MiB. */
+  inspect(callId: number, bytes: Uint8Array, maxModuleBytes: number): void;
+
+  /**
+   * Completes with a `ModuleHandle`. Fails with `INVALID_MODULE`, `MODULE_TOO_LARGE`, `COMPILE_FAILED`, `LINK_FAILED`, `TRAP`, `TIMEOUT`,
+   * limits (all from the probe too), `CACHE_UNUSABLE`, `IO_FAILED`. A compile cannot be cancelled.
+   *
+   * @param bytes copied; null when `path` or the cache has them.
+   */
+  load(callId: number, bytes: Uint8Array | null, optionsJson: string): void;
+
+  /**
+   * Calls one export on a fresh instance; completes with its result: undefined for none, the value for one, an array for several (core).
+   *
+   * Values: bool boolean; s8-s32, u8-u32, f32, f64, i32 number; s64, u64, i64 bigint (safe integers accepted); char and string string;
+   * list<u8> Uint8Array and other numeric lists typed arrays (arrays accepted); list, tuple array; record object with camelCase keys
+   * (kebab-case accepted); variant `{ tag, val? }`; enum string; option `T | undefined`, nested options `{ tag: 'some' | 'none', val? }`;
+   * result at the top returns its ok value or fails with `GUEST_ERROR`, nested `{ tag: 'ok' | 'err', val? }`; flags object of booleans;
+   * v128 Uint8Array(16); resources `ResourceValue`, on opened instances only.
+   *
+   * @param timeoutMs 0: the policy's; larger values than the policy's are cut to it.
+   * @throws `INVALID_ARGUMENT`, `UNKNOWN_EXPORT`, `UNSUPPORTED`, `INPUT_LIMIT`, `QUEUE_FULL`, `STALE_HANDLE`, `CLOSED`, `SIGNAL_HANDLER_REPLACED`
+   */
+  call(callId: number, module: ModuleHandle, exportIndex: number, args: readonly unknown[], timeoutMs: number, flags: number): void;
+
+  /**
+   * As `call`, the version chosen by the slot at this moment and held to the end.
+   *
+   * @param stickyKey equal keys get equal versions while the assignment stands. Null: at random.
+   * @param versionId pins one of the slot's versions; 0: none.
+   * @throws also `UNKNOWN_SLOT`, `UNKNOWN_VERSION`
+   */
+  callSlot(callId: number, slots: SlotTable, slot: string, exportName: string, args: readonly unknown[], timeoutMs: number, flags: number, stickyKey: string | null, versionId: number): void;
+
+  /** Runs a WASI command once; completes with a `CommandOutcome`. A trap fails. @throws as `call` */
+  run(callId: number, module: ModuleHandle, stdin: Uint8Array | null, optionsJson: string, flags: number): void;
+
+  /** As `run`, the version chosen by the slot. */
+  runSlot(callId: number, slots: SlotTable, slot: string, stdin: Uint8Array | null, optionsJson: string, flags: number, stickyKey: string | null, versionId: number): void;
+
+  /** Completes with an `InstanceHandle`. */
+  open(callId: number, module: ModuleHandle): void;
+
+  /** As `call`, on an opened instance, after the calls before it. @throws also `QUEUE_FULL` with more than 1,000 waiting */
+  callInstance(callId: number, instance: InstanceHandle, exportIndex: number, args: readonly unknown[], timeoutMs: number, flags: number): void;
+
+  /** Drops a resource; completes with undefined. */
+  dropResource(callId: number, instance: InstanceHandle, resource: ResourceValue): void;
+
+  /**
+   * Waits until no call is left on that module, at most `deadlineMs`, then cancels the rest; completes with
+   * `{ finished: number; cut: number }`. Admits no other call's fate: take the module out of its slots first.
+   */
+  drain(callId: number, module: ModuleHandle, deadlineMs: number): void;
+
+  /** The call fails with `CANCELLED`, within one epoch tick (10 ms) if it is computing. @returns whether it was in flight. */
+  cancel(callId: number): boolean;
+
+  /** Cancels everything in flight and refuses more with `CLOSED`. Completions still arrive. Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,1 @@
+//! HotSwap engine.
