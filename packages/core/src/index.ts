@@ -1,12 +1,14 @@
 export type { Clock } from './contracts/clock.ts';
 export type { EventSink, HotSwapEvent } from './contracts/event-sink.ts';
 export type { CandidateNode, FleetReader, NodeProgress } from './contracts/fleet-reader.ts';
+export type { Judge } from './contracts/judge.ts';
 export type { JournalBatch, JournalStore } from './contracts/journal-store.ts';
 export type { MetricsSource } from './contracts/metrics-source.ts';
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
 export type { NodeSelector } from './contracts/node-selector.ts';
 export type { CallOptions, CallResult, CommandOptions, CommandResult, LoadOptions, LoadedModule, ModuleInstance, ModuleSource, ModuleStats, ResourceHandle, RuntimeCapabilities, RuntimeHost, SlotAssignment, SlotCall, SlotResult, SlotTable, WasiPolicy, WitValue } from './contracts/runtime-host.ts';
+export type { Advance, CommandOptions as DeploymentCommandOptions, Deployment, RolloutEngine, RolloutEngineFactory, RolloutEngineOptions } from './contracts/rollout-engine.ts';
 export type { Scheduler } from './contracts/scheduler.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
 export type { TrafficRouter } from './contracts/traffic-router.ts';

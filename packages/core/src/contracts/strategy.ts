@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Effect } from '../effects/effect.ts';
 import type { DeploymentId, ReleaseId } from '../model/deployment.ts';
-import type { HealthCheck } from '../model/health-check.ts';
+import type { HealthCheck, HealthCheckOverride } from '../model/health-check.ts';
 import type { Json } from '../model/json.ts';
 import type { NodeSet } from '../model/node-set.ts';
 
@@ -67,4 +67,9 @@ export interface Strategy<Config = Json> {
   /** Reads a `strategyConfig`: refuses unknown keys, fills defaults. Its output must be JSON. */
   readonly configSchema: z.ZodType<Config, unknown>;
   rollout(context: RolloutContext<Config>): Steps<Outcome>;
+  /**
+   * Keys of the health check that the strategy's own configuration sets (`healthCheckFunction`, `successThreshold`, ...).
+   * Servers lay them over the deployment's and the module's (D-12). Absent: the configuration sets none.
+   */
+  healthCheck?(config: Config): HealthCheckOverride;
 }

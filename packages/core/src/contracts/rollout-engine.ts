@@ -1,0 +1,119 @@
+import type { Clock } from './clock.ts';
+import type { FleetReader } from './fleet-reader.ts';
+import type { Judge } from './judge.ts';
+import type { JournalStore } from './journal-store.ts';
+import type { MetricsSource } from './metrics-source.ts';
+import type { NodeSelector } from './node-selector.ts';
+import type { Strategy } from './strategy.ts';
+import type { TrafficRouter } from './traffic-router.ts';
+import type { PauseAnswer } from '../effects/effect.ts';
+import type { DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary, Instant } from '../model/deployment.ts';
+import type { NodeSet } from '../model/node-set.ts';
+import type { Failpoint } from '../rollout/failpoint.ts';
+import type { BaselineGroup, DeploymentCommand, EntryHash, HoldReason } from '../rollout/journal-entry.ts';
+
+/**
+ * A deployment as its journal tells it, read fresh.
+ * @public
+ */
+export interface Deployment {
+  readonly spec: DeploymentSpec;
+  readonly summary: DeploymentSummary;
+  /** Hash of the last journal entry, e.g. for an ETag. */
+  readonly head: EntryHash;
+  /** Number of journal entries. */
+  readonly entryCount: number;
+  /** Node ids in rollout order; positions of node sets index this list. Empty before execute. */
+  readonly targets: readonly string[];
+  readonly regions: Readonly<Record<string, NodeSet>>;
+  readonly baseline: readonly BaselineGroup[];
+  /** Set while a person or the engine holds it. */
+  readonly held?: { readonly why: HoldReason; readonly since: Instant; readonly detail: string };
+  /** Answers that a strategy's own pause waits for; empty when none does. */
+  readonly accepts: readonly PauseAnswer[];
+  /** Commands that would not be refused now. */
+  readonly allowed: readonly DeploymentCommand[];
+}
+
+/**
+ * What one run of `advance` came to.
+ * - `blocked`: waits for an event, and at the latest for `wakeAt`. The caller asks its `Scheduler` for that wake; the
+ *   store has already done so where the run wrote something.
+ * - `idle`: nothing is to be done until a command comes (Pending, or closed).
+ * - `declined`: this process lacks a strategy version or an effect kind; another one may have it. Nothing was written.
+ * @public
+ */
+export type Advance =
+  | { readonly kind: 'blocked'; readonly status: DeploymentStatus; readonly wakeAt?: Instant }
+  | { readonly kind: 'idle'; readonly status: DeploymentStatus }
+  | { readonly kind: 'declined'; readonly needs: string; readonly wakeAt?: Instant };
+
+/** @public */
+export interface CommandOptions {
+  /** Shown in the journal and in `reason` of the summary. */
+  readonly reason?: string;
+  /** Refuses the command with HS_DEPLOYMENT_STEP_MOVED unless the running step has this number: for a late second click. */
+  readonly ifStep?: number;
+}
+
+/**
+ * Runs rollouts. All state is in the journal: any number of engines, in one process or many, may work on one deployment;
+ * at most one of them gets to write each entry.
+ * @public
+ */
+export interface RolloutEngine {
+  /**
+   * Opens a deployment in status Pending.
+   * @throws HS_STRATEGY_UNKNOWN
+   * @throws HS_DEPLOYMENT_EXISTS, HS_DEPLOYMENT_ACTIVE from the store
+   */
+  create(spec: DeploymentSpec, actor: string): Promise<Deployment>;
+  /**
+   * Carries out what a person wants, in one append; for `rollback` and `abort` that append holds the restored desired
+   * state. Call `advance` (or nudge the loop) afterwards to go on at once; a wake is scheduled in any case. Commands that
+   * have nothing to change any more (`execute` twice, `pause` when paused by a person) answer with the deployment as it is.
+   * @throws HS_DEPLOYMENT_NOT_FOUND
+   * @throws HS_DEPLOYMENT_COMMAND_REFUSED by the table of commands and states
+   * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`
+   * @throws HS_DEPLOYMENT_NO_TARGETS from `execute` when no node can take the module
+   * @throws HS_DEPLOYMENT_ACTIVE from `execute` when another deployment is at work on the same nodes
+   */
+  command(tenant: string, deploymentId: DeploymentId, command: DeploymentCommand, actor: string, options?: CommandOptions): Promise<Deployment>;
+  /**
+   * Catches up, decides, appends, until the deployment is blocked. Safe to call at any time, twice, and anywhere.
+   * @throws HS_DEPLOYMENT_NOT_FOUND
+   * @throws HS_JOURNAL_CORRUPT, HS_JOURNAL_UNKNOWN_ENTRY
+   */
+  advance(tenant: string, deploymentId: DeploymentId): Promise<Advance>;
+  /** @throws HS_DEPLOYMENT_NOT_FOUND */
+  state(tenant: string, deploymentId: DeploymentId): Promise<Deployment>;
+}
+
+/**
+ * What an engine is made of.
+ * @public
+ */
+export interface RolloutEngineOptions {
+  readonly journal: JournalStore;
+  readonly fleet: FleetReader;
+  readonly metrics: MetricsSource;
+  readonly clock: Clock;
+  readonly router: TrafficRouter;
+  /** Every version that rollouts may still run on. New rollouts take the highest version of a name. */
+  readonly strategies: readonly Strategy<never>[];
+  /** Default `allReachableNodes`. */
+  readonly selector?: NodeSelector;
+  /** Methods of `judge` by name; laid over the built-in `welch`. */
+  readonly judges?: Readonly<Record<string, Judge>>;
+  /** Called with the names in `engineFailpoints`; tests throw from it or end the process. Default: does nothing. */
+  readonly failpoint?: Failpoint;
+  /** Actor of the entries that the engine decides by itself, e.g. `engine:server-1`. */
+  readonly engineId: string;
+  /** Time between two readings of the triggers while traffic is on the new release. Default 5,000. */
+  readonly triggerIntervalMs?: number;
+  /** Time after which a Pending deployment is cancelled and its claim on the module ends. Default 24 hours. */
+  readonly pendingExpiryMs?: number;
+}
+
+/** Type of `createRolloutEngine`. @public */
+export type RolloutEngineFactory = (options: RolloutEngineOptions) => RolloutEngine;
