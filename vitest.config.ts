@@ -17,14 +17,32 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: files('test.ts'), exclude: ['**/*.int.test.ts', '**/*.e2e.test.ts'], testTimeout: 10_000 },
+        test: {
+          name: 'unit',
+          include: files('test.ts'),
+          exclude: ['**/*.int.test.ts', '**/*.e2e.test.ts'],
+          testTimeout: 10_000,
+        },
       },
-      { extends: true, test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 } },
       {
         extends: true,
-        test: { name: 'e2e', include: files('e2e.test.ts'), testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false },
+        test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: files('e2e.test.ts'),
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
       },
     ],
-    coverage: { provider: 'v8', include: ['packages/*/src/**', 'packages/strategies/*/src/**'], reporter: ['text-summary', 'json-summary'] },
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**', 'packages/strategies/*/src/**'],
+      reporter: ['text-summary', 'json-summary'],
+    },
   },
 });

@@ -7,15 +7,33 @@
 //   node scripts/complete-lockfile.mjs --check   exits 1 when an entry is missing
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const OPERATING_SYSTEMS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
+const OPERATING_SYSTEMS = [
+  'aix',
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+];
 const PROCESSORS = ['arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64', 'wasm32'];
 
 /** The platform fields that a platform package's name promises, for example `@x/y-linux-arm64-musl`. */
 function platformOf(name) {
-  const words = name.split(/[^a-z0-9]+/i).map((word) => (word === 'windows' ? 'win32' : word === 'eabi' ? 'arm' : word));
+  const words = name
+    .split(/[^a-z0-9]+/i)
+    .map((word) => (word === 'windows' ? 'win32' : word === 'eabi' ? 'arm' : word));
   const os = OPERATING_SYSTEMS.find((known) => words.includes(known));
   const cpu = PROCESSORS.find((known) => words.includes(known));
-  const libc = words.includes('musl') || words.includes('musleabihf') ? 'musl' : words.includes('gnu') || words.includes('gnueabihf') ? 'glibc' : undefined;
+  const libc =
+    words.includes('musl') || words.includes('musleabihf')
+      ? 'musl'
+      : words.includes('gnu') || words.includes('gnueabihf')
+        ? 'glibc'
+        : undefined;
   return {
     // A name without a system or processor must still never be installed by accident: it is optional, and fails quietly.
     ...(cpu ? { cpu: [cpu] } : {}),
@@ -26,7 +44,7 @@ function platformOf(name) {
 
 /** The lock key under which `from` would find `name`, or undefined when none of the node_modules folders above has it. */
 function find(packages, from, name) {
-  for (let folder = from; ; ) {
+  for (let folder = from; ;) {
     const key = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`;
     if (packages[key] !== undefined) return key;
     if (folder === '') return undefined;
