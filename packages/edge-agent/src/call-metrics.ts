@@ -1,0 +1,117 @@
+import { isHotSwapError, latencyBucket, type ModuleStats, type ReleaseCallDelta } from '@hotswap/core';
+
+/** How a call ended, as metrics count it (D-11). @internal */
+export type CallOutcome = 'ok' | 'error' | 'crash';
+
+/** Codes of a guest that broke: traps, limits and time. */
+const crashCodes: ReadonlySet<string> = new Set(['HS_RUNTIME_TRAP', 'HS_RUNTIME_TIMEOUT', 'HS_RUNTIME_MEMORY_LIMIT', 'HS_RUNTIME_TABLE_LIMIT', 'HS_RUNTIME_INSTANCE_LIMIT', 'HS_RUNTIME_OUTPUT_LIMIT']);
+
+/**
+ * What a failed call counts as, or `undefined` when it does not count: it was not admitted, or the caller went away.
+ * @internal
+ */
+export function outcomeOfFailure(error: unknown): CallOutcome | undefined {
+  if (!isHotSwapError(error)) return 'error';
+  if (error.code === 'HS_RUNTIME_GUEST_ERROR') return 'error';
+  return crashCodes.has(error.code) ? 'crash' : undefined;
+}
+
+/** Buckets beyond an hour share the last one. */
+const bucketCount = 256;
+
+/**
+ * Counts the calls of one release between two reports. Recording allocates nothing.
+ * @internal
+ */
+export class ReleaseCallRecorder {
+  readonly moduleName: string;
+  readonly releaseId: string;
+  readonly #stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>;
+  readonly #buckets = new Uint32Array(bucketCount);
+  #calls = 0;
+  #errors = 0;
+  #crashes = 0;
+  #sumMs = 0;
+  #sumSquaresMs2 = 0;
+  #reportedRefusals = 0;
+  #reportedPeakBytes = 0;
+
+  constructor(moduleName: string, releaseId: string, stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>) {
+    this.moduleName = moduleName;
+    this.releaseId = releaseId;
+    this.#stats = stats;
+  }
+
+  record(durationMs: number, outcome: CallOutcome): void {
+    this.#calls++;
+    if (outcome !== 'ok') this.#errors++;
+    if (outcome === 'crash') this.#crashes++;
+    this.#sumMs += durationMs;
+    this.#sumSquaresMs2 += durationMs * durationMs;
+    const bucket = Math.min(latencyBucket(durationMs), bucketCount - 1);
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
+  }
+
+  /** What came since the last time, `undefined` when nothing did; counting starts anew. */
+  take(): ReleaseCallDelta | undefined {
+    const { peakMemoryBytes, memoryRefusals } = this.#stats();
+    const refused = memoryRefusals - this.#reportedRefusals;
+    if (this.#calls === 0 && refused === 0 && peakMemoryBytes === this.#reportedPeakBytes) return undefined;
+    const latencyBuckets: Record<string, number> = {};
+    this.#buckets.forEach((count, bucket) => {
+      if (count > 0) latencyBuckets[bucket] = count;
+    });
+    const delta: ReleaseCallDelta = {
+      moduleName: this.moduleName,
+      releaseId: this.releaseId,
+      calls: this.#calls,
+      errors: this.#errors,
+      crashes: this.#crashes,
+      latencySumMs: this.#sumMs,
+      latencySumSquaresMs2: this.#sumSquaresMs2,
+      latencyBuckets,
+      peakMemoryBytes,
+      memoryRefusals: refused,
+    };
+    this.#calls = this.#errors = this.#crashes = 0;
+    this.#sumMs = this.#sumSquaresMs2 = 0;
+    this.#buckets.fill(0);
+    this.#reportedRefusals = memoryRefusals;
+    this.#reportedPeakBytes = peakMemoryBytes;
+    return delta;
+  }
+}
+
+/**
+ * Calls of all releases on the node.
+ * @internal
+ */
+export class CallMetrics {
+  readonly #recorders = new Set<ReleaseCallRecorder>();
+  #left: ReleaseCallDelta[] = [];
+
+  /** Starts counting for a release that was loaded. */
+  recorder(moduleName: string, releaseId: string, stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>): ReleaseCallRecorder {
+    const recorder = new ReleaseCallRecorder(moduleName, releaseId, stats);
+    this.#recorders.add(recorder);
+    return recorder;
+  }
+
+  /** Ends counting for a release that is closed; what it has counted goes out with the next report. */
+  remove(recorder: ReleaseCallRecorder): void {
+    if (!this.#recorders.delete(recorder)) return;
+    const last = recorder.take();
+    if (last !== undefined) this.#left.push(last);
+  }
+
+  /** Everything since the last time. */
+  take(): readonly ReleaseCallDelta[] {
+    const deltas = this.#left;
+    this.#left = [];
+    for (const recorder of this.#recorders) {
+      const delta = recorder.take();
+      if (delta !== undefined) deltas.push(delta);
+    }
+    return deltas;
+  }
+}

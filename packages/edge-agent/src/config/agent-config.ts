@@ -1,0 +1,123 @@
+import { arch, cpus, totalmem } from 'node:os';
+import { durationMs, durationSchema, positiveDurationSchema } from '@hotswap/core';
+import { z } from 'zod';
+import type { CapabilityGrants } from '../capability-grants.ts';
+
+/**
+ * Everything an agent is told from outside, defaults filled in.
+ * @public
+ */
+export interface AgentConfig {
+  /** Name of the node, unique in the fleet. */
+  readonly nodeId: string;
+  readonly region: string;
+  readonly zone?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly orchestratorApiUrl: string;
+  /** Runtime adapter by name. */
+  readonly runtime: string;
+  /** What the operator expects; a differing real version is warned about and otherwise ignored (D-21). */
+  readonly runtimeVersion?: string;
+  readonly maxModules: number;
+  /** Until the server says otherwise. */
+  readonly heartbeatIntervalMs: number;
+  readonly hardware: { readonly cpuCores: number; readonly totalMemoryMB: number; readonly architecture: string };
+  readonly dataDirectory: string;
+  readonly dataPlaneHost: string;
+  /** 0 takes any free port. */
+  readonly dataPlanePort: number;
+  /** Base URL under which the gateway reaches the data plane; absent: built from host and port. */
+  readonly dataPlaneUrl?: string;
+  readonly joinToken?: string;
+  readonly joinTokenFile?: string;
+  readonly cacheMaxSizeBytes: number;
+  readonly grants: CapabilityGrants;
+  readonly drainGraceMs: number;
+  readonly drainDeadlineMs: number;
+  readonly loadConcurrency: number;
+  /** How long failed pulls are tried again before a release counts as failed. */
+  readonly loadRetryMs: number;
+  readonly logLevel: string;
+}
+
+const text = z.string().min(1);
+const id = text.max(100).regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9]))*$/, 'must be letters, digits, ., _ and -, and begin with a letter or digit');
+const place = text.max(60).regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and -');
+const ms = (schema: typeof durationSchema): z.ZodType<number, unknown> => schema.transform(durationMs);
+const integer = z.coerce.number<unknown>().pipe(z.int());
+
+const hardware = z.strictObject({
+  CpuCores: z.number().positive().default(() => cpus().length),
+  TotalMemoryMB: z.number().positive().default(() => Math.round(totalmem() / 1_048_576)),
+  Architecture: text.default(() => (arch() === 'x64' ? 'x86_64' : arch())),
+});
+
+const fileSchema = z.strictObject({
+  NodeId: id,
+  Region: place,
+  Zone: place.exactOptional(),
+  Labels: z.record(text.max(63), z.string().max(255)).default({}),
+  OrchestratorApiUrl: z.url({ protocol: /^https?$/ }),
+  Runtime: text.default('Wasmtime'),
+  RuntimeVersion: text.exactOptional(),
+  MaxModules: integer.pipe(z.int().min(1).max(1_000_000)).default(1_000),
+  HeartbeatInterval: ms(positiveDurationSchema).default(30_000),
+  Hardware: hardware.prefault({}),
+  DataDirectory: text.default('hotswap-agent-data'),
+  DataPlaneHost: text.default('127.0.0.1'),
+  DataPlanePort: integer.pipe(z.int().min(0).max(65_535)).default(0),
+  DataPlaneUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+  JoinToken: text.exactOptional(),
+  JoinTokenFile: text.exactOptional(),
+  CacheMaxSizeMB: integer.pipe(z.int().min(1)).default(20_480),
+  Env: z.array(text).default([]),
+  Dirs: z.record(text, z.strictObject({ Path: text, ReadOnly: z.boolean().default(true) })).default({}),
+  AllowedHosts: z.array(text).default([]),
+  DrainGrace: ms(durationSchema).default(5_000),
+  DrainDeadline: ms(durationSchema).default(30_000),
+  LoadConcurrency: integer.pipe(z.int().min(1).max(64)).default(4),
+  LoadRetry: ms(durationSchema).default(30_000),
+  LogLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+/** Keys of the configuration file, as they are written there. @internal */
+export const configKeys: readonly string[] = Object.keys(fileSchema.shape);
+
+/** Keys whose values are secrets: from the environment or a file, never an argument, which other users can read. @internal */
+export const secretKeys: ReadonlySet<string> = new Set(['JoinToken']);
+
+/** Keys with values that are not plain text; environment variables hold them as JSON. @internal */
+export const structuredKeys: ReadonlySet<string> = new Set(['Labels', 'Hardware', 'Env', 'Dirs', 'AllowedHosts']);
+
+/** Reads the merged keys (AGT-2 and ours). @internal */
+export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema.transform(
+  (file): AgentConfig => ({
+    nodeId: file.NodeId,
+    region: file.Region,
+    ...(file.Zone === undefined ? {} : { zone: file.Zone }),
+    labels: file.Labels,
+    orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
+    runtime: file.Runtime,
+    ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
+    maxModules: file.MaxModules,
+    heartbeatIntervalMs: file.HeartbeatInterval,
+    hardware: { cpuCores: file.Hardware.CpuCores, totalMemoryMB: file.Hardware.TotalMemoryMB, architecture: file.Hardware.Architecture },
+    dataDirectory: file.DataDirectory,
+    dataPlaneHost: file.DataPlaneHost,
+    dataPlanePort: file.DataPlanePort,
+    ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
+    ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
+    ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
+    cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
+    grants: {
+      env: file.Env,
+      dirs: Object.fromEntries(Object.entries(file.Dirs).map(([name, dir]) => [name, { path: dir.Path, readOnly: dir.ReadOnly }])),
+      allowedHosts: file.AllowedHosts,
+    },
+    drainGraceMs: file.DrainGrace,
+    drainDeadlineMs: file.DrainDeadline,
+    loadConcurrency: file.LoadConcurrency,
+    loadRetryMs: file.LoadRetry,
+    logLevel: file.LogLevel,
+  }),
+);

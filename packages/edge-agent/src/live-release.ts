@@ -1,0 +1,114 @@
+import { isHotSwapError, type DesiredRelease, type LoadedModule, type ObservedRelease } from '@hotswap/core';
+import type { CallMetrics, ReleaseCallRecorder } from './call-metrics.ts';
+import { agentError } from './error-codes.ts';
+import { FunctionLookup } from './function-lookup.ts';
+import { HealthProbe } from './health-probe.ts';
+import type { ModuleCache } from './module-cache.ts';
+import type { ReleaseLoader } from './release-loader.ts';
+
+/** A release that can be called. @internal */
+export interface ReadyRelease {
+  readonly module: LoadedModule;
+  readonly functions: FunctionLookup;
+  readonly calls: ReleaseCallRecorder;
+}
+
+type State =
+  | { readonly kind: 'loading' }
+  | ({ readonly kind: 'ready' } & ReadyRelease)
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean };
+
+/** What live releases share. @internal */
+export interface LiveReleaseServices {
+  readonly loader: ReleaseLoader;
+  readonly cache: ModuleCache;
+  readonly metrics: CallMetrics;
+  /** Called when something worth reporting has changed. */
+  readonly onChange: () => void;
+}
+
+/**
+ * One release on this node, from the wish to have it until it is closed.
+ * @internal
+ */
+export class LiveRelease {
+  readonly moduleName: string;
+  readonly releaseId: string;
+  /** As last wished for; weight and probe may change, the rest is fixed by the id. */
+  desired: DesiredRelease;
+  /** Runs while a release that is not wished for any more is still served to pinned requests. */
+  retirement: NodeJS.Timeout | undefined;
+  /** Resolves when loading has ended, either way. */
+  readonly settled: Promise<void>;
+  readonly #services: LiveReleaseServices;
+  readonly #cancelled = new AbortController();
+  #state: State = { kind: 'loading' };
+  #probe: HealthProbe | undefined;
+
+  constructor(moduleName: string, desired: DesiredRelease, services: LiveReleaseServices) {
+    this.moduleName = moduleName;
+    this.releaseId = desired.releaseId;
+    this.desired = desired;
+    this.#services = services;
+    services.cache.pin(desired.digest);
+    this.settled = this.#load();
+  }
+
+  get ready(): ReadyRelease | undefined {
+    return this.#state.kind === 'ready' ? this.#state : undefined;
+  }
+
+  get isFailed(): boolean {
+    return this.#state.kind === 'failed';
+  }
+
+  /** Failed in a way that may pass without anyone changing anything. */
+  get mayRecover(): boolean {
+    return this.#state.kind === 'failed' && this.#state.retryable;
+  }
+
+  observe(): ObservedRelease {
+    const { moduleName, releaseId } = this;
+    if (this.#state.kind === 'failed') {
+      const { code, message } = this.#state;
+      return { moduleName, releaseId, state: 'failed', error: { code, message } };
+    }
+    return { moduleName, releaseId, state: this.#state.kind, ...(this.#probe === undefined ? {} : { health: this.#probe.health }) };
+  }
+
+  /** Starts, keeps or stops checking, as desired state says. A round that goes on keeps its counts. */
+  followProbe(): void {
+    const wanted = this.retirement === undefined ? this.desired.probe : undefined;
+    if (wanted?.round === this.#probe?.round) return;
+    this.#probe?.stop();
+    this.#probe = undefined;
+    if (wanted === undefined || this.#state.kind !== 'ready') return;
+    this.#probe = new HealthProbe(wanted, this.#state.module, this.#services.onChange);
+    this.#probe.start();
+  }
+
+  /** Ends a load that nobody wants any more, or lets go of what was loaded; requests must have drained. */
+  async close(): Promise<void> {
+    clearTimeout(this.retirement);
+    this.#cancelled.abort();
+    this.#probe?.stop();
+    this.#probe = undefined;
+    await this.settled;
+    this.#services.cache.unpin(this.desired.digest);
+    if (this.#state.kind !== 'ready') return;
+    this.#services.metrics.remove(this.#state.calls);
+    await this.#state.module[Symbol.asyncDispose]();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const module = await this.#services.loader.load(this.desired, this.#cancelled.signal);
+      const calls = this.#services.metrics.recorder(this.moduleName, this.releaseId, () => module.stats());
+      this.#state = { kind: 'ready', module, calls, functions: new FunctionLookup(module.description) };
+    } catch (error) {
+      const known = isHotSwapError(error) ? error : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
+      this.#state = { kind: 'failed', code: known.code, message: known.message, retryable: known.retryable };
+    }
+    if (!this.#cancelled.signal.aborted) this.#services.onChange();
+  }
+}

@@ -1,0 +1,79 @@
+import { isHotSwapError, type DesiredRelease, type LoadedModule, type RuntimeHost } from '@hotswap/core';
+import { BackOff } from './back-off.ts';
+import { grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
+import type { ModuleCache, ModuleOrigin } from './module-cache.ts';
+
+/** @internal */
+export interface ReleaseLoaderOptions {
+  readonly runtime: RuntimeHost;
+  readonly cache: ModuleCache;
+  readonly origin: ModuleOrigin;
+  readonly grants: CapabilityGrants;
+  /** Releases that are pulled and compiled at once. */
+  readonly concurrency: number;
+  /** How long failures that may pass are tried again before the release counts as failed. */
+  readonly retryForMs: number;
+}
+
+/**
+ * Brings a release from its digest to a warm module: pull, verify, compile or map from the cache, link against the
+ * granted policy. Bounded in parallel; pulls that may succeed later are tried again with jitter.
+ * @internal
+ */
+export class ReleaseLoader {
+  readonly #options: ReleaseLoaderOptions;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: ReleaseLoaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what pulling and loading throw; `AbortError` when the signal is aborted */
+  async load(release: DesiredRelease, signal: AbortSignal): Promise<LoadedModule> {
+    const policy = grantedPolicy(release, this.#options.grants);
+    const giveUpAt = performance.now() + this.#options.retryForMs;
+    const backOff = new BackOff({ firstMs: 100, maxMs: 5_000 });
+    for (;;) {
+      try {
+        return await this.#inTurn(signal, () => this.#loadOnce(release, policy, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        const mayPass = isHotSwapError(error) && error.retryable;
+        if (!mayPass || performance.now() >= giveUpAt) throw error;
+      }
+      // Outside its turn: a release that waits for the network must not keep others from loading.
+      await backOff.wait(signal);
+    }
+  }
+
+  async #loadOnce(release: DesiredRelease, wasi: ReturnType<typeof grantedPolicy>, signal: AbortSignal): Promise<LoadedModule> {
+    const { cache, origin } = this.#options;
+    const path = await cache.ensure(release, origin, signal);
+    try {
+      return await this.#open(release, path, wasi);
+    } catch (error) {
+      if (!isHotSwapError(error, 'HS_RUNTIME_DIGEST_MISMATCH')) throw error;
+      // The file was damaged after it had been verified: once more from the origin.
+      await cache.discard(release.digest);
+      return this.#open(release, await cache.ensure(release, origin, signal), wasi);
+    }
+  }
+
+  #open(release: DesiredRelease, path: string, wasi: ReturnType<typeof grantedPolicy>): Promise<LoadedModule> {
+    return this.#options.runtime.load({ path, digest: release.digest }, { limits: release.resourceLimits, wasi });
+  }
+
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#options.concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}

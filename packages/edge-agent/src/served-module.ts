@@ -1,0 +1,166 @@
+import type { DesiredModule, DesiredRelease, ObservedRelease, SlotTable } from '@hotswap/core';
+import { LiveRelease, type LiveReleaseServices } from './live-release.ts';
+import { chooseRelease } from './release-choice.ts';
+
+/** @internal */
+export interface ServedModuleServices extends LiveReleaseServices {
+  readonly slots: SlotTable;
+  /** How long a release that is not wished for any more still answers pinned requests. */
+  readonly drainGraceMs: number;
+  /** How long requests that are in it then may take before they are cut. */
+  readonly drainDeadlineMs: number;
+  /** Drains and closings under way on the node. */
+  readonly closing: Set<Promise<void>>;
+  /** Called when nothing of the module is left. */
+  readonly onEmpty: (moduleName: string) => void;
+}
+
+/**
+ * One module name on this node: its releases, and what its slot serves. `want` starts what is missing; once it has
+ * settled, `swap` changes the slot in one step and lets go of the rest.
+ * @internal
+ */
+export class ServedModule {
+  readonly name: string;
+  readonly #services: ServedModuleServices;
+  readonly #releases = new Map<string, LiveRelease>();
+  /** Weights in force, by release; what is not in it is served to pinned requests only. */
+  #weights: ReadonlyMap<string, number> = new Map();
+  #wanted: DesiredModule;
+  #kept: readonly DesiredRelease[] | undefined;
+
+  constructor(name: string, services: ServedModuleServices) {
+    this.name = name;
+    this.#services = services;
+    this.#wanted = { moduleName: name, epoch: 0, releases: [] };
+  }
+
+  /** What really takes traffic when nothing that should could be loaded; `undefined` when all is as desired. */
+  get kept(): readonly DesiredRelease[] | undefined {
+    return this.#kept;
+  }
+
+  /** Weights in force. */
+  get weights(): ReadonlyMap<string, number> {
+    return this.#weights;
+  }
+
+  /** A release that the slot holds, so that requests may be pinned to it. */
+  release(releaseId: string): LiveRelease | undefined {
+    const live = this.#releases.get(releaseId);
+    return live?.ready === undefined ? undefined : live;
+  }
+
+  /** The release for a request that is not pinned; equal keys get equal releases. */
+  choose(stickyKey: string | undefined): LiveRelease | undefined {
+    const releaseId = chooseRelease(this.#weights, stickyKey);
+    return releaseId === undefined ? undefined : this.release(releaseId);
+  }
+
+  /** Whether some wished release failed in a way that may pass. */
+  get mayRecover(): boolean {
+    return this.#wanted.releases.some(({ releaseId }) => this.#releases.get(releaseId)?.mayRecover === true);
+  }
+
+  /**
+   * Takes a new wish: starts loading what is missing, tries again what has failed, cancels loads that nobody wants any
+   * more. What is served does not change yet.
+   */
+  want(wanted: DesiredModule, retryFailed: 'all' | 'recoverable'): void {
+    this.#wanted = wanted;
+    const ids = new Set(wanted.releases.map(({ releaseId }) => releaseId));
+    for (const [id, live] of this.#releases) if (live.ready === undefined && !ids.has(id)) this.#drop(live);
+    for (const desired of wanted.releases) {
+      const live = this.#releases.get(desired.releaseId);
+      const again = live !== undefined && (retryFailed === 'all' ? live.isFailed : live.mayRecover);
+      if (live !== undefined && !again) {
+        live.desired = desired;
+        clearTimeout(live.retirement);
+        live.retirement = undefined;
+        continue;
+      }
+      if (live !== undefined) this.#drop(live);
+      this.#releases.set(desired.releaseId, new LiveRelease(this.name, desired, this.#services));
+    }
+  }
+
+  /** Resolves when every wished release is ready or failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#wanted.releases.map(({ releaseId }) => this.#releases.get(releaseId)?.settled));
+  }
+
+  /**
+   * Puts the wish in force, atomically for requests. When no release that should take traffic could be loaded, what
+   * takes traffic now goes on: a bad state must not turn a working module off.
+   */
+  swap(): void {
+    const weighted = this.#wanted.releases.filter(({ weight }) => weight > 0);
+    const able = weighted.filter(({ releaseId }) => this.release(releaseId) !== undefined);
+    const serving = [...this.#weights.keys()].filter((id) => this.release(id) !== undefined);
+    if (weighted.length > 0 && able.length === 0 && serving.length > 0) this.#kept = serving.map((id) => this.#asKept(id));
+    else {
+      this.#kept = undefined;
+      this.#weights = new Map(able.map(({ releaseId, weight }) => [releaseId, weight]));
+    }
+    this.#publish();
+    this.#retireUnwanted();
+    for (const live of this.#releases.values()) live.followProbe();
+  }
+
+  /** State of each wished release. */
+  observe(): readonly ObservedRelease[] {
+    return this.#wanted.releases.flatMap(({ releaseId }) => this.#releases.get(releaseId)?.observe() ?? []);
+  }
+
+  /** Cuts everything; for a node that stops, after its requests have ended. */
+  async close(): Promise<void> {
+    const all = [...this.#releases.values()];
+    this.#releases.clear();
+    this.#services.slots.remove(this.name);
+    await Promise.all(all.map((live) => live.close()));
+  }
+
+  #asKept(id: string): DesiredRelease {
+    const live = this.#releases.get(id) as LiveRelease;
+    const { probe: _probe, ...desired } = live.desired;
+    return { ...desired, weight: this.#weights.get(id) ?? 0 };
+  }
+
+  #publish(): void {
+    const versions = new Map<string, { module: NonNullable<LiveRelease['ready']>['module']; weight: number }>();
+    for (const [id, live] of this.#releases) {
+      if (live.ready !== undefined) versions.set(id, { module: live.ready.module, weight: this.#weights.get(id) ?? 0 });
+    }
+    if (versions.size > 0) this.#services.slots.set(this.name, { versions });
+    else this.#services.slots.remove(this.name);
+  }
+
+  #retireUnwanted(): void {
+    const stays = new Set([...this.#wanted.releases.map(({ releaseId }) => releaseId), ...(this.#kept ?? []).map(({ releaseId }) => releaseId)]);
+    for (const live of this.#releases.values()) {
+      if (stays.has(live.releaseId) || live.retirement !== undefined) continue;
+      live.retirement = setTimeout(() => this.#retire(live), this.#services.drainGraceMs);
+    }
+    if (this.#releases.size === 0) this.#services.onEmpty(this.name);
+  }
+
+  #retire(live: LiveRelease): void {
+    this.#releases.delete(live.releaseId);
+    this.#publish();
+    this.#drop(live);
+    if (this.#releases.size === 0) this.#services.onEmpty(this.name);
+  }
+
+  /** Lets go of a release that the slot does not hold: waits for its requests, then closes it. */
+  #drop(live: LiveRelease): void {
+    if (this.#releases.get(live.releaseId) === live) this.#releases.delete(live.releaseId);
+    const { closing } = this.#services;
+    const ended = this.#drainAndClose(live).finally(() => closing.delete(ended));
+    closing.add(ended);
+  }
+
+  async #drainAndClose(live: LiveRelease): Promise<void> {
+    if (live.ready !== undefined) await this.#services.slots.drain(live.ready.module, this.#services.drainDeadlineMs);
+    await live.close();
+  }
+}
