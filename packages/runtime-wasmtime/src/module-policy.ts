@@ -1,0 +1,36 @@
+import { type LoadOptions, defaultResourceLimits, durationMs } from '@hotswap/core';
+import type { ModulePolicy } from '../binding.d.ts';
+import type { ResolvedOptions } from './wasmtime-options.ts';
+
+const defaultMaxOutputBytes = 1_048_576;
+/** The addon counts time on the processor in ticks of this length. */
+const tickMs = 10;
+
+/**
+ * A module's limits and grants as the addon takes them. A share of a core becomes a budget: a call may spend that share
+ * of its time limit on the processor.
+ * @internal
+ */
+export function modulePolicy(load: LoadOptions, options: ResolvedOptions): ModulePolicy {
+  const limits = { ...defaultResourceLimits, ...load.limits };
+  const maxOutputBytes = load.maxOutputSize ?? defaultMaxOutputBytes;
+  const timeoutMs = durationMs(limits.maxExecutionTime);
+  const { args, env, dirs } = load.wasi ?? {};
+  return {
+    limits: {
+      maxMemoryBytes: Math.floor(limits.maxMemoryMB * 1_048_576),
+      timeoutMs,
+      cpuMs: Math.min(timeoutMs, Math.max(tickMs, Math.ceil((timeoutMs * limits.maxCpuPercent) / 100))),
+      syncTimeoutMs: Math.min(options.syncTimeoutMs, timeoutMs),
+      maxInputBytes: limits.maxInputSize,
+      maxOutputBytes,
+      maxStdioBytes: maxOutputBytes,
+      maxPendingCalls: options.maxPendingCallsPerModule,
+    },
+    wasi: {
+      ...(args === undefined ? {} : { args }),
+      ...(env === undefined ? {} : { env }),
+      ...(dirs === undefined ? {} : { preopens: dirs }),
+    },
+  };
+}

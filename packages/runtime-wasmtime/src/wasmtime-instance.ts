@@ -1,0 +1,54 @@
+import type { CallOptions, CallResult, ModuleInstance, WitValue } from '@hotswap/core';
+import type { InstanceHandle, ResourceValue } from '../binding.d.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import { runtimeError } from './error-codes.ts';
+import type { FunctionIndex } from './function-index.ts';
+import type { ResourceOwner } from './wasmtime-resource.ts';
+
+/**
+ * An instance that keeps its memory and resources between calls.
+ * @internal
+ */
+export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
+  readonly #handle: InstanceHandle;
+  readonly #functions: FunctionIndex;
+  readonly #queue: CompletionQueue;
+  readonly #onClose: (instance: WasmtimeInstance) => void;
+  #closed = false;
+
+  constructor(handle: InstanceHandle, functions: FunctionIndex, queue: CompletionQueue, onClose: (instance: WasmtimeInstance) => void) {
+    this.#handle = handle;
+    this.#functions = functions;
+    this.#queue = queue;
+    this.#onClose = onClose;
+  }
+
+  async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
+    if (this.#closed) throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind: 'instance', reason: 'it was closed' });
+    const target = this.#functions.resolve(name);
+    const startedMs = performance.now();
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.callInstance(callId, this.#handle, target.exportIndex, args, options.timeoutMs ?? 0, 0);
+    }, options.signal);
+    return { value: target.wrap?.(value, this) ?? (value as WitValue), durationMs: performance.now() - startedMs };
+  }
+
+  dropResource(resource: ResourceValue): void {
+    if (this.#closed || !this.#handle.alive) return;
+    // Nobody waits for it: a resource that went with its instance in the meantime is dropped all the same.
+    this.#queue
+      .submit((dispatcher, callId) => {
+        dispatcher.dropResource(callId, this.#handle, resource);
+      })
+      .catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#handle.close();
+      this.#onClose(this);
+    }
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,119 @@
+import type {
+  CallOptions, CallResult, CommandOptions, CommandResult, Digest, LoadedModule, ModuleDescription, ModuleInstance, ModuleStats, WitValue,
+} from '@hotswap/core';
+import type {
+  CallableDescription, CommandOutcome, InstanceHandle, ModuleDescription as NativeDescription, ModuleHandle, ModuleStats as NativeStats, RunOptions,
+} from '../binding.d.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import { describeModule } from './describe-module.ts';
+import { runtimeError } from './error-codes.ts';
+import { type ExportTarget, FunctionIndex } from './function-index.ts';
+import { mapNativeError } from './map-native-error.ts';
+import { WasmtimeInstance } from './wasmtime-instance.ts';
+
+/** Calls end by their own limits; this only bounds the wait of a dispose. */
+const disposeDeadlineMs = 60_000;
+
+/**
+ * A module in the engine: its code is shared by all calls, each of which gets an instance of its own.
+ * @internal
+ */
+export class WasmtimeModule implements LoadedModule {
+  readonly description: ModuleDescription;
+  readonly digest: Digest;
+  readonly #handle: ModuleHandle;
+  readonly #functions: FunctionIndex;
+  readonly #queue: CompletionQueue;
+  readonly #onClose: (module: WasmtimeModule) => void;
+  readonly #instances = new Set<WasmtimeInstance>();
+  #closing: Promise<void> | undefined;
+
+  constructor(handle: ModuleHandle, digest: Digest, queue: CompletionQueue, onClose: (module: WasmtimeModule) => void) {
+    this.#handle = handle;
+    this.digest = digest;
+    this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
+    this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
+    this.#queue = queue;
+    this.#onClose = onClose;
+  }
+
+  async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
+    const { exportIndex } = this.#target(name);
+    const startedMs = performance.now();
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.call(callId, this.#handle, exportIndex, args, options.timeoutMs ?? 0, 0);
+    }, options.signal);
+    return { value: value as WitValue, durationMs: performance.now() - startedMs };
+  }
+
+  invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
+    const { exportIndex } = this.#target(name);
+    try {
+      return this.#handle.callSync(exportIndex, args, options?.timeoutMs ?? 0) as WitValue;
+    } catch (error) {
+      throw mapNativeError(error);
+    }
+  }
+
+  async run(options: CommandOptions = {}): Promise<CommandResult> {
+    this.#assertOpen();
+    if (!this.description.isCommand) throw runtimeError('HS_RUNTIME_NOT_A_COMMAND');
+    const { args, env, timeoutMs, stdin, signal } = options;
+    const json = JSON.stringify({ args, env, timeoutMs } satisfies { [K in keyof RunOptions]: RunOptions[K] | undefined });
+    const startedMs = performance.now();
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.run(callId, this.#handle, stdin ?? null, json, 0);
+    }, signal);
+    const { exitCode, stdout, stderr, stdoutDroppedBytes, stderrDroppedBytes } = value as CommandOutcome;
+    return { exitCode, stdout, stderr, droppedBytes: stdoutDroppedBytes + stderrDroppedBytes, durationMs: performance.now() - startedMs };
+  }
+
+  async open(): Promise<ModuleInstance> {
+    this.#assertOpen();
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.open(callId, this.#handle);
+    });
+    const instance = new WasmtimeInstance(value as InstanceHandle, this.#functions, this.#queue, (closed) => this.#instances.delete(closed));
+    this.#instances.add(instance);
+    return instance;
+  }
+
+  stats(): ModuleStats {
+    this.#assertOpen();
+    const { calls, errors, traps, inFlight, memoryPeakBytes, refusedGrowths } = JSON.parse(this.#handle.statsJson()) as NativeStats;
+    const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
+    return { calls, errors, crashes, inFlight, peakMemoryBytes: memoryPeakBytes, memoryRefusals: refusedGrowths };
+  }
+
+  /** Waits until no call is left, at most `deadlineMs`, then cancels the rest. */
+  async drain(deadlineMs: number): Promise<{ readonly finished: number; readonly cut: number }> {
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.drain(callId, this.#handle, deadlineMs);
+    });
+    return value as { readonly finished: number; readonly cut: number };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#onClose(this);
+    await Promise.all([...this.#instances].map((instance) => instance[Symbol.asyncDispose]()));
+    // A host that is already closed has cancelled every call, so there is nothing to wait for.
+    await this.drain(disposeDeadlineMs).catch(() => undefined);
+    this.#handle.dispose();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw runtimeError('HS_RUNTIME_CLOSED', { what: 'module' });
+  }
+
+  #target(name: string): ExportTarget {
+    this.#assertOpen();
+    const target = this.#functions.resolve(name);
+    if (target.unsupported !== null) throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: target.unsupported });
+    if (target.needsInstance) throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: 'an instance that stays open, because it passes resources: call it on what `open` returns' });
+    return target;
+  }
+}

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import {
+  type Digest, type LoadOptions, type LoadedModule, type ModuleDescription, type ModuleSource, type RuntimeCapabilities, type RuntimeHost, type SlotTable, sha256Hex,
+} from '@hotswap/core';
+import type { LoadOptions as NativeLoadOptions, ModuleDescription as NativeDescription, ModuleHandle, RuntimeInfo } from '../binding.d.ts';
+import { type CompileCache, openCompileCache } from './compile-cache.ts';
+import { CompletionQueue } from './completion-queue.ts';
+import { describeModule } from './describe-module.ts';
+import { runtimeError } from './error-codes.ts';
+import { loadNativeBinding } from './load-native-binding.ts';
+import { mapNativeError } from './map-native-error.ts';
+import { modulePolicy } from './module-policy.ts';
+import { WasmtimeModule } from './wasmtime-module.ts';
+import { type ResolvedOptions, type WasmtimeOptions, resolveOptions } from './wasmtime-options.ts';
+import { WasmtimeSlotTable } from './wasmtime-slot-table.ts';
+
+/**
+ * Starts a Wasmtime runtime host. Engines, threads and the pool of instances exist once per process, however many hosts
+ * and Workers use them; a host owns the modules that it loads.
+ * @throws HS_RUNTIME_NATIVE_MISSING, HS_RUNTIME_INVALID_OPTIONS, HS_RUNTIME_CACHE_UNUSABLE
+ * @example examples are in the README, which a test runs
+ * @public
+ */
+export async function wasmtime(options: WasmtimeOptions = {}): Promise<RuntimeHost> {
+  const resolved = resolveOptions(options);
+  const native = loadNativeBinding();
+  const cache = resolved.cacheDirectory === false ? undefined : await openCompileCache(resolved.cacheDirectory);
+  try {
+    const info = native.initialize(JSON.stringify(resolved.engine));
+    return new WasmtimeRuntimeHost(info, new CompletionQueue(native), resolved, cache);
+  } catch (error) {
+    throw mapNativeError(error);
+  }
+}
+
+/** @internal */
+class WasmtimeRuntimeHost implements RuntimeHost {
+  readonly name = 'wasmtime';
+  readonly version: string;
+  readonly capabilities: RuntimeCapabilities;
+  readonly #queue: CompletionQueue;
+  readonly #options: ResolvedOptions;
+  readonly #cache: CompileCache | undefined;
+  readonly #modules = new Set<WasmtimeModule>();
+  #closing: Promise<void> | undefined;
+
+  constructor(info: RuntimeInfo, queue: CompletionQueue, options: ResolvedOptions, cache: CompileCache | undefined) {
+    this.version = info.wasmtimeVersion;
+    this.capabilities = capabilitiesOf(info, cache !== undefined);
+    this.#queue = queue;
+    this.#options = options;
+    this.#cache = cache;
+  }
+
+  async inspect(bytes: Uint8Array): Promise<ModuleDescription> {
+    this.#assertOpen();
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.inspect(callId, bytes, this.#options.maxModuleBytes);
+    });
+    return describeModule(JSON.parse(value as string) as NativeDescription);
+  }
+
+  async load(source: ModuleSource, options: LoadOptions = {}): Promise<LoadedModule> {
+    this.#assertOpen();
+    const { bytes, digest } = await verifiedBytes(source);
+    this.#assertOpen();
+    const native: NativeLoadOptions = {
+      digest: `sha256:${digest}`,
+      policy: modulePolicy(options, this.#options),
+      maxModuleBytes: this.#options.maxModuleBytes,
+      ...(this.#cache === undefined ? {} : { cache: this.#cache }),
+    };
+    const { value } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.load(callId, bytes, JSON.stringify(native));
+    });
+    const module = new WasmtimeModule(value as ModuleHandle, digest, this.#queue, (closed) => this.#modules.delete(closed));
+    this.#modules.add(module);
+    return module;
+  }
+
+  createSlotTable(): SlotTable {
+    this.#assertOpen();
+    return new WasmtimeSlotTable();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.close();
+    await Promise.all([...this.#modules].map((module) => module[Symbol.asyncDispose]()));
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw runtimeError('HS_RUNTIME_CLOSED', { what: 'runtime host' });
+  }
+}
+
+function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): RuntimeCapabilities {
+  return {
+    components: true,
+    wasi: [...(wasi.preview1 ? (['preview1'] as const) : []), ...(wasi.preview2 ? (['preview2'] as const) : [])],
+    synchronous: true,
+    cpuLimit: true,
+    memoryLimit: true,
+    fuel: false,
+    pooling: pool.enabled,
+    backtraces: true,
+    aotCache,
+    statefulInstances: true,
+  };
+}
+
+async function verifiedBytes(source: ModuleSource): Promise<{ bytes: Uint8Array; digest: Digest }> {
+  // A copy: what the caller changes from now on is neither hashed nor compiled.
+  const bytes = 'bytes' in source ? source.bytes.slice() : await readModuleFile(source.path);
+  const digest = await sha256Hex(bytes as Uint8Array<ArrayBuffer>);
+  if (source.digest === undefined || source.digest === digest) return { bytes, digest };
+  throw runtimeError('HS_RUNTIME_DIGEST_MISMATCH', { expected: source.digest, actual: digest });
+}
+
+async function readModuleFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw runtimeError('HS_RUNTIME_IO_FAILED', { reason: (error as NodeJS.ErrnoException).code ?? 'unknown' }, error);
+  }
+}
