@@ -27,6 +27,8 @@ export interface NodeProgress {
   readonly unreachable: number;
   /** Up to 20 failures with what the nodes said. */
   readonly failures: readonly { readonly position: number; readonly code: string; readonly message: string }[];
+  /** Positions that are pending or unreachable, where the store tells them; absent: only counted. */
+  readonly silent?: NodeSet;
 }
 
 /**

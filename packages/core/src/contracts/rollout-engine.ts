@@ -40,7 +40,8 @@ export interface Deployment {
  * - `blocked`: waits for an event, and at the latest for `wakeAt`. The caller asks its `Scheduler` for that wake; the
  *   store has already done so where the run wrote something.
  * - `idle`: nothing is to be done until a command comes (Pending, or closed).
- * - `declined`: this process lacks a strategy version or an effect kind; another one may have it. Nothing was written.
+ * - `declined`: this process lacks a strategy version or an effect kind; another one may have it. Nothing was written about
+ *   that step. At `wakeAt` any process pauses the deployment as stuck.
  * @public
  */
 export type Advance =
@@ -100,7 +101,7 @@ export interface RolloutEngineOptions {
   readonly clock: Clock;
   readonly router: TrafficRouter;
   /** Every version that rollouts may still run on. New rollouts take the highest version of a name. */
-  readonly strategies: readonly Strategy<never>[];
+  readonly strategies: readonly Strategy<unknown>[];
   /** Default `allReachableNodes`. */
   readonly selector?: NodeSelector;
   /** Methods of `judge` by name; laid over the built-in `welch`. */

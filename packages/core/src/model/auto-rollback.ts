@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MetricName } from './metrics.ts';
+import { metricNames, type MetricName } from './metrics.ts';
 
 /**
  * A bound on a metric of the new release; crossing it ends the rollout and restores the baseline.
@@ -34,10 +34,6 @@ export const defaultAutoRollback: AutoRollback = {
     { metric: 'memory_refusals', threshold: 0, comparison: 'greater_than', minimumSamples: 0 },
   ],
 };
-
-const metricNames = [
-  'error_rate', 'crash_rate', 'avg_latency_ms', 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms', 'peak_memory_mb', 'memory_refusals',
-] as const;
 
 const triggerSchema = z
   .strictObject({

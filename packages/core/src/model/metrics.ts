@@ -30,7 +30,12 @@ export interface LatencySummary {
 }
 
 /** Names under which metrics appear in triggers and winner criteria. @public */
-export type MetricName = 'error_rate' | 'crash_rate' | 'avg_latency_ms' | 'p50_latency_ms' | 'p95_latency_ms' | 'p99_latency_ms' | 'peak_memory_mb' | 'memory_refusals';
+export const metricNames = [
+  'error_rate', 'crash_rate', 'avg_latency_ms', 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms', 'peak_memory_mb', 'memory_refusals',
+] as const;
+
+/** @see {@link metricNames} @public */
+export type MetricName = (typeof metricNames)[number];
 
 /**
  * Reads a metric by its name; `null` when the window holds no samples for it.

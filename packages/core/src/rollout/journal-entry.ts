@@ -14,8 +14,8 @@ export const deploymentCommands = ['execute', 'pause', 'resume', 'promote', 'ret
 /** @see {@link deploymentCommands} @public */
 export type DeploymentCommand = (typeof deploymentCommands)[number];
 
-/** Why a rollout is held: by a person, or by the engine because it must not guess. @public */
-export type HoldReason = 'person' | 'diverged' | 'strategyThrew' | 'stuck';
+/** Why a rollout is held: by a person, or by the engine because it must not guess or has nobody to work with. @public */
+export type HoldReason = 'person' | 'diverged' | 'strategyThrew' | 'stuck' | 'offline';
 
 /** Releases that a group of nodes served, with their weights, before the deployment touched them. @public */
 export interface BaselineGroup {

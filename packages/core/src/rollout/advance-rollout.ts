@@ -1,0 +1,237 @@
+import { z } from 'zod';
+import type { Advance } from '../contracts/rollout-engine.ts';
+import type { Outcome } from '../contracts/strategy.ts';
+import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
+import { hotSwapError } from '../errors/hotswap-error.ts';
+import type { Instant } from '../model/deployment.ts';
+import type { Json } from '../model/json.ts';
+import { nodeCount, nodeSetSchema, subtractNodes } from '../model/node-set.ts';
+import type { Draft } from './draft.ts';
+import type { EffectCheck } from './effect-handler.ts';
+import { handlerOf } from './effect-handlers.ts';
+import { effectSetVersion, knowsEffect } from './effect-schema.ts';
+import { effectScope } from './effect-scope.ts';
+import type { EngineParts } from './engine-parts.ts';
+import type { HoldReason } from './journal-entry.ts';
+import { StrategyRun } from './replay.ts';
+import { stuckAt } from './stuck-deadline.ts';
+import { readTriggers, readingFacts, triggerWindow, type TriggerReading } from './triggers.ts';
+import { turnBack } from './turn-back.ts';
+
+/** `again`: the draft has to be committed, for the next look needs what it changes. @internal */
+export type Decision = Advance | { readonly kind: 'again' };
+
+/** Entries of one commit from which on a strategy counts as looping: far above what any rollout does without waiting. */
+const mostEntriesPerCommit = 1_000;
+
+/**
+ * Decides until the deployment is blocked, writing into the draft.
+ * @throws HS_DEPLOYMENT_NOT_FOUND
+ * @internal
+ */
+export async function advanceRollout(draft: Draft, parts: EngineParts): Promise<Decision> {
+  for (;;) {
+    const decision = await decideOnce(draft, parts);
+    if (decision) return decision;
+  }
+}
+
+/** One decision; `null` when the next one can follow in the same commit. */
+async function decideOnce(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  switch (draft.state.phase) {
+    case 'absent':
+      throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: draft.live.deploymentId });
+    case 'pending':
+      return expire(draft, parts);
+    case 'rollout':
+      return rollOut(draft, parts);
+    case 'rollback':
+      return rollBack(draft, parts);
+    case 'retention':
+      return retain(draft);
+    case 'closed':
+      return { kind: 'idle', status: draft.state.status };
+  }
+}
+
+function expire(draft: Draft, parts: EngineParts): Decision | null {
+  const expiresAt = draft.state.at + parts.pendingExpiryMs;
+  if (draft.now < expiresAt) return { kind: 'idle', status: draft.state.status };
+  draft.put({ type: 'closed', status: 'Cancelled', reason: 'Nobody executed it in time' });
+  return null;
+}
+
+async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const { state } = draft;
+  const { running } = state;
+  const reading = running || state.held ? await readTriggers(state, parts.metrics) : null;
+  if (state.held) return whileHeld(draft, parts, reading);
+  if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion) return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
+  if (running && !knowsEffect(running.effect)) return decline(draft, `effect ${running.effect.kind}@${running.effect.version}`);
+  const stuck = stuckAt(state);
+  if (stuck !== undefined && draft.now >= stuck) return hold(draft, 'stuck', `No progress for ${state.spec?.progressDeadline} beyond what step ${state.running?.step ?? state.nextStep} may take`);
+  return running ? runStep(draft, parts, reading) : nextStep(draft, parts);
+}
+
+async function whileHeld(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision> {
+  const effect = draft.state.running?.effect;
+  const watched = effect && effect.kind !== 'retain' && knowsEffect(effect) ? await handlerOf(effect.kind).watch?.(effect, effectScope(draft, parts)) : undefined;
+  const failure = reading?.failure ?? watched;
+  if (failure) return goBack(draft, parts, failure);
+  const { status } = draft.state;
+  return reading === null && watched === undefined ? { kind: 'blocked', status } : { kind: 'blocked', status, wakeAt: draft.now + parts.triggerIntervalMs };
+}
+
+async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision | null> {
+  const effect = draft.state.running?.effect as Effect;
+  if (reading?.failure) {
+    endStep(draft, effect, { ended: { ok: false, failure: reading.failure }, facts: readingFacts(reading) });
+    return null;
+  }
+  const check = await handlerOf(effect.kind).check(effect, effectScope(draft, parts));
+  if (check.ended) {
+    endStep(draft, effect, effect.kind === 'wait' && reading ? { ...check, facts: readingFacts(reading) } : check);
+    return null;
+  }
+  if (move(draft, check)) return { kind: 'again' };
+  const wakes = [check.wakeAt, stuckAt(draft.state), triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined];
+  return blocked(draft, wakes);
+}
+
+function blocked(draft: Draft, wakes: readonly (Instant | undefined)[]): Decision {
+  const due = wakes.filter((wake) => wake !== undefined);
+  return { kind: 'blocked', status: draft.state.status, ...(due.length === 0 ? {} : { wakeAt: Math.min(...due) }) };
+}
+
+/** Writes the progress that a check found; `false` when there is none. */
+function move(draft: Draft, check: Extract<EffectCheck, { ended?: undefined }>): boolean {
+  if (check.cursor === undefined) return false;
+  draft.put({ type: 'moved', step: draft.state.running?.step ?? 0, cursor: check.cursor });
+  draft.changes.push(...(check.changes ?? []));
+  return true;
+}
+
+function endStep(draft: Draft, effect: Effect, end: { readonly ended: EffectResult<Json>; readonly facts?: Json; readonly changes?: Extract<EffectCheck, { ended: EffectResult<Json> }>['changes'] }): void {
+  draft.put({ type: 'ended', step: draft.state.running?.step ?? 0, result: end.ended, ...(end.facts === undefined ? {} : { facts: end.facts }) });
+  draft.changes.push(...(end.changes ?? []), ...(handlerOf(effect.kind).end?.(effect) ?? []));
+}
+
+async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const { live, state } = draft;
+  if (!state.spec || !state.frozen) throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: live.deploymentId, seq: state.seq, why: 'it rolls out without having been executed' });
+  live.run ??= new StrategyRun(parts.shelf, state.spec, state.frozen);
+  const position = live.run.catchUp(live.steps);
+  switch (position.kind) {
+    case 'effect':
+      if (!knowsEffect(position.effect)) return decline(draft, `effect ${position.effect.kind}@${position.effect.version}`);
+      return begin(draft, parts, position.effect);
+    case 'returned':
+      return finish(draft, parts, position.outcome);
+    case 'failed':
+      return goBack(draft, parts, position.failure);
+    case 'missing':
+      return decline(draft, position.needs);
+    case 'threw':
+      return hold(draft, 'strategyThrew', `${state.spec.strategy} failed by a mistake of its own: ${position.detail}`);
+    case 'diverged':
+      return hold(draft, 'diverged', position.detail);
+  }
+}
+
+async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<Decision | null> {
+  if (draft.entries.length >= mostEntriesPerCommit) return hold(draft, 'strategyThrew', `${draft.state.spec?.strategy} yields effect after effect without ever waiting`);
+  const handler = handlerOf(effect.kind);
+  draft.put({ type: 'began', step: draft.state.nextStep, effect });
+  const changes = handler.begin(effect, effectScope(draft, parts));
+  draft.changes.push(...changes);
+  if (!handler.instant) return changes.length > 0 ? { kind: 'again' } : null;
+  const check = await handler.check(effect, effectScope(draft, parts));
+  if (check.ended) endStep(draft, effect, check);
+  return null;
+}
+
+/** The failure path: the baseline comes back. Where nothing was changed there is nothing to bring back. */
+async function goBack(draft: Draft, parts: EngineParts, failure: StageFailure): Promise<Decision> {
+  const facts: Json = { cause: failure.cause, ...(failure.nodes ? { nodes: failure.nodes } : {}), ...(failure.facts === undefined ? {} : { facts: failure.facts }) };
+  if (draft.state.changed) {
+    await turnBack(draft, parts, { reason: failure.message, then: 'RolledBack', facts });
+    return { kind: 'again' };
+  }
+  draft.put({ type: 'closed', status: 'Failed', reason: failure.message, facts });
+  draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: ${failure.message}`, facts });
+  return { kind: 'idle', status: draft.state.status };
+}
+
+const outcomeSchema = z.strictObject({
+  status: z.enum(['Completed', 'PartiallyCompleted', 'RolledBack']),
+  message: z.string().exactOptional(),
+  verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
+  failed: nodeSetSchema.exactOptional(),
+  retain: z.array(z.strictObject({ forMs: z.number().min(0), retire: nodeSetSchema })).readonly().exactOptional(),
+});
+
+async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Promise<Decision | null> {
+  const read = outcomeSchema.safeParse(returned);
+  const { state } = draft;
+  if (!read.success) return hold(draft, 'strategyThrew', `${state.spec?.strategy} returned no valid outcome: ${z.prettifyError(read.error)}`);
+  const outcome = read.data as Outcome;
+  if (outcome.status === 'RolledBack') {
+    const reason = outcome.message ?? state.reason ?? 'The strategy took everything back';
+    if (state.deployed.length === 0) draft.put({ type: 'closed', status: 'RolledBack', reason });
+    else await turnBack(draft, parts, { reason, then: 'RolledBack' });
+    return state.deployed.length === 0 ? null : { kind: 'again' };
+  }
+  const claimed = subtractNodes(state.deployed, outcome.failed ?? []);
+  const progress = await parts.fleet.loadProgress(draft.live.deploymentId, claimed, state.spec?.releaseId ?? '');
+  if (nodeCount(claimed) > 0 && progress.failed > 0) {
+    return hold(draft, 'strategyThrew', `${state.spec?.strategy} returned ${outcome.status}, but ${progress.failed} of its nodes could not load the release`);
+  }
+  draft.put({ type: 'turned', to: 'retention', reason: outcome.message ?? outcome.status, outcome });
+  draft.live.run = null;
+  return null;
+}
+
+async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const effect = draft.state.running?.effect;
+  if (effect?.kind !== 'restore') {
+    throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: draft.live.deploymentId, seq: draft.state.seq, why: 'it rolls back without a restore' });
+  }
+  const check = await handlerOf('restore').check(effect, effectScope(draft, parts));
+  if (!check.ended) return move(draft, check) ? { kind: 'again' } : blocked(draft, [check.wakeAt]);
+  endStep(draft, effect, check);
+  const facts = check.ended.ok ? { ...(check.ended.value as object), ...(check.facts as object | undefined) } : check.ended.failure.facts;
+  const reason = check.ended.ok ? draft.state.reason : `${draft.state.reason}; then ${check.ended.failure.message}`;
+  draft.put({ type: 'closed', status: check.ended.ok ? draft.state.rollbackEnd : 'Failed', ...(reason === null ? {} : { reason }), ...(facts === undefined ? {} : { facts }) });
+  if (!check.ended.ok) draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: the rollback failed: ${reason}` });
+  return null;
+}
+
+/** Runs by itself once the rollout is completed: the replaced release stays warm, then goes. */
+function retain(draft: Draft): Decision | null {
+  const { running, retentions, nextStep: step } = draft.state;
+  if (running?.effect.kind === 'retain') {
+    const until = running.since + running.effect.input.forMs;
+    if (draft.now < until) return blocked(draft, [until]);
+    draft.put({ type: 'ended', step: running.step, result: { ok: true, value: null } });
+    draft.changes.push({ kind: 'retireReplaced', nodes: running.effect.input.retire });
+    return null;
+  }
+  const next = retentions[0];
+  if (next) draft.put({ type: 'began', step, effect: { kind: 'retain', version: 1, input: { forMs: next.forMs, retire: next.retire } } });
+  else draft.put({ type: 'closed', status: draft.state.status as 'Completed' | 'PartiallyCompleted' });
+  return null;
+}
+
+function hold(draft: Draft, why: HoldReason, detail: string): Decision {
+  draft.put({ type: 'held', why, detail });
+  draft.live.run = null;
+  draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: paused: ${detail}` });
+  return { kind: 'again' };
+}
+
+/** Leaves a step to a process that knows it, until the deadline at which any process pauses the deployment. */
+function decline(draft: Draft, needs: string): Decision {
+  const deadline = stuckAt(draft.state);
+  if (deadline !== undefined && draft.now >= deadline) return hold(draft, 'stuck', `It waits for a server with ${needs}, and none has come`);
+  return { kind: 'declined', needs, ...(deadline === undefined ? {} : { wakeAt: deadline }) };
+}

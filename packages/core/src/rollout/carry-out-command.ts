@@ -1,0 +1,69 @@
+import type { JournalStore } from '../contracts/journal-store.ts';
+import type { CommandOptions } from '../contracts/rollout-engine.ts';
+import { hotSwapError } from '../errors/hotswap-error.ts';
+import type { Json } from '../model/json.ts';
+import { commandRule } from './command-table.ts';
+import type { Draft } from './draft.ts';
+import { handlerOf } from './effect-handlers.ts';
+import { knowsEffect } from './effect-schema.ts';
+import type { EngineParts } from './engine-parts.ts';
+import { freezeTargets } from './freeze-targets.ts';
+import type { DeploymentCommand } from './journal-entry.ts';
+import { turnBack } from './turn-back.ts';
+
+/** A person's command as it reaches the engine. @internal */
+export interface CommandRequest {
+  readonly command: DeploymentCommand;
+  readonly actor: string;
+  readonly options: CommandOptions;
+}
+
+/**
+ * Writes what a command does into the draft; nothing when it is so already.
+ * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS
+ * @internal
+ */
+export async function carryOutCommand(draft: Draft, parts: EngineParts, journal: JournalStore, request: CommandRequest): Promise<void> {
+  const { state, live } = draft;
+  const { command, options } = request;
+  if (state.phase === 'absent' || !state.spec) throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: live.deploymentId });
+  const step = state.running?.step ?? null;
+  if (options.ifStep !== undefined && options.ifStep !== step) throw hotSwapError('HS_DEPLOYMENT_STEP_MOVED', { expected: options.ifStep, actual: step });
+  const rule = commandRule(state, command);
+  if ('refused' in rule) throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
+  if (rule.does === 'nothing') return;
+  draft.put({ type: 'command', command, ...(options.reason === undefined ? {} : { reason: options.reason }) });
+  switch (rule.does) {
+    case 'execute':
+      return freezeTargets(draft, parts, journal, state.spec, request.actor);
+    case 'hold':
+      draft.put({ type: 'held', why: 'person', detail: options.reason ?? `Paused by ${request.actor}` });
+      return;
+    case 'free':
+      draft.put({ type: 'freed' });
+      draft.live.run = null;
+      return;
+    case 'endWait':
+      return endRunning(draft, { ended: 'promoted' });
+    case 'answer':
+      if (command === 'retry') draft.changes.push({ kind: 'raiseEpoch', epoch: (await parts.fleet.epoch(live.tenant, state.spec.moduleName)) + 1 });
+      return endRunning(draft, { command });
+    case 'undo':
+      return undo(draft, parts, request);
+  }
+}
+
+/** Ends the running effect with a person's answer. */
+function endRunning(draft: Draft, value: Json): void {
+  const { running } = draft.state;
+  if (!running || running.effect.kind === 'retain') return;
+  draft.put({ type: 'ended', step: running.step, result: { ok: true, value } });
+  if (knowsEffect(running.effect)) draft.changes.push(...(handlerOf(running.effect.kind).end?.(running.effect) ?? []));
+}
+
+async function undo(draft: Draft, parts: EngineParts, { command, actor, options }: CommandRequest): Promise<void> {
+  const then = command === 'abort' ? 'Cancelled' : 'RolledBack';
+  const reason = options.reason ?? (command === 'abort' ? `Aborted by ${actor}` : `Rolled back by ${actor}`);
+  if (draft.state.changed) return turnBack(draft, parts, { reason, then });
+  draft.put({ type: 'closed', status: then, reason });
+}

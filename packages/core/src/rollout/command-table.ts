@@ -1,0 +1,121 @@
+import type { PauseAnswer } from '../effects/effect.ts';
+import { deploymentCommands, type DeploymentCommand } from './journal-entry.ts';
+import type { RolloutState } from './rollout-state.ts';
+
+/** Situations that commands are told apart by, with what a reader should know of each. @public */
+export const commandSituations = {
+  pending: 'Created, not executed',
+  offline: 'Executed while every candidate node was offline; Paused before anything was frozen',
+  running: 'InProgress in an effect other than a wait',
+  waiting: 'InProgress in a wait',
+  asking: "Paused by the strategy's own pause, which names the answers that it accepts",
+  heldByPerson: 'Paused by a person',
+  heldByEngine: 'Paused by the engine: diverged, strategy failure, or stuck',
+  rollingBack: 'RollingBack',
+  retained: 'Completed or PartiallyCompleted, the replaced release still warm',
+  ended: 'Completed or PartiallyCompleted, the replaced release retired',
+  undone: 'RolledBack, Cancelled or Failed',
+} as const;
+
+/** @see {@link commandSituations} @public */
+export type CommandSituation = keyof typeof commandSituations;
+
+/**
+ * What a command does in a situation: a deed, nothing because it is so already, or a refusal with its reason.
+ * `answer` refuses by itself when the pause does not accept the command.
+ * @public
+ */
+export type CommandRule =
+  | { readonly does: 'execute' | 'hold' | 'free' | 'answer' | 'endWait' | 'undo' | 'nothing' }
+  | { readonly refused: string };
+
+const execute = { does: 'execute' } as const;
+const hold = { does: 'hold' } as const;
+const free = { does: 'free' } as const;
+const answer = { does: 'answer' } as const;
+const endWait = { does: 'endWait' } as const;
+const undo = { does: 'undo' } as const;
+const nothing = { does: 'nothing' } as const;
+const no = (refused: string): CommandRule => ({ refused });
+
+const notExecuted = no('it has not been executed');
+const isOver = no('it has ended');
+const isRollingBack = no('it is being rolled back');
+const notPaused = no('nobody has paused it');
+const notAsking = no('nothing waits for this answer');
+const resumeFirst = no('it is paused: resume it first');
+const useRollback = no('it is completed: roll it back instead');
+const isRetired = no('the replaced release has been retired: deploy it again instead');
+
+/**
+ * The one table of commands and situations. Answers, refusals (409) and the reference page all come from it.
+ * @public
+ */
+export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in CommandSituation]: CommandRule } } = {
+  execute: {
+    pending: execute, offline: execute, running: nothing, waiting: nothing, asking: nothing, heldByPerson: nothing, heldByEngine: nothing,
+    rollingBack: isRollingBack, retained: nothing, ended: nothing, undone: no('it has ended: create a new deployment'),
+  },
+  pause: {
+    pending: notExecuted, offline: nothing, running: hold, waiting: hold, asking: hold, heldByPerson: nothing, heldByEngine: nothing,
+    rollingBack: isRollingBack, retained: isOver, ended: isOver, undone: isOver,
+  },
+  resume: {
+    pending: notExecuted, offline: execute, running: notPaused, waiting: notPaused, asking: answer, heldByPerson: free, heldByEngine: free,
+    rollingBack: isRollingBack, retained: isOver, ended: isOver, undone: isOver,
+  },
+  promote: {
+    pending: notExecuted, offline: notExecuted, running: notAsking, waiting: endWait, asking: answer, heldByPerson: resumeFirst, heldByEngine: resumeFirst,
+    rollingBack: isRollingBack, retained: isOver, ended: isOver, undone: isOver,
+  },
+  retry: {
+    pending: notExecuted, offline: execute, running: notAsking, waiting: notAsking, asking: answer, heldByPerson: resumeFirst, heldByEngine: free,
+    rollingBack: isRollingBack, retained: isOver, ended: isOver, undone: isOver,
+  },
+  abort: {
+    pending: undo, offline: undo, running: undo, waiting: undo, asking: undo, heldByPerson: undo, heldByEngine: undo,
+    rollingBack: nothing, retained: useRollback, ended: isOver, undone: nothing,
+  },
+  rollback: {
+    pending: no('nothing has been changed yet: abort it instead'), offline: no('nothing has been changed yet: abort it instead'),
+    running: undo, waiting: undo, asking: undo, heldByPerson: undo, heldByEngine: undo,
+    rollingBack: nothing, retained: undo, ended: isRetired, undone: nothing,
+  },
+};
+
+/** Which row of the table a deployment is in. @internal */
+export function situationOf(state: RolloutState): CommandSituation {
+  switch (state.phase) {
+    case 'absent':
+    case 'pending':
+      return state.held ? 'offline' : 'pending';
+    case 'rollback':
+      return 'rollingBack';
+    case 'retention':
+      return 'retained';
+    case 'closed':
+      return state.status === 'Completed' || state.status === 'PartiallyCompleted' ? 'ended' : 'undone';
+    case 'rollout':
+      if (state.held) return state.held.why === 'person' ? 'heldByPerson' : 'heldByEngine';
+      if (state.running?.effect.kind === 'pause') return 'asking';
+      return state.running?.effect.kind === 'wait' ? 'waiting' : 'running';
+  }
+}
+
+/** Answers that a strategy's own pause waits for now. @internal */
+export function acceptedAnswers(state: RolloutState): readonly PauseAnswer[] {
+  return state.phase === 'rollout' && state.running?.effect.kind === 'pause' ? state.running.effect.input.accepts : [];
+}
+
+/** The rule for a command now, with the accepted answers taken into account. @internal */
+export function commandRule(state: RolloutState, command: DeploymentCommand): CommandRule {
+  const rule = commandTable[command][situationOf(state)];
+  if (!('does' in rule) || rule.does !== 'answer') return rule;
+  const accepts = acceptedAnswers(state);
+  return accepts.some((accepted) => accepted === command) ? rule : no(`this pause accepts ${accepts.join(', ')}`);
+}
+
+/** Commands that would not be refused now. @internal */
+export function allowedCommands(state: RolloutState): readonly DeploymentCommand[] {
+  return deploymentCommands.filter((command) => 'does' in commandRule(state, command));
+}

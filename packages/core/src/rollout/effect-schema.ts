@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { Effect, EffectKind, EffectOf } from '../effects/effect.ts';
+import { hotSwapError } from '../errors/hotswap-error.ts';
+import { healthCheckOverrideSchema } from '../model/health-check.ts';
+import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
+import { metricNames } from '../model/metrics.ts';
+import { nodeSetSchema } from '../model/node-set.ts';
+
+/** Version of the set of effects as a whole; rises when a kind is added or changes its meaning. @internal */
+export const effectSetVersion = 1;
+
+const timeMs = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const percent = z.number().min(0).max(100);
+const text = z.string().max(10_000);
+const releaseId = z.string().min(1).max(200);
+const json: z.ZodType<Json> = z.json();
+
+const latency = z.strictObject({ averageMs: z.number(), varianceMs2: z.number(), p50Ms: z.number(), p95Ms: z.number(), p99Ms: z.number() });
+const variantMetrics = z.strictObject({
+  samples: z.number().min(0),
+  errorRatePercent: z.number().nullable(),
+  crashRatePercent: z.number().nullable(),
+  latency: latency.nullable(),
+  peakMemoryBytes: z.number().nullable(),
+  memoryRefusals: z.number().min(0),
+});
+const criteria = z.strictObject({
+  metric: z.enum(metricNames),
+  comparison: z.enum(['lower_is_better', 'higher_is_better']),
+  thresholdPercent: z.number().min(0),
+  minimumSampleSize: z.int().min(0),
+});
+
+/**
+ * One schema per kind, checked when an effect is yielded: `wait(NaN)` would be journalled as `null` and end at once.
+ * @internal
+ */
+export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
+  deploy: z.strictObject({
+    nodes: nodeSetSchema,
+    releaseId: releaseId.exactOptional(),
+    maxInFlight: z.int().min(1).exactOptional(),
+    nodeDeadlineMs: timeMs.min(1).exactOptional(),
+    maxUnknown: z.int().min(0).exactOptional(),
+  }),
+  verify: z.strictObject({ nodes: nodeSetSchema, check: healthCheckOverrideSchema.exactOptional(), timeoutMs: timeMs.exactOptional(), failure: text.exactOptional() }),
+  wait: z.strictObject({ forMs: timeMs, reason: text, watch: nodeSetSchema.exactOptional(), check: healthCheckOverrideSchema.exactOptional(), failure: text.exactOptional() }),
+  shiftTraffic: z.strictObject({ percent, to: nodeSetSchema, among: nodeSetSchema, releaseId: releaseId.exactOptional(), timeoutMs: timeMs.exactOptional() }),
+  observe: z.strictObject({ forMs: timeMs, baseline: nodeSetSchema, candidate: nodeSetSchema }),
+  judge: z.strictObject({ baseline: variantMetrics, candidate: variantMetrics, criteria, method: z.string().min(1).max(100).exactOptional() }),
+  progress: z.strictObject({ percent, stage: text.exactOptional() }),
+  pause: z.strictObject({ reason: text, accepts: z.array(z.enum(['promote', 'retry', 'resume'])).min(1).readonly() }),
+  fail: z.strictObject({
+    message: text,
+    cause: z.enum(['load', 'health', 'deadline', 'trigger', 'capacity', 'metrics', 'strategy']).exactOptional(),
+    nodes: nodeSetSchema.exactOptional(),
+    facts: json.exactOptional(),
+  }),
+  retire: z.strictObject({ nodes: nodeSetSchema, releaseId: releaseId.exactOptional() }),
+  restore: z.strictObject({ nodes: nodeSetSchema, reason: text, timeoutMs: timeMs.exactOptional() }),
+  notify: z.strictObject({ text, severity: z.enum(['info', 'warning', 'critical']).exactOptional() }),
+};
+
+/** Versions of each kind that this engine can carry out. @internal */
+export const effectVersions: { readonly [K in EffectKind]: readonly number[] } = {
+  deploy: [1], verify: [1], wait: [1], shiftTraffic: [1], observe: [1], judge: [1], progress: [1], pause: [1], fail: [1], retire: [1], restore: [1], notify: [1],
+};
+
+/** Whether this engine knows what an effect of the kind and version means. @internal */
+export function knowsEffect(effect: { readonly kind: string; readonly version: number }): boolean {
+  return Object.hasOwn(effectVersions, effect.kind) && effectVersions[effect.kind as EffectKind].includes(effect.version);
+}
+
+/**
+ * Checks what a strategy yielded, and returns it as the journal will hold it: through JSON and frozen. Defaults are not
+ * filled in.
+ * @throws HS_STRATEGY_INVALID_EFFECT
+ * @internal
+ */
+export function readEffect(yielded: unknown): Effect {
+  const kind = String((yielded as { kind?: unknown } | null)?.kind);
+  if (yielded === null || typeof yielded !== 'object' || !Object.hasOwn(effectInputSchemas, kind)) {
+    throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', { kind, why: 'it is no effect: write yield* before the name of an effect' });
+  }
+  const { input, scope } = yielded as EffectOf<EffectKind>;
+  const checked = z.strictObject({ input: effectInputSchemas[kind as EffectKind], scope: nodeSetSchema.exactOptional() }).safeParse({ input, ...(scope === undefined ? {} : { scope }) });
+  if (!checked.success) throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', { kind, why: z.prettifyError(checked.error) });
+  return deepFreeze(JSON.parse(canonicalJson(yielded)) as Effect);
+}
