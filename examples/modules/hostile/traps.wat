@@ -1,0 +1,21 @@
+;; Must answer each call with its own kind of trap and a backtrace, and the call after it as if nothing had happened.
+(module $traps
+  (type $none (func))
+  (type $number (func (result i32)))
+  (memory (export "memory") 1)
+  (table $table 2 funcref)
+  (elem (i32.const 0) $nothing)
+  (func $nothing)
+  (func $inner unreachable)
+
+  (func (export "unreachable") (call $inner))
+  (func (export "out_of_bounds") (result i32) (i32.load (i32.const 65536)))
+  (func (export "out_of_bounds_far") (result i32) (i32.load offset=4294967295 (i32.const -1)))
+  (func (export "divide_by_zero") (param $dividend i32) (result i32) (i32.div_s (local.get $dividend) (i32.const 0)))
+  (func (export "integer_overflow") (result i32) (i32.div_s (i32.const 0x80000000) (i32.const -1)))
+  (func (export "bad_conversion") (result i32) (i32.trunc_f64_s (f64.const nan)))
+  (func (export "table_out_of_bounds") (call_indirect $table (type $none) (i32.const 2)))
+  (func (export "indirect_call_to_null") (call_indirect $table (type $none) (i32.const 1)))
+  (func (export "bad_signature") (result i32) (call_indirect $table (type $number) (i32.const 0)))
+  (func (export "fine") (result i32) (i32.const 42))
+  (func (export "health_check") (result i32) (i32.const 1)))
