@@ -1,0 +1,263 @@
+import { z } from 'zod';
+import { autoRollbackSchema, deploymentStatuses, durationSchema, healthCheckOverrideSchema, healthCheckSchema } from '@hotswap/core';
+import type { AutoRollback, Capabilities, DeploymentStatus, Duration, HealthCheck, HealthCheckOverride, Json, ResourceLimits, VariantMetrics } from '@hotswap/core';
+import { listQueryShape, type ListQuery } from './list-api.ts';
+import { capabilitiesSchema, resourceLimitsSchema } from './module-api.ts';
+import { chosenIdSchema, jsonSchema, moduleIdSchema, moduleNameSchema, regionSchema, timestampSchema } from './wire-text.ts';
+
+/** Statuses after which a deployment does not move by itself any more; a retained Completed one can still be rolled back. @public */
+export const finalStatuses: readonly DeploymentStatus[] = ['Completed', 'PartiallyCompleted', 'RolledBack', 'Cancelled', 'Failed'];
+
+/** Body of a new deployment. @public */
+export interface CreateDeploymentRequest {
+  readonly moduleId: string;
+  /** Default: a new id. */
+  readonly deploymentId?: string;
+  /** Default: all regions. */
+  readonly targetRegions?: readonly string[];
+  /** `AllAtOnce`, `Rolling`, `Canary`, or what else the server has registered. */
+  readonly strategy: string;
+  /** Read by the strategy's own schema. Default: its defaults. */
+  readonly strategyConfig?: Json;
+  /** The same under the name that text 001 gives it; not together with `strategyConfig`. */
+  readonly canaryConfig?: Json;
+  /** What the release has beyond the module: laid over the module's own values. */
+  readonly release?: {
+    readonly config?: Readonly<Record<string, Json>>;
+    readonly capabilities?: Partial<Capabilities>;
+    readonly resourceLimits?: Partial<ResourceLimits>;
+    readonly healthCheck?: HealthCheckOverride;
+  };
+  readonly healthCheck?: HealthCheckOverride;
+  /** Default: crash rate above 5 %, error rate above 10 %, memory over its limit. */
+  readonly autoRollback?: AutoRollbackRequest;
+  /** Default PT30M, on top of configured waits. */
+  readonly progressDeadline?: Duration | number;
+  /** How long the replaced release stays warm after Completed. Default: the server's, PT1H. */
+  readonly retention?: Duration | number;
+}
+
+/** An `autoRollback` block as a caller writes it. @public */
+export interface AutoRollbackRequest {
+  readonly enabled?: boolean;
+  readonly triggers?: readonly {
+    readonly metric: AutoRollback['triggers'][number]['metric'];
+    readonly threshold: number;
+    readonly comparison?: 'greater_than' | 'less_than';
+    readonly minimumSamples?: number;
+    readonly unit?: 'percent' | 'ms' | 'mb' | 'count';
+  }[];
+}
+
+/** How the deployment ended, or stands, on one node. @public */
+export interface DeploymentNodeView {
+  readonly nodeId: string;
+  /** 0-based place in the rollout's order. */
+  readonly position: number;
+  readonly region: string;
+  readonly outcome: 'pending' | 'ok' | 'failed' | 'unknown';
+  /** What the node reports of the deployment's release. */
+  readonly state: 'absent' | 'loading' | 'ready' | 'failed';
+  /** Relative weight of the deployment's release on the node. */
+  readonly weight: number;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly health?: 'unknown' | 'healthy' | 'unhealthy';
+}
+
+/** A deployment on the wire. @public */
+export interface DeploymentView {
+  readonly deploymentId: string;
+  readonly moduleId: string;
+  readonly moduleName: string;
+  readonly releaseId: string;
+  /** Version that served most nodes before; `null` when there was none. */
+  readonly previousModuleId: string | null;
+  readonly strategy: string;
+  readonly strategyConfig: Json;
+  readonly targetRegions: readonly string[] | null;
+  readonly status: DeploymentStatus;
+  readonly progressPercent: number;
+  readonly stage?: string;
+  readonly reason?: string;
+  readonly verdict?: 'A' | 'B' | 'Inconclusive';
+  readonly retainedUntil?: string;
+  /** Effect that runs now; absent when none does. */
+  readonly running?: { readonly step: number; readonly kind: string; readonly since: string };
+  /** No progress past the running effect's own deadline plus `progressDeadline`. */
+  readonly stuck: boolean;
+  readonly healthCheck: HealthCheck;
+  readonly autoRollback: AutoRollback;
+  readonly progressDeadline: Duration;
+  readonly retention: Duration;
+  readonly createdBy: string;
+  readonly createdAt: string;
+  readonly executedAt?: string;
+  readonly endedAt?: string;
+  /** Per-node outcomes; only when a single deployment is read, and once it was executed. */
+  readonly nodes?: readonly DeploymentNodeView[];
+}
+
+/** @public */
+export interface DeploymentList {
+  readonly deployments: readonly DeploymentView[];
+  readonly nextCursor: string | null;
+}
+
+/** @public */
+export interface DeploymentListQuery extends ListQuery {
+  readonly moduleName?: string;
+  readonly status?: DeploymentStatus;
+}
+
+/** Body of execute. @public */
+export interface ExecuteRequest {
+  /** Must be the caller when given. */
+  readonly approvedBy?: string;
+}
+
+/** Body of pause, resume, promote, retry, abort and rollback. @public */
+export interface CommandRequest {
+  readonly reason?: string;
+  /** Refuses the command (412) when the rollout is at another step: a late second click. */
+  readonly ifStep?: number;
+}
+
+/** One line of a journal on the wire. @public */
+export interface JournalEntryView {
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly type: string;
+  /** What happened, as a sentence. */
+  readonly explanation: string;
+  /** The entry's own members, as hashed. */
+  readonly entry: Json;
+  readonly hash: string;
+  readonly previousHash: string;
+}
+
+/** @public */
+export interface JournalView {
+  readonly entries: readonly JournalEntryView[];
+  readonly nextCursor: string | null;
+}
+
+/** One event of a deployment's stream. @public */
+export type DeploymentEvent =
+  /** A new journal line; resumable by its number. */
+  | { readonly kind: 'entry'; readonly entry: JournalEntryView }
+  /** The deployment as it is now; sent at connect and after changes. */
+  | { readonly kind: 'status'; readonly deployment: DeploymentView }
+  /** What calls of the new release and of the baseline experienced in the last ten seconds; sent while traffic is split. */
+  | { readonly kind: 'metrics'; readonly metrics: { readonly windowMs: number; readonly candidate: VariantMetrics; readonly baseline: VariantMetrics } };
+
+/** @see {@link CreateDeploymentRequest} @public */
+export const createDeploymentSchema: z.ZodType<
+  Omit<CreateDeploymentRequest, 'autoRollback' | 'progressDeadline' | 'retention'> & {
+    readonly autoRollback?: AutoRollback;
+    readonly progressDeadline?: Duration;
+    readonly retention?: Duration;
+  },
+  unknown
+> = z
+  .strictObject({
+    moduleId: moduleIdSchema,
+    deploymentId: chosenIdSchema.exactOptional(),
+    targetRegions: z.array(regionSchema).min(1).max(100).exactOptional(),
+    strategy: z.string().min(1).max(60),
+    strategyConfig: jsonSchema.exactOptional(),
+    canaryConfig: jsonSchema.exactOptional(),
+    release: z
+      .strictObject({
+        config: z.record(z.string().min(1).max(200), jsonSchema).exactOptional(),
+        capabilities: capabilitiesSchema.exactOptional(),
+        resourceLimits: resourceLimitsSchema.exactOptional(),
+        healthCheck: healthCheckOverrideSchema.exactOptional(),
+      })
+      .exactOptional(),
+    healthCheck: healthCheckOverrideSchema.exactOptional(),
+    autoRollback: autoRollbackSchema.exactOptional(),
+    progressDeadline: durationSchema.exactOptional(),
+    retention: durationSchema.exactOptional(),
+  })
+  .refine((body) => body.strategyConfig === undefined || body.canaryConfig === undefined, {
+    error: 'is the same as strategyConfig: give one of them',
+    path: ['canaryConfig'],
+  })
+  .meta({ id: 'CreateDeployment' });
+
+const reason = z.string().min(1).max(2_000).exactOptional();
+
+/** @see {@link ExecuteRequest} @public */
+export const executeSchema: z.ZodType<ExecuteRequest, unknown> = z.strictObject({ approvedBy: z.string().min(1).max(200).exactOptional() }).meta({ id: 'Execute' });
+
+/** @see {@link CommandRequest} @public */
+export const commandSchema: z.ZodType<CommandRequest, unknown> = z.strictObject({ reason, ifStep: z.int().min(0).exactOptional() }).meta({ id: 'Command' });
+
+const nodeView = z.object({
+  nodeId: z.string(),
+  position: z.int(),
+  region: z.string(),
+  outcome: z.enum(['pending', 'ok', 'failed', 'unknown']),
+  state: z.enum(['absent', 'loading', 'ready', 'failed']),
+  weight: z.number(),
+  error: z.object({ code: z.string(), message: z.string() }).exactOptional(),
+  health: z.enum(['unknown', 'healthy', 'unhealthy']).exactOptional(),
+});
+
+/** @see {@link DeploymentView} @public */
+export const deploymentViewSchema: z.ZodType<DeploymentView> = z.object({
+  deploymentId: z.string(),
+  moduleId: z.string(),
+  moduleName: z.string(),
+  releaseId: z.string(),
+  previousModuleId: z.string().nullable(),
+  strategy: z.string(),
+  strategyConfig: jsonSchema,
+  targetRegions: z.array(z.string()).nullable(),
+  status: z.enum(deploymentStatuses),
+  progressPercent: z.number(),
+  stage: z.string().exactOptional(),
+  reason: z.string().exactOptional(),
+  verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
+  retainedUntil: timestampSchema.exactOptional(),
+  running: z.object({ step: z.int(), kind: z.string(), since: timestampSchema }).exactOptional(),
+  stuck: z.boolean(),
+  healthCheck: healthCheckSchema,
+  autoRollback: autoRollbackSchema,
+  progressDeadline: durationSchema,
+  retention: durationSchema,
+  createdBy: z.string(),
+  createdAt: timestampSchema,
+  executedAt: timestampSchema.exactOptional(),
+  endedAt: timestampSchema.exactOptional(),
+  nodes: z.array(nodeView).exactOptional(),
+}).meta({ id: 'Deployment' });
+
+/** @see {@link DeploymentList} @public */
+export const deploymentListSchema: z.ZodType<DeploymentList> = z
+  .object({ deployments: z.array(deploymentViewSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'DeploymentList' });
+
+/** @see {@link DeploymentListQuery} @public */
+export const deploymentListQuerySchema: z.ZodType<
+  { limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined; status?: DeploymentStatus | undefined },
+  unknown
+> = z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional(), status: z.enum(deploymentStatuses).optional() });
+
+/** @see {@link JournalView} @public */
+export const journalViewSchema: z.ZodType<JournalView> = z.object({
+  entries: z.array(
+    z.object({
+      seq: z.int(),
+      at: timestampSchema,
+      actor: z.string(),
+      type: z.string(),
+      explanation: z.string(),
+      entry: jsonSchema,
+      hash: z.string(),
+      previousHash: z.string(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+}).meta({ id: 'Journal' });

@@ -1,0 +1,57 @@
+import { deploymentClient, type DeploymentClient } from './deployment-client.ts';
+import type { HealthView } from './health-api.ts';
+import { HttpTransport, type HotSwapClientOptions } from './http-transport.ts';
+import { moduleClient, type ModuleClient } from './module-client.ts';
+import { nodeClient, type NodeClient } from './node-client.ts';
+import { apiBase } from './protocol-version.ts';
+import type { ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
+import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
+
+/**
+ * Everything the REST API does, typed. Every answer of 400 and above is thrown as a `HotSwapError` with the server's
+ * code, text, status and details.
+ * @public
+ */
+export interface HotSwapClient {
+  readonly modules: ModuleClient;
+  readonly deployments: DeploymentClient;
+  readonly nodes: NodeClient;
+  readonly routes: { list(query?: RouteListQuery): Promise<RouteList>; get(moduleName: string): Promise<RouteView> };
+  readonly releases: { list(query?: ReleaseListQuery): Promise<ReleaseList>; get(releaseId: string): Promise<ReleaseView> };
+  /** Details only with a token. */
+  health(): Promise<HealthView>;
+  /** Whether the server takes requests: `false` while it starts or stops. */
+  ready(): Promise<boolean>;
+}
+
+/**
+ * Makes a client. It holds no connection of its own and needs no closing.
+ * @throws HS_CLIENT_UNREACHABLE and HS_CLIENT_UNEXPECTED_ANSWER from any method, besides the server's codes
+ * @example
+ * const client = createHotSwapClient({ baseUrl: 'http://127.0.0.1:5000', token });
+ * const { nodes } = await client.nodes.list({ region: 'us-east' });
+ * @public
+ */
+export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClient {
+  const transport = new HttpTransport(options);
+  const get = <T>(path: string, query: object = {}): Promise<T> => transport.send({ method: 'GET', path, query: { ...query } });
+  return {
+    modules: moduleClient(transport),
+    deployments: deploymentClient(transport),
+    nodes: nodeClient(transport),
+    routes: {
+      list: (query) => get(`${apiBase}/routes`, query),
+      get: (moduleName) => get(`${apiBase}/routes/${encodeURIComponent(moduleName)}`),
+    },
+    releases: {
+      list: (query) => get(`${apiBase}/releases`, query),
+      get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),
+    },
+    health: () => get('/health'),
+    ready: () =>
+      get<HealthView>('/health/ready').then(
+        (health) => health.status !== 'Unhealthy',
+        () => false,
+      ),
+  };
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { durationSchema, healthCheckOverrideSchema } from '@hotswap/core';
+import type { Capabilities, HealthCheckOverride, Json, ResourceLimits } from '@hotswap/core';
+import { listQueryShape, type ListQuery } from './list-api.ts';
+import { jsonSchema, moduleNameSchema } from './wire-text.ts';
+
+/** A release on the wire: code, configuration, capabilities, limits and health check under one id. @public */
+export interface ReleaseView {
+  readonly releaseId: string;
+  readonly moduleId: string;
+  readonly moduleName: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly config: Readonly<Record<string, Json>>;
+  readonly capabilities: Capabilities;
+  readonly resourceLimits: ResourceLimits;
+  readonly healthCheck: HealthCheckOverride;
+}
+
+/** @public */
+export interface ReleaseList {
+  readonly releases: readonly ReleaseView[];
+  readonly nextCursor: string | null;
+}
+
+/** @public */
+export interface ReleaseListQuery extends ListQuery {
+  readonly moduleName?: string;
+}
+
+/** @see {@link ReleaseView} @public */
+export const releaseViewSchema: z.ZodType<ReleaseView> = z.object({
+  releaseId: z.string(),
+  moduleId: z.string(),
+  moduleName: z.string(),
+  version: z.string(),
+  digest: z.string(),
+  sizeBytes: z.int(),
+  config: z.record(z.string(), jsonSchema),
+  capabilities: z.object({
+    env: z.record(z.string(), z.string()),
+    dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
+    allowedHosts: z.array(z.string()),
+  }),
+  resourceLimits: z.object({ maxMemoryMB: z.number(), maxCpuPercent: z.number(), maxExecutionTime: durationSchema, maxInputSize: z.number() }),
+  healthCheck: healthCheckOverrideSchema,
+}).meta({ id: 'Release' });
+
+/** @see {@link ReleaseList} @public */
+export const releaseListSchema: z.ZodType<ReleaseList> = z.object({ releases: z.array(releaseViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'ReleaseList' });
+
+/** @see {@link ReleaseListQuery} @public */
+export const releaseListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined }, unknown> =
+  z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional() });

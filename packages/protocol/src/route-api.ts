@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { listQueryShape, type ListQuery } from './list-api.ts';
+
+/** The live route of a module on the wire. @public */
+export interface RouteView {
+  readonly moduleName: string;
+  /** Only grows; a router reports the one that it serves. */
+  readonly revision: number;
+  readonly epoch: number;
+  /** Share of requests by release. */
+  readonly releases: readonly { readonly releaseId: string; readonly moduleId: string; readonly version: string; readonly percent: number }[];
+  /** Pairs of node and release with weight above 0, ordered by node, then release. */
+  readonly targets: readonly RouteTargetView[];
+}
+
+/** @public */
+export interface RouteTargetView {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly releaseId: string;
+  readonly moduleId: string;
+  readonly weight: number;
+}
+
+/** @public */
+export interface RouteList {
+  readonly routes: readonly RouteView[];
+  readonly nextCursor: string | null;
+}
+
+/** @see {@link RouteView} @public */
+export const routeViewSchema: z.ZodType<RouteView> = z.object({
+  moduleName: z.string(),
+  revision: z.int(),
+  epoch: z.int(),
+  releases: z.array(z.object({ releaseId: z.string(), moduleId: z.string(), version: z.string(), percent: z.number() })),
+  targets: z.array(z.object({ nodeId: z.string(), region: z.string(), releaseId: z.string(), moduleId: z.string(), weight: z.number() })),
+}).meta({ id: 'Route' });
+
+/** @see {@link RouteList} @public */
+export const routeListSchema: z.ZodType<RouteList> = z.object({ routes: z.array(routeViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'RouteList' });
+
+/** @public */
+export type RouteListQuery = ListQuery;
+
+/** @see {@link RouteListQuery} @public */
+export const routeListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined }, unknown> = z.strictObject({ ...listQueryShape });
