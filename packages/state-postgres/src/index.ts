@@ -1,1 +1,14 @@
-export {};
+export { ChangeFeed } from './database/change-feed.ts';
+export type { ChangeHint } from './database/change-feed.ts';
+export { DatabaseClock } from './database/database-clock.ts';
+export type { Database } from './database/database.ts';
+export { openDatabase } from './database/open-database.ts';
+export type { DatabaseOptions } from './database/open-database.ts';
+export type { Session } from './database/session.ts';
+export { stateErrorCodes } from './error-codes.ts';
+export type { StateErrorCode } from './error-codes.ts';
+export { PostgresFleetReader } from './postgres-fleet-reader.ts';
+export type { FleetReaderOptions } from './postgres-fleet-reader.ts';
+export { PostgresJournalStore, journalFailpoints } from './postgres-journal-store.ts';
+export { PostgresMetricsSource } from './postgres-metrics-source.ts';
+export { PostgresScheduler } from './postgres-scheduler.ts';

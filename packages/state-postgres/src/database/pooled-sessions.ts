@@ -1,0 +1,85 @@
+import type { Knex } from 'knex';
+import type { Client } from 'pg';
+import type { Session, Statement } from './session.ts';
+import { isTransient, translateError } from './translate-error.ts';
+
+/** How often a transaction is repeated that the database gave up: enough for bursts, few enough to surface a design fault. */
+const maxAttempts = 6;
+
+/**
+ * Runs SQL on connections of knex's pool. On PGlite the pool has one connection, which makes it the mutex that keeps
+ * transactions of knex, of this class and of the job queue apart on the one session there is.
+ * @internal
+ */
+export class PooledSessions {
+  readonly #knex: Knex;
+
+  constructor(knex: Knex) {
+    this.#knex = knex;
+  }
+
+  /** Holds one connection for the time of the work. Errors are passed on as they are. */
+  async withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+    const client = (await this.#knex.client.acquireConnection()) as Client;
+    try {
+      return await work(client);
+    } finally {
+      this.#knex.client.releaseConnection(client);
+    }
+  }
+
+  async query<Row extends object>(sql: Statement | string, values?: readonly unknown[]): Promise<readonly Row[]> {
+    try {
+      return await this.withClient((client) => queryOn<Row>(client, sql, values));
+    } catch (error) {
+      throw translateError(error);
+    }
+  }
+
+  async execute(sql: Statement | string, values?: readonly unknown[]): Promise<number> {
+    try {
+      return await this.withClient((client) => executeOn(client, sql, values));
+    } catch (error) {
+      throw translateError(error);
+    }
+  }
+
+  async transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.withClient((client) => transactionOn(client, work));
+      } catch (error) {
+        if (attempt < maxAttempts && isTransient(error)) continue;
+        throw translateError(error);
+      }
+    }
+  }
+}
+
+async function transactionOn<Result>(client: Client, work: (session: Session) => Promise<Result>): Promise<Result> {
+  await client.query('begin');
+  try {
+    const result = await work({
+      query: (sql, values) => queryOn(client, sql, values),
+      execute: (sql, values) => executeOn(client, sql, values),
+    });
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    // A connection on which even this fails is broken; knex has seen its error event and drops it.
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function queryOn<Row extends object>(client: Client, sql: Statement | string, values?: readonly unknown[]): Promise<readonly Row[]> {
+  return (await client.query<Row>(queryConfig(sql, values))).rows;
+}
+
+async function executeOn(client: Client, sql: Statement | string, values?: readonly unknown[]): Promise<number> {
+  return (await client.query(queryConfig(sql, values))).rowCount ?? 0;
+}
+
+function queryConfig(sql: Statement | string, values: readonly unknown[] = []): { text: string; values: unknown[]; name?: string } {
+  return typeof sql === 'string' ? { text: sql, values: [...values] } : { name: sql.name, text: sql.text, values: [...values] };
+}

@@ -1,0 +1,40 @@
+import { isHotSwapError, type HotSwapError } from '@hotswap/core';
+import { stateError } from '../error-codes.ts';
+
+const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+/** Connection lost, too many connections, shutting down, starting up, out of disk or memory, read-only. */
+const unavailableStates = /^(08|53|57P0|58|25006)/;
+
+/** The five-character state or network code of a driver's error; both drivers set it, their classes differ. @internal */
+export function errorCode(error: unknown): string | undefined {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** The violated constraint's name, if that is what the error is about. @internal */
+export function violatedConstraint(error: unknown): string | undefined {
+  const cause = isHotSwapError(error) ? error.cause : error;
+  const constraint = (cause as { readonly constraint?: unknown } | null)?.constraint;
+  return typeof constraint === 'string' ? constraint : undefined;
+}
+
+/** Whether the database gave a transaction up that is likely to go through when repeated. @internal */
+export function isTransient(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === '40001' || code === '40P01';
+}
+
+/** What a caller of this package sees of a driver's error: a code, no SQL. The original is the cause. @internal */
+export function translateError(error: unknown): HotSwapError {
+  if (isHotSwapError(error)) return error;
+  const code = errorCode(error);
+  const name = (error as { readonly name?: unknown } | null)?.name;
+  if (code === '22021' || code === '22P05') return stateError('HS_STORE_INVALID_TEXT', {}, error);
+  if (name === 'KnexTimeoutError' || name === 'TimeoutError') return stateError('HS_STORE_UNAVAILABLE', { why: 'no connection became free in time' }, error);
+  if (code !== undefined && (networkCodes.has(code) || unavailableStates.test(code))) return stateError('HS_STORE_UNAVAILABLE', { why: code }, error);
+  const text = error instanceof Error ? error.message : '';
+  if (code === undefined && /connection (?:terminated|ended)|not queryable|client has encountered/i.test(text)) {
+    return stateError('HS_STORE_UNAVAILABLE', { why: 'connection lost' }, error);
+  }
+  return stateError('HS_STORE_FAILED', { why: code ?? 'unknown' }, error);
+}

@@ -1,0 +1,61 @@
+import { hotSwapError, type Change, type JournalBatch } from '@hotswap/core';
+import { statement, type Session } from '../database/session.ts';
+
+const lockModule = statement('lock_module', `select pg_advisory_xact_lock(hashtextextended($1, 0))`);
+
+const findActive = statement('find_active_deployment', `
+select deployment_id as "deploymentId", status from deployments
+where tenant = $1 and module_name = $2 and deployment_id <> $3 and status = any ($4::text[])
+  and (regions is null or $5::text[] is null or regions && $5::text[])
+order by ordinal limit 1`);
+
+const insertDeployment = statement('insert_deployment', `
+insert into deployments (tenant, deployment_id, module_name, module_id, release_id, strategy, regions, author, spec,
+  head, head_seq, summary, status, stuck_at, retained_until, wake_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+on conflict (deployment_id) do nothing`);
+
+/** Statuses in which a deployment holds its module: no second one may be opened in the same regions. @internal */
+export const holdingStatuses: readonly string[] = ['Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack'];
+/** Statuses in which it is changing nodes. @internal */
+export const movingStatuses: readonly string[] = ['InProgress', 'Paused', 'RollingBack'];
+
+/**
+ * Refuses when another deployment of the module is in one of the statuses in an overlapping region set. Whoever asks at
+ * the same time for the same module waits until this transaction has ended.
+ * @throws HS_DEPLOYMENT_ACTIVE naming the other one
+ * @internal
+ */
+export async function claimModule(
+  session: Session,
+  claim: { readonly tenant: string; readonly moduleName: string; readonly deploymentId: string; readonly regions: readonly string[] | null; readonly against: readonly string[] },
+): Promise<void> {
+  const { tenant, moduleName, deploymentId, regions, against } = claim;
+  await session.query(lockModule, [`${tenant}/${moduleName}`]);
+  const [active] = await session.query<{ deploymentId: string; status: string }>(findActive, [tenant, moduleName, deploymentId, against, regions]);
+  if (active) throw hotSwapError('HS_DEPLOYMENT_ACTIVE', { ...active, moduleName });
+}
+
+/**
+ * Inserts the deployment's row as the batch leaves it.
+ * @throws HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
+ * @internal
+ */
+export async function openDeployment(session: Session, batch: JournalBatch, { spec }: Extract<Change, { kind: 'open' }>): Promise<void> {
+  const { tenant, deploymentId, moduleName, regions } = spec;
+  await claimModule(session, { tenant, moduleName, deploymentId, regions, against: holdingStatuses });
+  const inserted = await session.execute(insertDeployment, [
+    tenant, deploymentId, moduleName, spec.moduleId, spec.releaseId, spec.strategy, regions, spec.author, JSON.stringify(spec), ...summaryColumns(batch),
+  ]);
+  if (inserted === 0) throw hotSwapError('HS_DEPLOYMENT_EXISTS', { deploymentId });
+}
+
+/** Head, its number, and the row's view of the summary, in the order of the statements that write them. @internal */
+export function summaryColumns({ entries, summary, wakeAt }: JournalBatch): readonly unknown[] {
+  const last = entries.at(-1);
+  return [
+    last?.hash, last?.seq, JSON.stringify(summary), summary.status, timeOf(summary.running?.stuckAt), timeOf(summary.retainedUntil), timeOf(wakeAt),
+  ];
+}
+
+const timeOf = (instant: number | undefined): Date | null => (instant === undefined ? null : new Date(instant));
