@@ -137,6 +137,8 @@ export interface LoadedModule extends AsyncDisposable {
 export interface ModuleInstance extends AsyncDisposable {
   /** As {@link LoadedModule.invoke}, but state persists. A trap closes the instance. @throws HS_RUNTIME_STALE_HANDLE after that */
   invoke(name: string, args: readonly WitValue[], options?: CallOptions): Promise<CallResult>;
+  /** As {@link LoadedModule.invokeSync}, but state persists. @throws HS_RUNTIME_BUSY while an asynchronous call runs */
+  invokeSync?(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue;
 }
 
 /**
