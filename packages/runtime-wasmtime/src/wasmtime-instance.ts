@@ -2,7 +2,8 @@ import type { CallOptions, CallResult, ModuleInstance, WitValue } from '@hotswap
 import type { InstanceHandle, ResourceValue } from '../binding.d.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { runtimeError } from './error-codes.ts';
-import type { FunctionIndex } from './function-index.ts';
+import type { ExportTarget, FunctionIndex } from './function-index.ts';
+import { mapNativeError } from './map-native-error.ts';
 import type { ResourceOwner } from './wasmtime-resource.ts';
 
 /**
@@ -24,13 +25,22 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   }
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
-    if (this.#closed) throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind: 'instance', reason: 'it was closed' });
-    const target = this.#functions.resolve(name);
+    const target = this.#target(name);
     const startedMs = performance.now();
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.callInstance(callId, this.#handle, target.exportIndex, args, options.timeoutMs ?? 0, 0);
     }, options.signal);
     return { value: target.wrap?.(value, this) ?? (value as WitValue), durationMs: performance.now() - startedMs };
+  }
+
+  invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
+    const target = this.#target(name);
+    try {
+      const value = this.#handle.callSync(target.exportIndex, args, options?.timeoutMs ?? 0);
+      return target.wrap?.(value, this) ?? (value as WitValue);
+    } catch (error) {
+      throw mapNativeError(error);
+    }
   }
 
   dropResource(resource: ResourceValue): void {
@@ -50,5 +60,12 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
       this.#onClose(this);
     }
     return Promise.resolve();
+  }
+
+  #target(name: string): ExportTarget {
+    if (this.#closed) throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind: 'instance', reason: 'it was closed' });
+    const target = this.#functions.resolve(name);
+    if (target.unsupported !== null) throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: target.unsupported });
+    return target;
   }
 }
