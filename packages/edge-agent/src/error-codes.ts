@@ -20,6 +20,7 @@ export const agentErrorCodes = {
   HS_AGENT_UNAUTHENTICATED: { message: 'The call carries no valid token of the server for this node', httpStatus: 401 },
   HS_AGENT_NOT_FOUND: { message: 'There is nothing at this address: call POST /invoke/{moduleName}/{function} or GET /health', httpStatus: 404 },
   HS_AGENT_INVALID_REQUEST: { message: 'The request is not valid: {why}', httpStatus: 400 },
+  HS_AGENT_UNKNOWN_FUNCTION: { message: '{moduleId} exports no function {functionName} that can be called: look at its exports with GET /api/v1/wasm/modules/{moduleId}', httpStatus: 404 },
   HS_AGENT_BODY_TOO_LARGE: { message: 'The body is larger than {limitBytes} bytes: send less or raise maxInputSize of the module', httpStatus: 413 },
   HS_AGENT_STOPPING: { message: 'The node is stopping: ask another one', httpStatus: 503, retryable: true },
   HS_AGENT_INTERNAL: { message: 'The node failed to answer: its log has the reason under request {requestId}', httpStatus: 500 },

@@ -16,7 +16,7 @@ export interface HeartbeatSenderOptions {
   readonly onAnswer: (answer: HeartbeatAnswer) => void;
   /** The server refused this one for good; its metrics are lost. */
   readonly onRefused: (error: unknown) => void;
-  /** Another agent has taken over, or the credential is not accepted: nothing more is sent. */
+  /** Another agent has taken over, or the credential is not accepted: nothing more is sent until `start`. */
   readonly onRejected: (error: unknown) => void;
 }
 
@@ -44,7 +44,7 @@ export class HeartbeatSender {
     this.#intervalMs = options.intervalMs;
   }
 
-  /** Reports at once, then regularly. */
+  /** Reports at once, then regularly; also again after a rejection. */
   start(): void {
     if (this.#state !== 'idle') return;
     this.#state = 'started';
@@ -124,7 +124,7 @@ export class HeartbeatSender {
       this.#unacknowledged = undefined;
       this.#options.onRefused(error);
     } else if (isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED') || isHotSwapError(error, 'HS_AGENT_SUPERSEDED')) {
-      this.#state = 'stopped';
+      if (this.#state === 'started') this.#state = 'idle';
       this.#options.onRejected(error);
       return undefined;
     }

@@ -110,6 +110,11 @@ export class NodeReconciler {
     return isKnown ? 'known' : 'accepted';
   }
 
+  /** Tries again what failed in a way that may have passed; cheap when there is nothing. */
+  recover(): void {
+    if (this.#accepted.generation > 0) this.offer(this.#accepted);
+  }
+
   /** Resolves when no reconciliation runs. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -214,6 +219,7 @@ export class NodeReconciler {
       module = new ServedModule(moduleName, {
         ...this.#options,
         closing: this.#closing,
+        onLeak: (name, releaseId, error) => this.#emit('agent.release-not-closed', { moduleName: name, releaseId, why: String(error) }),
         onEmpty: (name) => void this.#modules.delete(name),
       });
       this.#modules.set(moduleName, module);

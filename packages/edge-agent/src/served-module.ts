@@ -11,6 +11,8 @@ export interface ServedModuleServices extends LiveReleaseServices {
   readonly drainDeadlineMs: number;
   /** Drains and closings under way on the node. */
   readonly closing: Set<Promise<void>>;
+  /** A release could not be let go of: its memory is lost, nothing else. */
+  readonly onLeak: (moduleName: string, releaseId: string, error: unknown) => void;
   /** Called when nothing of the module is left. */
   readonly onEmpty: (moduleName: string) => void;
 }
@@ -155,12 +157,21 @@ export class ServedModule {
   #drop(live: LiveRelease): void {
     if (this.#releases.get(live.releaseId) === live) this.#releases.delete(live.releaseId);
     const { closing } = this.#services;
-    const ended = this.#drainAndClose(live).finally(() => closing.delete(ended));
+    const ended = this.#drainAndClose(live).then(
+      () => void closing.delete(ended),
+      (error: unknown) => {
+        closing.delete(ended);
+        this.#services.onLeak(this.name, live.releaseId, error);
+      },
+    );
     closing.add(ended);
   }
 
   async #drainAndClose(live: LiveRelease): Promise<void> {
-    if (live.ready !== undefined) await this.#services.slots.drain(live.ready.module, this.#services.drainDeadlineMs);
-    await live.close();
+    try {
+      if (live.ready !== undefined) await this.#services.slots.drain(live.ready.module, this.#services.drainDeadlineMs);
+    } finally {
+      await live.close();
+    }
   }
 }

@@ -1,12 +1,11 @@
 import { isHotSwapError, type DesiredState } from '@hotswap/core';
 import {
-  desiredKeepAliveMs, desiredStateSchema, heartbeatAnswerSchema, nodeRegisteredSchema, nodeSessionSchema, readProblem,
+  desiredKeepAliveMs, desiredStateSchema, heartbeatAnswerSchema, nodeRegisteredSchema, nodeSessionSchema, readProblem, readSse,
   type Heartbeat, type HeartbeatAnswer, type NodeRegistered, type NodeRegistration, type NodeSession,
 } from '@hotswap/protocol';
 import { Agent, type Dispatcher } from 'undici';
 import type { z } from 'zod';
 import { agentError } from './error-codes.ts';
-import { readEventStream } from './event-stream-reader.ts';
 import type { ModuleOrigin, ModuleStream, WantedModule } from './module-cache.ts';
 
 const connectTimeoutMs = 5_000;
@@ -69,7 +68,7 @@ export class ServerClient implements ModuleOrigin {
       signal,
     });
     await this.#requireSuccess(operation, answer);
-    for await (const { event, data } of readEventStream(guarded(answer.body, operation))) {
+    for await (const { event, data } of readSse(guarded(answer.body, operation))) {
       if (event === 'desired') yield desiredStateSchema.parse(JSON.parse(data));
     }
   }

@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { EventSink, Json, RuntimeHost } from '@hotswap/core';
+import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
+import type { CallMetrics } from './call-metrics.ts';
+import type { AgentConfig } from './config/agent-config.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { InvokeTokens } from './invoke-token.ts';
+import type { NodeIdentity, PublicJwk } from './node-identity.ts';
+import type { NodeReconciler } from './reconcile-node.ts';
+import { ResourceUsage } from './resource-usage.ts';
+import type { ServerClient } from './server-client.ts';
+import { ServerConnection } from './server-connection.ts';
+
+/** Serving from disk may take that long before the node opens its port with what it has. */
+const restoreTimeoutMs = 10_000;
+/** Requests in work may take that long when the node stops. */
+const closeDeadlineMs = 10_000;
+/** Releases that failed in a way that may pass are tried again this often. */
+const recoverIntervalMs = 30_000;
+
+/** @internal */
+export interface EdgeAgentParts {
+  readonly config: AgentConfig;
+  readonly runtime: RuntimeHost;
+  readonly reconciler: NodeReconciler;
+  readonly metrics: CallMetrics;
+  readonly tokens: InvokeTokens;
+  readonly dataPlane: DataPlane;
+  readonly client: ServerClient;
+  readonly identity: NodeIdentity;
+  readonly events: EventSink;
+}
+
+/**
+ * One node: serves what it applied last, then keeps to what the server wishes.
+ * @public
+ */
+export class EdgeAgent implements AsyncDisposable {
+  readonly #parts: EdgeAgentParts;
+  readonly #usage = new ResourceUsage();
+  readonly #connection: ServerConnection;
+  #dataPlaneUrl = '';
+  #port = 0;
+  #recovering: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(parts: EdgeAgentParts) {
+    this.#parts = parts;
+    const { config, reconciler, client, identity, events } = parts;
+    this.#connection = new ServerConnection({
+      nodeId: config.nodeId,
+      bootId: `${Date.now().toString().padStart(13, '0')}-${randomBytes(4).toString('hex')}`,
+      client,
+      identity,
+      reconciler,
+      events,
+      registration: () => this.#registration(),
+      joinToken: () => readJoinToken(config),
+      report: () => this.#report(),
+      onServerKey: (key) => this.#trust(key),
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+    });
+  }
+
+  /** Where the gateway reaches this node; empty before `start`. */
+  get dataPlaneUrl(): string {
+    return this.#dataPlaneUrl;
+  }
+
+  /** Port of the data plane; 0 before `start`. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Resolves with the reason when the node must not go on: another agent took over, or it was never let in. */
+  get ended(): Promise<Error> {
+    return this.#connection.ended;
+  }
+
+  /** To be called when something worth reporting has changed. @internal */
+  nudge(): void {
+    this.#connection.nudge();
+  }
+
+  /**
+   * Serves the last applied state from disk, opens the data plane, then turns to the server. Resolves when the data plane
+   * answers; the server need not be there.
+   */
+  async start(): Promise<void> {
+    const { config, reconciler, identity, tokens, dataPlane, client } = this.#parts;
+    const stored = await identity.credential();
+    if (stored !== undefined) {
+      tokens.trust(stored.serverPublicKey);
+      client.authenticate(stored.credential);
+    }
+    await atMost(reconciler.restore(), restoreTimeoutMs);
+    this.#port = await dataPlane.listen(config.dataPlaneHost, config.dataPlanePort);
+    const host = config.dataPlaneHost.includes(':') ? `[${config.dataPlaneHost}]` : config.dataPlaneHost;
+    this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${host}:${this.#port}`;
+    this.#emit('agent.serving', { dataPlaneUrl: this.#dataPlaneUrl, modules: reconciler.moduleCount, generation: reconciler.observe().generation });
+    this.#connection.start();
+    this.#recovering = setInterval(() => reconciler.recover(), recoverIntervalMs).unref();
+  }
+
+  /** Says goodbye, lets requests end, lets go of everything. Idempotent. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    const { dataPlane, reconciler, runtime, client } = this.#parts;
+    clearInterval(this.#recovering);
+    await dataPlane.close(closeDeadlineMs);
+    await this.#connection.stop();
+    await reconciler.stop();
+    await runtime[Symbol.asyncDispose]();
+    await client.close();
+    this.#emit('agent.stopped', {});
+  }
+
+  #trust(key: PublicJwk): void {
+    this.#parts.tokens.trust(key);
+  }
+
+  #report(): Omit<Heartbeat, 'bootId' | 'sequence'> {
+    const { reconciler, metrics } = this.#parts;
+    return {
+      observed: reconciler.observe(),
+      metrics: metrics.take(),
+      resources: { ...this.#usage.read(), modulesLoaded: reconciler.moduleCount },
+    };
+  }
+
+  async #registration(): Promise<NodeRegistration> {
+    const { config, runtime, identity } = this.#parts;
+    return {
+      nodeId: config.nodeId,
+      hostname: hostname(),
+      region: config.region,
+      ...(config.zone === undefined ? {} : { zone: config.zone }),
+      labels: config.labels,
+      runtime: config.runtime,
+      runtimeVersion: runtime.version,
+      capabilities: runtime.capabilities as unknown as Readonly<Record<string, Json>>,
+      maxModules: config.maxModules,
+      hardware: config.hardware,
+      dataPlaneUrl: this.#dataPlaneUrl,
+      publicKey: await identity.publicKey(),
+    };
+  }
+
+  #emit(topic: string, facts: Json): void {
+    this.#parts.events.emit({ topic, tenant: 'default', subject: this.#parts.config.nodeId, facts });
+  }
+}
+
+/** The token itself, or the content of its file; `undefined` when there is neither. */
+async function readJoinToken({ joinToken, joinTokenFile }: AgentConfig): Promise<string | undefined> {
+  if (joinToken !== undefined || joinTokenFile === undefined) return joinToken;
+  const content = await readFile(joinTokenFile, 'utf8').catch(() => '');
+  return content.trim() === '' ? undefined : content.trim();
+}
+
+async function atMost(work: Promise<void>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work, promise]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,17 @@
+/**
+ * How a worker tells its supervisor why it ended. Everything else is an accident after which a new worker is started.
+ * @internal
+ */
+export const exitCodes = {
+  /** Asked to stop. */
+  stopped: 0,
+  /** The configuration is wrong (EX_CONFIG): starting again would not help. */
+  configuration: 78,
+  /** The server does not let this node in, or another agent runs under its name (EX_NOPERM). */
+  notAdmitted: 77,
+} as const;
+
+/** Whether a worker ended by intent, so that the supervisor ends as well. @internal */
+export function isIntended(code: number | null): code is number {
+  return code !== null && (Object.values(exitCodes) as number[]).includes(code);
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import process from 'node:process';
+import { isHotSwapError } from '@hotswap/core';
+import { agentUsage, loadAgentConfig, type AgentCommand } from './config/load-agent-config.ts';
+import { exitCodes } from './exit-codes.ts';
+import { WorkerSupervisor } from './worker-supervisor.ts';
+
+/** The supervisor: no native code, no sockets, nothing that a module could break. */
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const { kind } = readCommand(args);
+  if (kind === 'help') return print(agentUsage());
+  if (kind === 'version') return print(`${ownVersion()}\n`);
+  const supervisor = new WorkerSupervisor({
+    program: fileURLToPath(new URL(`./worker${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
+    args,
+    log: (message) => process.stderr.write(`${JSON.stringify({ level: 40, time: Date.now(), msg: message })}\n`),
+  });
+  process.on('SIGTERM', () => supervisor.stop('SIGTERM'));
+  process.on('SIGINT', () => supervisor.stop('SIGINT'));
+  return supervisor.run();
+}
+
+/** A wrong configuration is told here, before a process is started for it. */
+function readCommand(args: readonly string[]): AgentCommand {
+  try {
+    return loadAgentConfig(args, process.env);
+  } catch (error) {
+    process.stderr.write(`${isHotSwapError(error) ? error.message : String(error)}\n`);
+    process.exit(exitCodes.configuration);
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return exitCodes.stopped;
+}
+
+function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return manifest.version;
+}
+
+process.exit(await main());
