@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 /** Workspace packages resolve to their sources, so that tests need no build. */
 const conditions = ['@hotswap/source', 'node', 'import', 'module', 'default'];
@@ -6,7 +6,7 @@ const conditions = ['@hotswap/source', 'node', 'import', 'module', 'default'];
 const roots = ['packages/*/test', 'packages/strategies/*/test', 'examples/*/test', 'scripts/test'];
 const files = (suffix: string): string[] => roots.map((root) => `${root}/**/*.${suffix}`);
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
@@ -24,10 +24,7 @@ export default defineConfig({
           testTimeout: 10_000,
         },
       },
-      {
-        extends: true,
-        test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 },
-      },
+      { extends: true, test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 } },
       {
         extends: true,
         test: {
@@ -46,3 +43,5 @@ export default defineConfig({
     },
   },
 });
+
+export default config;
