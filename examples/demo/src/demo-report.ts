@@ -1,0 +1,71 @@
+import type { DeploymentView } from '@hotswap/protocol';
+import type { Sample } from './load-generator.ts';
+import { quantileMs, table, versionBars } from './summary.ts';
+
+/** A stretch of the demo, in milliseconds of the load's own clock. */
+export interface Phase {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Everything that the demo has seen. */
+export interface DemoRun {
+  readonly samples: readonly Sample[];
+  readonly phases: readonly Phase[];
+  readonly deployments: readonly DeploymentView[];
+  readonly swaps: number;
+  readonly rollbackMs: number;
+}
+
+/** The demo's result for programs. */
+export function reportJson(run: DemoRun): object {
+  return {
+    requests: run.samples.length,
+    dropped: droppedOf(run).length,
+    swaps: run.swaps,
+    deployments: run.deployments.map(({ deploymentId, strategy, status }) => ({ id: deploymentId, strategy, status })),
+    rollbackMs: run.rollbackMs,
+  };
+}
+
+/** What did not happen as it should have; empty when all is well. */
+export function failuresOf(run: DemoRun): string[] {
+  const bad = run.deployments.at(-1);
+  const others = run.deployments.slice(0, -1);
+  return [
+    ...droppedOf(run).slice(0, 5).map((sample) => `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s: ${sample.problem ?? ''}`),
+    ...others.filter((one) => one.status !== 'Completed').map((one) => `${one.deploymentId} (${one.strategy} of ${one.moduleId}) ended as ${one.status}: ${one.reason ?? ''}`),
+    ...(bad?.status === 'RolledBack' ? [] : [`the bad version was not rolled back: ${bad?.status ?? 'it was never deployed'} ${bad?.reason ?? ''}`]),
+    ...(run.swaps >= 20 ? [] : [`only ${String(run.swaps)} swaps happened`]),
+    ...(run.samples.length > 0 ? [] : ['no request was sent']),
+  ];
+}
+
+/** The demo's result for people. */
+export function reportText(run: DemoRun): string {
+  const phases = run.phases.map((phase) => {
+    const samples = run.samples.filter((sample) => sample.atMs >= phase.fromMs && sample.atMs < phase.toMs);
+    const seconds = (phase.toMs - phase.fromMs) / 1_000;
+    return [
+      phase.name, seconds.toFixed(1), String(samples.length), (samples.length / seconds).toFixed(0),
+      quantileMs(samples, 0.5).toFixed(1), quantileMs(samples, 0.99).toFixed(1), String(samples.filter((sample) => sample.moduleId === null).length),
+    ];
+  });
+  const swaps = run.deployments.filter((one) => one.strategy === 'AllAtOnce').length;
+  const shown = run.deployments.filter((one) => one.strategy !== 'AllAtOnce');
+  const deployments = shown.map((one) => [one.deploymentId, one.strategy, one.moduleId, one.status, one.reason ?? '']);
+  return [
+    table(['PHASE', 'SECONDS', 'REQUESTS', 'PER S', 'P50 MS', 'P99 MS', 'DROPPED'], phases),
+    '',
+    versionBars(run.samples, 1_000, 60),
+    '',
+    table(['DEPLOYMENT', 'STRATEGY', 'MODULE', 'STATUS', 'REASON'], [...deployments, [`and ${String(swaps)} more`, 'AllAtOnce', '', 'Completed', '']]),
+    '',
+    `  requests ${String(run.samples.length)}   dropped ${String(droppedOf(run).length)}   hot-swaps ${String(run.swaps)}   automatic rollback in ${run.rollbackMs.toFixed(0)} ms`,
+  ].join('\n');
+}
+
+function droppedOf(run: DemoRun): readonly Sample[] {
+  return run.samples.filter((sample) => sample.moduleId === null);
+}

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
+import type { DeploymentView } from '@hotswap/protocol';
+import { failuresOf, reportJson, reportText, type DemoRun, type Phase } from './demo-report.ts';
+import { startLoad, type Load } from './load-generator.ts';
+import { registerGreeter, rollbackMs, rollOut } from './rollouts.ts';
+
+const requestsPerSecond = 600;
+const hotSwaps = 20;
+const caller = 'Ada';
+const greetings = [`Hello, ${caller}!`, `Good to see you, ${caller}!`, `Welcome, ${caller}!`];
+const asJson = process.argv.includes('--json');
+
+/** The main job of HotSwap, on real parts: every line below goes through the public API of a running system. */
+async function demo(cluster: LocalCluster): Promise<DemoRun> {
+  const { client, url, token } = cluster;
+  const deployments: DeploymentView[] = [];
+  const phases: Phase[] = [];
+
+  const good = await registerGreeter(client, '1.0.0');
+  say(`registered ${good}; rolling it out to every node`);
+  deployments.push(await rollOut(client, { moduleId: good, strategy: 'AllAtOnce' }));
+
+  const isRight = (result: unknown): boolean => greetings.includes(result as string);
+  const load = startLoad({ url, token, moduleName: 'greeter', functionName: 'greet', args: [caller], requestsPerSecond, isRight });
+  try {
+    await phase(phases, load, 'before', () => sleep(4_000));
+
+    const better = await registerGreeter(client, '1.1.0');
+    say(`${better}: canary under ${String(requestsPerSecond)} requests/s`);
+    const stages = { stages: [10, 25, 50, 100], evaluationPeriod: 'PT2S', autoPromote: true };
+    await phase(phases, load, 'canary', async () => {
+      deployments.push(await rollOut(client, { moduleId: better, strategy: 'Canary', strategyConfig: stages }, (entry) => { say(`  ${entry.explanation}`); }));
+    });
+
+    say(`${String(hotSwaps)} hot-swaps, one after the other, under the same load`);
+    await phase(phases, load, 'swaps', async () => {
+      for (let swap = 0; swap < hotSwaps; swap++) {
+        deployments.push(await rollOut(client, { moduleId: swap % 2 === 0 ? good : better, strategy: 'AllAtOnce' }));
+      }
+    });
+
+    const bad = await registerGreeter(client, '1.2.0');
+    say(`${bad}: a bad version, by canary`);
+    const rolledBack = await phase(phases, load, 'bad version', () =>
+      rollOut(client, { moduleId: bad, strategy: 'Canary', strategyConfig: stages }, (entry) => { say(`  ${entry.explanation}`); }));
+    deployments.push(rolledBack);
+
+    await phase(phases, load, 'after', () => sleep(3_000));
+    await load.stop();
+    const swaps = deployments.filter((one) => one.strategy === 'AllAtOnce' && one.previousModuleId !== null).length;
+    return { samples: load.samples, phases, deployments, swaps, rollbackMs: await rollbackMs(client, rolledBack.deploymentId) };
+  } finally {
+    await load.stop();
+  }
+}
+
+async function phase<T>(phases: Phase[], load: Load, name: string, run: () => Promise<T>): Promise<T> {
+  const fromMs = load.elapsedMs();
+  const result = await run();
+  phases.push({ name, fromMs, toMs: load.elapsedMs() });
+  return result;
+}
+
+function say(message: string): void {
+  console.error(`  ${message}`);
+}
+
+async function main(): Promise<void> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-demo-'));
+  let cluster: LocalCluster | undefined;
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { reject(new DOMException(`stopped by ${signal}`, 'AbortError')); });
+  });
+  try {
+    cluster = await Promise.race([startLocalCluster({ dataDirectory, onProgress: say }), interrupted]);
+    const run = await Promise.race([demo(cluster), interrupted]);
+    const failures = failuresOf(run);
+    console.error(`\n${reportText(run)}\n`);
+    for (const failure of failures) console.error(`  FAILED: ${failure}`);
+    if (asJson) console.log(JSON.stringify(reportJson(run)));
+    process.exitCode = failures.length === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(`  FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  } finally {
+    await cluster?.stop();
+    if (process.exitCode === 0) await rm(dataDirectory, { recursive: true, force: true });
+    else console.error(`  logs are in ${join(dataDirectory, 'logs')}`);
+  }
+}
+
+await main();

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import type { Json } from '@hotswap/core';
+import type { AutoRollbackRequest, CreateDeploymentRequest } from '@hotswap/protocol';
+import type { SessionOf } from '../command-session.ts';
+import { collect, jsonOption, positiveNumber } from '../option-values.ts';
+import { deploymentText } from '../output/deployment-text.ts';
+import { watchDeployment } from '../watch-deployment.ts';
+
+interface DeployOptions {
+  readonly strategy: string;
+  readonly config?: string;
+  readonly region?: readonly string[];
+  readonly id?: string;
+  readonly env?: readonly string[];
+  readonly healthCheck?: string;
+  readonly autoRollback?: string;
+  readonly retention?: string;
+  readonly execute: boolean;
+  readonly watch?: boolean;
+  readonly timeout?: number;
+}
+
+/** @internal */
+export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
+  program
+    .command('deploy')
+    .description('roll a module version out')
+    .argument('<moduleId>', 'e.g. greeter-v1.1.0')
+    .option('--strategy <name>', 'AllAtOnce, Rolling or Canary', 'Rolling')
+    .option('--config <json>', "the strategy's configuration, as JSON or @file")
+    .option('--region <region>', 'a target region; repeatable; default all', collect)
+    .option('--id <deploymentId>', 'id of the deployment; default a new one')
+    .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
+    .option('--health-check <json>', 'healthCheck block, as JSON or @file')
+    .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
+    .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
+    .option('--no-execute', 'only create it')
+    .option('-w, --watch', 'follow it to its end')
+    .option('--timeout <seconds>', 'give up watching after', positiveNumber)
+    .action(async (moduleId: string, options: DeployOptions) => {
+      const session = sessionOf();
+      const request = await requestOf(moduleId, options);
+      const client = await session.client();
+      const created = await client.deployments.create(request, { signal: session.signal });
+      const shown = options.execute ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal }) : created;
+      if (options.watch === true && options.execute) {
+        session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
+        await watchDeployment(session, created.deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+        return;
+      }
+      session.terminal.result(shown, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+    });
+}
+
+async function requestOf(moduleId: string, options: DeployOptions): Promise<CreateDeploymentRequest> {
+  const config = options.config === undefined ? undefined : await jsonOption('--config', options.config);
+  const env = Object.fromEntries((options.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  return {
+    moduleId,
+    strategy: options.strategy,
+    ...(config === undefined ? {} : { strategyConfig: config }),
+    ...(options.region === undefined ? {} : { targetRegions: options.region }),
+    ...(options.id === undefined ? {} : { deploymentId: options.id }),
+    ...(Object.keys(env).length === 0 ? {} : { release: { config: env } }),
+    ...(options.healthCheck === undefined ? {} : { healthCheck: (await jsonOption('--health-check', options.healthCheck)) as Record<string, Json> }),
+    ...(options.autoRollback === undefined ? {} : { autoRollback: (await jsonOption('--auto-rollback', options.autoRollback)) as AutoRollbackRequest }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
+  };
+}

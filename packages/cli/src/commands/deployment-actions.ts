@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { DeploymentClient } from '@hotswap/protocol';
+import type { SessionOf } from '../command-session.ts';
+import { positiveNumber } from '../option-values.ts';
+import { deploymentText } from '../output/deployment-text.ts';
+import { watchDeployment } from '../watch-deployment.ts';
+
+type Action = keyof Pick<DeploymentClient, 'pause' | 'resume' | 'promote' | 'retry' | 'abort' | 'rollback'>;
+
+/** What people can tell a running deployment, in the words of the help. */
+const actions: Readonly<Record<Action, string>> = {
+  pause: 'stop issuing nodes and stop the clocks; triggers stay live',
+  resume: 'end a pause, or go on after a failed batch',
+  promote: 'answer a waiting stage, or end a running wait',
+  retry: 'try a failed batch again',
+  abort: 'give up: bring everything back and end as Cancelled',
+  rollback: 'bring back what was there before; also from Completed while it is retained',
+};
+
+interface ActionOptions {
+  readonly reason?: string;
+  readonly ifStep?: string;
+  readonly watch?: boolean;
+  readonly timeout?: number;
+}
+
+/** One command for each action; they differ in name only. @internal */
+export function addDeploymentActionCommands(program: Command, sessionOf: SessionOf): void {
+  for (const [action, description] of Object.entries(actions) as [Action, string][]) {
+    program
+      .command(action)
+      .description(description)
+      .argument('<deploymentId>')
+      .option('-r, --reason <text>', 'kept in the journal')
+      .option('--if-step <n>', 'only if the rollout is still at this step')
+      .option('-w, --watch', 'follow it to its end')
+      .option('--timeout <seconds>', 'give up watching after', positiveNumber)
+      .action(async (deploymentId: string, options: ActionOptions) => {
+        const session = sessionOf();
+        const client = await session.client();
+        const request = {
+          ...(options.reason === undefined ? {} : { reason: options.reason }),
+          ...(options.ifStep === undefined ? {} : { ifStep: Number(options.ifStep) }),
+        };
+        const deployment = await client.deployments[action](deploymentId, request, { signal: session.signal });
+        if (options.watch === true) {
+          await watchDeployment(session, deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+          return;
+        }
+        session.terminal.result(deployment, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+      });
+  }
+}

@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import type { DeploymentListQuery, DeploymentView, ModuleView, NodeView, RouteView } from '@hotswap/protocol';
+import type { CommandSession, SessionOf } from '../command-session.ts';
+import { positiveNumber } from '../option-values.ts';
+import { statusText } from '../output/deployment-text.ts';
+import { table } from '../output/table.ts';
+
+interface ListOptions {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** `modules`, `deployments`, `nodes` and `routes`: a page of each. @internal */
+export function addListCommands(program: Command, sessionOf: SessionOf): void {
+  paged(program, 'modules', 'list registered modules')
+    .option('--name <name>', 'versions of one module')
+    .action(async (options: ListOptions & { readonly name?: string }) => {
+      const session = sessionOf();
+      show(session, await (await session.client()).modules.list(options), ({ modules }) => modulesText(modules));
+    });
+  paged(program, 'deployments', 'list deployments, newest first')
+    .option('--module <name>', 'of one module')
+    .option('--status <status>', 'in one status, e.g. InProgress')
+    .action(async ({ module, status, ...page }: ListOptions & { readonly module?: string; readonly status?: string }) => {
+      const session = sessionOf();
+      const query = { ...page, ...(module === undefined ? {} : { moduleName: module }), ...(status === undefined ? {} : { status }) } as DeploymentListQuery;
+      show(session, await (await session.client()).deployments.list(query), ({ deployments }) => deploymentsText(session, deployments));
+    });
+  paged(program, 'nodes', 'list nodes')
+    .option('--region <region>', 'of one region')
+    .action(async (options: ListOptions & { readonly region?: string }) => {
+      const session = sessionOf();
+      show(session, await (await session.client()).nodes.list(options), ({ nodes }) => nodesText(nodes));
+    });
+  paged(program, 'routes', 'show which versions requests get').action(async (options: ListOptions) => {
+    const session = sessionOf();
+    show(session, await (await session.client()).routes.list(options), ({ routes }) => routesText(routes));
+  });
+}
+
+function paged(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description).option('--limit <n>', 'rows of a page', positiveNumber).option('--cursor <cursor>', 'next page, as a former page names it');
+}
+
+function show<T extends { readonly nextCursor: string | null }>(session: CommandSession, page: T, text: (page: T) => string): void {
+  session.terminal.result(page, text);
+  if (page.nextCursor !== null && session.terminal.options.format === 'text') session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
+}
+
+function modulesText(modules: readonly ModuleView[]): string {
+  return table(['MODULE', 'KIND', 'WASI', 'BYTES', 'DIGEST'], modules.map((module) => [module.moduleId, module.kind, module.wasiVersion, String(module.sizeBytes), module.digest.slice(0, 12)]));
+}
+
+function deploymentsText(session: CommandSession, deployments: readonly DeploymentView[]): string {
+  const rows = deployments.map((one) => [one.deploymentId, one.moduleId, one.strategy, `${String(one.progressPercent)} %`, statusText(session.terminal, one), one.reason ?? '']);
+  return table(['DEPLOYMENT', 'MODULE', 'STRATEGY', 'PROGRESS', 'STATUS', ''], rows);
+}
+
+function nodesText(nodes: readonly NodeView[]): string {
+  const rows = nodes.map((node) => [node.nodeId, node.region, node.zone ?? '-', node.status, `${node.runtime} ${node.runtimeVersion}`, String(node.modulesLoaded), `${node.cpuUsagePercent.toFixed(0)} %`, `${node.memoryUsageMB.toFixed(0)} MB`]);
+  return table(['NODE', 'REGION', 'ZONE', 'STATUS', 'RUNTIME', 'MODULES', 'CPU', 'MEMORY'], rows);
+}
+
+function routesText(routes: readonly RouteView[]): string {
+  const rows = routes.map((route) => [route.moduleName, String(route.revision), route.releases.map((release) => `${release.version} ${String(Math.round(release.percent))} %`).join(', '), String(new Set(route.targets.map((target) => target.nodeId)).size)]);
+  return table(['MODULE', 'REVISION', 'REQUESTS GET', 'NODES'], rows);
+}

@@ -1,0 +1,78 @@
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import type { ModuleMetadata, ModuleView } from '@hotswap/protocol';
+import type { SessionOf } from '../command-session.ts';
+import { cliError } from '../error-codes.ts';
+import { collect, jsonOption, positiveNumber, readFileOf } from '../option-values.ts';
+import { fields } from '../output/table.ts';
+
+interface PushOptions {
+  readonly name?: string;
+  readonly version?: string;
+  readonly wasiVersion?: string;
+  readonly interface?: readonly string[];
+  readonly maxMemoryMb?: number;
+  readonly maxExecutionTime?: string;
+  readonly healthFunction?: string;
+  readonly healthCheck?: boolean | string;
+}
+
+/** @internal */
+export function addPushCommand(program: Command, sessionOf: SessionOf): void {
+  program
+    .command('push')
+    .description('register a module version')
+    .argument('<file>', 'a .wasm binary; NAME-X.Y.Z.wasm gives name and version')
+    .option('--name <name>', 'module name, instead of the file name')
+    .option('--version <version>', 'semantic version, instead of the file name; absent in both: the next patch')
+    .option('--wasi-version <level>', 'none, preview1 or preview2; checked against the binary')
+    .option('--interface <name>', 'an interface that it may import at most; repeatable', collect)
+    .option('--max-memory-mb <mb>', 'limit of one instance', positiveNumber)
+    .option('--max-execution-time <duration>', 'limit of one call, e.g. PT2S')
+    .option('--health-function <name>', 'exported function to ask for health; default health_check')
+    .option('--health-check <json>', 'whole healthCheck block, as JSON or @file')
+    .option('--no-health-check', 'the module has no health function')
+    .action(async (file: string, options: PushOptions) => {
+      const session = sessionOf();
+      const wasm = await readFileOf(file);
+      const client = await session.client();
+      const module = await client.modules.register({ ...(await metadataOf(file, options)), wasm }, { signal: session.signal });
+      session.terminal.result(module, moduleText, (view) => view.moduleId);
+    });
+}
+
+async function metadataOf(file: string, options: PushOptions): Promise<ModuleMetadata> {
+  const fromFile = /^(.+?)(?:-v?(\d+\.\d+\.\d+(?:[-+].+)?))?\.wasm$/.exec(basename(file));
+  const name = options.name ?? fromFile?.[1];
+  if (name === undefined) throw cliError('HS_CLI_INVALID_OPTION', { option: '--name', why: `the file name ${basename(file)} does not give one` });
+  const version = options.version ?? (options.name === undefined ? fromFile?.[2] : undefined);
+  const limits = {
+    ...(options.maxMemoryMb === undefined ? {} : { maxMemoryMB: options.maxMemoryMb }),
+    ...(options.maxExecutionTime === undefined ? {} : { maxExecutionTime: options.maxExecutionTime }),
+  };
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    ...(options.wasiVersion === undefined ? {} : { wasiVersion: options.wasiVersion as NonNullable<ModuleMetadata['wasiVersion']> }),
+    ...(options.interface === undefined ? {} : { interfaces: options.interface }),
+    ...(Object.keys(limits).length === 0 ? {} : { resourceLimits: limits }),
+    ...(await healthOf(options)),
+  };
+}
+
+async function healthOf(options: PushOptions): Promise<Pick<ModuleMetadata, 'healthCheck'>> {
+  if (options.healthCheck === false) return { healthCheck: { enabled: false } };
+  const block = typeof options.healthCheck === 'string' ? ((await jsonOption('--health-check', options.healthCheck)) as object) : {};
+  const merged = { ...block, ...(options.healthFunction === undefined ? {} : { functionName: options.healthFunction }) };
+  return Object.keys(merged).length === 0 ? {} : { healthCheck: merged };
+}
+
+function moduleText(module: ModuleView): string {
+  return fields([
+    ['module', module.moduleId],
+    ['digest', module.digest],
+    ['size', `${String(module.sizeBytes)} bytes`],
+    ['kind', `${module.kind}, WASI ${module.wasiVersion}`],
+    ['functions', module.functions.map((fn) => fn.name).join(', ') || '-'],
+  ]);
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { SessionOf } from '../command-session.ts';
+import { positiveNumber } from '../option-values.ts';
+import { deploymentText } from '../output/deployment-text.ts';
+import { watchDeployment } from '../watch-deployment.ts';
+
+/** @internal */
+export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
+  program
+    .command('status')
+    .description('show a deployment')
+    .argument('<deploymentId>')
+    .option('-w, --watch', 'follow it to its end; the exit code says how it ended')
+    .option('--timeout <seconds>', 'give up watching after', positiveNumber)
+    .action(async (deploymentId: string, options: { readonly watch?: boolean; readonly timeout?: number }) => {
+      const session = sessionOf();
+      if (options.watch === true) {
+        await watchDeployment(session, deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+        return;
+      }
+      const deployment = await (await session.client()).deployments.get(deploymentId);
+      session.terminal.result(deployment, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+    });
+}

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
+import type { Json } from '@hotswap/core';
+import { cliError } from './error-codes.ts';
+
+/** Reads a positive number of an option. @internal */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+/** Collects a repeatable option. @internal */
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+/** JSON given as text, or as `@file`. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */
+export async function jsonOption(option: string, text: string): Promise<Json> {
+  const content = text.startsWith('@') ? (await readFileOf(text.slice(1))).toString('utf8') : text;
+  try {
+    return JSON.parse(content) as Json;
+  } catch (cause) {
+    throw cliError('HS_CLI_INVALID_OPTION', { option, why: `it must be JSON, or @file with JSON: ${(cause as Error).message}` }, cause);
+  }
+}
+
+/** @throws HS_CLI_UNREADABLE_FILE @internal */
+export async function readFileOf(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw cliError('HS_CLI_UNREADABLE_FILE', { file, why: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
+  }
+}
+
+/** An argument of a call: JSON when it reads as JSON, else the text itself. @internal */
+export function callArgument(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,102 @@
+import type { Writable } from 'node:stream';
+import { Command, CommanderError, Option } from 'commander';
+import { isHotSwapError } from '@hotswap/core';
+import { addDeployCommand } from './commands/deploy.ts';
+import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
+import { addInvokeCommand } from './commands/invoke.ts';
+import { addListCommands } from './commands/lists.ts';
+import { addNodeActionCommands } from './commands/node-actions.ts';
+import { addPushCommand } from './commands/push.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addWhyCommand } from './commands/why.ts';
+import type { CommandSession } from './command-session.ts';
+import { exitCodeOfError, exitCodes } from './exit-codes.ts';
+import { Terminal, type OutputFormat } from './output/terminal.ts';
+import { connect, type ConnectionOptions } from './server-connection.ts';
+
+/** What a run of the command line needs of its process; tests give their own. @public */
+export interface CliEnvironment {
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly fetch?: typeof fetch;
+}
+
+interface GlobalOptions extends ConnectionOptions {
+  readonly output: OutputFormat;
+  readonly quiet?: boolean;
+  readonly color: boolean;
+}
+
+/**
+ * Runs one command and resolves with the exit code; never throws.
+ * @param args - Arguments without the program's own name.
+ * @public
+ */
+export async function runCli(args: readonly string[], environment: CliEnvironment): Promise<number> {
+  const program = new Command('hotswap');
+  let exitCode: number = exitCodes.ok;
+  const sessionOf = (): CommandSession => makeSession(program.opts<GlobalOptions>(), environment, (code) => (exitCode = code));
+  describe(program, environment);
+  addPushCommand(program, sessionOf);
+  addDeployCommand(program, sessionOf);
+  addStatusCommand(program, sessionOf);
+  addDeploymentActionCommands(program, sessionOf);
+  addWhyCommand(program, sessionOf);
+  addInvokeCommand(program, sessionOf);
+  addListCommands(program, sessionOf);
+  addNodeActionCommands(program, sessionOf);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error, program.opts<GlobalOptions>(), environment);
+  }
+}
+
+function describe(program: Command, { stdout, stderr }: CliEnvironment): void {
+  program
+    .description('Deploy WebAssembly modules to a fleet and replace them while they serve.')
+    .addOption(new Option('--server <url>', 'address of the server').env('HOTSWAP_SERVER'))
+    .addOption(new Option('--token <token>', 'credential; better in the environment than here').env('HOTSWAP_TOKEN'))
+    .addOption(new Option('--data-dir <dir>', 'data directory of a local server, where its address and credential are found').env('HOTSWAP_DATA_DIR'))
+    .addOption(new Option('-o, --output <format>', 'how results are written').choices(['text', 'json', 'ndjson']).default('text'))
+    .option('-q, --quiet', 'ids only')
+    .option('--no-color', 'no colours; NO_COLOR does the same')
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .showHelpAfterError('(hotswap --help tells more)')
+    .exitOverride();
+}
+
+function makeSession(options: GlobalOptions, environment: CliEnvironment, setExitCode: (code: number) => void): CommandSession {
+  const { stdout, stderr, env, signal } = environment;
+  const isTerminal = stdout.isTTY === true && env['TERM'] !== 'dumb';
+  const terminal = new Terminal({
+    stdout,
+    stderr,
+    format: options.output,
+    quiet: options.quiet ?? false,
+    colour: isTerminal && options.color && (env['NO_COLOR'] ?? '') === '',
+    live: stderr.isTTY === true && env['TERM'] !== 'dumb',
+  });
+  return { terminal, env, signal, setExitCode, client: () => connect(options, env, environment.fetch) };
+}
+
+function reportFailure(error: unknown, options: GlobalOptions, { stderr, stdout, signal }: CliEnvironment): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (signal.aborted) return exitCodes.interrupted;
+  const code = isHotSwapError(error) ? error.code : 'HS_CLI_UNEXPECTED';
+  const message = error instanceof Error ? error.message : String(error);
+  const details = isHotSwapError(error) ? error.details : {};
+  if (options.output === 'text') stderr.write(`error: ${message}\n  ${code}\n${issuesText(details['errors'])}`);
+  else stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
+  return exitCodeOfError(error);
+}
+
+/** The pointers of a validation error, one a line. */
+function issuesText(issues: unknown): string {
+  if (!Array.isArray(issues)) return '';
+  return issues.map((issue: { pointer?: string; detail?: string }) => `  ${issue.pointer ?? ''} ${issue.detail ?? ''}\n`).join('');
+}

@@ -1,0 +1,37 @@
+import { nodeCount, sliceNodes, type NodeSet } from '@hotswap/core';
+
+/** One stage of a canary. @internal */
+export interface CanaryStage {
+  readonly percent: number;
+  /** Nodes of this stage and all before it. */
+  readonly nodes: NodeSet;
+  /** Nodes that this stage adds; empty when the fleet is too small for the percentages to differ. */
+  readonly added: NodeSet;
+  /** Percent of the stage after it; absent on the last. */
+  readonly next?: number;
+}
+
+/** Stages over the targets: ceil(count x percent / 100) nodes each, cumulative, in the order of the targets. @internal */
+export function canaryStages(targets: NodeSet, percentages: readonly number[]): readonly CanaryStage[] {
+  const total = nodeCount(targets);
+  let reached = 0;
+  return percentages.map((percent, index) => {
+    const upTo = stageSize(total, percent);
+    const next = percentages[index + 1];
+    const stage = { percent, nodes: sliceNodes(targets, 0, upTo), added: sliceNodes(targets, reached, upTo), ...(next === undefined ? {} : { next }) };
+    reached = upTo;
+    return stage;
+  });
+}
+
+/** Percentages reached from a first one by equal steps, ending in 100. @internal */
+export function stagesFromIncrements(initialPercent: number, incrementPercent: number): readonly number[] {
+  const stages: number[] = [];
+  for (let percent = initialPercent; percent < 100; percent += incrementPercent) stages.push(percent);
+  return [...stages, 100];
+}
+
+function stageSize(total: number, percent: number): number {
+  // A product like 10 x 30 % may come out a hair above the whole number that it is.
+  return Math.min(total, Math.ceil(Number(((total * percent) / 100).toFixed(9))));
+}
