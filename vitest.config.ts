@@ -1,7 +1,10 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-/** Workspace packages resolve to their sources, so that tests need no build. */
-const conditions = ['@hotswap/source', 'node', 'import', 'module', 'default'];
+/**
+ * Workspace packages resolve to their sources, so that tests need no build. Vitest hands these to Node as well: with
+ * `import` among them CommonJS packages would be given the ES modules of what they require.
+ */
+const conditions = ['@hotswap/source', 'node'];
 
 const roots = ['packages/*/test', 'packages/strategies/*/test', 'examples/*/test', 'scripts/test'];
 const files = (suffix: string): string[] => roots.map((root) => `${root}/**/*.${suffix}`);
