@@ -28,26 +28,23 @@ export class PooledSessions {
     }
   }
 
-  async query<Row extends object>(sql: Statement | string, values?: readonly unknown[]): Promise<readonly Row[]> {
-    try {
-      return await this.withClient((client) => queryOn<Row>(client, sql, values));
-    } catch (error) {
-      throw translateError(error);
-    }
+  query<Row extends object>(sql: Statement | string, values?: readonly unknown[]): Promise<readonly Row[]> {
+    return this.#persistently((client) => queryOn<Row>(client, sql, values));
   }
 
-  async execute(sql: Statement | string, values?: readonly unknown[]): Promise<number> {
-    try {
-      return await this.withClient((client) => executeOn(client, sql, values));
-    } catch (error) {
-      throw translateError(error);
-    }
+  execute(sql: Statement | string, values?: readonly unknown[]): Promise<number> {
+    return this.#persistently((client) => executeOn(client, sql, values));
   }
 
-  async transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+  transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    return this.#persistently((client) => transactionOn(client, work));
+  }
+
+  /** Repeats what the database gave up as a whole: a transaction, or a statement outside one. */
+  async #persistently<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.withClient((client) => transactionOn(client, work));
+        return await this.withClient(work);
       } catch (error) {
         if (attempt < maxAttempts && isTransient(error)) continue;
         throw translateError(error);

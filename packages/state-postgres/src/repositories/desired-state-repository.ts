@@ -1,0 +1,73 @@
+import type { DesiredModule, DesiredRelease, DesiredState } from '@hotswap/core';
+import { statement, type Session } from '../database/session.ts';
+import { movingStatuses } from '../queries/open-deployment.ts';
+
+/** Between heartbeats without news, and while a rollout touches the node. @internal */
+export const heartbeatIntervals: { readonly quietMs: number; readonly busyMs: number } = { quietMs: 30_000, busyMs: 1_000 };
+
+interface Row extends DesiredRelease {
+  readonly nodeId: string;
+  readonly generation: number;
+  readonly busy: boolean;
+  /** `null` for a node that holds nothing. */
+  readonly moduleName: string | null;
+  readonly epoch: number;
+  readonly probeRound: string | null;
+  readonly probeCheck: NonNullable<DesiredRelease['probe']>['check'] | null;
+}
+
+/** One statement, so that generation and content are of one moment. Shares are local: what counts for a node's own split. */
+const readStates = statement('desired_states', `
+select n.node_id as "nodeId", n.generation::float8 as generation,
+  exists (select 1 from deployments d join deployment_targets t on t.deployment_id = d.deployment_id
+    where d.tenant = n.tenant and d.status = any ($3::text[]) and t.node_id = n.node_id) as busy,
+  a.module_name as "moduleName", coalesce(route.epoch, 0)::float8 as epoch, a.release_id as "releaseId", r.module_id as "moduleId", r.version, r.digest,
+  r.size_bytes::float8 as "sizeBytes", r.config, r.capabilities, r.resource_limits as "resourceLimits",
+  case when sum(a.weight) over one > 0 then 100 * a.weight / sum(a.weight) over one else 0 end as weight,
+  a.probe_round as "probeRound", a.probe_check as "probeCheck"
+from nodes n
+left join assignments a on a.tenant = n.tenant and a.node_id = n.node_id
+left join releases r on r.tenant = a.tenant and r.release_id = a.release_id
+left join routes route on route.tenant = a.tenant and route.module_name = a.module_name
+where n.tenant = $1 and n.node_id = any ($2::text[])
+window one as (partition by n.node_id, a.module_name)
+order by n.node_id, a.module_name, a.release_id`);
+
+const readGenerations = statement('desired_generations', `
+select node_id as "nodeId", generation::float8 as generation from nodes where tenant = $1 and node_id = any ($2::text[])`);
+
+/**
+ * What nodes shall be.
+ * @public
+ */
+export class DesiredStateRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** States of the nodes that exist among the ids, by id. */
+  async read(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredState>> {
+    const rows = await this.#session.query<Row>(readStates, [tenant, nodeIds, movingStatuses]);
+    return new Map([...Map.groupBy(rows, (row) => row.nodeId)].map(([nodeId, ofNode]) => [nodeId, toState(nodeId, ofNode)]));
+  }
+
+  /** Generations of the nodes that exist among the ids: what a stream compares before it reads whole states. */
+  async generations(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#session.query<{ nodeId: string; generation: number }>(readGenerations, [tenant, nodeIds]);
+    return new Map(rows.map(({ nodeId, generation }) => [nodeId, generation]));
+  }
+}
+
+function toState(nodeId: string, rows: readonly Row[]): DesiredState {
+  const byModule = Map.groupBy(rows.filter((row) => row.moduleName !== null), (row) => row.moduleName as string);
+  const modules = [...byModule].map(([moduleName, releases]): DesiredModule => ({ moduleName, epoch: releases[0]?.epoch ?? 0, releases: releases.map(toRelease) }));
+  return { nodeId, generation: rows[0]?.generation ?? 0, modules, heartbeatIntervalMs: rows[0]?.busy === true ? heartbeatIntervals.busyMs : heartbeatIntervals.quietMs };
+}
+
+function toRelease(row: Row): DesiredRelease {
+  const { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight } = row;
+  const probe = row.probeRound !== null && row.probeCheck !== null ? { probe: { round: row.probeRound, check: row.probeCheck } } : {};
+  return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight, ...probe };
+}

@@ -1,0 +1,200 @@
+import type { DeploymentId, ObservedState, ReleaseCallDelta } from '@hotswap/core';
+import { statement, type Session } from '../database/session.ts';
+import { toJsonb } from '../database/to-jsonb.ts';
+import { movingStatuses } from '../queries/open-deployment.ts';
+import { heartbeatIntervals } from './desired-state-repository.ts';
+
+/** A node's report as it came in. @public */
+export interface HeartbeatReport {
+  readonly nodeId: string;
+  /** Made at each start of the agent; another one takes the session over. */
+  readonly bootId: string;
+  /** Rises with each new report of a boot; the same number again is the same report again. */
+  readonly sequence: number;
+  readonly observed: ObservedState;
+  readonly metrics: readonly ReleaseCallDelta[];
+  readonly resources: { readonly cpuUsagePercent: number; readonly memoryUsageMB: number; readonly modulesLoaded: number };
+}
+
+/** What became of a report. @public */
+export interface HeartbeatOutcome {
+  readonly nodeId: string;
+  /**
+   * `accepted`; `repeated`: known already, nothing was added; `superseded`: another session of the node has taken over;
+   * `unknown`: there is no such node.
+   */
+  readonly kind: 'accepted' | 'repeated' | 'superseded' | 'unknown';
+  /** Generation that the node shall have. */
+  readonly generation: number;
+  readonly heartbeatIntervalMs: number;
+  /** Deployments that move or retain something on the node and may have something to decide now. */
+  readonly deployments: readonly DeploymentId[];
+  /** Whether anything but numbers has changed since the report before. */
+  readonly changed: boolean;
+  /** The node was ahead of the database, which has lost writes: its generation was raised above the node's. */
+  readonly raisedFloor: boolean;
+}
+
+/**
+ * Takes each report that is newer than what is known of its node. A boot that another one has followed never comes back;
+ * order is by first report, not by the node's clock.
+ */
+const accept = `
+input as (
+  select * from jsonb_to_recordset($2::jsonb) as i (node_id text, boot_id text, sequence bigint, generation bigint, cpu float8, memory float8, modules int)
+),
+before as (
+  select h.node_id, h.observed_generation, h.boot_id from node_heartbeats h join input i on h.tenant = $1 and h.node_id = i.node_id
+),
+accepted as (
+  insert into node_heartbeats as h (tenant, node_id, boot_id, sequence, observed_generation, cpu_usage_percent, memory_usage_mb, modules_loaded, last_heartbeat_at)
+  select $1, i.node_id, i.boot_id, i.sequence, i.generation, i.cpu, i.memory, i.modules, clock_timestamp()
+  from input i join nodes n on n.tenant = $1 and n.node_id = i.node_id
+  order by i.node_id
+  on conflict (tenant, node_id) do update set
+    superseded_boot_ids = case when h.boot_id = excluded.boot_id then h.superseded_boot_ids else (h.boot_id || h.superseded_boot_ids)[1:20] end,
+    boot_id = excluded.boot_id, sequence = excluded.sequence, observed_generation = excluded.observed_generation,
+    cpu_usage_percent = excluded.cpu_usage_percent, memory_usage_mb = excluded.memory_usage_mb, modules_loaded = excluded.modules_loaded,
+    last_heartbeat_at = excluded.last_heartbeat_at
+  where case when h.boot_id = excluded.boot_id then excluded.sequence > h.sequence else excluded.boot_id <> all (h.superseded_boot_ids) end
+  returning node_id, observed_generation
+)`;
+
+const observedColumns = ['state', 'error_code', 'error_message', 'health_round', 'health_state', 'consecutive_successes', 'consecutive_failures', 'health_message'];
+const listed = (prefix: string): string => observedColumns.map((column) => `${prefix}${column}`).join(', ');
+
+const observe = `
+observed as (
+  select o.* from jsonb_to_recordset($3::jsonb) as o (node_id text, module_name text, release_id text, state text, error_code text, error_message text,
+    health_round text, health_state text, consecutive_successes int, consecutive_failures int, health_message text)
+  join accepted using (node_id)
+),
+written as (
+  insert into observations as o (tenant, node_id, module_name, release_id, ${listed('')})
+  select $1, node_id, module_name, release_id, ${listed('')} from observed
+  on conflict (tenant, node_id, module_name, release_id) do update set (${listed('')}) = row (${listed('excluded.')})
+  where (${listed('o.')}) is distinct from (${listed('excluded.')})
+  returning node_id
+),
+gone as (
+  delete from observations o using accepted a
+  where o.tenant = $1 and o.node_id = a.node_id
+    and not exists (select 1 from observed x where x.node_id = o.node_id and x.module_name = o.module_name and x.release_id = o.release_id)
+  returning o.node_id
+)`;
+
+const count = `
+counted as (
+  insert into call_metrics as c (tenant, module_name, release_id, node_id, bucket_at, calls, errors, crashes, latency_sum_ms, latency_sum_squares_ms2,
+    latency_buckets, peak_memory_bytes, memory_refusals)
+  select $1, m."moduleName", m."releaseId", m.node_id, date_trunc('second', clock_timestamp()), m.calls, m.errors, m.crashes, m."latencySumMs",
+    m."latencySumSquaresMs2", m."latencyBuckets", m."peakMemoryBytes", m."memoryRefusals"
+  from jsonb_to_recordset($4::jsonb) as m (node_id text, "moduleName" text, "releaseId" text, calls bigint, errors bigint, crashes bigint,
+    "latencySumMs" float8, "latencySumSquaresMs2" float8, "latencyBuckets" jsonb, "peakMemoryBytes" bigint, "memoryRefusals" bigint)
+  join accepted using (node_id)
+  on conflict (tenant, module_name, release_id, bucket_at, node_id) do update set
+    calls = c.calls + excluded.calls, errors = c.errors + excluded.errors, crashes = c.crashes + excluded.crashes,
+    latency_sum_ms = c.latency_sum_ms + excluded.latency_sum_ms, latency_sum_squares_ms2 = c.latency_sum_squares_ms2 + excluded.latency_sum_squares_ms2,
+    latency_buckets = hotswap_merge_sketches(c.latency_buckets, excluded.latency_buckets),
+    peak_memory_bytes = greatest(c.peak_memory_bytes, excluded.peak_memory_bytes), memory_refusals = c.memory_refusals + excluded.memory_refusals
+)`;
+
+const record = statement('heartbeat_record', `
+with ${accept}, ${observe}, ${count},
+altered as (select node_id from written union select node_id from gone),
+going as (
+  select t.node_id, d.deployment_id, d.status from deployments d join deployment_targets t on t.deployment_id = d.deployment_id
+  where d.tenant = $1 and (d.status = any ($5::text[]) or d.retained_until is not null) and t.node_id in (select node_id from input)
+)
+select i.node_id as "nodeId", coalesce(n.generation, 0)::float8 as generation,
+  case when n.node_id is null then 'unknown' when a.node_id is not null then 'accepted'
+    when b.boot_id <> i.boot_id then 'superseded' else 'repeated' end as kind,
+  i.generation > n.generation as ahead, i.generation::float8 as observed,
+  b.observed_generation is distinct from i.generation or exists (select 1 from altered x where x.node_id = i.node_id) as changed,
+  exists (select 1 from going g where g.node_id = i.node_id and g.status = any ($5::text[])) as busy,
+  array (select g.deployment_id from going g where g.node_id = i.node_id) as deployments
+from input i left join nodes n on n.tenant = $1 and n.node_id = i.node_id
+left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id`);
+
+const raiseFloor = statement('heartbeat_raise_floor', `
+with raised as (
+  update nodes set generation = greatest(generation, $3::bigint) + 1 where tenant = $1 and node_id = $2 returning generation
+),
+stamped as (
+  update deployment_targets t set issued_generation = r.generation, issued_at = clock_timestamp()
+  from raised r, deployments d
+  where t.tenant = $1 and t.node_id = $2 and t.issued_generation > 0 and d.deployment_id = t.deployment_id
+    and (d.status = any ($4::text[]) or d.retained_until is not null)
+)
+select generation::float8 as generation, pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text) from raised`);
+
+interface Recorded {
+  readonly nodeId: string;
+  readonly generation: number;
+  readonly kind: HeartbeatOutcome['kind'];
+  readonly ahead: boolean | null;
+  readonly observed: number;
+  readonly changed: boolean;
+  readonly busy: boolean;
+  readonly deployments: readonly DeploymentId[];
+}
+
+/**
+ * Takes in what nodes report.
+ * @public
+ */
+export class HeartbeatRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /**
+   * Stores the reports of nodes of one tenant in one statement: any number, one for each node. The time of a report is
+   * the database's. Repeating a call adds nothing. The outcomes are in no particular order.
+   */
+  async record(tenant: string, reports: readonly HeartbeatReport[]): Promise<readonly HeartbeatOutcome[]> {
+    if (reports.length === 0) return [];
+    const rows = await recordIn(this.#session, tenant, reports);
+    return rows.map(({ nodeId, kind, generation, busy, deployments, changed, raisedFloor }) => ({
+      nodeId, kind, generation, deployments, raisedFloor,
+      changed: kind === 'accepted' && (changed || raisedFloor),
+      heartbeatIntervalMs: busy ? heartbeatIntervals.busyMs : heartbeatIntervals.quietMs,
+    }));
+  }
+}
+
+async function recordIn(session: Session, tenant: string, reports: readonly HeartbeatReport[]): Promise<readonly (Recorded & { readonly raisedFloor: boolean })[]> {
+  const rows = await session.query<Recorded>(record, [tenant, toJsonb(reports.map(toInput)), toJsonb(reports.flatMap(toObservations)), toJsonb(reports.flatMap(toMetrics)), movingStatuses]);
+  const outcomes: (Recorded & { readonly raisedFloor: boolean })[] = [];
+  for (const row of rows) {
+    if (row.ahead !== true || row.kind !== 'accepted') {
+      outcomes.push({ ...row, raisedFloor: false });
+      continue;
+    }
+    const [raised] = await session.query<{ generation: number }>(raiseFloor, [tenant, row.nodeId, row.observed, movingStatuses]);
+    outcomes.push({ ...row, generation: raised?.generation ?? row.generation, raisedFloor: true });
+  }
+  return outcomes;
+}
+
+const toInput = ({ nodeId, bootId, sequence, observed, resources }: HeartbeatReport): object => ({
+  node_id: nodeId, boot_id: bootId, sequence, generation: observed.generation, cpu: resources.cpuUsagePercent, memory: resources.memoryUsageMB, modules: resources.modulesLoaded,
+});
+
+/** A release that is listed twice counts once: one statement cannot write a row twice. */
+function toObservations({ nodeId, observed }: HeartbeatReport): readonly object[] {
+  const byRelease = new Map(observed.releases.map((release) => [`${release.moduleName}/${release.releaseId}`, release]));
+  return [...byRelease.values()].map(({ moduleName, releaseId, state, error, health }) => ({
+    node_id: nodeId, module_name: moduleName, release_id: releaseId, state, error_code: error?.code, error_message: error?.message,
+    health_round: health?.round, health_state: health?.state, consecutive_successes: health?.consecutiveSuccesses,
+    consecutive_failures: health?.consecutiveFailures, health_message: health?.message,
+  }));
+}
+
+function toMetrics({ nodeId, metrics }: HeartbeatReport): readonly object[] {
+  const counted = metrics.filter((delta) => delta.calls > 0 || delta.memoryRefusals > 0 || delta.peakMemoryBytes > 0);
+  const byRelease = new Map(counted.map((delta) => [`${delta.moduleName}/${delta.releaseId}`, delta]));
+  return [...byRelease.values()].map((delta) => ({ node_id: nodeId, ...delta }));
+}

@@ -1,0 +1,253 @@
+import { canonicalJson, type Json } from '@hotswap/core';
+import type { Database } from '../database/database.ts';
+import { statement, type Session } from '../database/session.ts';
+import { toJsonb, toText } from '../database/to-jsonb.ts';
+import { stateError } from '../error-codes.ts';
+import { holdingStatuses } from '../queries/open-deployment.ts';
+import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
+import { hashToken, newToken } from './token-hash.ts';
+
+/** What a node says of itself. @public */
+export interface NodeDescription {
+  readonly nodeId: string;
+  readonly hostname: string;
+  readonly region: string;
+  readonly zone?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly runtime: string;
+  readonly runtimeVersion: string;
+  readonly capabilities: Readonly<Record<string, Json>>;
+  readonly maxModules: number;
+  readonly hardware: { readonly cpuCores: number; readonly totalMemoryMB: number; readonly architecture: string };
+  readonly dataPlaneUrl: string;
+  /** Any JSON by which two keys can be told apart. Absent: the credential alone identifies the node. */
+  readonly publicKey?: Json;
+}
+
+/** A node as the inventory knows it. @public */
+export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'publicKey'>> {
+  readonly tenant: string;
+  readonly zone: string | null;
+  readonly isEnabled: boolean;
+  /** Desired and applied generation; 0 before the first report. */
+  readonly generation: number;
+  readonly observedGeneration: number;
+  /** Ids of the modules that it shall hold, sorted. */
+  readonly deployedModules: readonly string[];
+  /** Ids of releases that it could not load. */
+  readonly failedReleases: readonly string[];
+  readonly modulesLoaded: number;
+  readonly cpuUsagePercent: number;
+  readonly memoryUsageMB: number;
+  /** Unix milliseconds; `null` before the first report. */
+  readonly lastHeartbeatAt: number | null;
+  /** Time since then by the database's clock. */
+  readonly silentForMs: number | null;
+  readonly registeredAt: number;
+}
+
+/** Filters of a list of nodes; all that are given have to hold. @public */
+export interface NodeQuery extends PageQuery {
+  readonly region?: string | undefined;
+  readonly zone?: string | undefined;
+  readonly label?: { readonly name: string; readonly value: string } | undefined;
+  readonly isEnabled?: boolean | undefined;
+  /** `true`: heard of within `unhealthyAfterMs`; `false`: not. */
+  readonly isReachable?: boolean | undefined;
+  /** Default 120,000. */
+  readonly unhealthyAfterMs?: number;
+}
+
+const takeToken = statement('join_token_take', `
+update join_tokens set uses_left = uses_left - 1 where token_hash = $1 and uses_left > 0 and expires_at > clock_timestamp()
+returning tenant, regions`);
+
+const insertToken = statement('join_token_insert', `
+insert into join_tokens (token_hash, tenant, uses_left, regions, created_by, expires_at)
+values ($1, $2, $3, $4, $5, clock_timestamp() + $6::float8 * interval '1 millisecond')
+returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`);
+
+/** Takes the place of a registration with the same key: a node that has lost its credential joins again. */
+const upsert = statement('node_upsert', `
+insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_key)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+on conflict (tenant, node_id) do update set hostname = excluded.hostname, region = excluded.region, zone = excluded.zone,
+  runtime = excluded.runtime, runtime_version = excluded.runtime_version, capabilities = excluded.capabilities,
+  max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url, updated_at = clock_timestamp()
+where nodes.public_key = excluded.public_key and excluded.public_key <> ''`);
+
+/** Labels are left alone: people may have changed them since. The key stays the one of the first registration. */
+const update = statement('node_session', `
+with before as (select tenant, node_id, data_plane_url from nodes where tenant = $1 and node_id = $2)
+update nodes n set hostname = $3, region = $4, zone = $5, runtime = $6, runtime_version = $7, capabilities = $8, max_modules = $9, hardware = $10,
+  data_plane_url = $11, updated_at = clock_timestamp()
+from before b where n.tenant = b.tenant and n.node_id = b.node_id
+returning b.data_plane_url is distinct from n.data_plane_url as moved`);
+
+const raiseOfNode = statement('node_raise_revisions', `
+update routes set revision = revision + 1 where tenant = $1 and module_name in (
+  select module_name from assignments where tenant = $1 and node_id = $2 and weight > 0)
+returning module_name as "moduleName"`);
+
+const insertCredential = statement('node_credential_insert', `insert into node_credentials (token_hash, tenant, node_id) values ($1, $2, $3)`);
+const dropCredentials = statement('node_credential_drop', `delete from node_credentials where tenant = $1 and node_id = $2`);
+const readCredential = statement('node_credential_read', `select tenant, node_id as "nodeId" from node_credentials where token_hash = $1`);
+
+const columns = `n.tenant, n.node_id as "nodeId", n.hostname, n.region, n.zone, n.labels, n.runtime, n.runtime_version as "runtimeVersion", n.capabilities,
+  n.max_modules as "maxModules", n.hardware, n.data_plane_url as "dataPlaneUrl", n.is_enabled as "isEnabled", n.generation::float8 as generation,
+  coalesce(h.observed_generation, 0)::float8 as "observedGeneration",
+  coalesce((select json_agg(distinct r.module_id order by r.module_id) from assignments a join releases r on r.tenant = a.tenant and r.release_id = a.release_id
+    where a.tenant = n.tenant and a.node_id = n.node_id), '[]') as "deployedModules",
+  coalesce((select json_agg(o.release_id order by o.release_id) from observations o
+    where o.tenant = n.tenant and o.node_id = n.node_id and o.state = 'failed'), '[]') as "failedReleases",
+  coalesce(h.modules_loaded, 0) as "modulesLoaded", coalesce(h.cpu_usage_percent, 0) as "cpuUsagePercent", coalesce(h.memory_usage_mb, 0) as "memoryUsageMB",
+  (extract(epoch from h.last_heartbeat_at) * 1000)::float8 as "lastHeartbeatAt",
+  (extract(epoch from clock_timestamp() - h.last_heartbeat_at) * 1000)::float8 as "silentForMs",
+  (extract(epoch from n.created_at) * 1000)::float8 as "registeredAt"`;
+const from = `nodes n left join node_heartbeats h on h.tenant = n.tenant and h.node_id = n.node_id`;
+
+const read = statement('node_read', `select ${columns} from ${from} where n.tenant = $1 and n.node_id = $2`);
+
+const readPage = statement('node_list', `
+select ${columns} from ${from}
+where n.tenant = $1 and ($2::text is null or n.region = $2) and ($3::text is null or n.zone = $3) and ($4::jsonb is null or n.labels @> $4::jsonb)
+  and ($5::boolean is null or n.is_enabled = $5)
+  and ($6::boolean is null or coalesce(h.last_heartbeat_at >= clock_timestamp() - $7::float8 * interval '1 millisecond', false) = $6)
+  and ($8::text is null or (n.region, n.node_id) > ($8::text, $9::text))
+order by n.region, n.node_id limit $10`);
+
+const change = statement('node_change', `
+update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp() where tenant = $1 and node_id = $2`);
+
+const readUse = statement('node_use', `
+select t.deployment_id as "deploymentId" from deployment_targets t join deployments d on d.deployment_id = t.deployment_id
+where t.tenant = $1 and t.node_id = $2 and d.status = any ($3::text[]) limit 1`);
+
+const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`);
+
+const sendRoutes = statement('node_route_hints', `
+select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', $1::text, 'moduleName', name)::text) from unnest($2::text[]) as name`);
+
+/**
+ * The inventory of nodes: how they join, and what people see and change of them.
+ * @public
+ */
+export class NodeRepository {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Makes a token with which `uses` nodes can join within `expiresInMs`. It cannot be read again. */
+  async createJoinToken(token: {
+    readonly tenant: string;
+    readonly uses: number;
+    readonly expiresInMs: number;
+    /** `null`: any region. */
+    readonly regions: readonly string[] | null;
+    readonly createdBy: string;
+  }): Promise<{ readonly token: string; readonly expiresAt: number }> {
+    const secret = newToken('hsj');
+    const [row] = await this.#database.query<{ expiresAt: number }>(insertToken, [hashToken(secret), token.tenant, token.uses, token.regions, token.createdBy, token.expiresInMs]);
+    return { token: secret, expiresAt: row?.expiresAt ?? 0 };
+  }
+
+  /**
+   * Registers a node and gives it a credential that cannot be read again. A known node with the same key gets a new
+   * credential, and its old ones end.
+   * @throws HS_AUTH_INVALID_JOIN_TOKEN, HS_AUTH_REGION_NOT_ALLOWED, HS_NODE_EXISTS
+   */
+  async register(joinToken: string, node: NodeDescription): Promise<{ readonly tenant: string; readonly credential: string }> {
+    return this.#database.transaction(async (session) => {
+      const [token] = await session.query<{ tenant: string; regions: readonly string[] | null }>(takeToken, [hashToken(joinToken)]);
+      if (!token) throw stateError('HS_AUTH_INVALID_JOIN_TOKEN');
+      if (token.regions !== null && !token.regions.includes(node.region)) throw stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
+      const [hostname, region, ...rest] = describe(node);
+      const values = [token.tenant, node.nodeId, hostname, region, rest[0], toJsonb(node.labels ?? {}), ...rest.slice(1), keyText(node.publicKey)];
+      if ((await session.execute(upsert, values)) === 0) throw stateError('HS_NODE_EXISTS', { nodeId: node.nodeId });
+      await session.execute(dropCredentials, [token.tenant, node.nodeId]);
+      const credential = newToken('hsn');
+      await session.execute(insertCredential, [hashToken(credential), token.tenant, node.nodeId]);
+      return { tenant: token.tenant, credential };
+    });
+  }
+
+  /** Whose credential it is; `null` when nobody's. */
+  async authenticate(credential: string): Promise<{ readonly tenant: string; readonly nodeId: string } | null> {
+    const [row] = await this.#database.query<{ tenant: string; nodeId: string }>(readCredential, [hashToken(credential)]);
+    return row ?? null;
+  }
+
+  /**
+   * Takes over what a node says of itself at a start. Routers hear of it when its data plane has moved.
+   * @throws HS_NODE_NOT_FOUND
+   */
+  async openSession(tenant: string, node: NodeDescription): Promise<void> {
+    await this.#database.transaction(async (session) => {
+      const [row] = await session.query<{ moved: boolean }>(update, [tenant, node.nodeId, ...describe(node)]);
+      if (!row) throw stateError('HS_NODE_NOT_FOUND', { nodeId: node.nodeId });
+      if (row.moved) await raiseRevisions(session, tenant, node.nodeId);
+    });
+  }
+
+  /** @throws HS_NODE_NOT_FOUND */
+  async get(tenant: string, nodeId: string): Promise<NodeRecord> {
+    const [row] = await this.#database.query<NodeRecord>(read, [tenant, nodeId]);
+    if (!row) throw stateError('HS_NODE_NOT_FOUND', { nodeId });
+    return row;
+  }
+
+  /** By region, then id. @throws HS_STORE_INVALID_CURSOR */
+  async list(tenant: string, query: NodeQuery = {}): Promise<Page<NodeRecord>> {
+    const limit = limitOf(query);
+    const after = readCursor(query, 2);
+    const label = query.label ? toJsonb({ [query.label.name]: query.label.value }) : null;
+    const rows = await this.#database.query<NodeRecord>(readPage, [
+      tenant, query.region ?? null, query.zone ?? null, label, query.isEnabled ?? null, query.isReachable ?? null, query.unhealthyAfterMs ?? 120_000,
+      after?.[0] ?? null, after?.[1] ?? null, limit,
+    ]);
+    return toPage(rows, limit, (row) => [row.region, row.nodeId], (row) => row);
+  }
+
+  /**
+   * Changes what people decide about a node. A disabled node keeps what it has; new deployments pass it over.
+   * @throws HS_NODE_NOT_FOUND
+   */
+  async update(tenant: string, nodeId: string, changes: { readonly isEnabled?: boolean | undefined; readonly labels?: Readonly<Record<string, string>> | undefined }): Promise<NodeRecord> {
+    await this.#database.execute(change, [tenant, nodeId, changes.isEnabled ?? null, changes.labels ? toJsonb(changes.labels) : null]);
+    return this.get(tenant, nodeId);
+  }
+
+  /**
+   * Deletes a node with its credentials, its share of routes and what it has reported.
+   * @throws HS_NODE_NOT_FOUND
+   * @throws HS_NODE_IN_USE while a deployment that has not ended counts on it
+   */
+  async delete(tenant: string, nodeId: string): Promise<void> {
+    await this.#database.transaction(async (session) => {
+      const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId, holdingStatuses]);
+      if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
+      await raiseRevisions(session, tenant, nodeId);
+      if ((await session.execute(remove, [tenant, nodeId])) === 0) throw stateError('HS_NODE_NOT_FOUND', { nodeId });
+    });
+  }
+}
+
+async function raiseRevisions(session: Session, tenant: string, nodeId: string): Promise<void> {
+  const raised = await session.query<{ moduleName: string }>(raiseOfNode, [tenant, nodeId]);
+  if (raised.length > 0) await session.query(sendRoutes, [tenant, raised.map(({ moduleName }) => moduleName)]);
+}
+
+/** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, URL. */
+function describe(node: NodeDescription): readonly unknown[] {
+  return [
+    toText(node.hostname), node.region, node.zone ?? null, node.runtime, node.runtimeVersion, JSON.stringify(node.capabilities), node.maxModules,
+    JSON.stringify(node.hardware), node.dataPlaneUrl,
+  ];
+}
+
+/** Two nodes have one key when their texts are equal; without a key nobody is the same as anybody. */
+function keyText(key: Json | undefined): string {
+  return key === undefined ? '' : toText(canonicalJson(key));
+}

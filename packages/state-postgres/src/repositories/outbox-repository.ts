@@ -1,0 +1,54 @@
+import type { Json } from '@hotswap/core';
+import { statement, type Session } from '../database/session.ts';
+
+/** A message that journals have asked to be delivered. @public */
+export interface OutboxMessage {
+  readonly messageId: number;
+  readonly tenant: string;
+  readonly deploymentId: string;
+  readonly text: string;
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly facts: Json;
+  readonly createdAt: number;
+  /** Attempts so far, this one included. */
+  readonly attempts: number;
+}
+
+const claim = statement('outbox_claim', `
+update outbox set attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+where message_id in (
+  select message_id from outbox where delivered_at is null and next_attempt_at <= clock_timestamp() order by message_id limit $1 for update skip locked)
+returning message_id::float8 as "messageId", tenant, deployment_id as "deploymentId", text, severity, facts,
+  (extract(epoch from created_at) * 1000)::float8 as "createdAt", attempts`);
+
+const delivered = statement('outbox_delivered', `update outbox set delivered_at = clock_timestamp() where message_id = any ($1::bigint[])`);
+
+const deleteOld = statement('outbox_delete', `
+delete from outbox where created_at < clock_timestamp() - $1::float8 * interval '1 millisecond'`);
+
+/**
+ * Messages on their way out. Written with the journal entry that they belong to, delivered at least once.
+ * @public
+ */
+export class OutboxRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Takes messages that are due, each for one server; those not marked as delivered are due again after `leaseMs`. */
+  async claim(limit: number, leaseMs: number = 30_000): Promise<readonly OutboxMessage[]> {
+    const rows = await this.#session.query<OutboxMessage>(claim, [limit, leaseMs]);
+    return rows.toSorted((a, b) => a.messageId - b.messageId);
+  }
+
+  async markDelivered(messageIds: readonly number[]): Promise<void> {
+    await this.#session.execute(delivered, [messageIds]);
+  }
+
+  /** Deletes messages of that age, delivered or not; returns their number. */
+  async deleteOlderThan(retentionMs: number): Promise<number> {
+    return this.#session.execute(deleteOld, [retentionMs]);
+  }
+}

@@ -1,0 +1,59 @@
+import { canonicalJson, sha256Hex, type Release, type ReleaseId } from '@hotswap/core';
+import { statement, type Session } from '../database/session.ts';
+import { stateError } from '../error-codes.ts';
+import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+
+const columns = `tenant, release_id as "releaseId", module_id as "moduleId", module_name as "moduleName", version, digest, size_bytes::float8 as "sizeBytes",
+  config, capabilities, resource_limits as "resourceLimits", health_check as "healthCheck"`;
+
+const insert = statement('release_insert', `
+insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, health_check)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`);
+
+const read = statement('release_read', `select ${columns} from releases where tenant = $1 and release_id = $2`);
+
+const readPage = statement('release_list', `
+select ordinal::float8 as ordinal, ${columns} from releases
+where tenant = $1 and ($2::text is null or module_name = $2) and ($3::bigint is null or ordinal < $3::bigint)
+order by ordinal desc limit $4`);
+
+/**
+ * Immutable releases. The id follows from the content, so the same content is one release, however often it is deployed.
+ * @public
+ */
+export class ReleaseRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Inserts the release if it is not there; returns it with its id. The module has to be registered. */
+  async insert(content: Omit<Release, 'releaseId'>): Promise<Release> {
+    const release: Release = { ...content, releaseId: await releaseIdOf(content) };
+    await this.#session.execute(insert, [
+      release.tenant, release.releaseId, release.moduleId, release.moduleName, release.version, release.digest, release.sizeBytes,
+      JSON.stringify(release.config), JSON.stringify(release.capabilities), JSON.stringify(release.resourceLimits), JSON.stringify(release.healthCheck),
+    ]);
+    return release;
+  }
+
+  /** @throws HS_REGISTRY_RELEASE_NOT_FOUND */
+  async get(tenant: string, releaseId: ReleaseId): Promise<Release> {
+    const [row] = await this.#session.query<Release>(read, [tenant, releaseId]);
+    if (!row) throw stateError('HS_REGISTRY_RELEASE_NOT_FOUND', { releaseId });
+    return row;
+  }
+
+  /** Newest first. @throws HS_STORE_INVALID_CURSOR */
+  async list(tenant: string, query: PageQuery & { readonly moduleName?: string | undefined } = {}): Promise<Page<Release>> {
+    const limit = limitOf(query);
+    const rows = await this.#session.query<Release & { ordinal: number }>(readPage, [tenant, query.moduleName ?? null, readOrdinal(query), limit]);
+    return toPage(rows, limit, (row) => [row.ordinal], ({ ordinal: _ordinal, ...release }) => release);
+  }
+}
+
+/** `rel-` and the first 16 hex digits of the SHA-256 of the content without its tenant. @internal */
+export async function releaseIdOf({ tenant: _tenant, ...content }: Omit<Release, 'releaseId'>): Promise<ReleaseId> {
+  return `rel-${(await sha256Hex(canonicalJson(content))).slice(0, 16)}`;
+}

@@ -1,0 +1,111 @@
+import { statement, type Session } from '../database/session.ts';
+import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
+
+/** A node and a release that requests may go to. @public */
+export interface RouteTarget {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly dataPlaneUrl: string;
+  readonly releaseId: string;
+  readonly moduleId: string;
+  readonly version: string;
+  /** Share among all targets of the route; above 0. */
+  readonly weight: number;
+  /** By the database's clock; `null` before the first report. Routers may pass over nodes that have been silent for long. */
+  readonly silentForMs: number | null;
+}
+
+/** Where requests for a module go. @public */
+export interface LiveRoute {
+  readonly tenant: string;
+  readonly moduleName: string;
+  /** Only grows; a router reports the one that it serves. */
+  readonly revision: number;
+  readonly epoch: number;
+  /** In the order node, release; empty when nothing serves the module. */
+  readonly targets: readonly RouteTarget[];
+}
+
+/** Revision and targets of one moment. */
+const routesWhere = (condition: string): string => `
+select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, r.epoch::float8 as epoch,
+  coalesce((select json_agg(json_build_object('nodeId', a.node_id, 'region', n.region, 'dataPlaneUrl', n.data_plane_url, 'releaseId', a.release_id,
+      'moduleId', rel.module_id, 'version', rel.version, 'weight', a.weight,
+      'silentForMs', (extract(epoch from clock_timestamp() - h.last_heartbeat_at) * 1000)::float8) order by a.node_id, a.release_id)
+    from assignments a
+    join nodes n on n.tenant = a.tenant and n.node_id = a.node_id
+    join releases rel on rel.tenant = a.tenant and rel.release_id = a.release_id
+    left join node_heartbeats h on h.tenant = a.tenant and h.node_id = a.node_id
+    where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0), '[]') as targets
+from routes r ${condition}`;
+
+const readOne = statement('route_read', routesWhere('where r.tenant = $1 and r.module_name = $2'));
+const readAll = statement('route_read_all', routesWhere(''));
+const readPage = statement('route_list', routesWhere('where r.tenant = $1 and ($2::text is null or r.module_name > $2) order by r.module_name limit $3'));
+
+const seen = statement('gateway_seen', `
+insert into gateways (instance_id, last_seen_at) values ($1, clock_timestamp())
+on conflict (instance_id) do update set last_seen_at = excluded.last_seen_at`);
+
+const acknowledge = statement('gateway_acknowledge', `
+insert into gateway_revisions as g (instance_id, tenant, module_name, revision)
+select $1, * from unnest($2::text[], $3::text[], $4::bigint[])
+on conflict (instance_id, tenant, module_name) do update set revision = excluded.revision where g.revision < excluded.revision`);
+
+const leave = statement('gateway_leave', `delete from gateways where instance_id = $1 or last_seen_at < clock_timestamp() - interval '1 hour'`);
+
+const readServed = statement('gateway_served', `
+select min(coalesce(r.revision, 0))::float8 as revision from gateways g
+left join gateway_revisions r on r.instance_id = g.instance_id and r.tenant = $1 and r.module_name = $2
+where g.last_seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'`);
+
+/**
+ * Live routes, and which revision of each the gateways serve.
+ * @public
+ */
+export class RouteRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** `null` when the module was never deployed. */
+  async find(tenant: string, moduleName: string): Promise<LiveRoute | null> {
+    const [row] = await this.#session.query<LiveRoute>(readOne, [tenant, moduleName]);
+    return row ?? null;
+  }
+
+  /** Every route of every tenant: what a gateway starts with. */
+  async all(): Promise<readonly LiveRoute[]> {
+    return this.#session.query<LiveRoute>(readAll);
+  }
+
+  /** By module name. @throws HS_STORE_INVALID_CURSOR */
+  async list(tenant: string, query: PageQuery = {}): Promise<Page<LiveRoute>> {
+    const limit = limitOf(query);
+    const rows = await this.#session.query<LiveRoute>(readPage, [tenant, readCursor(query, 1)?.[0] ?? null, limit]);
+    return toPage(rows, limit, (row) => [row.moduleName], (row) => row);
+  }
+
+  /**
+   * Says that a gateway instance is alive and serves these revisions. To be called when a revision changes and at least
+   * every few seconds; an instance that has not reported a module serves revision 0 of it.
+   */
+  async acknowledge(instanceId: string, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void> {
+    await this.#session.execute(seen, [instanceId]);
+    if (served.length === 0) return;
+    await this.#session.execute(acknowledge, [instanceId, served.map((row) => row.tenant), served.map((row) => row.moduleName), served.map((row) => row.revision)]);
+  }
+
+  /** Takes an instance out at once, when it stops in order. Also forgets instances that are long gone. */
+  async leave(instanceId: string): Promise<void> {
+    await this.#session.execute(leave, [instanceId]);
+  }
+
+  /** Oldest revision of the module that any instance serves which has reported within `liveForMs`; `null` without one. */
+  async servedRevision(tenant: string, moduleName: string, liveForMs: number = 10_000): Promise<number | null> {
+    const [row] = await this.#session.query<{ revision: number | null }>(readServed, [tenant, moduleName, liveForMs]);
+    return row?.revision ?? null;
+  }
+}
