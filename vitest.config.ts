@@ -27,7 +27,10 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 10_000,
         },
       },
-      { extends: true, test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: 'int', include: files('int.test.ts'), testTimeout: 60_000, hookTimeout: 120_000 },
+      },
       {
         extends: true,
         test: {

@@ -1,0 +1,89 @@
+// `npm run gates`: everything but tests that a change must pass, each counted as one. Names narrow the run:
+// `npm run gates -- lint types`.
+import { performance } from 'node:perf_hooks';
+import { cargoTargetFolder, environmentOfClone, inRoot, root } from './bootstrap/paths.mjs';
+import { SetupProblem, runAsCommand, say, seconds } from './bootstrap/progress.mjs';
+import { runCommand, tail } from './bootstrap/run-command.mjs';
+import { publicPackages } from './gates/public-packages.mjs';
+import { printParts, writeSummary } from './test/print-parts.mjs';
+
+const FAILURE_LINES = 60;
+const script = (name, ...args) => ['node', inRoot('scripts', name), ...args];
+const cargo = (...args) => ['cargo', ...args];
+
+/** For each published package, a command; the gate passes when all do. */
+const forEachPackage = (command) => () => publicPackages().map((entry) => command(entry));
+
+/** In this order: what is quick and most often wrong comes first. A gate is one command or several. */
+const GATES = [
+  { name: 'format', commands: () => [['prettier', '--check', '--log-level=warn', '.']] },
+  { name: 'lint', commands: () => [['eslint', '.', '--max-warnings=0']] },
+  { name: 'types', commands: () => [['tsc', '-p', 'tsconfig.json', '--noEmit']] },
+  {
+    name: 'boundaries',
+    commands: () => [['depcruise', 'packages', 'examples', 'scripts', '--config', '.dependency-cruiser.cjs']],
+  },
+  { name: 'dead code', commands: () => [['knip', '--no-config-hints']] },
+  { name: 'lock file', commands: () => [script('complete-lockfile.mjs', '--check')] },
+  { name: 'doc links', commands: () => [script('check-doc-links.mjs')] },
+  { name: 'rust format', tool: 'cargo', commands: () => [cargo('fmt', '--check')] },
+  {
+    name: 'clippy',
+    tool: 'cargo',
+    commands: () => [
+      cargo('clippy', '--locked', '--all-targets', '--target-dir', cargoTargetFolder, '--', '-D', 'warnings'),
+    ],
+  },
+  { name: 'build', commands: () => [['turbo', 'run', 'build', '--output-logs=errors-only']] },
+  { name: 'publint', needs: 'build', commands: forEachPackage(({ folder }) => ['publint', '--strict', folder]) },
+  {
+    name: 'attw',
+    needs: 'build',
+    commands: forEachPackage(({ folder }) => ['attw', '--pack', folder, '--profile', 'esm-only', '--no-emoji']),
+  },
+  { name: 'api reports', needs: 'build', commands: () => [script('check-api-reports.mjs')] },
+  { name: 'demo', commands: () => [script('run.mjs', 'demo', '--json')] },
+];
+
+async function isMissing(tool) {
+  return tool !== undefined && (await runCommand(tool, ['--version'])).code !== 0;
+}
+
+async function runGate({ tool, commands }) {
+  if (await isMissing(tool)) {
+    const inCi = process.env.CI === 'true';
+    return { passed: 0, failed: inCi ? 1 : 0, skipped: inCi ? 0 : 1, note: `${tool} is not in PATH` };
+  }
+  const env = environmentOfClone({ TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', FORCE_COLOR: '0' });
+  for (const [program, ...args] of commands()) {
+    const result = await runCommand(program, args, { cwd: root, env });
+    if (result.code === 0) continue;
+    console.log(tail(`${result.stdout}\n${result.stderr}`, FAILURE_LINES));
+    return {
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      note: `${[program.split('/').at(-1), ...args].join(' ').replaceAll(root, '')} (exit code ${result.code})`,
+    };
+  }
+  return { passed: 1, failed: 0, skipped: 0 };
+}
+
+await runAsCommand('gates', async () => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !GATES.some((gate) => gate.name === name));
+  if (unknown.length > 0)
+    throw new SetupProblem(`there is no gate "${unknown[0]}"; there are ${GATES.map((gate) => gate.name).join(', ')}.`);
+  const parts = [];
+  for (const gate of GATES) {
+    if (wanted.length > 0 && !wanted.includes(gate.name)) continue;
+    const sinceMs = performance.now();
+    say('gates', `${gate.name} …`);
+    const blocked = parts.some((part) => part.name === gate.needs && part.failed > 0);
+    const result = blocked ? { passed: 0, failed: 1, skipped: 0, note: `needs "${gate.needs}"` } : await runGate(gate);
+    parts.push({ name: gate.name, ...result, duration: seconds(sinceMs) });
+  }
+  const total = printParts(parts);
+  writeSummary(total);
+  return total.failed > 0 ? 1 : 0;
+});
