@@ -37,7 +37,8 @@ const written = z
   .strictObject({
     stages: stagesSchema.exactOptional(),
     initialPercentage: percentage.exactOptional(),
-    incrementPercentage: percentage.exactOptional(),
+    // Below one percent a typo would make thousands of stages.
+    incrementPercentage: percentage.min(1).exactOptional(),
     evaluationPeriod: positiveDurationSchema.default('PT5M'),
     autoPromote: z.boolean().default(true),
     healthCheckFunction: z.string().min(1).max(200).exactOptional(),
