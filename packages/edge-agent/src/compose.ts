@@ -33,6 +33,8 @@ export interface AgentParts {
   readonly events?: EventSink;
   /** Names a moment at which the process kills itself; for fault tests. Default none. */
   readonly failpoint?: string;
+  /** Port that is tried first when the configuration leaves it open. Default none. */
+  readonly preferredPort?: number;
 }
 
 const tokens = {
@@ -86,6 +88,7 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
   }));
   const agent: EdgeAgent = new EdgeAgent({
     config,
+    preferredPort: parts.preferredPort ?? 0,
     runtime,
     events,
     reconciler: scope.resolve(NodeReconciler),

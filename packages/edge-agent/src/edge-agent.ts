@@ -23,6 +23,7 @@ const recoverIntervalMs = 30_000;
 /** @internal */
 export interface EdgeAgentParts {
   readonly config: AgentConfig;
+  readonly preferredPort: number;
   readonly runtime: RuntimeHost;
   readonly reconciler: NodeReconciler;
   readonly metrics: CallMetrics;
@@ -90,14 +91,14 @@ export class EdgeAgent implements AsyncDisposable {
    * answers; the server need not be there.
    */
   async start(): Promise<void> {
-    const { config, reconciler, identity, tokens, dataPlane, client } = this.#parts;
+    const { config, reconciler, identity, tokens, client } = this.#parts;
     const stored = await identity.credential();
     if (stored !== undefined) {
       tokens.trust(stored.serverPublicKey);
       client.authenticate(stored.credential);
     }
     await atMost(reconciler.restore(), restoreTimeoutMs);
-    this.#port = await dataPlane.listen(config.dataPlaneHost, config.dataPlanePort);
+    this.#port = await this.#listen();
     const host = config.dataPlaneHost.includes(':') ? `[${config.dataPlaneHost}]` : config.dataPlaneHost;
     this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${host}:${this.#port}`;
     this.#emit('agent.serving', { dataPlaneUrl: this.#dataPlaneUrl, modules: reconciler.moduleCount, generation: reconciler.observe().generation });
@@ -112,6 +113,19 @@ export class EdgeAgent implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  async #listen(): Promise<number> {
+    const { config, preferredPort, dataPlane } = this.#parts;
+    if (config.dataPlanePort === 0 && preferredPort > 0) {
+      try {
+        return await dataPlane.listen(config.dataPlaneHost, preferredPort);
+      } catch (error) {
+        // Someone else has it by now: any other will do, the session tells the server.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      }
+    }
+    return dataPlane.listen(config.dataPlaneHost, config.dataPlanePort);
   }
 
   async #stop(): Promise<void> {

@@ -18,9 +18,7 @@ async function main(): Promise<number> {
     args,
     log: (message) => process.stderr.write(`${JSON.stringify({ level: 40, time: Date.now(), msg: message })}\n`),
   });
-  process.on('SIGTERM', () => supervisor.stop('SIGTERM'));
-  process.on('SIGINT', () => supervisor.stop('SIGINT'));
-  return supervisor.run();
+  return supervisor.runUntilSignal();
 }
 
 /** A wrong configuration is told here, before a process is started for it. */

@@ -88,7 +88,7 @@ export class ServedModule {
 
   /** Resolves when every wished release is ready or failed. */
   async settled(): Promise<void> {
-    await Promise.all(this.#wanted.releases.map(({ releaseId }) => this.#releases.get(releaseId)?.settled));
+    await Promise.all(this.#wanted.releases.map(({ releaseId }) => this.#releases.get(releaseId)?.settled ?? Promise.resolve()));
   }
 
   /**

@@ -169,7 +169,8 @@ async function* pulled(body: Body, moduleId: string): AsyncGenerator<Uint8Array,
 }
 
 function pullFailed(moduleId: string, error: unknown): Error {
-  const why = isHotSwapError(error, 'HS_AGENT_SERVER_UNREACHABLE') ? String(error.details['why']) : reasonOf(error);
+  const known = isHotSwapError(error, 'HS_AGENT_SERVER_UNREACHABLE') ? error.details['why'] : undefined;
+  const why = typeof known === 'string' ? known : reasonOf(error);
   return agentError('HS_AGENT_PULL_FAILED', { moduleId, why }, error);
 }
 

@@ -47,6 +47,13 @@ export class WorkerSupervisor {
     return this.#ended.promise;
   }
 
+  /** As `run`; SIGTERM and SIGINT of this process are passed on to the worker. */
+  runUntilSignal(): Promise<number> {
+    process.on('SIGTERM', () => this.stop('SIGTERM'));
+    process.on('SIGINT', () => this.stop('SIGINT'));
+    return this.run();
+  }
+
   /** Asks the worker to stop, kills it when it does not, and ends. */
   stop(signal: NodeJS.Signals): void {
     this.#isStopping = true;

@@ -10,7 +10,7 @@ const text = (name: string, ...params: readonly string[]) => ({ name, params: pa
 describe('DataPlane', () => {
   it('answers a call with the result, the release that answered and the time it took', async () => {
     await using fixture = await AgentFixture.create();
-    await fixture.serving({ functions: { 'say-hello': ([name]) => `hello ${String(name)}` }, signatures: [text('say-hello', 'string')] });
+    await fixture.serving({ functions: { 'say-hello': ([name]) => `hello ${name as string}` }, signatures: [text('say-hello', 'string')] });
     const { status, body, type } = await fixture.invoke('say_hello', { args: ['you'] });
     expect([status, type]).toEqual([200, 'application/json']);
     expect(body).toEqual({ result: 'hello you', moduleId: 'r1-v1.0.0', releaseId: 'r1', durationMs: expect.any(Number) as unknown });
@@ -112,7 +112,7 @@ describe('DataPlane', () => {
       headers: { authorization: `Bearer ${await fixture.server.invokeToken()}` },
       body: new Blob([large]).stream(),
       duplex: 'half',
-    } as RequestInit).then(({ status }) => status, () => 413);
+    }).then(({ status }) => status, () => 413);
     expect(chunked).toBe(413);
     expect((await fixture.invoke('go')).status).toBe(200);
   });

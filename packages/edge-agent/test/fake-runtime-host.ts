@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
-  errorFactory, type CallOptions, type CallResult, type CommandOptions, type CommandResult, type FunctionSignature, type HotSwapError, type LoadOptions,
+  errorFactory, type ErrorFactory, type CallOptions, type CallResult, type CommandOptions, type CommandResult, type FunctionSignature, type HotSwapError, type LoadOptions,
   type LoadedModule, type ModuleDescription, type ModuleInstance, type ModuleSource, type ModuleStats, type RuntimeCapabilities, type RuntimeHost,
   type SlotAssignment, type SlotCall, type SlotResult, type SlotTable, type WitValue,
 } from '@hotswap/core';
 
 /** Codes of a runtime, as the contract names them. */
-export const fakeRuntimeError = errorFactory({
+const fakeRuntimeErrorCodes = {
   HS_RUNTIME_INVALID_MODULE: { message: 'The bytes are no module', httpStatus: 422 },
   HS_RUNTIME_DIGEST_MISMATCH: { message: 'The bytes have another digest', httpStatus: 422 },
   HS_RUNTIME_LINK_FAILED: { message: 'The import {imports} is missing', httpStatus: 422 },
@@ -19,7 +19,10 @@ export const fakeRuntimeError = errorFactory({
   HS_RUNTIME_NO_VERSION: { message: 'The slot does not hold {version}', httpStatus: 421 },
   HS_RUNTIME_CLOSED: { message: 'The module is closed', httpStatus: 503 },
   HS_RUNTIME_CANCELLED: { message: 'The call was cancelled', httpStatus: 499 },
-});
+} as const;
+
+/** Makes them. */
+export const fakeRuntimeError: ErrorFactory<typeof fakeRuntimeErrorCodes> = errorFactory(fakeRuntimeErrorCodes);
 
 /** What a fake module does. */
 export interface FakeModule {
@@ -46,6 +49,12 @@ export class FakeRuntimeHost implements RuntimeHost {
   loadsRunning = 0;
   mostLoadsRunning = 0;
   readonly #modules = new Map<string, FakeModule>();
+  readonly #read: (bytes: Buffer) => FakeModule | undefined;
+
+  /** @param read what modules do that were not defined, by their bytes */
+  constructor(read: (bytes: Buffer) => FakeModule | undefined = () => undefined) {
+    this.#read = read;
+  }
 
   /** @returns bytes and digest under which the module is known from now on */
   define(name: string, module: FakeModule = {}): { readonly bytes: Buffer; readonly digest: string; readonly sizeBytes: number } {
@@ -62,10 +71,10 @@ export class FakeRuntimeHost implements RuntimeHost {
   async load(source: ModuleSource, _options?: LoadOptions): Promise<LoadedModule> {
     this.mostLoadsRunning = Math.max(this.mostLoadsRunning, ++this.loadsRunning);
     try {
-      const bytes = 'path' in source ? await readFile(source.path) : source.bytes;
+      const bytes = 'path' in source ? await readFile(source.path) : Buffer.from(source.bytes);
       const digest = createHash('sha256').update(bytes).digest('hex');
       if (source.digest !== undefined && digest !== source.digest) throw fakeRuntimeError('HS_RUNTIME_DIGEST_MISMATCH');
-      const module = this.#modules.get(digest);
+      const module = this.#modules.get(digest) ?? this.#read(bytes);
       if (module === undefined) throw fakeRuntimeError('HS_RUNTIME_INVALID_MODULE');
       await module.loading;
       if (module.loadError !== undefined) throw module.loadError;

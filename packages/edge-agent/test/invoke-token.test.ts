@@ -14,7 +14,7 @@ describe('InvokeTokens', () => {
     const pair = await generateKeyPair('EdDSA', { extractable: true });
     key = pair.privateKey;
     tokens = new InvokeTokens('edge-1', () => now * 1_000);
-    tokens.trust((await exportJWK(pair.publicKey)) as PublicJwk);
+    tokens.trust((await exportJWK(pair.publicKey)));
   });
 
   async function header(claims: { readonly aud?: string; readonly exp?: number }, signer: CryptoKey = key): Promise<string> {
@@ -59,7 +59,7 @@ describe('InvokeTokens', () => {
     await expect(new InvokeTokens('edge-1', () => now * 1_000).admit(good)).rejects.toMatchObject(refused);
     await tokens.admit(good);
     const other = await generateKeyPair('EdDSA', { extractable: true });
-    tokens.trust((await exportJWK(other.publicKey)) as PublicJwk);
+    tokens.trust((await exportJWK(other.publicKey)));
     expect(tokens.isAdmitted(good)).toBe(false);
     await expect(tokens.admit(good)).rejects.toMatchObject(refused);
   });

@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { composeAgent } from '../src/compose.ts';
 import { AgentFixture, waitFor } from './agent-fixture.ts';
 import { FakeRuntimeHost } from './fake-runtime-host.ts';
 import { desiredModule } from './node-fixture.ts';
@@ -118,5 +119,17 @@ describe('ServerConnection', () => {
     await waitFor(() => fixture.server.observed('r2')?.state === 'failed');
     expect(fixture.server.observed('r2')?.error?.code).toBe('HS_AGENT_PULL_REFUSED');
     expect(fixture.runtime.slots.serving('greeter')).toEqual(['r1:100']);
+  });
+
+  it('takes its last port again when that is free, and another one when it is not', async () => {
+    await using fixture = await AgentFixture.create();
+    const { port } = await fixture.start();
+    await using second = await composeAgent(fixture.config(), { runtime: new FakeRuntimeHost(), events: fixture.events, preferredPort: port });
+    await second.start();
+    expect(second.port).not.toBe(port);
+    await fixture.agent?.stop();
+    await using third = await composeAgent(fixture.config(), { runtime: new FakeRuntimeHost(), events: fixture.events, preferredPort: port });
+    await third.start();
+    expect(third.port).toBe(port);
   });
 });
