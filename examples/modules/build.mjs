@@ -29,7 +29,9 @@ async function main() {
     report,
   });
   const took = `${((performance.now() - sinceMs) / 1000).toFixed(2)} s`;
-  process.stdout.write(made === 0 ? `${targets} modules are up to date\n` : `${made} of ${targets} modules made in ${took}\n`);
+  process.stdout.write(
+    made === 0 ? `${targets} modules are up to date\n` : `${made} of ${targets} modules made in ${took}\n`,
+  );
 }
 
 main().catch((error) => {

@@ -101,4 +101,32 @@ export const exampleModuleEntries = [
     samples: [{ function: `${ECHO}#echo-string`, args: ['déjà vu'], result: 'déjà vu' }],
     build: { recipe: 'typescript', source: 'typed/typed-1.0.0.ts', wit: 'typed/world.wit', world: 'typed' },
   },
+  {
+    name: 'typed-rust',
+    version: '1.0.0',
+    kind: 'component',
+    language: 'Rust',
+    shows: 'The same interface as typed, exact to the bit',
+    healthFunction: 'health-check',
+    healthy: true,
+    samples: [
+      { function: `${ECHO}#echo-string`, args: ['déjà vu'], result: 'déjà vu' },
+      { function: `${ECHO}#echo-u64`, args: [18446744073709551615n], result: 18446744073709551615n },
+    ],
+    build: { recipe: 'prebuilt', source: 'rust/typed-rust-1.0.0.wasm' },
+  },
+  {
+    name: 'wordcount-rust',
+    version: '1.0.0',
+    kind: 'component',
+    language: 'Rust',
+    shows: 'Records, lists and results from a small Rust component',
+    healthFunction: 'health-check',
+    healthy: true,
+    samples: [
+      { function: 'count', args: ['a b\nc'], result: { lines: 2, words: 3, characters: 5, bytes: 5 } },
+      { function: 'top-words', args: ['B a b', 1], result: [{ word: 'b', count: 2 }] },
+    ],
+    build: { recipe: 'prebuilt', source: 'rust/wordcount-rust-1.0.0.wasm' },
+  },
 ];

@@ -1,5 +1,15 @@
 // Brings dist up to date: what fits its sources stays, what was built before comes from the cache, the rest is built.
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  statSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -14,7 +24,8 @@ const KEPT_CACHE_ENTRIES = 200;
 const stampPath = join(distFolder, '.built.json');
 
 function cacheFolder() {
-  const base = process.env.HOTSWAP_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hotswap');
+  const base =
+    process.env.HOTSWAP_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hotswap');
   return join(base, 'guest-modules');
 }
 

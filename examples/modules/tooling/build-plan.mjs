@@ -50,7 +50,9 @@ export function planBuild() {
     if (!versions.has(tool)) versions.set(tool, installedVersion(tool));
     return versions.get(tool);
   };
-  const recipeFiles = ['guest-recipes.mjs', 'without-init-export.mjs'].map((name) => join(packageFolder, 'tooling', name));
+  const recipeFiles = ['guest-recipes.mjs', 'without-init-export.mjs'].map((name) =>
+    join(packageFolder, 'tooling', name),
+  );
   const recipesHash = createHash('sha256')
     .update(recipeFiles.map((path) => readFileSync(path, 'utf8')).join('\n'))
     .digest('hex');

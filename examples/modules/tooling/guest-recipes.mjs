@@ -49,7 +49,17 @@ async function typescript({ source, wit, world }) {
   }
 }
 
-const ASSEMBLYSCRIPT_OPTIONS = ['--runtime', 'stub', '-O3', '--shrinkLevel', '2', '--noAssert', '--converge', '--use', 'abort='];
+const ASSEMBLYSCRIPT_OPTIONS = [
+  '--runtime',
+  'stub',
+  '-O3',
+  '--shrinkLevel',
+  '2',
+  '--noAssert',
+  '--converge',
+  '--use',
+  'abort=',
+];
 
 /** AssemblyScript -> a core module without a runtime. */
 async function assemblyscript({ source }) {

@@ -43,7 +43,9 @@ function exportsOnlyInit(bytes, section) {
 /** A section with one entry: the alias of a function that an instance exports as `init`. */
 function aliasesOnlyInit(bytes, section) {
   if (section?.id !== ALIAS_SECTION) return false;
-  const startsRight = Buffer.from([1, FUNCTION_SORT, 0x00]).equals(bytes.subarray(section.content, section.content + 3));
+  const startsRight = Buffer.from([1, FUNCTION_SORT, 0x00]).equals(
+    bytes.subarray(section.content, section.content + 3),
+  );
   return startsRight && INIT.equals(bytes.subarray(section.end - INIT.length, section.end));
 }
 

@@ -98,7 +98,6 @@ export const echo = {
   manyParameters,
   Counter,
   readCounter: (counter: Counter): number => counter.value(),
-  consumeCounter: (counter: Counter): number => counter.value(),
 };
 
 export function healthCheck(): string {

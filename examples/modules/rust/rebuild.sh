@@ -1,0 +1,31 @@
+#!/bin/sh
+# Rebuilds the committed components from their sources:  examples/modules/rust/rebuild.sh
+#
+# Needs a Rust toolchain with its own standard library's sources, because the library is built for wasm32 here; no
+# installed wasm32 target is needed. Debian and Ubuntu have one:
+#   apt-get install --no-install-recommends rustc-web cargo-web rust-web-src
+# Another is taken from the environment: GUEST_CARGO, GUEST_RUSTC, GUEST_RUST_LLD. Build output goes to the cache folder.
+set -eu
+cd "$(dirname "$0")"
+
+cargo=${GUEST_CARGO:-/usr/bin/cargo}
+rustc=${GUEST_RUSTC:-/usr/bin/rustc}
+sysroot=$("${RUSTUP_RUSTC:-rustc}" --print sysroot)
+linker=${GUEST_RUST_LLD:-$(find "$sysroot/lib/rustlib" -name rust-lld -print -quit)}
+target=${HOTSWAP_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/hotswap}/guest-cargo-target
+
+for tool in "$cargo" "$rustc" "$linker"; do
+  [ -x "$tool" ] || { echo "rebuild.sh: no executable at '$tool'; see the head of this script" >&2; exit 1; }
+done
+
+# Paths of this machine must not end up in the binaries.
+RUSTC_BOOTSTRAP=1 RUSTC="$rustc" CARGO_TARGET_DIR="$target" \
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$linker" \
+  RUSTFLAGS="--remap-path-prefix=$HOME=~ --remap-path-prefix=$PWD=." \
+  "$cargo" build --quiet --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+
+for guest in typed wordcount; do
+  node componentize.mjs "$target/wasm32-unknown-unknown/release/guest_$guest.wasm" "$guest-rust-1.0.0.wasm"
+done
+
+node source-hash.mjs > built-from.sha256

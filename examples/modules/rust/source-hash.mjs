@@ -1,0 +1,24 @@
+// One hash over every source of the committed components. `rebuild.sh` writes it beside them, and a test compares: a
+// source that was edited without a rebuild is noticed.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const SOURCES = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'typed/Cargo.toml',
+  'typed/src/lib.rs',
+  '../typed/world.wit',
+  'wordcount/Cargo.toml',
+  'wordcount/src/lib.rs',
+  'wordcount/wit/world.wit',
+];
+
+export function sourceHash() {
+  const hash = createHash('sha256');
+  for (const path of SOURCES) hash.update(`${path}\n`).update(readFileSync(new URL(path, import.meta.url)));
+  return hash.digest('hex');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(`${sourceHash()}\n`);
