@@ -11,7 +11,7 @@ let scenes = 0;
 
 /** A tenant with modules, nodes and deployments of its own, so that tests share one database without meeting. */
 export class Scene {
-  readonly tenant = `tenant-${process.pid}-${++scenes}`;
+  readonly tenant: string = `tenant-${process.pid}-${++scenes}`;
   readonly database: Database;
   readonly modules: ModuleRepository;
   readonly releases: ReleaseRepository;
