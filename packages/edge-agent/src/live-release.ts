@@ -4,7 +4,10 @@ import { agentError } from './error-codes.ts';
 import { FunctionLookup } from './function-lookup.ts';
 import { HealthProbe } from './health-probe.ts';
 import type { ModuleCache } from './module-cache.ts';
-import type { ReleaseLoader } from './release-loader.ts';
+import { mayPass, type ReleaseLoader } from './release-loader.ts';
+
+/** What reports may carry. */
+const maxMessageLength = 1_000;
 
 /** A release that can be called. @internal */
 export interface ReadyRelease {
@@ -16,7 +19,7 @@ export interface ReadyRelease {
 type State =
   | { readonly kind: 'loading' }
   | ({ readonly kind: 'ready' } & ReadyRelease)
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean };
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly mayPass: boolean };
 
 /** What live releases share. @internal */
 export interface LiveReleaseServices {
@@ -64,7 +67,7 @@ export class LiveRelease {
 
   /** Failed in a way that may pass without anyone changing anything. */
   get mayRecover(): boolean {
-    return this.#state.kind === 'failed' && this.#state.retryable;
+    return this.#state.kind === 'failed' && this.#state.mayPass;
   }
 
   observe(): ObservedRelease {
@@ -107,7 +110,7 @@ export class LiveRelease {
       this.#state = { kind: 'ready', module, calls, functions: new FunctionLookup(module.description) };
     } catch (error) {
       const known = isHotSwapError(error) ? error : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
-      this.#state = { kind: 'failed', code: known.code, message: known.message, retryable: known.retryable };
+      this.#state = { kind: 'failed', code: known.code, message: known.message.slice(0, maxMessageLength), mayPass: mayPass(known) };
     }
     if (!this.#cancelled.signal.aborted) this.#services.onChange();
   }

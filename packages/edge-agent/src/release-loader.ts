@@ -16,6 +16,15 @@ export interface ReleaseLoaderOptions {
 }
 
 /**
+ * Whether a failure to load lies with the node's surroundings and may pass by itself. A module that takes too long to
+ * start does not get better by trying.
+ * @internal
+ */
+export function mayPass(error: unknown): boolean {
+  return isHotSwapError(error) && error.retryable && (error.code.startsWith('HS_AGENT_') || error.code === 'HS_RUNTIME_IO_FAILED');
+}
+
+/**
  * Brings a release from its digest to a warm module: pull, verify, compile or map from the cache, link against the
  * granted policy. Bounded in parallel; pulls that may succeed later are tried again with jitter.
  * @internal
@@ -39,8 +48,7 @@ export class ReleaseLoader {
         return await this.#inTurn(signal, () => this.#loadOnce(release, policy, signal));
       } catch (error) {
         signal.throwIfAborted();
-        const mayPass = isHotSwapError(error) && error.retryable;
-        if (!mayPass || performance.now() >= giveUpAt) throw error;
+        if (!mayPass(error) || performance.now() >= giveUpAt) throw error;
       }
       // Outside its turn: a release that waits for the network must not keep others from loading.
       await backOff.wait(signal);
