@@ -1,0 +1,43 @@
+/** A node and a release that calls may go to. @public */
+export interface RouteTarget {
+  readonly nodeId: string;
+  /** Base URL of the node's invoke port. */
+  readonly dataPlaneUrl: string;
+  readonly releaseId: string;
+  readonly moduleId: string;
+  readonly version: string;
+  /** Share among all targets of the route; above 0. */
+  readonly weight: number;
+}
+
+/** Where calls of a module go. @public */
+export interface Route {
+  readonly tenant: string;
+  readonly moduleName: string;
+  /** Only grows. */
+  readonly revision: number;
+  /** Empty when nothing serves the module. */
+  readonly targets: readonly RouteTarget[];
+}
+
+/** What a gateway may be told: one route has changed, or any may have. @public */
+export type RouteHint = { readonly tenant: string; readonly moduleName: string } | 'all';
+
+/** Where the gateway learns of routes. @public */
+export interface RouteSource {
+  all(): Promise<readonly Route[]>;
+  /** `null` when the module was never routed. */
+  find(tenant: string, moduleName: string): Promise<Route | null>;
+  /** Calls the handler after changes until the returned function is called. Hints may come late or twice. */
+  subscribe(handler: (hint: RouteHint) => void): () => void;
+}
+
+/** Where gateways say which revision of a route they serve. @public */
+export interface RevisionBoard {
+  /** Says that an instance lives and serves these revisions. */
+  acknowledge(instanceId: string, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void>;
+  /** The instance stops: nobody waits for it any more. */
+  leave(instanceId: string): Promise<void>;
+  /** Oldest revision that any live instance serves; `null` without one. */
+  servedRevision(tenant: string, moduleName: string): Promise<number | null>;
+}
