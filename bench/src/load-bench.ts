@@ -1,0 +1,99 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { type LoadedModule, type RuntimeHost, sha256Hex } from '@hotswap/core';
+import { wasmtime } from '@hotswap/runtime-wasmtime';
+import { type Bench, type BenchContext, type BenchResult, atMost } from './bench.ts';
+import { bareDeserializeMs } from './bare-deserialize.ts';
+import { guestModule } from './guest-module.ts';
+import { percentile } from './percentile.ts';
+import { processMemory } from './process-memory.ts';
+import { scratchFolder } from './scratch-folder.ts';
+
+/** Up to 100 kB, as the target has it; a filler function is about 110 bytes. */
+const fillerFunctions = [0, 50, 200, 500, 880];
+const smallModules = 10_000;
+
+interface Guest {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+async function guest(fillers: number, offset: number): Promise<Guest> {
+  const bytes = guestModule({ offset, fillerFunctions: fillers });
+  return { bytes, digest: await sha256Hex(bytes as Uint8Array<ArrayBuffer>) };
+}
+
+/** Loads each guest again and again: compiled once before, so that each load verifies and maps. */
+async function reloadMs(host: RuntimeHost, guests: readonly Guest[], rounds: number): Promise<Float64Array> {
+  const samples = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const { bytes, digest } of guests) {
+      const since = performance.now();
+      const module = await host.load({ bytes, digest });
+      samples.push(performance.now() - since);
+      await module[Symbol.asyncDispose]();
+    }
+  }
+  return Float64Array.from(samples);
+}
+
+/** All at once in memory: what a node with thousands of tenants holds. */
+async function loadMany(cacheDirectory: string, count: number): Promise<{ seconds: number; residentBytes: number; mappings: number; firstCallP99Us: number }> {
+  await using host = await wasmtime({ cacheDirectory });
+  const before = await processMemory();
+  const since = performance.now();
+  const modules: LoadedModule[] = [];
+  for (let from = 0; from < count; from += 64) {
+    const batch = Array.from({ length: Math.min(64, count - from) }, (_, i) => host.load({ bytes: guestModule({ offset: from + i }) }));
+    modules.push(...(await Promise.all(batch)));
+  }
+  const seconds = (performance.now() - since) / 1_000;
+  const after = await processMemory();
+  const firstCalls = modules.map((module, offset) => {
+    const called = performance.now();
+    const sum = module.invokeSync?.('add', [1, 2]);
+    const tookUs = (performance.now() - called) * 1_000;
+    return sum === 3 + offset ? tookUs : Infinity;
+  });
+  return {
+    seconds,
+    residentBytes: after.residentBytes - before.residentBytes,
+    mappings: after.mappings - before.mappings,
+    firstCallP99Us: percentile(Float64Array.from(firstCalls), 0.99),
+  };
+}
+
+async function run({ full, say }: BenchContext): Promise<BenchResult> {
+  await using folder = await scratchFolder();
+  await using host = await wasmtime({ cacheDirectory: folder.path });
+  const guests = await Promise.all(fillerFunctions.map((fillers, i) => guest(fillers, 1_000_000 + i)));
+  say(`modules of ${guests.map(({ bytes }) => `${Math.round(bytes.length / 102.4) / 10} kB`).join(', ')}: compiling once`);
+  const firstMs = await reloadMs(host, guests, 1);
+  const rounds = full ? 2_000 : 400;
+  await reloadMs(host, guests, 20);
+  say(`${rounds * guests.length} loads from the cache ...`);
+  const cachedMs = await reloadMs(host, guests, rounds);
+  const code = join(folder.path, 'code');
+  const compiled = (await readdir(code)).filter((name) => name.endsWith('.cwasm')).map((name) => join(code, name));
+  const bareMs = bareDeserializeMs(compiled, rounds);
+
+  const count = full ? 20_000 : smallModules;
+  say(`${count.toLocaleString('en')} small modules in one process ...`);
+  const many = await loadMany(folder.path, count);
+  const p50 = percentile(cachedMs, 0.5);
+  const p99 = percentile(cachedMs, 0.99);
+  return {
+    figures: {
+      largestModuleBytes: Math.max(...guests.map(({ bytes }) => bytes.length)),
+      compileMaxMs: percentile(firstMs, 1), cachedP50Ms: p50, cachedP99Ms: p99,
+      bareDeserializeP50Ms: percentile(bareMs, 0.5), bareDeserializeP99Ms: percentile(bareMs, 0.99),
+      manyModules: count, manySeconds: many.seconds, manyResidentBytes: many.residentBytes, manyResidentBytesEach: many.residentBytes / count,
+      manyMappings: many.mappings, manyFirstCallP99Us: many.firstCallP99Us, processResidentBytes: process.memoryUsage.rss(),
+    },
+    ratios: { cachedToBareDeserializeP50: percentile(bareMs, 0.5) / p50 },
+    targets: [atMost('load from the cache p99, ms', p99, 1)],
+  };
+}
+
+export const loadBench: Bench = { name: 'load', summary: 'loading compiled modules from the cache, and 10,000 modules at once', run };
