@@ -37,8 +37,11 @@ export type HostileOutcome =
   | { readonly outcome: 'error'; readonly codes: readonly string[]; readonly traps?: readonly string[] }
   /** The command ends by itself with this code. */
   | { readonly outcome: 'exit'; readonly exitCode: number }
-  /** The call answers: what it asked for beyond its limits was refused to it. */
-  | { readonly outcome: 'answer' };
+  /**
+   * The call answers: what it asked for beyond its limits was refused to it. With `unit` the result says how much it
+   * got, over all its memories (pages of 64 KiB) or tables (elements), to be held against the limit.
+   */
+  | { readonly outcome: 'answer'; readonly unit?: 'pages' | 'elements' };
 
 /** A module that attacks its host, with the step that must notice and what must come of it. */
 export interface HostileModule {

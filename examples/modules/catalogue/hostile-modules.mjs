@@ -16,6 +16,8 @@ const fails = (...codes) => ({ outcome: 'error', codes });
 const traps = (...kinds) => ({ outcome: 'error', codes: [TRAP], traps: kinds });
 const exits = (exitCode) => ({ outcome: 'exit', exitCode });
 const answers = { outcome: 'answer' };
+/** Answers how much it got, to be held against the limit that it was given. */
+const answersHowMany = (unit) => ({ outcome: 'answer', unit });
 
 const refused = (phase, expected) => ({ kind: 'core', phase, expected });
 const invoke = (functionName, expected, args = []) => ({
@@ -38,13 +40,13 @@ export const hostileModuleEntries = {
   'loop-in-export': { ...invoke('run', fails(TIMEOUT)), row: 'F60' },
   'loop-in-start': { ...refused('load', fails(TIMEOUT)), row: 'F60' },
   'loop-in-health-check': { ...invoke('health_check', fails(TIMEOUT)), row: 'F60' },
-  'memory-bomb': { ...invoke('run', answers), row: 'F61' },
-  'memory-bomb-many': { ...invoke('run', answers), row: 'F61' },
+  'memory-bomb': { ...invoke('run', answersHowMany('pages')), row: 'F61' },
+  'memory-bomb-many': { ...invoke('run', answersHowMany('pages')), row: 'F61' },
   'memory-declared': { ...refused('load', fails(MEMORY_LIMIT)), row: 'F61' },
   'deep-recursion': { ...invoke('run', traps('stack-overflow')), row: 'F62' },
   'recursion-into-host': { ...run(traps('stack-overflow')), row: 'F62' },
   'huge-table': { ...refused('load', fails(TABLE_LIMIT, INVALID_MODULE)), row: 'F63', browserValid: false },
-  'table-bomb': { ...invoke('run', answers), row: 'F63' },
+  'table-bomb': { ...invoke('run', answersHowMany('elements')), row: 'F63' },
   'trap-in-start': { ...refused('load', traps('unreachable')), row: 'F64' },
   'exit-in-start': { ...refused('load', fails(START_FAILED, TRAP)), row: 'F64' },
   'sleep-hour': { ...run(fails(TIMEOUT)), row: 'F65' },
