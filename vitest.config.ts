@@ -6,7 +6,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
  */
 const conditions = ['@hotswap/source', 'node'];
 
-const roots = ['packages/*/test', 'packages/strategies/*/test', 'examples/*/test', 'scripts/test'];
+const roots = ['packages/*/test', 'packages/strategies/*/test', 'examples/*/test'];
 const files = (suffix: string): string[] => roots.map((root) => `${root}/**/*.${suffix}`);
 
 const config: ViteUserConfig = defineConfig({
@@ -22,7 +22,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: files('test.ts'),
+          include: [...files('test.ts'), 'scripts/test/**/*.test.mjs'],
           exclude: ['**/*.int.test.ts', '**/*.e2e.test.ts'],
           testTimeout: 10_000,
         },

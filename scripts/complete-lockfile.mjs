@@ -6,6 +6,7 @@
 //   node scripts/complete-lockfile.mjs           writes the lock
 //   node scripts/complete-lockfile.mjs --check   exits 1 when an entry is missing
 import { readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 
 const OPERATING_SYSTEMS = [
   'aix',
@@ -53,7 +54,8 @@ function find(packages, from, name) {
   }
 }
 
-function complete(lock) {
+/** Adds the missing entries to a parsed lock and returns them as `name@version`. */
+export function completeLock(lock) {
   const added = [];
   for (const [key, entry] of Object.entries(lock.packages)) {
     for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
@@ -70,14 +72,18 @@ function complete(lock) {
   return added;
 }
 
-const path = new URL('../package-lock.json', import.meta.url);
-const lock = JSON.parse(readFileSync(path, 'utf8'));
-const added = complete(lock);
-if (process.argv.includes('--check')) {
-  for (const name of added) console.error(`missing from package-lock.json: ${name}`);
-  if (added.length > 0) console.error('run: node scripts/complete-lockfile.mjs');
-  process.exitCode = added.length > 0 ? 1 : 0;
-} else {
+function main() {
+  const path = new URL('../package-lock.json', import.meta.url);
+  const lock = JSON.parse(readFileSync(path, 'utf8'));
+  const added = completeLock(lock);
+  if (process.argv.includes('--check')) {
+    for (const name of added) console.error(`missing from package-lock.json: ${name}`);
+    if (added.length > 0) console.error('run: npm run lock:complete');
+    process.exitCode = added.length > 0 ? 1 : 0;
+    return;
+  }
   writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
   console.log(`package-lock.json: ${added.length} optional platform packages added`);
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();

@@ -51,11 +51,15 @@ const noYieldInFinally = {
   }),
 };
 
+const TYPE_WRAPPERS = ['TSAsExpression', 'TSSatisfiesExpression', 'TSNonNullExpression'];
+
 /** Where a generator that was just made gets lost: nobody iterates it, or its object is taken for its result. */
 function loses(call) {
-  const { parent } = call;
+  let node = call;
+  while (TYPE_WRAPPERS.includes(node.parent.type)) node = node.parent;
+  const { parent } = node;
   if (parent.type === 'YieldExpression') return !parent.delegate;
-  if (parent.type === 'MemberExpression') return parent.object === call && parent.property.name !== 'next';
+  if (parent.type === 'MemberExpression') return parent.object === node && parent.property.name !== 'next';
   return ['ExpressionStatement', 'AwaitExpression', 'VariableDeclarator', 'UnaryExpression'].includes(parent.type);
 }
 
