@@ -1,0 +1,163 @@
+import type { BaselineGroup, DeploymentId, DeploymentSpec, DeploymentSummary, DesiredState, HealthCheck, Instant, JournalEntry, ObservedState, Release, ReleaseId } from '@hotswap/core';
+
+/** What one node shall do with one release. @internal */
+export interface Assignment {
+  weight: number;
+  probe: { readonly round: string; readonly check: HealthCheck } | null;
+}
+
+/** A node with what it shall be and what it has said. @internal */
+export interface NodeRow {
+  readonly tenant: string;
+  readonly nodeId: string;
+  readonly region: string;
+  readonly zone: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  enabled: boolean;
+  reachable: boolean;
+  generation: number;
+  readonly modules: Map<string, Map<ReleaseId, Assignment>>;
+  observed: ObservedState;
+}
+
+/** A node as a target of a deployment. @internal */
+export interface TargetRow {
+  readonly node: NodeRow;
+  readonly baseline: BaselineGroup['releases'];
+  /** Generation that the deployment last gave the node: older reports say nothing about it. */
+  stamp: number;
+}
+
+/** @internal */
+export interface DeploymentRow {
+  readonly spec: DeploymentSpec;
+  summary: DeploymentSummary;
+  targets: readonly TargetRow[];
+}
+
+/** A message in the outbox. @public */
+export interface OutboxMessage {
+  readonly deploymentId: DeploymentId;
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly text: string;
+}
+
+/** A wake that a commit asked for. @public */
+export interface RequestedWake {
+  readonly tenant: string;
+  readonly deploymentId: DeploymentId;
+  readonly at: Instant;
+}
+
+const activeStatuses: readonly string[] = ['Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack'];
+
+/** Whether a deployment still holds its claim on the module. @internal */
+export const isActive = (row: DeploymentRow): boolean => activeStatuses.includes(row.summary.status);
+
+/** Time between heartbeats of nodes that a rollout is at work on, and of others. */
+const heartbeatMs = { busy: 1_000, quiet: 30_000 };
+
+/**
+ * One process's fleet and journals: the tables that the in-memory store and reader share. Everything is lost with the
+ * process.
+ * @public
+ */
+export class MemoryDatabase {
+  /** @internal */
+  readonly nodes: Map<string, NodeRow> = new Map();
+  /** @internal */
+  readonly releases: Map<ReleaseId, Release> = new Map();
+  /** @internal */
+  readonly journals: Map<string, string[]> = new Map();
+  /** @internal */
+  readonly deployments: Map<DeploymentId, DeploymentRow> = new Map();
+  /** Route revision and epoch by tenant and module. @internal */
+  readonly modules: Map<string, { revision: number; epoch: number }> = new Map();
+  /** Deployments that ever had a node among their targets. @internal */
+  readonly targeted: Map<string, DeploymentId[]> = new Map();
+  readonly outbox: OutboxMessage[] = [];
+  /** Called after a commit for each node whose desired state it changed. */
+  onDesired: (nodeId: string) => void = () => {};
+  /** Called within a commit that names a wake. */
+  onWake: (wake: RequestedWake) => void = () => {};
+
+  /** Registers a node: enabled, reachable, without modules. */
+  addNode(node: { readonly nodeId: string; readonly region: string; readonly zone?: string; readonly labels?: Readonly<Record<string, string>>; readonly tenant?: string }): void {
+    const { tenant = 'default', nodeId, region, zone = null, labels = {} } = node;
+    this.nodes.set(nodeId, { tenant, nodeId, region, zone, labels, enabled: true, reachable: true, generation: 0, modules: new Map(), observed: { generation: 0, releases: [] } });
+  }
+
+  addRelease(release: Release): void {
+    this.releases.set(release.releaseId, release);
+  }
+
+  /** A disabled node takes part in no new deployment. */
+  setEnabled(nodeId: string, enabled: boolean): void {
+    this.node(nodeId).enabled = enabled;
+  }
+
+  /** Whether the node counts as heard of recently. */
+  setReachable(nodeId: string, reachable: boolean): void {
+    this.node(nodeId).reachable = reachable;
+  }
+
+  /** Stores what a node reports; it is reachable by that. */
+  report(nodeId: string, observed: ObservedState): void {
+    const node = this.node(nodeId);
+    node.observed = observed;
+    node.reachable = true;
+  }
+
+  /** What the node shall be now. */
+  desired(nodeId: string): DesiredState {
+    const node = this.node(nodeId);
+    const modules = [...node.modules].filter(([, releases]) => releases.size > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      nodeId,
+      generation: node.generation,
+      heartbeatIntervalMs: this.activeDeployments(nodeId).length > 0 ? heartbeatMs.busy : heartbeatMs.quiet,
+      modules: modules.map(([moduleName, releases]) => ({
+        moduleName,
+        epoch: this.moduleRow(node.tenant, moduleName).epoch,
+        releases: [...releases].sort(([a], [b]) => (a < b ? -1 : 1)).map(([releaseId, { weight, probe }]) => ({ ...this.#describe(releaseId), weight, ...(probe ? { probe } : {}) })),
+      })),
+    };
+  }
+
+  /** Deployments at work that have the node among their targets. */
+  activeDeployments(nodeId: string): readonly DeploymentId[] {
+    return (this.targeted.get(nodeId) ?? []).filter((id) => isActive(this.deployments.get(id) as DeploymentRow));
+  }
+
+  /** The deployment's journal as it is stored. */
+  journal(tenant: string, deploymentId: DeploymentId): readonly JournalEntry[] {
+    return (this.journals.get(`${tenant}/${deploymentId}`) ?? []).map((text) => JSON.parse(text) as JournalEntry);
+  }
+
+  /** The deployment's row as the last commit wrote it; `null` when there is none. */
+  summary(deploymentId: DeploymentId): DeploymentSummary | null {
+    return this.deployments.get(deploymentId)?.summary ?? null;
+  }
+
+  /** @internal */
+  node(nodeId: string): NodeRow {
+    const node = this.nodes.get(nodeId);
+    if (!node) throw new TypeError(`no node ${nodeId} was added`);
+    return node;
+  }
+
+  /** @internal */
+  moduleRow(tenant: string, moduleName: string): { revision: number; epoch: number } {
+    const key = `${tenant}/${moduleName}`;
+    const row = this.modules.get(key) ?? { revision: 0, epoch: 0 };
+    this.modules.set(key, row);
+    return row;
+  }
+
+  #describe(releaseId: ReleaseId): Omit<DesiredState['modules'][number]['releases'][number], 'weight' | 'probe'> {
+    const release = this.releases.get(releaseId);
+    if (!release) throw new TypeError(`no release ${releaseId} was added`);
+    const { moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits } = release;
+    return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits };
+  }
+}

@@ -1,0 +1,226 @@
+import {
+  createRolloutEngine, defaultAutoRollback, defaultHealthCheck, defaultResourceLimits, noCapabilities, parseStrategyConfig,
+  type Advance, type Deployment, type DeploymentCommand, type DeploymentSpec, type JournalEntry, type JournalStore, type NodeSelector, type Release, type RolloutEngine,
+  type RolloutEngineOptions, type Strategy, type TrafficRouter, type VariantMetrics,
+} from '@hotswap/core';
+import { MemoryDatabase } from '../memory/memory-database.ts';
+import { MemoryFleetReader } from '../memory/memory-fleet-reader.ts';
+import { MemoryJournalStore } from '../memory/memory-journal-store.ts';
+import { VirtualScheduler } from '../time/virtual-scheduler.ts';
+import { VirtualTime } from '../time/virtual-time.ts';
+import { ScriptedFleet, type FleetScript } from './scripted-fleet.ts';
+import { ScriptedMetrics, type MetricsQuery } from './scripted-metrics.ts';
+
+/** Module that simulations roll out. */
+const moduleName = 'greeter';
+/** Reports that arrive within this time wake a deployment once. */
+const coalesceMs = 50;
+
+/** @public */
+export interface SimulationOptions {
+  /** Strategies that the engine knows; the first is the one that `deploy` uses unless told otherwise. */
+  readonly strategies: readonly Strategy<unknown>[];
+  /** Nodes per region. Default 10 in `us-east`, 6 in `us-west`, 4 in `eu-central`. */
+  readonly nodes?: Readonly<Record<string, number>>;
+  /** Whether a node serves release `v1` before the rollout. Default: every node. */
+  readonly serves?: (nodeId: string, position: number) => boolean;
+  readonly script?: FleetScript;
+  /** Default: healthy traffic. */
+  readonly metrics?: (query: MetricsQuery) => VariantMetrics;
+  /** Default: a router that chooses between nodes and serves every revision at once. */
+  readonly router?: TrafficRouter;
+  readonly selector?: NodeSelector;
+  /** Engines that all get every wake, one after the other unless `interleave` is given. Default 1. */
+  readonly engines?: number;
+  /** Awaited before each access to the store: lets a test interleave engines. */
+  readonly interleave?: () => Promise<void>;
+  readonly failpoint?: (name: string) => void;
+}
+
+/** @public */
+export interface SimulatedDeployment {
+  readonly strategy?: string;
+  readonly config?: unknown;
+  readonly spec?: Partial<DeploymentSpec>;
+}
+
+/** A router that chooses between nodes and has applied every route the moment it is written. @public */
+export const instantRouter: TrafficRouter = { name: 'instant', spansNodes: true, servedRevision: async () => null };
+
+const releaseOf = (releaseId: string): Release => ({
+  tenant: 'default', releaseId, moduleId: `${moduleName}-${releaseId}`, moduleName, version: '1.0.0', digest: '0'.repeat(64), sizeBytes: 1_000,
+  config: {}, capabilities: noCapabilities, resourceLimits: defaultResourceLimits, healthCheck: {},
+});
+
+/**
+ * The production engine over an in-memory store, a scripted fleet and virtual time.
+ * @public
+ */
+export class Simulation {
+  readonly time: VirtualTime = new VirtualTime();
+  readonly database: MemoryDatabase = new MemoryDatabase();
+  readonly store: JournalStore;
+  readonly fleetReader: MemoryFleetReader = new MemoryFleetReader(this.database);
+  readonly scheduler: VirtualScheduler = new VirtualScheduler(this.time);
+  readonly metrics: ScriptedMetrics;
+  readonly fleet: ScriptedFleet;
+  readonly #options: SimulationOptions;
+  readonly #nudged = new Set<string>();
+  #engines: readonly RolloutEngine[];
+  /** Errors that left an engine while it was woken. */
+  readonly errors: unknown[] = [];
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const store = new MemoryJournalStore(this.database);
+    this.store = options.interleave ? interleaved(store, options.interleave) : store;
+    this.metrics = new ScriptedMetrics(this.time, options.metrics);
+    this.fleet = new ScriptedFleet(this.database, this.time, options.script ?? {}, (nodeId) => this.nudge(nodeId));
+    this.database.onWake = (wake) => this.scheduler.request(wake);
+    this.#populate();
+    this.#engines = this.#makeEngines();
+    void this.scheduler.start(({ deploymentId }) => this.#wake(deploymentId));
+  }
+
+  /** The first engine. */
+  get engine(): RolloutEngine {
+    return this.#engines[0] as RolloutEngine;
+  }
+
+  get engines(): readonly RolloutEngine[] {
+    return this.#engines;
+  }
+
+  /** Throws every engine away and makes new ones: what a restarted server knows is what the store holds. */
+  restart(strategies?: readonly Strategy<unknown>[]): void {
+    this.#engines = this.#makeEngines(strategies);
+  }
+
+  /** Makes another engine on the same store. */
+  makeEngine(options: Partial<RolloutEngineOptions> = {}): RolloutEngine {
+    const { strategies, router = instantRouter, selector, failpoint } = this.#options;
+    return createRolloutEngine({
+      journal: this.store, fleet: this.fleetReader, metrics: this.metrics, clock: this.time, router, strategies, engineId: 'engine',
+      ...(selector ? { selector } : {}), ...(failpoint ? { failpoint } : {}), ...options,
+    });
+  }
+
+  /** Creates a deployment of release `v2`, named `d` unless the spec says otherwise. */
+  async create(deployment: SimulatedDeployment = {}): Promise<Deployment> {
+    const name = deployment.strategy ?? this.#options.strategies[0]?.name;
+    const strategy = this.#options.strategies.find((known) => known.name === name);
+    const config = strategy ? parseStrategyConfig(strategy, deployment.config) : null;
+    const spec: DeploymentSpec = {
+      tenant: 'default', deploymentId: 'd', moduleName, moduleId: `${moduleName}-v2`, releaseId: 'v2', strategy: name ?? '', config, regions: null,
+      healthCheck: defaultHealthCheck, autoRollback: defaultAutoRollback, progressDeadline: 'PT30M', retention: 'PT1H', author: 'alice', ...deployment.spec,
+    };
+    if (!this.database.releases.has(spec.releaseId)) this.database.addRelease(releaseOf(spec.releaseId));
+    return this.engine.create(spec, 'alice');
+  }
+
+  /** Creates and executes; time has not moved when it returns. */
+  async deploy(deployment: SimulatedDeployment = {}): Promise<Deployment> {
+    const { spec } = await this.create(deployment);
+    return this.command('execute', { deploymentId: spec.deploymentId });
+  }
+
+  /** Gives a command to the first engine. */
+  async command(command: DeploymentCommand, options: { readonly deploymentId?: string; readonly reason?: string; readonly ifStep?: number } = {}): Promise<Deployment> {
+    const { deploymentId = 'd', ...rest } = options;
+    return this.engine.command('default', deploymentId, command, 'bob', rest);
+  }
+
+  async state(deploymentId = 'd'): Promise<Deployment> {
+    return this.engine.state('default', deploymentId);
+  }
+
+  journal(deploymentId = 'd'): readonly JournalEntry[] {
+    return this.database.journal('default', deploymentId);
+  }
+
+  /** Share of all requests that a release gets by the route, in percent. */
+  sharePercent(releaseId: string): number {
+    let own = 0;
+    let all = 0;
+    for (const node of this.database.nodes.values()) {
+      for (const [id, { weight }] of node.modules.get(moduleName) ?? []) {
+        all += weight;
+        if (id === releaseId) own += weight;
+      }
+    }
+    return all === 0 ? 0 : (100 * own) / all;
+  }
+
+  /** Wakes the deployments that a node takes part in, once for all reports of the next 50 ms. */
+  nudge(nodeId: string): void {
+    for (const deploymentId of this.database.activeDeployments(nodeId)) {
+      if (this.#nudged.has(deploymentId)) continue;
+      this.#nudged.add(deploymentId);
+      this.time.after(coalesceMs, async () => {
+        this.#nudged.delete(deploymentId);
+        try {
+          await this.#wake(deploymentId);
+        } catch {
+          this.scheduler.request({ tenant: 'default', deploymentId, at: this.time.now() + 1_000 });
+        }
+      });
+    }
+  }
+
+  async #wake(deploymentId: string): Promise<void> {
+    const results = await Promise.allSettled(this.#engines.map((engine) => engine.advance('default', deploymentId)));
+    for (const result of results) if (result.status === 'fulfilled') this.#schedule(deploymentId, result.value);
+    const failed = results.filter((result) => result.status === 'rejected');
+    this.errors.push(...failed.map((result) => result.reason as unknown));
+    if (failed.length > 0 && failed.length === results.length) throw failed[0]?.reason;
+  }
+
+  #schedule(deploymentId: string, advance: Advance): void {
+    if (advance.kind !== 'idle' && advance.wakeAt !== undefined) this.scheduler.request({ tenant: 'default', deploymentId, at: Math.max(advance.wakeAt, this.time.now()) });
+  }
+
+  #makeEngines(strategies: readonly Strategy<unknown>[] = this.#options.strategies): readonly RolloutEngine[] {
+    return Array.from({ length: this.#options.engines ?? 1 }, (_, n) => this.makeEngine({ engineId: `engine-${n}`, strategies }));
+  }
+
+  #populate(): void {
+    const { nodes = { 'us-east': 10, 'us-west': 6, 'eu-central': 4 }, serves = () => true } = this.#options;
+    this.database.addRelease(releaseOf('v1'));
+    let position = 0;
+    for (const [region, count] of Object.entries(nodes)) {
+      for (let n = 0; n < count; n++, position++) {
+        const nodeId = `${region}-${String(n).padStart(String(count - 1).length, '0')}`;
+        this.database.addNode({ nodeId, region });
+        if (!serves(nodeId, position)) continue;
+        this.database.node(nodeId).modules.set(moduleName, new Map([['v1', { weight: 100, probe: null }]]));
+        this.fleet.settle(nodeId, ['v1']);
+      }
+    }
+  }
+}
+
+function interleaved(store: JournalStore, pause: () => Promise<void>): JournalStore {
+  return {
+    async read(...args) {
+      await pause();
+      return store.read(...args);
+    },
+    async append(batches) {
+      await pause();
+      await store.append(batches);
+      await pause();
+    },
+  };
+}
+
+/**
+ * Runs one rollout to its end, retention included, and returns the simulation for a look around.
+ * @public
+ */
+export async function simulateRollout(options: SimulationOptions & SimulatedDeployment & { readonly untilMs?: number }): Promise<Simulation> {
+  const simulation = new Simulation(options);
+  const startedAt = simulation.time.now();
+  await simulation.deploy(options);
+  await simulation.time.run(options.untilMs === undefined ? undefined : startedAt + options.untilMs);
+  return simulation;
+}
