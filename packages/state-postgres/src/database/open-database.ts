@@ -120,7 +120,7 @@ async function openPglite(options: DatabaseOptions & ({ readonly dataDir: string
       // Made for each connection: the pool replaces a connection that has failed, and its events are used up then.
       connection: () => createPgConfig(pglite) as unknown as Knex.PgConnectionConfig,
       pool: { min: 1, max: 1 },
-      acquireConnectionTimeout: options.acquireTimeoutMs ?? 5_000,
+      ...knexHabits(options),
     });
     const sessions = new PooledSessions(knex);
     const vacuum = new PgliteVacuum(sessions);
@@ -147,7 +147,7 @@ function openPostgres(options: DatabaseOptions & ({ readonly url: string } | { r
     client: 'pg',
     connection: { application_name: 'hotswap', ...config } as Knex.PgConnectionConfig,
     pool: { min: 0, max: options.poolSize ?? 10 },
-    acquireConnectionTimeout: options.acquireTimeoutMs ?? 5_000,
+    ...knexHabits(options),
   });
   const notifications = new PostgresNotifications(config);
   const close = async (): Promise<void> => {
@@ -155,4 +155,11 @@ function openPostgres(options: DatabaseOptions & ({ readonly url: string } | { r
     await knex.destroy();
   };
   return { kind: 'postgres', knex, sessions: new PooledSessions(knex), notifications, close };
+}
+
+/** knex prints by itself what its callers get as an error anyway; here it goes where background faults go. */
+function knexHabits(options: DatabaseOptions): Pick<Knex.Config, 'acquireConnectionTimeout' | 'log'> {
+  const report = options.onBackgroundError ?? (() => undefined);
+  const quiet = (): void => undefined;
+  return { acquireConnectionTimeout: options.acquireTimeoutMs ?? 5_000, log: { debug: quiet, deprecate: quiet, warn: report, error: report } };
 }
