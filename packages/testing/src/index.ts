@@ -10,3 +10,7 @@ export { healthyMetrics, noMetrics, ScriptedMetrics } from './scenario/scripted-
 export type { MetricsQuery } from './scenario/scripted-metrics.ts';
 export { instantRouter, simulateRollout, Simulation } from './scenario/simulation.ts';
 export type { SimulatedDeployment, SimulationOptions } from './scenario/simulation.ts';
+export { createMemoryJournalStoreRig } from './memory/memory-journal-store-rig.ts';
+export type { SuiteOptions, TestFunction } from './suites/define-suite.ts';
+export { journalStoreSuite } from './suites/journal-store/index.ts';
+export type { JournalStoreRig } from './suites/journal-store/journal-store-rig.ts';
