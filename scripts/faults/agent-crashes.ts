@@ -3,7 +3,12 @@ import { rollouts, type FaultBench, type Rollout } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
 
 /** Moments of a swap at which an agent's worker kills itself (`agentFailpoints` of the edge agent). */
-const moments = ['agent.swap.before-slots', 'agent.swap.after-slots', 'agent.applied.before-write', 'agent.applied.after-write'] as const;
+const moments = [
+  'agent.swap.before-slots',
+  'agent.swap.after-slots',
+  'agent.applied.before-write',
+  'agent.applied.after-write',
+] as const;
 
 /** F40: an agent dies in the middle of a swap. Its supervisor starts it again; old or new serves, never half of each. */
 export function agentCrashPoints(bench: FaultBench): readonly FaultPoint[] {
@@ -25,7 +30,9 @@ async function crashAgent(bench: FaultBench, rollout: Rollout, moment: string): 
   bench.keep(deployment);
   const after = await generationOf(bench, victim);
   const violations = [
-    ...(deployment.status === 'Completed' || deployment.status === 'RolledBack' ? [] : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
+    ...(deployment.status === 'Completed' || deployment.status === 'RolledBack'
+      ? []
+      : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
     ...(after >= before ? [] : [`the agent's generation fell from ${String(before)} to ${String(after)}`]),
     ...journalViolations(await bench.journal(deployment.deploymentId)),
     ...(await bench.routeViolations(serving)),

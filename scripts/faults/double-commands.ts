@@ -13,14 +13,22 @@ export function doubleCommandPoints(bench: FaultBench): readonly FaultPoint[] {
 
 async function executeTwentyTimes(bench: FaultBench): Promise<readonly string[]> {
   const deploymentId = bench.newId();
-  await bench.client.deployments.create({ ...(rollouts[0] as (typeof rollouts)[number]), moduleId: bench.next, deploymentId });
-  const answers = await Promise.allSettled(Array.from({ length: 20 }, () => bench.client.deployments.execute(deploymentId)));
+  await bench.client.deployments.create({
+    ...(rollouts[0] as (typeof rollouts)[number]),
+    moduleId: bench.next,
+    deploymentId,
+  });
+  const answers = await Promise.allSettled(
+    Array.from({ length: 20 }, () => bench.client.deployments.execute(deploymentId)),
+  );
   const deployment = await bench.waitForEnd(deploymentId);
   bench.keep(deployment);
   const entries = await bench.journal(deploymentId);
   const executed = entries.filter((entry) => entry.type === 'executed').length;
   return [
-    ...answers.flatMap((answer) => (answer.status === 'rejected' ? [`an execute was refused: ${String(answer.reason)}`] : [])),
+    ...answers.flatMap((answer) =>
+      answer.status === 'rejected' ? [`an execute was refused: ${String(answer.reason)}`] : [],
+    ),
     ...(executed === 1 ? [] : [`it was executed ${String(executed)} times`]),
     ...(deployment.status === 'Completed' ? [] : [`it ended as ${deployment.status}`]),
     ...journalViolations(entries),
@@ -29,12 +37,18 @@ async function executeTwentyTimes(bench: FaultBench): Promise<readonly string[]>
 
 async function createTwentyTimes(bench: FaultBench): Promise<readonly string[]> {
   const ids = Array.from({ length: 20 }, () => bench.newId());
-  const answers = await Promise.allSettled(ids.map((deploymentId) => bench.client.deployments.create({ strategy: 'AllAtOnce', moduleId: bench.next, deploymentId })));
+  const answers = await Promise.allSettled(
+    ids.map((deploymentId) =>
+      bench.client.deployments.create({ strategy: 'AllAtOnce', moduleId: bench.next, deploymentId }),
+    ),
+  );
   const made = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []));
   await Promise.all(made.map((deployment) => bench.client.deployments.abort(deployment.deploymentId)));
   return [
     ...(made.length === 1 ? [] : [`${String(made.length)} deployments of one module were accepted`]),
-    ...refusals.filter((refusal) => !isHotSwapError(refusal, 'HS_DEPLOYMENT_ACTIVE')).map((refusal) => `a create failed otherwise: ${String(refusal)}`),
+    ...refusals
+      .filter((refusal) => !isHotSwapError(refusal, 'HS_DEPLOYMENT_ACTIVE'))
+      .map((refusal) => `a create failed otherwise: ${String(refusal)}`),
   ];
 }

@@ -18,7 +18,11 @@ export const rollouts: readonly Rollout[] = [
   { strategy: 'Canary', strategyConfig: { stages: [34, 100], evaluationPeriod: 'PT0.3S' } },
 ];
 
-const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({ nodeId: `fault-${region}`, region, zone: `${region}-1a` }));
+const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({
+  nodeId: `fault-${region}`,
+  region,
+  zone: `${region}-1a`,
+}));
 const deploymentTimeoutMs = 60_000;
 
 /** A small running system that faults are tried on, one after the other. */
@@ -95,7 +99,8 @@ export class FaultBench implements AsyncDisposable {
     const deadline = performance.now() + deploymentTimeoutMs;
     for (;;) {
       const deployment = await this.client.deployments.get(deploymentId);
-      if (finalStatuses.includes(deployment.status) || deployment.status === 'Paused' || performance.now() > deadline) return deployment;
+      if (finalStatuses.includes(deployment.status) || deployment.status === 'Paused' || performance.now() > deadline)
+        return deployment;
       await sleep(50);
     }
   }
@@ -104,7 +109,10 @@ export class FaultBench implements AsyncDisposable {
     const entries: JournalEntryView[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.client.deployments.journal(deploymentId, { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await this.client.deployments.journal(deploymentId, {
+        limit: 200,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       entries.push(...page.entries);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
@@ -114,8 +122,12 @@ export class FaultBench implements AsyncDisposable {
   /** What is wrong with where requests go: everything must reach one module id, on all nodes. */
   async routeViolations(moduleId: string): Promise<string[]> {
     const route = await this.client.routes.get('adder');
-    const strays = route.targets.filter((target) => target.moduleId !== moduleId).map((target) => `${target.nodeId} serves ${target.moduleId}`);
-    const missing = nodes.filter((node) => !route.targets.some((target) => target.nodeId === node.nodeId)).map((node) => `${node.nodeId} serves nothing`);
+    const strays = route.targets
+      .filter((target) => target.moduleId !== moduleId)
+      .map((target) => `${target.nodeId} serves ${target.moduleId}`);
+    const missing = nodes
+      .filter((node) => !route.targets.some((target) => target.nodeId === node.nodeId))
+      .map((node) => `${node.nodeId} serves nothing`);
     const answer = await this.client.modules.invoke('adder', 'add', { args: [2, 3] });
     const wrong = answer.moduleId === moduleId ? [] : [`a request was answered by ${answer.moduleId}`];
     return [...strays, ...missing, ...wrong].map((what) => `${what} instead of ${moduleId}`);
@@ -131,6 +143,9 @@ export class FaultBench implements AsyncDisposable {
   }
 
   async #exists(deploymentId: string): Promise<boolean> {
-    return this.client.deployments.get(deploymentId).then(() => true, () => false);
+    return this.client.deployments.get(deploymentId).then(
+      () => true,
+      () => false,
+    );
   }
 }

@@ -15,16 +15,25 @@ export interface FaultReport {
 /** Every n-th point so that about `count` are left, always with the first and the last. */
 export function sampleOf(points: readonly FaultPoint[], count: number): readonly FaultPoint[] {
   if (points.length <= count) return points;
-  const chosen = new Set(Array.from({ length: count }, (_, index) => Math.round((index * (points.length - 1)) / (count - 1))));
+  const chosen = new Set(
+    Array.from({ length: count }, (_, index) => Math.round((index * (points.length - 1)) / (count - 1))),
+  );
   return points.filter((_, index) => chosen.has(index));
 }
 
 /** Runs points one after the other. */
-export async function runPoints(points: readonly FaultPoint[], onEnded: (point: FaultPoint, violations: readonly string[], tookMs: number) => void): Promise<FaultReport> {
+export async function runPoints(
+  points: readonly FaultPoint[],
+  onEnded: (point: FaultPoint, violations: readonly string[], tookMs: number) => void,
+): Promise<FaultReport> {
   const failures: { point: string; violations: readonly string[] }[] = [];
   for (const point of points) {
     const began = performance.now();
-    const violations = await point.run().catch((error: unknown) => [`the check itself failed: ${error instanceof Error ? error.message : String(error)}`]);
+    const violations = await point
+      .run()
+      .catch((error: unknown) => [
+        `the check itself failed: ${error instanceof Error ? error.message : String(error)}`,
+      ]);
     if (violations.length > 0) failures.push({ point: point.name, violations });
     onEnded(point, violations, performance.now() - began);
   }

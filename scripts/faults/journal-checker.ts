@@ -19,7 +19,8 @@ export function journalViolations(entries: readonly JournalEntryView[]): string[
   let steps = 0;
   for (const [index, entry] of entries.entries()) {
     if (entry.seq !== index) wrong.push(`entry ${String(index)} has number ${String(entry.seq)}`);
-    if (previous && entry.previousHash !== previous.hash) wrong.push(`entry ${String(index)} is not chained to the one before it`);
+    if (previous && entry.previousHash !== previous.hash)
+      wrong.push(`entry ${String(index)} is not chained to the one before it`);
     if (previous && entry.at < previous.at) wrong.push(`entry ${String(index)} is earlier than the one before it`);
     const { step } = entry.entry as EntryMembers;
     if (entry.type === 'began') {

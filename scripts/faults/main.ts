@@ -30,9 +30,13 @@ async function run(): Promise<FaultReport> {
     for (const rollout of rollouts) groups.push(await rollbackPoints(bench, rollout));
     groups.push(agentCrashPoints(bench));
     for (const rollout of rollouts) groups.push(await serverCrashPoints(bench, rollout));
-    const chosen = groups.flatMap((group) => (values.sample ? sampleOf(group, sampleSize) : group)).filter((point) => point.name.includes(values.only));
+    const chosen = groups
+      .flatMap((group) => (values.sample ? sampleOf(group, sampleSize) : group))
+      .filter((point) => point.name.includes(values.only));
     return await runPoints(chosen, (point, violations, tookMs) => {
-      console.error(`  ${violations.length === 0 ? 'survived' : 'FAILED  '}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
+      console.error(
+        `  ${violations.length === 0 ? 'survived' : 'FAILED  '}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`,
+      );
       for (const violation of violations) console.error(`            ${violation}`);
     });
   } finally {

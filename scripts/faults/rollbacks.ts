@@ -36,7 +36,12 @@ async function rollBackAt(bench: FaultBench, rollout: Rollout, step: number): Pr
 
 async function reachStep(bench: FaultBench, deploymentId: string, step: number): Promise<void> {
   for await (const event of bench.client.deployments.watch(deploymentId, { follow: true })) {
-    if (event.kind === 'entry' && event.entry.type === 'began' && ((event.entry.entry as { step?: number }).step ?? -1) >= step) return;
+    if (
+      event.kind === 'entry' &&
+      event.entry.type === 'began' &&
+      ((event.entry.entry as { step?: number }).step ?? -1) >= step
+    )
+      return;
   }
 }
 

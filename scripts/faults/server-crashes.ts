@@ -33,12 +33,28 @@ async function undisturbed(bench: FaultBench, rollout: Rollout): Promise<Referen
   return { effects: effectList(entries), commits: entries.length };
 }
 
-async function crashOnce(bench: FaultBench, rollout: Rollout, failpoint: string, reference: Reference): Promise<readonly string[]> {
+async function crashOnce(
+  bench: FaultBench,
+  rollout: Rollout,
+  failpoint: string,
+  reference: Reference,
+): Promise<readonly string[]> {
   const moduleId = bench.next;
   const deploymentId = bench.newId();
   await bench.cluster.restartServer({ HOTSWAP_FAILPOINT: failpoint });
-  const begun = await bench.begin(rollout, deploymentId, moduleId).then(() => true, () => false);
-  const died = await Promise.race([bench.serverDeath(60_000), begun ? bench.waitForEnd(deploymentId).then(() => false, () => bench.serverDeath(2_000)) : bench.serverDeath(2_000)]);
+  const begun = await bench.begin(rollout, deploymentId, moduleId).then(
+    () => true,
+    () => false,
+  );
+  const died = await Promise.race([
+    bench.serverDeath(60_000),
+    begun
+      ? bench.waitForEnd(deploymentId).then(
+          () => false,
+          () => bench.serverDeath(2_000),
+        )
+      : bench.serverDeath(2_000),
+  ]);
   if (died) {
     await bench.cluster.restartServer({});
     await bench.begin(rollout, deploymentId, moduleId);
@@ -50,7 +66,9 @@ async function crashOnce(bench: FaultBench, rollout: Rollout, failpoint: string,
   return [
     ...(deployment.status === 'Completed' ? [] : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
     ...journalViolations(entries),
-    ...(effects.join('\n') === reference.effects.join('\n') ? [] : [`it did [${effects.join('; ')}] instead of [${reference.effects.join('; ')}]`]),
+    ...(effects.join('\n') === reference.effects.join('\n')
+      ? []
+      : [`it did [${effects.join('; ')}] instead of [${reference.effects.join('; ')}]`]),
     ...(await bench.routeViolations(deployment.status === 'Completed' ? moduleId : bench.serving)),
   ];
 }

@@ -34,9 +34,17 @@ export function failuresOf(run: DemoRun): string[] {
   const bad = run.deployments.at(-1);
   const others = run.deployments.slice(0, -1);
   return [
-    ...droppedOf(run).slice(0, 5).map((sample) => `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s: ${sample.problem ?? ''}`),
-    ...others.filter((one) => one.status !== 'Completed').map((one) => `${one.deploymentId} (${one.strategy} of ${one.moduleId}) ended as ${one.status}: ${one.reason ?? ''}`),
-    ...(bad?.status === 'RolledBack' ? [] : [`the bad version was not rolled back: ${bad?.status ?? 'it was never deployed'} ${bad?.reason ?? ''}`]),
+    ...droppedOf(run)
+      .slice(0, 5)
+      .map((sample) => `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s: ${sample.problem ?? ''}`),
+    ...others
+      .filter((one) => one.status !== 'Completed')
+      .map(
+        (one) => `${one.deploymentId} (${one.strategy} of ${one.moduleId}) ended as ${one.status}: ${one.reason ?? ''}`,
+      ),
+    ...(bad?.status === 'RolledBack'
+      ? []
+      : [`the bad version was not rolled back: ${bad?.status ?? 'it was never deployed'} ${bad?.reason ?? ''}`]),
     ...(run.swaps >= 20 ? [] : [`only ${String(run.swaps)} swaps happened`]),
     ...(run.samples.length > 0 ? [] : ['no request was sent']),
   ];
@@ -48,8 +56,13 @@ export function reportText(run: DemoRun): string {
     const samples = run.samples.filter((sample) => sample.atMs >= phase.fromMs && sample.atMs < phase.toMs);
     const seconds = (phase.toMs - phase.fromMs) / 1_000;
     return [
-      phase.name, seconds.toFixed(1), String(samples.length), (samples.length / seconds).toFixed(0),
-      quantileMs(samples, 0.5).toFixed(1), quantileMs(samples, 0.99).toFixed(1), String(samples.filter((sample) => sample.moduleId === null).length),
+      phase.name,
+      seconds.toFixed(1),
+      String(samples.length),
+      (samples.length / seconds).toFixed(0),
+      quantileMs(samples, 0.5).toFixed(1),
+      quantileMs(samples, 0.99).toFixed(1),
+      String(samples.filter((sample) => sample.moduleId === null).length),
     ];
   });
   const swaps = run.deployments.filter((one) => one.strategy === 'AllAtOnce').length;
@@ -60,7 +73,10 @@ export function reportText(run: DemoRun): string {
     '',
     versionBars(run.samples, 1_000, 60),
     '',
-    table(['DEPLOYMENT', 'STRATEGY', 'MODULE', 'STATUS', 'REASON'], [...deployments, [`and ${String(swaps)} more`, 'AllAtOnce', '', 'Completed', '']]),
+    table(
+      ['DEPLOYMENT', 'STRATEGY', 'MODULE', 'STATUS', 'REASON'],
+      [...deployments, [`and ${String(swaps)} more`, 'AllAtOnce', '', 'Completed', '']],
+    ),
     '',
     `  requests ${String(run.samples.length)}   dropped ${String(droppedOf(run).length)}   hot-swaps ${String(run.swaps)}   automatic rollback in ${run.rollbackMs.toFixed(0)} ms`,
   ].join('\n');

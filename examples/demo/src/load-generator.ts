@@ -37,9 +37,16 @@ export function startLoad(options: {
   readonly isRight: (result: unknown) => boolean;
 }): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const target = new URL(`/api/v1/wasm/modules/${options.moduleName}/functions/${options.functionName}/invoke`, options.url);
+  const target = new URL(
+    `/api/v1/wasm/modules/${options.moduleName}/functions/${options.functionName}/invoke`,
+    options.url,
+  );
   const body = JSON.stringify({ args: options.args });
-  const headers = { authorization: `Bearer ${options.token}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const headers = {
+    authorization: `Bearer ${options.token}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  };
   const samples: Sample[] = [];
   const began = performance.now();
   const inFlight = new Set<Promise<void>>();
@@ -72,25 +79,43 @@ export function startLoad(options: {
 
 type Answer = Pick<Sample, 'moduleId' | 'problem'>;
 
-function callOnce(target: URL, agent: Agent, headers: Record<string, string | number>, body: string, isRight: (result: unknown) => boolean): Promise<Answer> {
+function callOnce(
+  target: URL,
+  agent: Agent,
+  headers: Record<string, string | number>,
+  body: string,
+  isRight: (result: unknown) => boolean,
+): Promise<Answer> {
   return new Promise((resolve) => {
-    const dropped = (problem: string): void => { resolve({ moduleId: null, problem }); };
+    const dropped = (problem: string): void => {
+      resolve({ moduleId: null, problem });
+    };
     const call = request(target, { method: 'POST', agent, headers, timeout: requestTimeoutMs }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', (error) => { dropped(error.message); });
+      response.on('error', (error) => {
+        dropped(error.message);
+      });
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        resolve(response.statusCode === 200 ? readAnswer(text, isRight) : { moduleId: null, problem: `${String(response.statusCode)} ${text.slice(0, 300)}` });
+        resolve(
+          response.statusCode === 200
+            ? readAnswer(text, isRight)
+            : { moduleId: null, problem: `${String(response.statusCode)} ${text.slice(0, 300)}` },
+        );
       });
     });
     call.on('timeout', () => call.destroy(new Error('no answer in time')));
-    call.on('error', (error) => { dropped(error.message); });
+    call.on('error', (error) => {
+      dropped(error.message);
+    });
     call.end(body);
   });
 }
 
 function readAnswer(text: string, isRight: (result: unknown) => boolean): Answer {
   const answer = JSON.parse(text) as { result?: unknown; moduleId: string };
-  return isRight(answer.result) ? { moduleId: answer.moduleId } : { moduleId: null, problem: `unexpected result ${JSON.stringify(answer.result)}` };
+  return isRight(answer.result)
+    ? { moduleId: answer.moduleId }
+    : { moduleId: null, problem: `unexpected result ${JSON.stringify(answer.result)}` };
 }

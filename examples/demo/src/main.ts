@@ -25,7 +25,15 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
   deployments.push(await rollOut(client, { moduleId: good, strategy: 'AllAtOnce' }));
 
   const isRight = (result: unknown): boolean => greetings.includes(result as string);
-  const load = startLoad({ url, token, moduleName: 'greeter', functionName: 'greet', args: [caller], requestsPerSecond, isRight });
+  const load = startLoad({
+    url,
+    token,
+    moduleName: 'greeter',
+    functionName: 'greet',
+    args: [caller],
+    requestsPerSecond,
+    isRight,
+  });
   try {
     await phase(phases, load, 'before', () => sleep(4_000));
 
@@ -33,7 +41,11 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
     say(`${better}: canary under ${String(requestsPerSecond)} requests/s`);
     const stages = { stages: [10, 25, 50, 100], evaluationPeriod: 'PT2S', autoPromote: true };
     await phase(phases, load, 'canary', async () => {
-      deployments.push(await rollOut(client, { moduleId: better, strategy: 'Canary', strategyConfig: stages }, (entry) => { say(`  ${entry.explanation}`); }));
+      deployments.push(
+        await rollOut(client, { moduleId: better, strategy: 'Canary', strategyConfig: stages }, (entry) => {
+          say(`  ${entry.explanation}`);
+        }),
+      );
     });
 
     say(`${String(hotSwaps)} hot-swaps, one after the other, under the same load`);
@@ -46,13 +58,22 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
     const bad = await registerGreeter(client, '1.2.0');
     say(`${bad}: a bad version, by canary`);
     const rolledBack = await phase(phases, load, 'bad version', () =>
-      rollOut(client, { moduleId: bad, strategy: 'Canary', strategyConfig: stages }, (entry) => { say(`  ${entry.explanation}`); }));
+      rollOut(client, { moduleId: bad, strategy: 'Canary', strategyConfig: stages }, (entry) => {
+        say(`  ${entry.explanation}`);
+      }),
+    );
     deployments.push(rolledBack);
 
     await phase(phases, load, 'after', () => sleep(3_000));
     await load.stop();
     const swaps = deployments.filter((one) => one.strategy === 'AllAtOnce' && one.previousModuleId !== null).length;
-    return { samples: load.samples, phases, deployments, swaps, rollbackMs: await rollbackMs(client, rolledBack.deploymentId) };
+    return {
+      samples: load.samples,
+      phases,
+      deployments,
+      swaps,
+      rollbackMs: await rollbackMs(client, rolledBack.deploymentId),
+    };
   } finally {
     await load.stop();
   }
@@ -73,7 +94,10 @@ async function main(): Promise<void> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-demo-'));
   let cluster: LocalCluster | undefined;
   const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { reject(new DOMException(`stopped by ${signal}`, 'AbortError')); });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        reject(new DOMException(`stopped by ${signal}`, 'AbortError'));
+      });
   });
   try {
     cluster = await Promise.race([startLocalCluster({ dataDirectory, onProgress: say }), interrupted]);

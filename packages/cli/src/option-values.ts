@@ -21,7 +21,11 @@ export async function jsonOption(option: string, text: string): Promise<Json> {
   try {
     return JSON.parse(content) as Json;
   } catch (cause) {
-    throw cliError('HS_CLI_INVALID_OPTION', { option, why: `it must be JSON, or @file with JSON: ${(cause as Error).message}` }, cause);
+    throw cliError(
+      'HS_CLI_INVALID_OPTION',
+      { option, why: `it must be JSON, or @file with JSON: ${(cause as Error).message}` },
+      cause,
+    );
   }
 }
 

@@ -38,7 +38,8 @@ interface GlobalOptions extends ConnectionOptions {
 export async function runCli(args: readonly string[], environment: CliEnvironment): Promise<number> {
   const program = new Command('hotswap');
   let exitCode: number = exitCodes.ok;
-  const sessionOf = (): CommandSession => makeSession(program.opts<GlobalOptions>(), environment, (code) => (exitCode = code));
+  const sessionOf = (): CommandSession =>
+    makeSession(program.opts<GlobalOptions>(), environment, (code) => (exitCode = code));
   describe(program, environment);
   addPushCommand(program, sessionOf);
   addDeployCommand(program, sessionOf);
@@ -61,8 +62,17 @@ function describe(program: Command, { stdout, stderr }: CliEnvironment): void {
     .description('Deploy WebAssembly modules to a fleet and replace them while they serve.')
     .addOption(new Option('--server <url>', 'address of the server').env('HOTSWAP_SERVER'))
     .addOption(new Option('--token <token>', 'credential; better in the environment than here').env('HOTSWAP_TOKEN'))
-    .addOption(new Option('--data-dir <dir>', 'data directory of a local server, where its address and credential are found').env('HOTSWAP_DATA_DIR'))
-    .addOption(new Option('-o, --output <format>', 'how results are written').choices(['text', 'json', 'ndjson']).default('text'))
+    .addOption(
+      new Option(
+        '--data-dir <dir>',
+        'data directory of a local server, where its address and credential are found',
+      ).env('HOTSWAP_DATA_DIR'),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'how results are written')
+        .choices(['text', 'json', 'ndjson'])
+        .default('text'),
+    )
     .option('-q, --quiet', 'ids only')
     .option('--no-color', 'no colours; NO_COLOR does the same')
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
@@ -70,7 +80,11 @@ function describe(program: Command, { stdout, stderr }: CliEnvironment): void {
     .exitOverride();
 }
 
-function makeSession(options: GlobalOptions, environment: CliEnvironment, setExitCode: (code: number) => void): CommandSession {
+function makeSession(
+  options: GlobalOptions,
+  environment: CliEnvironment,
+  setExitCode: (code: number) => void,
+): CommandSession {
   const { stdout, stderr, env, signal } = environment;
   const isTerminal = stdout.isTTY === true && env['TERM'] !== 'dumb';
   const terminal = new Terminal({
@@ -98,5 +112,7 @@ function reportFailure(error: unknown, options: GlobalOptions, { stderr, stdout,
 /** The pointers of a validation error, one a line. */
 function issuesText(issues: unknown): string {
   if (!Array.isArray(issues)) return '';
-  return issues.map((issue: { pointer?: string; detail?: string }) => `  ${issue.pointer ?? ''} ${issue.detail ?? ''}\n`).join('');
+  return issues
+    .map((issue: { pointer?: string; detail?: string }) => `  ${issue.pointer ?? ''} ${issue.detail ?? ''}\n`)
+    .join('');
 }

@@ -18,11 +18,16 @@ const localAdminFile = 'local-admin.json';
  * @throws HS_CONFIG_NO_SERVER when none of them names one.
  * @public
  */
-export async function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, fetchWith?: typeof fetch): Promise<HotSwapClient> {
+export async function connect(
+  options: ConnectionOptions,
+  env: NodeJS.ProcessEnv,
+  fetchWith?: typeof fetch,
+): Promise<HotSwapClient> {
   const server = options.server ?? env['HOTSWAP_SERVER'];
   const token = options.token ?? env['HOTSWAP_TOKEN'];
   const custom = fetchWith ? { fetch: fetchWith } : {};
-  if (server !== undefined) return createHotSwapClient({ baseUrl: server, ...(token === undefined ? {} : { token }), ...custom });
+  if (server !== undefined)
+    return createHotSwapClient({ baseUrl: server, ...(token === undefined ? {} : { token }), ...custom });
   const file = join(resolve(options.dataDir ?? env['HOTSWAP_DATA_DIR'] ?? '.hotswap'), localAdminFile);
   const local = await readLocalAdmin(file);
   return createHotSwapClient({ baseUrl: local.url, token: token ?? local.token, ...custom });

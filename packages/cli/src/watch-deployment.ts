@@ -9,8 +9,13 @@ import { exitCodeOfStatus } from './exit-codes.ts';
  * @throws HS_CLI_TIMEOUT when it is not over in time; the deployment goes on.
  * @internal
  */
-export async function watchDeployment(session: CommandSession, deploymentId: string, options: { readonly timeoutSeconds?: number; readonly afterSeq?: number } = {}): Promise<void> {
-  const timeout = options.timeoutSeconds === undefined ? undefined : AbortSignal.timeout(options.timeoutSeconds * 1_000);
+export async function watchDeployment(
+  session: CommandSession,
+  deploymentId: string,
+  options: { readonly timeoutSeconds?: number; readonly afterSeq?: number } = {},
+): Promise<void> {
+  const timeout =
+    options.timeoutSeconds === undefined ? undefined : AbortSignal.timeout(options.timeoutSeconds * 1_000);
   const signal = timeout ? AbortSignal.any([timeout, session.signal]) : session.signal;
   let last: DeploymentView | undefined;
   try {
@@ -25,19 +30,31 @@ export async function watchDeployment(session: CommandSession, deploymentId: str
   } catch (error) {
     if (timeout?.aborted === true) {
       session.terminal.done();
-      throw cliError('HS_CLI_TIMEOUT', { what: `Deployment ${deploymentId}`, seconds: options.timeoutSeconds, id: deploymentId }, error);
+      throw cliError(
+        'HS_CLI_TIMEOUT',
+        { what: `Deployment ${deploymentId}`, seconds: options.timeoutSeconds, id: deploymentId },
+        error,
+      );
     }
     throw error;
   }
   const client = await session.client();
   const ended = await client.deployments.get(deploymentId);
-  session.terminal.result(ended, (deployment) => `\n${deploymentText(session.terminal, deployment)}`, (deployment) => deployment.deploymentId);
+  session.terminal.result(
+    ended,
+    (deployment) => `\n${deploymentText(session.terminal, deployment)}`,
+    (deployment) => deployment.deploymentId,
+  );
   session.setExitCode(exitCodeOfStatus(ended.status));
 }
 
 /** Over, or waiting for a person who would not come while somebody watches. */
 function isOver(deployment: DeploymentView): boolean {
-  return finalStatuses.includes(deployment.status) || deployment.status === 'Paused' || deployment.status === 'PendingApproval';
+  return (
+    finalStatuses.includes(deployment.status) ||
+    deployment.status === 'Paused' ||
+    deployment.status === 'PendingApproval'
+  );
 }
 
 function show(session: CommandSession, event: DeploymentEvent): void {
@@ -47,7 +64,9 @@ function show(session: CommandSession, event: DeploymentEvent): void {
   } else if (event.kind === 'status') {
     const { deployment } = event;
     terminal.event(event, undefined);
-    terminal.live(`${progressBar(deployment.progressPercent, 30)} ${String(deployment.progressPercent)} %  ${statusText(terminal, deployment)} ${deployment.stage ?? ''}`);
+    terminal.live(
+      `${progressBar(deployment.progressPercent, 30)} ${String(deployment.progressPercent)} %  ${statusText(terminal, deployment)} ${deployment.stage ?? ''}`,
+    );
   } else {
     terminal.event(event, undefined);
   }

@@ -58,7 +58,12 @@ export function startProgram(options: {
   };
 }
 
-async function stop(child: ChildProcess, ended: Promise<unknown>, isRunning: () => boolean, graceMs: number): Promise<void> {
+async function stop(
+  child: ChildProcess,
+  ended: Promise<unknown>,
+  isRunning: () => boolean,
+  graceMs: number,
+): Promise<void> {
   if (isRunning()) {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);

@@ -140,7 +140,11 @@ class ChildProcessCluster implements LocalCluster {
     });
     const pid = this.#server.pid;
     await this.#until('the server', [this.#server], async () => {
-      const local = JSON.parse(await readFile(join(this.dataDirectory, 'local-admin.json'), 'utf8')) as { url: string; token: string; pid: number };
+      const local = JSON.parse(await readFile(join(this.dataDirectory, 'local-admin.json'), 'utf8')) as {
+        url: string;
+        token: string;
+        pid: number;
+      };
       if (local.pid !== pid) return false;
       this.#url = local.url;
       this.#token = local.token;
@@ -153,7 +157,13 @@ class ChildProcessCluster implements LocalCluster {
     const directory = join(this.dataDirectory, 'nodes', node.nodeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const configFile = join(directory, 'edge-node-config.json');
-    const config = { NodeId: node.nodeId, Region: node.region, Zone: node.zone, OrchestratorApiUrl: this.#url, DataDirectory: directory };
+    const config = {
+      NodeId: node.nodeId,
+      Region: node.region,
+      Zone: node.zone,
+      OrchestratorApiUrl: this.#url,
+      DataDirectory: directory,
+    };
     await writeFile(configFile, JSON.stringify(config, null, 2), { mode: 0o600 });
     const agent = startProgram({
       name: node.nodeId,
@@ -171,7 +181,12 @@ class ChildProcessCluster implements LocalCluster {
     let why = 'it took too long';
     while (performance.now() < deadline) {
       const gone = processes.find((program) => !program.isRunning());
-      if (gone) throw localClusterError('HS_CLUSTER_START_FAILED', { process: gone.name, why: `it ended with ${String(await gone.ended)}`, log: gone.logFile });
+      if (gone)
+        throw localClusterError('HS_CLUSTER_START_FAILED', {
+          process: gone.name,
+          why: `it ended with ${String(await gone.ended)}`,
+          log: gone.logFile,
+        });
       try {
         if (await condition()) return;
       } catch (error) {

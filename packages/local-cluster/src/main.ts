@@ -11,7 +11,13 @@ const { values } = parseArgs({
 async function main(): Promise<number> {
   const dataDirectory = resolve(values['data-dir']);
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const cluster = await startLocalCluster({ dataDirectory, port: Number(values.port), onProgress: (message) => { console.error(`  ${message}`); } });
+  const cluster = await startLocalCluster({
+    dataDirectory,
+    port: Number(values.port),
+    onProgress: (message) => {
+      console.error(`  ${message}`);
+    },
+  });
   console.log(welcome(cluster));
   await stopRequested(cluster);
   console.error('  stopping');
@@ -21,7 +27,10 @@ async function main(): Promise<number> {
 
 function stopRequested(cluster: LocalCluster): Promise<unknown> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  return Promise.race([...signals.map((signal) => new Promise((done) => process.once(signal, done))), cluster.server.ended]);
+  return Promise.race([
+    ...signals.map((signal) => new Promise((done) => process.once(signal, done))),
+    cluster.server.ended,
+  ]);
 }
 
 function welcome(cluster: LocalCluster): string {

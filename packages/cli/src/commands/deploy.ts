@@ -42,19 +42,31 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
       const request = await requestOf(moduleId, options);
       const client = await session.client();
       const created = await client.deployments.create(request, { signal: session.signal });
-      const shown = options.execute ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal }) : created;
+      const shown = options.execute
+        ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal })
+        : created;
       if (options.watch === true && options.execute) {
         session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
-        await watchDeployment(session, created.deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+        await watchDeployment(
+          session,
+          created.deploymentId,
+          options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
+        );
         return;
       }
-      session.terminal.result(shown, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+      session.terminal.result(
+        shown,
+        (view) => deploymentText(session.terminal, view),
+        (view) => view.deploymentId,
+      );
     });
 }
 
 async function requestOf(moduleId: string, options: DeployOptions): Promise<CreateDeploymentRequest> {
   const config = options.config === undefined ? undefined : await jsonOption('--config', options.config);
-  const env = Object.fromEntries((options.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  const env = Object.fromEntries(
+    (options.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
   return {
     moduleId,
     strategy: options.strategy,
@@ -62,8 +74,12 @@ async function requestOf(moduleId: string, options: DeployOptions): Promise<Crea
     ...(options.region === undefined ? {} : { targetRegions: options.region }),
     ...(options.id === undefined ? {} : { deploymentId: options.id }),
     ...(Object.keys(env).length === 0 ? {} : { release: { config: env } }),
-    ...(options.healthCheck === undefined ? {} : { healthCheck: (await jsonOption('--health-check', options.healthCheck)) as Record<string, Json> }),
-    ...(options.autoRollback === undefined ? {} : { autoRollback: (await jsonOption('--auto-rollback', options.autoRollback)) as AutoRollbackRequest }),
+    ...(options.healthCheck === undefined
+      ? {}
+      : { healthCheck: (await jsonOption('--health-check', options.healthCheck)) as Record<string, Json> }),
+    ...(options.autoRollback === undefined
+      ? {}
+      : { autoRollback: (await jsonOption('--auto-rollback', options.autoRollback)) as AutoRollbackRequest }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
   };
 }

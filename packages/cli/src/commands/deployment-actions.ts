@@ -44,10 +44,18 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
         };
         const deployment = await client.deployments[action](deploymentId, request, { signal: session.signal });
         if (options.watch === true) {
-          await watchDeployment(session, deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+          await watchDeployment(
+            session,
+            deploymentId,
+            options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
+          );
           return;
         }
-        session.terminal.result(deployment, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+        session.terminal.result(
+          deployment,
+          (view) => deploymentText(session.terminal, view),
+          (view) => view.deploymentId,
+        );
       });
   }
 }

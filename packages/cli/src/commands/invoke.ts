@@ -24,7 +24,9 @@ export function addInvokeCommand(program: Command, sessionOf: SessionOf): void {
     .option('--timeout <seconds>', "shortens the module's own limit", positiveNumber)
     .action(async (moduleRef: string, functionName: string, args: readonly string[], flags: InvokeFlags) => {
       const session = sessionOf();
-      const answer = await (await session.client()).modules.invoke(moduleRef, functionName, {
+      const answer = await (
+        await session.client()
+      ).modules.invoke(moduleRef, functionName, {
         args: args.map(callArgument),
         signal: session.signal,
         ...(flags.stdin === undefined ? {} : { stdin: encodeBase64(await readFileOf(flags.stdin)) }),
@@ -32,8 +34,15 @@ export function addInvokeCommand(program: Command, sessionOf: SessionOf): void {
         ...(flags.sticky === undefined ? {} : { stickyKey: flags.sticky }),
         ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1_000 }),
       });
-      session.terminal.result(answer, (view) => (view.stdout === undefined ? JSON.stringify(view.result ?? null) : Buffer.from(view.stdout, 'base64').toString('utf8').trimEnd()));
-      if (session.terminal.options.format === 'text') session.terminal.say(session.terminal.paint('dim', `${answer.moduleId} on ${answer.nodeId}, ${answer.durationMs.toFixed(2)} ms`));
+      session.terminal.result(answer, (view) =>
+        view.stdout === undefined
+          ? JSON.stringify(view.result ?? null)
+          : Buffer.from(view.stdout, 'base64').toString('utf8').trimEnd(),
+      );
+      if (session.terminal.options.format === 'text')
+        session.terminal.say(
+          session.terminal.paint('dim', `${answer.moduleId} on ${answer.nodeId}, ${answer.durationMs.toFixed(2)} ms`),
+        );
       if (answer.exitCode !== undefined && answer.exitCode !== 0) session.setExitCode(1);
     });
 }

@@ -21,11 +21,19 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
   paged(program, 'deployments', 'list deployments, newest first')
     .option('--module <name>', 'of one module')
     .option('--status <status>', 'in one status, e.g. InProgress')
-    .action(async ({ module, status, ...page }: ListOptions & { readonly module?: string; readonly status?: string }) => {
-      const session = sessionOf();
-      const query = { ...page, ...(module === undefined ? {} : { moduleName: module }), ...(status === undefined ? {} : { status }) } as DeploymentListQuery;
-      show(session, await (await session.client()).deployments.list(query), ({ deployments }) => deploymentsText(session, deployments));
-    });
+    .action(
+      async ({ module, status, ...page }: ListOptions & { readonly module?: string; readonly status?: string }) => {
+        const session = sessionOf();
+        const query = {
+          ...page,
+          ...(module === undefined ? {} : { moduleName: module }),
+          ...(status === undefined ? {} : { status }),
+        } as DeploymentListQuery;
+        show(session, await (await session.client()).deployments.list(query), ({ deployments }) =>
+          deploymentsText(session, deployments),
+        );
+      },
+    );
   paged(program, 'nodes', 'list nodes')
     .option('--region <region>', 'of one region')
     .action(async (options: ListOptions & { readonly region?: string }) => {
@@ -39,29 +47,68 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
 }
 
 function paged(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).option('--limit <n>', 'rows of a page', positiveNumber).option('--cursor <cursor>', 'next page, as a former page names it');
+  return program
+    .command(name)
+    .description(description)
+    .option('--limit <n>', 'rows of a page', positiveNumber)
+    .option('--cursor <cursor>', 'next page, as a former page names it');
 }
 
-function show<T extends { readonly nextCursor: string | null }>(session: CommandSession, page: T, text: (page: T) => string): void {
+function show<T extends { readonly nextCursor: string | null }>(
+  session: CommandSession,
+  page: T,
+  text: (page: T) => string,
+): void {
   session.terminal.result(page, text);
-  if (page.nextCursor !== null && session.terminal.options.format === 'text') session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
+  if (page.nextCursor !== null && session.terminal.options.format === 'text')
+    session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
 }
 
 function modulesText(modules: readonly ModuleView[]): string {
-  return table(['MODULE', 'KIND', 'WASI', 'BYTES', 'DIGEST'], modules.map((module) => [module.moduleId, module.kind, module.wasiVersion, String(module.sizeBytes), module.digest.slice(0, 12)]));
+  return table(
+    ['MODULE', 'KIND', 'WASI', 'BYTES', 'DIGEST'],
+    modules.map((module) => [
+      module.moduleId,
+      module.kind,
+      module.wasiVersion,
+      String(module.sizeBytes),
+      module.digest.slice(0, 12),
+    ]),
+  );
 }
 
 function deploymentsText(session: CommandSession, deployments: readonly DeploymentView[]): string {
-  const rows = deployments.map((one) => [one.deploymentId, one.moduleId, one.strategy, `${String(one.progressPercent)} %`, statusText(session.terminal, one), one.reason ?? '']);
+  const rows = deployments.map((one) => [
+    one.deploymentId,
+    one.moduleId,
+    one.strategy,
+    `${String(one.progressPercent)} %`,
+    statusText(session.terminal, one),
+    one.reason ?? '',
+  ]);
   return table(['DEPLOYMENT', 'MODULE', 'STRATEGY', 'PROGRESS', 'STATUS', ''], rows);
 }
 
 function nodesText(nodes: readonly NodeView[]): string {
-  const rows = nodes.map((node) => [node.nodeId, node.region, node.zone ?? '-', node.status, `${node.runtime} ${node.runtimeVersion}`, String(node.modulesLoaded), `${node.cpuUsagePercent.toFixed(0)} %`, `${node.memoryUsageMB.toFixed(0)} MB`]);
+  const rows = nodes.map((node) => [
+    node.nodeId,
+    node.region,
+    node.zone ?? '-',
+    node.status,
+    `${node.runtime} ${node.runtimeVersion}`,
+    String(node.modulesLoaded),
+    `${node.cpuUsagePercent.toFixed(0)} %`,
+    `${node.memoryUsageMB.toFixed(0)} MB`,
+  ]);
   return table(['NODE', 'REGION', 'ZONE', 'STATUS', 'RUNTIME', 'MODULES', 'CPU', 'MEMORY'], rows);
 }
 
 function routesText(routes: readonly RouteView[]): string {
-  const rows = routes.map((route) => [route.moduleName, String(route.revision), route.releases.map((release) => `${release.version} ${String(Math.round(release.percent))} %`).join(', '), String(new Set(route.targets.map((target) => target.nodeId)).size)]);
+  const rows = routes.map((route) => [
+    route.moduleName,
+    String(route.revision),
+    route.releases.map((release) => `${release.version} ${String(Math.round(release.percent))} %`).join(', '),
+    String(new Set(route.targets.map((target) => target.nodeId)).size),
+  ]);
   return table(['MODULE', 'REVISION', 'REQUESTS GET', 'NODES'], rows);
 }

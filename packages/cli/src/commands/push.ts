@@ -36,7 +36,10 @@ export function addPushCommand(program: Command, sessionOf: SessionOf): void {
       const session = sessionOf();
       const wasm = await readFileOf(file);
       const client = await session.client();
-      const module = await client.modules.register({ ...(await metadataOf(file, options)), wasm }, { signal: session.signal });
+      const module = await client.modules.register(
+        { ...(await metadataOf(file, options)), wasm },
+        { signal: session.signal },
+      );
       session.terminal.result(module, moduleText, (view) => view.moduleId);
     });
 }
@@ -44,7 +47,11 @@ export function addPushCommand(program: Command, sessionOf: SessionOf): void {
 async function metadataOf(file: string, options: PushOptions): Promise<ModuleMetadata> {
   const fromFile = /^(.+?)(?:-v?(\d+\.\d+\.\d+(?:[-+].+)?))?\.wasm$/.exec(basename(file));
   const name = options.name ?? fromFile?.[1];
-  if (name === undefined) throw cliError('HS_CLI_INVALID_OPTION', { option: '--name', why: `the file name ${basename(file)} does not give one` });
+  if (name === undefined)
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: '--name',
+      why: `the file name ${basename(file)} does not give one`,
+    });
   const version = options.version ?? (options.name === undefined ? fromFile?.[2] : undefined);
   const limits = {
     ...(options.maxMemoryMb === undefined ? {} : { maxMemoryMB: options.maxMemoryMb }),
@@ -53,7 +60,9 @@ async function metadataOf(file: string, options: PushOptions): Promise<ModuleMet
   return {
     name,
     ...(version === undefined ? {} : { version }),
-    ...(options.wasiVersion === undefined ? {} : { wasiVersion: options.wasiVersion as NonNullable<ModuleMetadata['wasiVersion']> }),
+    ...(options.wasiVersion === undefined
+      ? {}
+      : { wasiVersion: options.wasiVersion as NonNullable<ModuleMetadata['wasiVersion']> }),
     ...(options.interface === undefined ? {} : { interfaces: options.interface }),
     ...(Object.keys(limits).length === 0 ? {} : { resourceLimits: limits }),
     ...(await healthOf(options)),
@@ -62,8 +71,14 @@ async function metadataOf(file: string, options: PushOptions): Promise<ModuleMet
 
 async function healthOf(options: PushOptions): Promise<Pick<ModuleMetadata, 'healthCheck'>> {
   if (options.healthCheck === false) return { healthCheck: { enabled: false } };
-  const block = typeof options.healthCheck === 'string' ? ((await jsonOption('--health-check', options.healthCheck)) as object) : {};
-  const merged = { ...block, ...(options.healthFunction === undefined ? {} : { functionName: options.healthFunction }) };
+  const block =
+    typeof options.healthCheck === 'string'
+      ? ((await jsonOption('--health-check', options.healthCheck)) as object)
+      : {};
+  const merged = {
+    ...block,
+    ...(options.healthFunction === undefined ? {} : { functionName: options.healthFunction }),
+  };
   return Object.keys(merged).length === 0 ? {} : { healthCheck: merged };
 }
 

@@ -15,10 +15,18 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
     .action(async (deploymentId: string, options: { readonly watch?: boolean; readonly timeout?: number }) => {
       const session = sessionOf();
       if (options.watch === true) {
-        await watchDeployment(session, deploymentId, options.timeout === undefined ? {} : { timeoutSeconds: options.timeout });
+        await watchDeployment(
+          session,
+          deploymentId,
+          options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
+        );
         return;
       }
       const deployment = await (await session.client()).deployments.get(deploymentId);
-      session.terminal.result(deployment, (view) => deploymentText(session.terminal, view), (view) => view.deploymentId);
+      session.terminal.result(
+        deployment,
+        (view) => deploymentText(session.terminal, view),
+        (view) => view.deploymentId,
+      );
     });
 }

@@ -14,10 +14,15 @@ export function addWhyCommand(program: Command, sessionOf: SessionOf): void {
       const entries: JournalEntryView[] = [];
       let cursor: string | undefined;
       do {
-        const page = await client.deployments.journal(deploymentId, { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
+        const page = await client.deployments.journal(deploymentId, {
+          limit: 200,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
         entries.push(...page.entries);
         cursor = page.nextCursor ?? undefined;
       } while (cursor !== undefined);
-      session.terminal.result({ deploymentId, entries }, (story) => story.entries.map((entry) => `${entry.at}  ${entry.actor}: ${entry.explanation}`).join('\n'));
+      session.terminal.result({ deploymentId, entries }, (story) =>
+        story.entries.map((entry) => `${entry.at}  ${entry.actor}: ${entry.explanation}`).join('\n'),
+      );
     });
 }

@@ -30,14 +30,25 @@ export function deploymentText(terminal: Terminal, deployment: DeploymentView): 
     ['status', statusText(terminal, deployment)],
     ['progress', `${progressBar(deployment.progressPercent, 20)} ${String(deployment.progressPercent)} %`],
     ['stage', deployment.stage],
-    ['running', deployment.running && `${deployment.running.kind} (step ${String(deployment.running.step)}) since ${deployment.running.since}`],
+    [
+      'running',
+      deployment.running &&
+        `${deployment.running.kind} (step ${String(deployment.running.step)}) since ${deployment.running.since}`,
+    ],
     ['reason', deployment.reason],
     ['verdict', deployment.verdict],
     ['rollback until', deployment.retainedUntil],
   ]);
   const nodes = deployment.nodes ?? [];
   if (nodes.length === 0) return head;
-  const rows = nodes.map((node) => [node.nodeId, node.region, node.outcome, node.state, node.health ?? '-', node.error?.message ?? '']);
+  const rows = nodes.map((node) => [
+    node.nodeId,
+    node.region,
+    node.outcome,
+    node.state,
+    node.health ?? '-',
+    node.error?.message ?? '',
+  ]);
   return `${head}\n\n${table(['NODE', 'REGION', 'OUTCOME', 'MODULE', 'HEALTH', ''], rows)}`;
 }
 

@@ -42,7 +42,8 @@ export class Terminal {
   event(data: unknown, text: string | undefined): void {
     this.#clear();
     if (this.options.format === 'ndjson') this.options.stdout.write(`${JSON.stringify(data)}\n`);
-    else if (text !== undefined && !this.options.quiet) (this.options.format === 'text' ? this.options.stdout : this.options.stderr).write(`${text}\n`);
+    else if (text !== undefined && !this.options.quiet)
+      (this.options.format === 'text' ? this.options.stdout : this.options.stderr).write(`${text}\n`);
   }
 
   /** Something for people, never for programs. */

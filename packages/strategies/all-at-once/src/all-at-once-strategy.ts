@@ -15,7 +15,10 @@ export function allAtOnce(): Strategy<AllAtOnceConfig> {
 
     *rollout({ targets, config }) {
       yield* deploy({ nodes: targets });
-      yield* verify({ nodes: targets, ...(config.healthCheckTimeout === undefined ? {} : { timeoutMs: durationMs(config.healthCheckTimeout) }) });
+      yield* verify({
+        nodes: targets,
+        ...(config.healthCheckTimeout === undefined ? {} : { timeoutMs: durationMs(config.healthCheckTimeout) }),
+      });
       yield* shiftTraffic({ percent: 100, to: targets, among: targets });
       yield* progress({ percent: 100 });
       return { status: 'Completed' };

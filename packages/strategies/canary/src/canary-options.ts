@@ -28,9 +28,19 @@ const stagesSchema = z
   .superRefine((stages, context) => {
     stages.forEach((percent, index) => {
       const before = stages[index - 1];
-      if (before !== undefined && percent <= before) context.addIssue({ code: 'custom', path: [index], message: `must be above the stage before it (${String(before)})` });
+      if (before !== undefined && percent <= before)
+        context.addIssue({
+          code: 'custom',
+          path: [index],
+          message: `must be above the stage before it (${String(before)})`,
+        });
     });
-    if (stages.at(-1) !== 100) context.addIssue({ code: 'custom', path: [stages.length - 1], message: 'the last stage must be 100: a canary ends on all nodes' });
+    if (stages.at(-1) !== 100)
+      context.addIssue({
+        code: 'custom',
+        path: [stages.length - 1],
+        message: 'the last stage must be 100: a canary ends on all nodes',
+      });
   });
 
 const written = z
@@ -49,10 +59,22 @@ const written = z
   .superRefine((config, context) => {
     const incremental = config.initialPercentage !== undefined || config.incrementPercentage !== undefined;
     if (config.stages !== undefined && incremental) {
-      context.addIssue({ code: 'custom', path: ['stages'], message: 'says the same as initialPercentage and incrementPercentage: give one of the two forms' });
+      context.addIssue({
+        code: 'custom',
+        path: ['stages'],
+        message: 'says the same as initialPercentage and incrementPercentage: give one of the two forms',
+      });
     }
-    if (config.healthCheckFunction !== undefined && config.functionName !== undefined && config.healthCheckFunction !== config.functionName) {
-      context.addIssue({ code: 'custom', path: ['functionName'], message: 'is the same key as healthCheckFunction: give one of them' });
+    if (
+      config.healthCheckFunction !== undefined &&
+      config.functionName !== undefined &&
+      config.healthCheckFunction !== config.functionName
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['functionName'],
+        message: 'is the same key as healthCheckFunction: give one of them',
+      });
     }
   });
 
@@ -68,7 +90,9 @@ export const canaryConfigSchema: z.ZodType<CanaryConfig, unknown> = written
     return {
       ...config,
       ...(named === undefined ? {} : { healthCheckFunction: named }),
-      stages: stages ?? (incremental ? stagesFromIncrements(initialPercentage ?? 10, incrementPercentage ?? 25) : [10, 25, 50, 100]),
+      stages:
+        stages ??
+        (incremental ? stagesFromIncrements(initialPercentage ?? 10, incrementPercentage ?? 25) : [10, 25, 50, 100]),
     };
   })
   .prefault({});

@@ -18,7 +18,12 @@ export function canaryStages(targets: NodeSet, percentages: readonly number[]): 
   return percentages.map((percent, index) => {
     const upTo = stageSize(total, percent);
     const next = percentages[index + 1];
-    const stage = { percent, nodes: sliceNodes(targets, 0, upTo), added: sliceNodes(targets, reached, upTo), ...(next === undefined ? {} : { next }) };
+    const stage = {
+      percent,
+      nodes: sliceNodes(targets, 0, upTo),
+      added: sliceNodes(targets, reached, upTo),
+      ...(next === undefined ? {} : { next }),
+    };
     reached = upTo;
     return stage;
   });

@@ -18,7 +18,11 @@ export function canary(): Strategy<CanaryConfig> {
       for (const stage of canaryStages(targets, config.stages)) {
         if (nodeCount(stage.added) > 0) yield* deploy({ nodes: stage.added });
         yield* shiftTraffic({ percent: stage.percent, to: stage.nodes, among: targets });
-        yield* bake({ forMs: durationMs(config.evaluationPeriod), nodes: stage.nodes, failure: `Health checks failed at stage ${String(stage.percent)}%` });
+        yield* bake({
+          forMs: durationMs(config.evaluationPeriod),
+          nodes: stage.nodes,
+          failure: `Health checks failed at stage ${String(stage.percent)}%`,
+        });
         yield* progress({ percent: stage.percent, stage: `${String(stage.percent)}%` });
         if (!config.autoPromote && stage.next !== undefined) {
           yield* pause({ reason: `Waiting for promotion to ${String(stage.next)}%`, accepts: ['promote'] });

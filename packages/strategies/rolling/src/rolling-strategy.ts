@@ -1,4 +1,19 @@
-import { attempt, deploy, durationMs, fail, nodeCount, notify, pause, progress, restore, shiftTraffic, subtractNodes, unionNodes, verify, wait } from '@hotswap/core';
+import {
+  attempt,
+  deploy,
+  durationMs,
+  fail,
+  nodeCount,
+  notify,
+  pause,
+  progress,
+  restore,
+  shiftTraffic,
+  subtractNodes,
+  unionNodes,
+  verify,
+  wait,
+} from '@hotswap/core';
 import type { NodeSet, Outcome, StageFailure, Steps, Strategy } from '@hotswap/core';
 import { rollingConfigSchema, rollingHealthCheck, type RollingConfig } from './rolling-options.ts';
 import { rollingBatches, succeededPercent, type RollingBatch } from './rolling-plan.ts';
@@ -59,5 +74,9 @@ function outcome(failed: NodeSet, total: number): Outcome {
   const count = nodeCount(failed);
   if (count === 0) return { status: 'Completed' };
   if (count === total) return { status: 'RolledBack', message: 'Every batch failed and was put back', failed };
-  return { status: 'PartiallyCompleted', message: `${String(count)} of ${String(total)} nodes kept the former version`, failed };
+  return {
+    status: 'PartiallyCompleted',
+    message: `${String(count)} of ${String(total)} nodes kept the former version`,
+    failed,
+  };
 }

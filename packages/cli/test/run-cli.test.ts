@@ -1,0 +1,250 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodes, runCli } from '@hotswap/cli';
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly authorization: string | null;
+}
+
+type Answer = { readonly status: number; readonly body: unknown };
+
+const problem = (status: number, code: string, detail: string, extra: object = {}): Answer => ({
+  status,
+  body: { type: `https://hotswap.dev/problems/${code}`, title: code, status, detail, code, requestId: 'r1', ...extra },
+});
+
+class TextSink extends Writable {
+  text = '';
+  isTTY?: boolean;
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString('utf8');
+    done();
+  }
+}
+
+describe('runCli', () => {
+  let directory: string;
+  let calls: Call[];
+  let answers: Record<string, Answer>;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hotswap-cli-'));
+    calls = [];
+    answers = {};
+  });
+
+  afterEach(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const fakeFetch = (async (url: string, init?: RequestInit) => {
+    const { pathname } = new URL(url);
+    const method = init?.method ?? 'GET';
+    const raw = init?.body;
+    const body: unknown = typeof raw === 'string' ? JSON.parse(raw) : raw;
+    calls.push({ method, path: pathname, body, authorization: new Headers(init?.headers).get('authorization') });
+    const answer =
+      answers[`${method} ${pathname}`] ??
+      problem(404, 'HS_TEST_NO_ANSWER', `nothing is prepared for ${method} ${pathname}`);
+    return new Response(JSON.stringify(answer.body), {
+      status: answer.status,
+      headers: { 'content-type': answer.status < 400 ? 'application/json' : 'application/problem+json' },
+    });
+  }) as unknown as typeof fetch;
+
+  const run = async (
+    args: readonly string[],
+    options: {
+      readonly env?: NodeJS.ProcessEnv;
+      readonly fetch?: typeof fetch;
+      readonly aborted?: boolean;
+      readonly tty?: boolean;
+    } = {},
+  ) => {
+    const stdout = new TextSink();
+    const stderr = new TextSink();
+    stdout.isTTY = options.tty ?? false;
+    stderr.isTTY = options.tty ?? false;
+    const signal = options.aborted === true ? AbortSignal.abort() : new AbortController().signal;
+    const env = options.env ?? { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
+    const code = await runCli(args, { stdout, stderr, env, signal, fetch: options.fetch ?? fakeFetch });
+    return { code, stdout: stdout.text, stderr: stderr.text };
+  };
+
+  const deployment = {
+    deploymentId: 'deploy-1',
+    moduleId: 'greeter-v1.1.0',
+    moduleName: 'greeter',
+    releaseId: 'rel-1',
+    previousModuleId: 'greeter-v1.0.0',
+    strategy: 'Canary',
+    status: 'InProgress',
+    progressPercent: 25,
+    stage: '25%',
+    stuck: false,
+    nodes: [],
+  };
+
+  it('takes name and version of a pushed module from its file name', async () => {
+    const file = join(directory, 'greeter-1.2.3.wasm');
+    await writeFile(file, new Uint8Array([0, 97, 115, 109]));
+    answers['POST /api/v1/wasm/modules'] = {
+      status: 201,
+      body: { moduleId: 'greeter-v1.2.3', digest: 'd', sizeBytes: 4, kind: 'core', wasiVersion: 'none', functions: [] },
+    };
+    const ran = await run(['push', file]);
+    expect(ran).toMatchObject({ code: exitCodes.ok });
+    expect(ran.stdout).toContain('greeter-v1.2.3');
+    expect(calls[0]).toMatchObject({
+      method: 'POST',
+      authorization: 'Bearer secret',
+      body: Buffer.from([0, 97, 115, 109]),
+    });
+  });
+
+  it('names the file and the cause when a module cannot be read, before asking the server', async () => {
+    const ran = await run(['push', join(directory, 'absent-1.0.0.wasm')]);
+    expect(ran.code).toBe(exitCodes.usage);
+    expect(ran.stderr).toContain('HS_CLI_UNREADABLE_FILE');
+    expect(ran.stderr).toContain('ENOENT');
+    expect(calls).toHaveLength(0);
+  });
+
+  it('creates and executes a deployment with the configuration of a file', async () => {
+    const config = join(directory, 'canary.json');
+    await writeFile(config, '{"stages":[50,100]}');
+    answers['POST /api/v1/wasm/deployments'] = { status: 201, body: deployment };
+    answers['POST /api/v1/wasm/deployments/deploy-1/execute'] = { status: 202, body: deployment };
+    const ran = await run([
+      '-o',
+      'json',
+      'deploy',
+      'greeter-v1.1.0',
+      '--strategy',
+      'Canary',
+      '--config',
+      `@${config}`,
+      '--region',
+      'us-east',
+      '--region',
+      'us-west',
+    ]);
+    expect(ran.code).toBe(exitCodes.ok);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ deploymentId: 'deploy-1' });
+    expect(calls.map((call) => call.path)).toEqual([
+      '/api/v1/wasm/deployments',
+      '/api/v1/wasm/deployments/deploy-1/execute',
+    ]);
+    expect(calls[0]?.body).toEqual({
+      moduleId: 'greeter-v1.1.0',
+      strategy: 'Canary',
+      strategyConfig: { stages: [50, 100] },
+      targetRegions: ['us-east', 'us-west'],
+    });
+  });
+
+  it('refuses a configuration that is no JSON as a usage error', async () => {
+    const ran = await run(['deploy', 'greeter-v1.1.0', '--config', '{stages}']);
+    expect(ran.code).toBe(exitCodes.usage);
+    expect(ran.stderr).toContain('--config');
+    expect(calls).toHaveLength(0);
+  });
+
+  it('prints only the id with --quiet', async () => {
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = { status: 200, body: deployment };
+    expect((await run(['-q', 'status', 'deploy-1'])).stdout).toBe('deploy-1\n');
+  });
+
+  it('passes JSON arguments as values and everything else as text', async () => {
+    answers['POST /api/v1/wasm/modules/adder/functions/add/invoke'] = {
+      status: 200,
+      body: { result: 5, moduleId: 'adder-v1.0.0', nodeId: 'n1', durationMs: 0.1 },
+    };
+    const ran = await run(['invoke', 'adder', 'add', '2', 'three', '{"a":[1]}']);
+    expect(ran.stdout).toBe('5\n');
+    expect(calls[0]?.body).toMatchObject({ args: [2, 'three', { a: [1] }] });
+  });
+
+  it.each([
+    [404, exitCodes.notFound],
+    [401, exitCodes.denied],
+    [403, exitCodes.denied],
+    [409, exitCodes.conflict],
+    [412, exitCodes.conflict],
+    [504, exitCodes.timeout],
+    [400, exitCodes.usage],
+    [500, exitCodes.error],
+  ])('ends with its own code when the server answers %i', async (status, code) => {
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = problem(status, 'HS_SOME_CODE', 'what, why, what next');
+    const ran = await run(['status', 'deploy-1']);
+    expect(ran.code).toBe(code);
+    expect(ran.stderr).toContain('what, why, what next');
+    expect(ran.stderr).toContain('HS_SOME_CODE');
+  });
+
+  it('writes errors as JSON on stdout with --output json', async () => {
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = problem(
+      404,
+      'HS_DEPLOYMENT_NOT_FOUND',
+      'There is no deployment deploy-1',
+    );
+    const ran = await run(['--output', 'json', 'status', 'deploy-1']);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      error: { code: 'HS_DEPLOYMENT_NOT_FOUND', message: 'There is no deployment deploy-1' },
+    });
+  });
+
+  it('ends with 69 when nothing answers at the address', async () => {
+    const refuse = (() =>
+      Promise.reject(
+        new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
+      )) as unknown as typeof fetch;
+    const ran = await run(['nodes'], { fetch: refuse });
+    expect(ran.code).toBe(exitCodes.serverUnreachable);
+    expect(ran.stderr).toContain('ECONNREFUSED');
+  });
+
+  it('ends with 78 and says where it looked when no server is known', async () => {
+    const ran = await run(['--data-dir', directory, 'nodes'], { env: {} });
+    expect(ran.code).toBe(exitCodes.badConfig);
+    expect(ran.stderr).toContain(join(directory, 'local-admin.json'));
+  });
+
+  it('finds the address and credential of a local server in its data directory', async () => {
+    await writeFile(
+      join(directory, 'local-admin.json'),
+      JSON.stringify({ url: 'http://local.test', token: 'local-secret', pid: 1 }),
+    );
+    answers['GET /api/v1/wasm/nodes'] = { status: 200, body: { nodes: [], nextCursor: null } };
+    expect((await run(['--data-dir', directory, 'nodes'], { env: {} })).code).toBe(exitCodes.ok);
+    expect(calls[0]?.authorization).toBe('Bearer local-secret');
+  });
+
+  it('ends with 130 when it was interrupted', async () => {
+    const refuse = (() => Promise.reject(new DOMException('aborted', 'AbortError'))) as unknown as typeof fetch;
+    expect((await run(['nodes'], { fetch: refuse, aborted: true })).code).toBe(exitCodes.interrupted);
+  });
+
+  it.each([[['frobnicate']], [['status']], [['nodes', '--limit', 'many']], [['--output', 'xml', 'nodes']]])(
+    'ends with 2 on wrong usage %j',
+    async (args) => {
+      expect((await run(args)).code).toBe(exitCodes.usage);
+    },
+  );
+
+  it('uses colours on a terminal only, and never with NO_COLOR', async () => {
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = { status: 200, body: deployment };
+    const env = { HOTSWAP_SERVER: 'http://server.test' };
+    expect((await run(['status', 'deploy-1'], { env, tty: true })).stdout).toContain('\u001b[');
+    expect((await run(['status', 'deploy-1'], { env: { ...env, NO_COLOR: '1' }, tty: true })).stdout).not.toContain(
+      '\u001b[',
+    );
+    expect((await run(['status', 'deploy-1'], { env })).stdout).not.toContain('\u001b[');
+  });
+});
