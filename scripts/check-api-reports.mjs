@@ -69,7 +69,7 @@ function configOf({ folder, declarations, report }, temporary) {
 /** Checks or writes one report; returns the problems found. */
 function checkEntry(entry, temporary, update) {
   if (!existsSync(entry.declarations)) return [`${entry.declarations} is missing: run \`npm run build\` first`];
-  mkdirSync(inRoot(entry.folder, 'etc'), { recursive: true });
+  if (update) mkdirSync(inRoot(entry.folder, 'etc'), { recursive: true });
   const problems = [];
   const result = Extractor.invoke(configOf(entry, temporary), {
     localBuild: update,
