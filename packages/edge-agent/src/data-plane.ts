@@ -185,7 +185,9 @@ function readText(request: IncomingMessage, limitBytes: number): Promise<string>
     });
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks).toString('utf8')));
     request.once('error', reject);
-    request.once('close', () => reject(agentError('HS_AGENT_INVALID_REQUEST', { why: 'the body ended early' })));
+    request.once('close', () => {
+      if (!request.complete) reject(agentError('HS_AGENT_INVALID_REQUEST', { why: 'the body ended early' }));
+    });
   });
 }
 

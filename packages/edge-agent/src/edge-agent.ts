@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { isIPv6 } from 'node:net';
 import type { EventSink, Json, RuntimeHost } from '@hotswap/core';
 import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
 import type { CallMetrics } from './call-metrics.ts';
@@ -99,8 +100,7 @@ export class EdgeAgent implements AsyncDisposable {
     }
     await atMost(reconciler.restore(), restoreTimeoutMs);
     this.#port = await this.#listen();
-    const host = config.dataPlaneHost.includes(':') ? `[${config.dataPlaneHost}]` : config.dataPlaneHost;
-    this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${host}:${this.#port}`;
+    this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${reachableHost(config.dataPlaneHost)}:${this.#port}`;
     this.#emit('agent.serving', { dataPlaneUrl: this.#dataPlaneUrl, modules: reconciler.moduleCount, generation: reconciler.observe().generation });
     this.#connection.start();
     this.#recovering = setInterval(() => reconciler.recover(), recoverIntervalMs).unref();
@@ -180,6 +180,12 @@ async function readJoinToken({ joinToken, joinTokenFile }: AgentConfig): Promise
   if (joinToken !== undefined || joinTokenFile === undefined) return joinToken;
   const content = await readFile(joinTokenFile, 'utf8').catch(() => '');
   return content.trim() === '' ? undefined : content.trim();
+}
+
+/** An address for "all interfaces" is none that anyone could call. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return hostname();
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 async function atMost(work: Promise<void>, ms: number): Promise<void> {

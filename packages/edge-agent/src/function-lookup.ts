@@ -27,11 +27,6 @@ export class FunctionLookup {
   find(name: string): FunctionSignature | undefined {
     return this.#byName.get(name) ?? this.#byName.get(normalised(name)) ?? undefined;
   }
-
-  /** Names as the binary declares them, for messages. */
-  static names(description: ModuleDescription): readonly string[] {
-    return description.functions.map(({ name }) => name);
-  }
 }
 
 function normalised(name: string): string {

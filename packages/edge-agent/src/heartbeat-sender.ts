@@ -58,6 +58,11 @@ export class HeartbeatSender {
     if (!this.#failed) this.#schedule(coalesceMs);
   }
 
+  /** The server was heard of: what waits for it need not wait any longer. */
+  wake(): void {
+    if (this.#failed) this.#schedule(0);
+  }
+
   /** The interval that desired state asks for. */
   follow(intervalMs: number): void {
     if (intervalMs <= 0 || intervalMs === this.#intervalMs) return;

@@ -42,6 +42,7 @@ export class NodeReconciler {
   #superseded = new AbortController();
   #pending: { readonly state: DesiredState; readonly retry: 'all' | 'recoverable' } | undefined;
   #running: Promise<void> | undefined;
+  #unwritten: NodeJS.Immediate | undefined;
   #stopped = false;
 
   constructor(options: NodeReconcilerOptions) {
@@ -126,6 +127,7 @@ export class NodeReconciler {
     this.#pending = undefined;
     this.#superseded.abort();
     await this.idle();
+    if (this.#unwritten !== undefined) await this.#persist(this.#appliedGeneration);
     await Promise.all([...this.#modules.values()].map((module) => module.close()));
     await Promise.all(this.#closing);
   }
@@ -194,11 +196,14 @@ export class NodeReconciler {
     if (wanted.releases.length > 0) this.#inForce.set(wanted.moduleName, wanted);
     else this.#inForce.delete(wanted.moduleName);
     this.#epochs[wanted.moduleName] = Math.max(wanted.epoch, this.#epochs[wanted.moduleName] ?? 0);
-    // Also without the rest of the generation: after a crash this module is served as it is now.
-    void this.#persist(this.#appliedGeneration);
+    // Also without the rest of the generation, so that a crash brings this module back as it is now; but not twice when
+    // the rest is there in the same turn.
+    this.#unwritten ??= setImmediate(() => void this.#persist(this.#appliedGeneration));
   }
 
   async #persist(generation: number): Promise<void> {
+    clearImmediate(this.#unwritten);
+    this.#unwritten = undefined;
     const modules = [...this.#inForce].map(([name, desired]): AppliedModule => {
       const kept = this.#modules.get(name)?.kept;
       return kept === undefined ? { desired } : { desired, kept };

@@ -30,8 +30,9 @@ async function serve(parts: AgentParts): Promise<void> {
   const preferredPort = Number(process.env['HOTSWAP_AGENT_LAST_PORT'] ?? 0);
   const agent = await composeAgent(command.config, { ...parts, preferredPort, ...(failpoint === undefined ? {} : { failpoint }) });
   const stop = (): void => void stopAgent(agent, exitCodes.stopped);
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  // A terminal's Ctrl-C comes twice, from the terminal and from the supervisor: neither may cut the other short.
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
   await agent.start();
   process.send?.({ port: agent.port });
   const reason = await agent.ended;

@@ -41,6 +41,8 @@ export class ServerConnection {
   /** Ends the stream that is open, so that a new one is made. */
   #stream = new AbortController();
   #mustAuthenticate = false;
+  /** A token that was refused once is not shown again: servers take repeats for an attack. */
+  #refusedToken: string | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: ServerConnectionOptions) {
@@ -115,7 +117,8 @@ export class ServerConnection {
     } catch (error) {
       if (!isRejection(error)) throw error;
       // The node goes on serving with what it has; with a fresh token it comes back by itself.
-      if ((await this.#options.joinToken()) === undefined) throw error;
+      const token = await this.#options.joinToken();
+      if (token === undefined || token === this.#refusedToken) throw error;
       await this.#join();
     }
   }
@@ -132,6 +135,7 @@ export class ServerConnection {
       this.#options.onServerKey(serverPublicKey);
       this.#emit('agent.joined', {});
     } catch (error) {
+      if (isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED')) this.#refusedToken = token;
       // A refused first join cannot become right by itself; a refused second one may be an old token lying about.
       if (isNew && isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED')) {
         this.#emit('agent.join-refused', { why: messageOf(error) });
@@ -152,6 +156,7 @@ export class ServerConnection {
           backOff.reset();
           reconciler.offer(state);
           this.#sender.follow(state.heartbeatIntervalMs);
+          this.#sender.wake();
         }
       } catch (error) {
         if (isHotSwapError(error, 'HS_AGENT_SUPERSEDED')) throw error;

@@ -21,6 +21,12 @@ export class FakeServer implements AsyncDisposable {
   joinToken = 'join-1';
   credential = 'credential-1';
   heartbeatIntervalMs = 200;
+  /** Cuts binaries off after that many bytes, as a broken connection would; 0 sends them whole. */
+  cutBinariesAfter = 0;
+  /** Streams stay open and bring nothing more, as a half-open connection does. */
+  isMute = false;
+  /** Requests by kind, whatever became of them. */
+  readonly attempts: string[] = [];
   /** Answers this status instead to a kind of request. */
   readonly failing: Map<'register' | 'session' | 'desired' | 'heartbeat' | 'binary', number> = new Map();
   desired: DesiredState | undefined;
@@ -112,6 +118,7 @@ export class FakeServer implements AsyncDisposable {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined;
+    this.attempts.push(kind);
     const wanted = `Bearer ${kind === 'register' ? this.joinToken : this.credential}`;
     const status = this.failing.get(kind) ?? (request.headers.authorization === wanted ? 0 : 401);
     if (status !== 0) {
@@ -158,7 +165,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   #send(stream: ServerResponse): void {
-    if (this.desired !== undefined) stream.write(`id: ${this.desired.generation}\nevent: desired\ndata: ${JSON.stringify(this.desired)}\n\n`);
+    if (this.desired !== undefined && !this.isMute) stream.write(`id: ${this.desired.generation}\nevent: desired\ndata: ${JSON.stringify(this.desired)}\n\n`);
   }
 
   #sendBinary(path: string, request: IncomingMessage, response: ServerResponse): void {
@@ -170,7 +177,8 @@ export class FakeServer implements AsyncDisposable {
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     this.binaryReads.push(request.headers.range ?? '');
     response.writeHead(from > 0 ? 206 : 200, { 'content-type': 'application/wasm', 'content-length': bytes.byteLength - from });
-    response.end(bytes.subarray(from));
+    if (this.cutBinariesAfter === 0) response.end(bytes.subarray(from));
+    else response.write(bytes.subarray(from, from + this.cutBinariesAfter), () => setTimeout(() => response.destroy(), 10));
   }
 }
 

@@ -99,11 +99,43 @@ describe('ServerConnection', () => {
     expect(JSON.parse(await readFile(join(fixture.folder, 'credential.json'), 'utf8'))).toMatchObject({ credential: 'credential-2' });
   });
 
+  it('serves on without knocking again with a token that was refused', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.serving({ functions: { hi: () => 'hello' } });
+    fixture.server.credential = 'credential-2';
+    fixture.server.joinToken = 'join-2';
+    await waitFor(() => fixture.server.attempts.filter((kind) => kind === 'session').length >= 3);
+    expect(fixture.server.attempts.filter((kind) => kind === 'register')).toHaveLength(2);
+    expect((await fixture.invoke('hi')).status).toBe(200);
+  });
+
   it('joins anew when its credential file is damaged', async () => {
     await using fixture = await AgentFixture.create();
     await writeFile(join(fixture.folder, 'credential.json'), '{"nodeId":"edge-');
     await fixture.start();
     await waitFor(() => fixture.server.registrations.length === 1);
+  });
+
+  it('goes on by range with bytes that break off on the way', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.start();
+    fixture.server.cutBinariesAfter = 10;
+    const r1 = fixture.release('release-with-a-long-name', 100);
+    fixture.server.wish(1, desiredModule('greeter', 1, r1));
+    await waitFor(() => fixture.server.observed(r1.releaseId)?.state === 'ready');
+    expect(fixture.server.binaryReads).toEqual(['', 'bytes=10-', 'bytes=20-', 'bytes=30-']);
+  });
+
+  it('makes a new stream when the open one keeps back what the server says elsewhere', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.start();
+    fixture.server.wish(1);
+    await waitFor(() => fixture.server.observedGeneration === 1);
+    fixture.server.isMute = true;
+    fixture.server.wish(2);
+    fixture.server.isMute = false;
+    await waitFor(() => fixture.server.observedGeneration === 2);
+    expect(fixture.server.lastEventIds).toEqual(['0', '1']);
   });
 
   it('tries a pull again that the server cannot answer now, and reports one that it refuses', async () => {
