@@ -14,3 +14,9 @@ export { createMemoryJournalStoreRig } from './memory/memory-journal-store-rig.t
 export type { SuiteOptions, TestFunction } from './suites/define-suite.ts';
 export { journalStoreSuite } from './suites/journal-store/index.ts';
 export type { JournalStoreRig } from './suites/journal-store/journal-store-rig.ts';
+export { sweepCrashes } from './scenario/crash-sweep.ts';
+export type { CrashPoint, SurvivedCrash } from './scenario/crash-sweep.ts';
+export { journalEvents, journalLines, journalOutline, parseJournalLines } from './scenario/record-journal.ts';
+export { strategySuite } from './suites/strategy/index.ts';
+export { assertReplays, pausesFrom } from './suites/strategy/strategy-clauses.ts';
+export type { StrategyRig } from './suites/strategy/strategy-rig.ts';

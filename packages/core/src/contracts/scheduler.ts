@@ -2,7 +2,8 @@ import type { DeploymentId, Instant } from '../model/deployment.ts';
 
 /**
  * Durable wake-ups. A wake is a hint: it may come twice or late, never not at all, and advancing a deployment that has
- * nothing to do is harmless.
+ * nothing to do is harmless. Of several wakes asked for one deployment it is enough to keep the earliest: whoever is
+ * woken asks for the next one. Keeping them all makes every report of a node start a chain of wakes of its own.
  * @public
  */
 export interface Scheduler extends AsyncDisposable {

@@ -14,7 +14,7 @@ export interface RecordedStep {
   readonly result?: EffectResult<Json>;
 }
 
-/** Where a strategy has got to. @internal */
+/** Where a strategy has got to. @public */
 export type StrategyPosition =
   | { readonly kind: 'effect'; readonly effect: Effect }
   | { readonly kind: 'returned'; readonly outcome: Outcome }

@@ -13,7 +13,14 @@ export interface RollingConfig {
   readonly pauseOnFailure: boolean;
   /** Function that is asked. Absent: the deployment's or the module's own. */
   readonly healthCheckFunction?: string;
+  /** Good answers in a row that make a node healthy. Absent: the deployment's or the module's own. */
+  readonly successThreshold?: number;
+  /** Bad answers in a row that make a node unhealthy. Absent: the deployment's or the module's own. */
+  readonly failureThreshold?: number;
 }
+
+const functionName = z.string().min(1).max(200);
+const threshold = z.int().min(1).max(1_000);
 
 /** Reads a `strategyConfig` of Rolling; unknown keys are refused. @public */
 export const rollingConfigSchema: z.ZodType<RollingConfig, unknown> = z
@@ -22,11 +29,27 @@ export const rollingConfigSchema: z.ZodType<RollingConfig, unknown> = z
     batchDelay: durationSchema.default('PT0S'),
     healthCheckTimeout: positiveDurationSchema.default('PT10S'),
     pauseOnFailure: z.boolean().default(true),
-    healthCheckFunction: z.string().min(1).max(200).exactOptional(),
+    healthCheckFunction: functionName.exactOptional(),
+    functionName: functionName.exactOptional(),
+    successThreshold: threshold.exactOptional(),
+    failureThreshold: threshold.exactOptional(),
+  })
+  .superRefine((config, context) => {
+    if (config.healthCheckFunction !== undefined && config.functionName !== undefined && config.healthCheckFunction !== config.functionName) {
+      context.addIssue({ code: 'custom', path: ['functionName'], message: 'is the same key as healthCheckFunction: give one of them' });
+    }
+  })
+  .transform(({ functionName: alias, ...config }): RollingConfig => {
+    const named = config.healthCheckFunction ?? alias;
+    return { ...config, ...(named === undefined ? {} : { healthCheckFunction: named }) };
   })
   .prefault({});
 
 /** The health check keys among them. @internal */
 export function rollingHealthCheck(config: RollingConfig): HealthCheckOverride {
-  return config.healthCheckFunction === undefined ? {} : { functionName: config.healthCheckFunction };
+  return {
+    ...(config.healthCheckFunction === undefined ? {} : { functionName: config.healthCheckFunction }),
+    ...(config.successThreshold === undefined ? {} : { successThreshold: config.successThreshold }),
+    ...(config.failureThreshold === undefined ? {} : { failureThreshold: config.failureThreshold }),
+  };
 }
