@@ -4,7 +4,14 @@ import { isHotSwapError, latencyBucket, type ModuleStats, type ReleaseCallDelta 
 export type CallOutcome = 'ok' | 'error' | 'crash';
 
 /** Codes of a guest that broke: traps, limits and time. */
-const crashCodes: ReadonlySet<string> = new Set(['HS_RUNTIME_TRAP', 'HS_RUNTIME_TIMEOUT', 'HS_RUNTIME_MEMORY_LIMIT', 'HS_RUNTIME_TABLE_LIMIT', 'HS_RUNTIME_INSTANCE_LIMIT', 'HS_RUNTIME_OUTPUT_LIMIT']);
+const crashCodes: ReadonlySet<string> = new Set([
+  'HS_RUNTIME_TRAP',
+  'HS_RUNTIME_TIMEOUT',
+  'HS_RUNTIME_MEMORY_LIMIT',
+  'HS_RUNTIME_TABLE_LIMIT',
+  'HS_RUNTIME_INSTANCE_LIMIT',
+  'HS_RUNTIME_OUTPUT_LIMIT',
+]);
 
 /**
  * What a failed call counts as, or `undefined` when it does not count: it was not admitted, or the caller went away.
@@ -36,7 +43,11 @@ export class ReleaseCallRecorder {
   #reportedRefusals = 0;
   #reportedPeakBytes = 0;
 
-  constructor(moduleName: string, releaseId: string, stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>) {
+  constructor(
+    moduleName: string,
+    releaseId: string,
+    stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>,
+  ) {
     this.moduleName = moduleName;
     this.releaseId = releaseId;
     this.#stats = stats;
@@ -91,7 +102,11 @@ export class CallMetrics {
   #left: ReleaseCallDelta[] = [];
 
   /** Starts counting for a release that was loaded. */
-  recorder(moduleName: string, releaseId: string, stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>): ReleaseCallRecorder {
+  recorder(
+    moduleName: string,
+    releaseId: string,
+    stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>,
+  ): ReleaseCallRecorder {
     const recorder = new ReleaseCallRecorder(moduleName, releaseId, stats);
     this.#recorders.add(recorder);
     return recorder;

@@ -26,16 +26,26 @@ export const noGrants: CapabilityGrants = { env: [], dirs: {}, allowedHosts: [] 
 export function grantedPolicy(release: DesiredRelease, grants: CapabilityGrants): WasiPolicy {
   const asked = release.capabilities;
   for (const name of Object.keys(asked.env)) {
-    if (!grants.env.some((pattern) => matchesName(pattern, name))) throw denied(`the environment variable ${name}`, 'Env');
+    if (!grants.env.some((pattern) => matchesName(pattern, name)))
+      throw denied(`the environment variable ${name}`, 'Env');
   }
   for (const host of asked.allowedHosts) {
-    if (!grants.allowedHosts.some((pattern) => matchesHost(pattern, host))) throw denied(`the host ${host}`, 'AllowedHosts');
+    if (!grants.allowedHosts.some((pattern) => matchesHost(pattern, host)))
+      throw denied(`the host ${host}`, 'AllowedHosts');
   }
-  const configured = Object.entries(release.config).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return { env: { ...Object.fromEntries(configured), ...asked.env }, dirs: asked.dirs.map((dir) => grantedDir(dir, grants)) };
+  const configured = Object.entries(release.config).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return {
+    env: { ...Object.fromEntries(configured), ...asked.env },
+    dirs: asked.dirs.map((dir) => grantedDir(dir, grants)),
+  };
 }
 
-function grantedDir(dir: Capabilities['dirs'][number], grants: CapabilityGrants): NonNullable<WasiPolicy['dirs']>[number] {
+function grantedDir(
+  dir: Capabilities['dirs'][number],
+  grants: CapabilityGrants,
+): NonNullable<WasiPolicy['dirs']>[number] {
   const granted = Object.hasOwn(grants.dirs, dir.name) ? grants.dirs[dir.name] : undefined;
   if (granted === undefined) throw denied(`the folder ${dir.name}`, 'Dirs');
   if (granted.readOnly && !dir.readOnly) throw denied(`writing to the folder ${dir.name}`, 'Dirs');

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { EventSink, RuntimeHost } from '@hotswap/core';
+import type { EventSink, RuntimeHost, SlotTable } from '@hotswap/core';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import { pino, type Logger } from 'pino';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
@@ -38,7 +38,11 @@ export interface AgentParts {
 }
 
 const tokens = {
-  slots: Symbol('slots') as InjectionToken<ReturnType<RuntimeHost['createSlotTable']>>,
+  log: Symbol('log') as InjectionToken<Logger>,
+  events: Symbol('events') as InjectionToken<EventSink>,
+  runtime: Symbol('runtime') as InjectionToken<RuntimeHost>,
+  cache: Symbol('cache') as InjectionToken<ModuleCache>,
+  slots: Symbol('slots') as InjectionToken<SlotTable>,
   failpoint: Symbol('failpoint') as InjectionToken<AgentFailpoint>,
 };
 
@@ -50,55 +54,108 @@ const tokens = {
 export async function composeAgent(config: AgentConfig, parts: AgentParts = {}): Promise<EdgeAgent> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const log = pino({ level: config.logLevel, base: { nodeId: config.nodeId } });
-  const events = parts.events ?? logEvents(log);
   const runtime = parts.runtime ?? (await createRuntime(config));
   warnOfVersion(config, runtime, log);
-  const cache = await ModuleCache.open(join(config.dataDirectory, 'modules'), config.cacheMaxSizeBytes);
-
   const scope = container.createChildContainer();
-  once(scope, tokens.slots, () => runtime.createSlotTable());
-  once(scope, tokens.failpoint, () => (parts.failpoint === undefined ? noAgentFailpoint : killingFailpoint(parts.failpoint)));
-  once(scope, CallMetrics, () => new CallMetrics());
-  once(scope, ServerClient, () => new ServerClient(config.orchestratorApiUrl, config.nodeId));
-  once(scope, NodeIdentity, () => new NodeIdentity(config.dataDirectory, config.nodeId));
-  once(scope, InvokeTokens, (from) => new InvokeTokens(config.nodeId, () => from.resolve(ServerClient).serverTime()));
-  once(scope, AppliedStateFile, (from) => new AppliedStateFile(join(config.dataDirectory, 'applied-state'), events, from.resolve(tokens.failpoint)));
-  once(scope, ReleaseLoader, (from) => new ReleaseLoader({
-    runtime, cache, origin: from.resolve(ServerClient), grants: config.grants, concurrency: config.loadConcurrency, retryForMs: config.loadRetryMs,
-  }));
-  once(scope, NodeReconciler, (from) => new NodeReconciler({
-    nodeId: config.nodeId,
-    slots: from.resolve(tokens.slots),
-    applied: from.resolve(AppliedStateFile),
-    loader: from.resolve(ReleaseLoader),
-    metrics: from.resolve(CallMetrics),
-    failpoint: from.resolve(tokens.failpoint),
-    cache,
-    events,
-    maxModules: config.maxModules,
-    drainGraceMs: config.drainGraceMs,
-    drainDeadlineMs: config.drainDeadlineMs,
-    onChange: () => agent.nudge(),
-  }));
-  once(scope, DataPlane, (from) => new DataPlane({
-    nodeId: config.nodeId,
-    tokens: from.resolve(InvokeTokens),
-    calls: new InvokeCalls((name) => from.resolve(NodeReconciler).module(name), from.resolve(tokens.slots)),
-    onInternalError: (requestId, error) => log.error({ requestId, err: error }, 'a call failed unexpectedly'),
-  }));
-  const agent: EdgeAgent = new EdgeAgent({
-    config,
-    preferredPort: parts.preferredPort ?? 0,
-    runtime,
-    events,
-    reconciler: scope.resolve(NodeReconciler),
-    metrics: scope.resolve(CallMetrics),
-    tokens: scope.resolve(InvokeTokens),
-    dataPlane: scope.resolve(DataPlane),
-    client: scope.resolve(ServerClient),
-    identity: scope.resolve(NodeIdentity),
+  scope.register(tokens.log, { useValue: log });
+  scope.register(tokens.events, { useValue: parts.events ?? logEvents(log) });
+  scope.register(tokens.runtime, { useValue: runtime });
+  scope.register(tokens.cache, {
+    useValue: await ModuleCache.open(join(config.dataDirectory, 'modules'), config.cacheMaxSizeBytes),
   });
-  return agent;
+  const { failpoint } = parts;
+  scope.register(tokens.failpoint, {
+    useValue: failpoint === undefined ? noAgentFailpoint : killingFailpoint(failpoint),
+  });
+  registerServices(scope, config);
+  registerNode(scope, config);
+  once(scope, EdgeAgent, (from) => createAgent(from, config, parts.preferredPort ?? 0));
+  return scope.resolve(EdgeAgent);
+}
+
+function registerServices(scope: DependencyContainer, config: AgentConfig): void {
+  const { nodeId, dataDirectory, orchestratorApiUrl } = config;
+  once(scope, CallMetrics, () => new CallMetrics());
+  once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId));
+  once(scope, NodeIdentity, () => new NodeIdentity(dataDirectory, nodeId));
+  once(scope, InvokeTokens, (from) => new InvokeTokens(nodeId, () => from.resolve(ServerClient).serverTime()));
+  once(scope, tokens.slots, (from) => from.resolve(tokens.runtime).createSlotTable());
+  once(
+    scope,
+    AppliedStateFile,
+    (from) =>
+      new AppliedStateFile(
+        join(dataDirectory, 'applied-state'),
+        from.resolve(tokens.events),
+        from.resolve(tokens.failpoint),
+      ),
+  );
+  once(
+    scope,
+    ReleaseLoader,
+    (from) =>
+      new ReleaseLoader({
+        runtime: from.resolve(tokens.runtime),
+        cache: from.resolve(tokens.cache),
+        origin: from.resolve(ServerClient),
+        grants: config.grants,
+        concurrency: config.loadConcurrency,
+        retryForMs: config.loadRetryMs,
+      }),
+  );
+}
+
+function registerNode(scope: DependencyContainer, config: AgentConfig): void {
+  once(
+    scope,
+    NodeReconciler,
+    (from) =>
+      new NodeReconciler({
+        nodeId: config.nodeId,
+        slots: from.resolve(tokens.slots),
+        applied: from.resolve(AppliedStateFile),
+        loader: from.resolve(ReleaseLoader),
+        metrics: from.resolve(CallMetrics),
+        failpoint: from.resolve(tokens.failpoint),
+        cache: from.resolve(tokens.cache),
+        events: from.resolve(tokens.events),
+        maxModules: config.maxModules,
+        drainGraceMs: config.drainGraceMs,
+        drainDeadlineMs: config.drainDeadlineMs,
+        onChange: () => scope.resolve(EdgeAgent).nudge(),
+      }),
+  );
+  once(scope, InvokeCalls, (from) => {
+    const reconciler = from.resolve(NodeReconciler);
+    return new InvokeCalls((name) => reconciler.module(name), from.resolve(tokens.slots));
+  });
+  once(
+    scope,
+    DataPlane,
+    (from) =>
+      new DataPlane({
+        nodeId: config.nodeId,
+        tokens: from.resolve(InvokeTokens),
+        calls: from.resolve(InvokeCalls),
+        onInternalError: (requestId, error) =>
+          from.resolve(tokens.log).error({ requestId, err: error }, 'a call failed unexpectedly'),
+      }),
+  );
+}
+
+function createAgent(from: DependencyContainer, config: AgentConfig, preferredPort: number): EdgeAgent {
+  return new EdgeAgent({
+    config,
+    preferredPort,
+    runtime: from.resolve(tokens.runtime),
+    events: from.resolve(tokens.events),
+    reconciler: from.resolve(NodeReconciler),
+    metrics: from.resolve(CallMetrics),
+    tokens: from.resolve(InvokeTokens),
+    dataPlane: from.resolve(DataPlane),
+    client: from.resolve(ServerClient),
+    identity: from.resolve(NodeIdentity),
+  });
 }
 
 function once<T>(scope: DependencyContainer, token: InjectionToken<T>, make: (from: DependencyContainer) => T): void {
@@ -108,13 +165,18 @@ function once<T>(scope: DependencyContainer, token: InjectionToken<T>, make: (fr
 function createRuntime(config: AgentConfig): Promise<RuntimeHost> {
   const create = runtimes[config.runtime.toLowerCase()];
   if (create !== undefined) return create(config);
-  throw agentError('HS_AGENT_CONFIG_INVALID', { why: `Runtime: ${config.runtime} is not known, known are ${Object.keys(runtimes).join(', ')}` });
+  throw agentError('HS_AGENT_CONFIG_INVALID', {
+    why: `Runtime: ${config.runtime} is not known, known are ${Object.keys(runtimes).join(', ')}`,
+  });
 }
 
 /** D-21: the operator's version is a wish, the real one is reported. */
 function warnOfVersion({ runtimeVersion }: AgentConfig, runtime: RuntimeHost, log: Logger): void {
   if (runtimeVersion === undefined || runtimeVersion === runtime.version) return;
-  log.warn({ configured: runtimeVersion, actual: runtime.version }, 'RuntimeVersion differs from the runtime that runs: the real one is reported');
+  log.warn(
+    { configured: runtimeVersion, actual: runtime.version },
+    'RuntimeVersion differs from the runtime that runs: the real one is reported',
+  );
 }
 
 function logEvents(log: Logger): EventSink {

@@ -44,7 +44,12 @@ export class DataPlane {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
-    const limits = { keepAliveTimeout: keepAliveTimeoutMs, headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs, maxHeaderSize: maxHeaderBytes };
+    const limits = {
+      keepAliveTimeout: keepAliveTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
+    };
     this.#server = createServer(limits, (request, response) => void this.#answer(request, response));
   }
 
@@ -80,7 +85,8 @@ export class DataPlane {
       if (this.#isStopping) throw agentError('HS_AGENT_STOPPING');
       const path = request.method === 'POST' ? this.#path(request.url ?? '') : null;
       if (path !== null) await this.#invoke(path, request, response);
-      else if (request.method === 'GET' && request.url === '/health') send(response, 200, 'application/json', JSON.stringify({ status: 'Healthy', nodeId: this.#options.nodeId }));
+      else if (request.method === 'GET' && request.url === '/health')
+        send(response, 200, 'application/json', JSON.stringify({ status: 'Healthy', nodeId: this.#options.nodeId }));
       else throw agentError('HS_AGENT_NOT_FOUND');
     } catch (error) {
       this.#fail(request, response, error);
@@ -92,7 +98,8 @@ export class DataPlane {
   async #invoke(path: InvokePath, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { headers } = request;
     const { authorization } = headers;
-    if (authorization === undefined || !this.#options.tokens.isAdmitted(authorization)) await this.#options.tokens.admit(authorization);
+    if (authorization === undefined || !this.#options.tokens.isAdmitted(authorization))
+      await this.#options.tokens.admit(authorization);
     const left = new AbortController();
     response.once('close', () => {
       if (!response.writableEnded) left.abort();
@@ -115,7 +122,9 @@ export class DataPlane {
       response.destroy();
       return;
     }
-    const requestId = textHeader(request.headers[invokeHeaders.requestId])?.slice(0, 100) ?? `${this.#options.nodeId}-${++this.#requests}`;
+    const requestId =
+      textHeader(request.headers[invokeHeaders.requestId])?.slice(0, 100) ??
+      `${this.#options.nodeId}-${++this.#requests}`;
     let error: HotSwapError;
     if (isHotSwapError(cause)) error = cause;
     else {
@@ -166,12 +175,15 @@ function timeoutHeader(value: string | string[] | undefined): number | undefined
   if (value === undefined) return undefined;
   const ms = Number(value);
   if (Number.isInteger(ms) && ms > 0) return ms;
-  throw agentError('HS_AGENT_INVALID_REQUEST', { why: `${invokeHeaders.timeoutMs} must be a whole number of milliseconds above 0` });
+  throw agentError('HS_AGENT_INVALID_REQUEST', {
+    why: `${invokeHeaders.timeoutMs} must be a whole number of milliseconds above 0`,
+  });
 }
 
 /** The body as text. Written with events: an iterator costs more than the rest of a small request. */
 function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(agentError('HS_AGENT_BODY_TOO_LARGE', { limitBytes }));
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes)
+    return Promise.reject(agentError('HS_AGENT_BODY_TOO_LARGE', { limitBytes }));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
@@ -183,7 +195,9 @@ function readText(request: IncomingMessage, limitBytes: number): Promise<string>
         reject(agentError('HS_AGENT_BODY_TOO_LARGE', { limitBytes }));
       }
     });
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks).toString('utf8')));
+    request.once('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks).toString('utf8')),
+    );
     request.once('error', reject);
     request.once('close', () => {
       if (!request.complete) reject(agentError('HS_AGENT_INVALID_REQUEST', { why: 'the body ended early' }));

@@ -101,7 +101,11 @@ export class EdgeAgent implements AsyncDisposable {
     await atMost(reconciler.restore(), restoreTimeoutMs);
     this.#port = await this.#listen();
     this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${reachableHost(config.dataPlaneHost)}:${this.#port}`;
-    this.#emit('agent.serving', { dataPlaneUrl: this.#dataPlaneUrl, modules: reconciler.moduleCount, generation: reconciler.observe().generation });
+    this.#emit('agent.serving', {
+      dataPlaneUrl: this.#dataPlaneUrl,
+      modules: reconciler.moduleCount,
+      generation: reconciler.observe().generation,
+    });
     this.#connection.start();
     this.#recovering = setInterval(() => reconciler.recover(), recoverIntervalMs).unref();
   }

@@ -1,5 +1,10 @@
 /** Moments at which a test may kill the agent. @internal */
-export const agentFailpoints = ['agent.swap.before-slots', 'agent.swap.after-slots', 'agent.applied.before-write', 'agent.applied.after-write'] as const;
+export const agentFailpoints = [
+  'agent.swap.before-slots',
+  'agent.swap.after-slots',
+  'agent.applied.before-write',
+  'agent.applied.after-write',
+] as const;
 
 /** @internal */
 export type AgentFailpointName = (typeof agentFailpoints)[number];

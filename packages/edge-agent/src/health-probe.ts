@@ -1,4 +1,11 @@
-import { durationMs, isHotSwapError, type HealthCheck, type LoadedModule, type ObservedRelease, type WitValue } from '@hotswap/core';
+import {
+  durationMs,
+  isHotSwapError,
+  type HealthCheck,
+  type LoadedModule,
+  type ObservedRelease,
+  type WitValue,
+} from '@hotswap/core';
 import { FunctionLookup } from './function-lookup.ts';
 
 type ObservedHealth = NonNullable<ObservedRelease['health']>;
@@ -21,7 +28,11 @@ export class HealthProbe {
   #health: ObservedHealth;
 
   /** @param onChange called when the state turns, not for each answer */
-  constructor(probe: { readonly round: string; readonly check: HealthCheck }, module: LoadedModule, onChange: () => void) {
+  constructor(
+    probe: { readonly round: string; readonly check: HealthCheck },
+    module: LoadedModule,
+    onChange: () => void,
+  ) {
     this.round = probe.round;
     this.check = probe.check;
     this.#module = module;
@@ -66,10 +77,12 @@ export class HealthProbe {
     try {
       const options = { timeoutMs: durationMs(this.check.timeout), signal: this.#stopped.signal };
       const { value } = await this.#module.invoke(signature.name, [], options);
-      if (isHealthy(value, signature.result, this.check.expected, this.#module.description.kind === 'core')) return undefined;
+      if (isHealthy(value, signature.result, this.check.expected, this.#module.description.kind === 'core'))
+        return undefined;
       return `${functionName} answered ${describe(value)} instead of "${this.check.expected}"`;
     } catch (error) {
-      if (isHotSwapError(error, 'HS_RUNTIME_TIMEOUT')) return `${functionName} did not answer within ${this.check.timeout}`;
+      if (isHotSwapError(error, 'HS_RUNTIME_TIMEOUT'))
+        return `${functionName} did not answer within ${this.check.timeout}`;
       return `${functionName} failed: ${isHotSwapError(error) ? error.message : 'unknown error'}`;
     }
   }

@@ -125,7 +125,11 @@ export class HeartbeatSender {
 
   #afterFailure(error: unknown): number | undefined {
     this.#failed = true;
-    if (isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED') && error.details['status'] !== 401 && error.details['status'] !== 403) {
+    if (
+      isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED') &&
+      error.details['status'] !== 401 &&
+      error.details['status'] !== 403
+    ) {
       this.#unacknowledged = undefined;
       this.#options.onRefused(error);
     } else if (isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED') || isHotSwapError(error, 'HS_AGENT_SUPERSEDED')) {

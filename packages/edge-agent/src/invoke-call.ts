@@ -61,12 +61,15 @@ export class InvokeCalls {
     const target = this.#target(call);
     const { functionName } = call;
     const signature = target.ready.functions.find(functionName);
-    const isProgram = target.ready.module.description.isCommand && (functionName === '_start' || (functionName === 'run' && signature?.name !== 'run'));
+    const isProgram =
+      target.ready.module.description.isCommand &&
+      (functionName === '_start' || (functionName === 'run' && signature?.name !== 'run'));
     if (isProgram) return this.#run(call, target, request);
     if (signature === undefined) {
       throw agentError('HS_AGENT_UNKNOWN_FUNCTION', { moduleId: target.live.desired.moduleId, functionName });
     }
-    if (request.stdin !== undefined || request.env !== undefined) throw invalid('stdin and env are for WASI commands, and this is a function');
+    if (request.stdin !== undefined || request.env !== undefined)
+      throw invalid('stdin and env are for WASI commands, and this is a function');
     const args = toWitValues(signature, readArgs(request.args));
     const options = slotCall(call, target);
     return this.#counted(target, async () => {
@@ -86,14 +89,22 @@ export class InvokeCalls {
     return this.#counted(target, async () => {
       const { result } = await this.#slots.run(moduleName, options);
       const { exitCode } = result;
-      const answer = { result: null, stdout: encodeBase64(result.stdout), stderr: encodeBase64(result.stderr), exitCode };
+      const answer = {
+        result: null,
+        stdout: encodeBase64(result.stdout),
+        stderr: encodeBase64(result.stderr),
+        exitCode,
+      };
       return { outcome: exitCode === 0 ? 'ok' : 'error', answer };
     });
   }
 
   async #counted(
     { live, ready }: Target,
-    work: () => Promise<{ readonly outcome: CallOutcome; readonly answer: Omit<InvokeAnswer, 'moduleId' | 'releaseId' | 'durationMs'> }>,
+    work: () => Promise<{
+      readonly outcome: CallOutcome;
+      readonly answer: Omit<InvokeAnswer, 'moduleId' | 'releaseId' | 'durationMs'>;
+    }>,
   ): Promise<string> {
     const started = performance.now();
     try {
@@ -101,7 +112,12 @@ export class InvokeCalls {
       const durationMs = performance.now() - started;
       ready.calls.record(durationMs, outcome);
       const { moduleId, releaseId } = live.desired;
-      return JSON.stringify({ ...answer, moduleId, releaseId, durationMs: Math.round(durationMs * 1_000) / 1_000 } satisfies InvokeAnswer);
+      return JSON.stringify({
+        ...answer,
+        moduleId,
+        releaseId,
+        durationMs: Math.round(durationMs * 1_000) / 1_000,
+      } satisfies InvokeAnswer);
     } catch (error) {
       if (isHotSwapError(error) && goneCodes.has(error.code)) throw notHere(live.moduleName, live.releaseId);
       const outcome = outcomeOfFailure(error);
@@ -120,7 +136,9 @@ export class InvokeCalls {
 }
 
 function notHere(moduleName: string, releaseId: string | undefined): Error {
-  return releaseId === undefined ? agentError('HS_AGENT_MODULE_NOT_HERE', { moduleName }) : agentError('HS_AGENT_RELEASE_NOT_HERE', { moduleName, releaseId });
+  return releaseId === undefined
+    ? agentError('HS_AGENT_MODULE_NOT_HERE', { moduleName })
+    : agentError('HS_AGENT_RELEASE_NOT_HERE', { moduleName, releaseId });
 }
 
 /** Always pinned: the release that the arguments were read for is the one that gets them. */
@@ -136,9 +154,11 @@ function readBody(body: string): InvokeBody {
   } catch {
     throw invalid('the body is no JSON');
   }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw invalid('the body must be an object');
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
+    throw invalid('the body must be an object');
   for (const key of Object.keys(parsed)) {
-    if (key !== 'args' && key !== 'stdin' && key !== 'env') throw invalid(`the field ${key.slice(0, 50)} is not known: args, stdin and env are`);
+    if (key !== 'args' && key !== 'stdin' && key !== 'env')
+      throw invalid(`the field ${key.slice(0, 50)} is not known: args, stdin and env are`);
   }
   return parsed;
 }
@@ -166,7 +186,8 @@ function readEnv(env: unknown): Pick<CommandOptions, 'env'> {
   if (env === undefined) return {};
   if (env === null || typeof env !== 'object' || Array.isArray(env)) throw invalid('env must be an object of texts');
   for (const [name, value] of Object.entries(env)) {
-    if (typeof value !== 'string' || name === '' || /[=\0]/.test(name) || value.includes('\0')) throw invalid('env must be an object of texts without NUL and = in names');
+    if (typeof value !== 'string' || name === '' || /[=\0]/.test(name) || value.includes('\0'))
+      throw invalid('env must be an object of texts without NUL and = in names');
   }
   return { env: env as Record<string, string> };
 }

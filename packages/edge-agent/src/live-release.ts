@@ -76,7 +76,12 @@ export class LiveRelease {
       const { code, message } = this.#state;
       return { moduleName, releaseId, state: 'failed', error: { code, message } };
     }
-    return { moduleName, releaseId, state: this.#state.kind, ...(this.#probe === undefined ? {} : { health: this.#probe.health }) };
+    return {
+      moduleName,
+      releaseId,
+      state: this.#state.kind,
+      ...(this.#probe === undefined ? {} : { health: this.#probe.health }),
+    };
   }
 
   /** Starts, keeps or stops checking, as desired state says. A round that goes on keeps its counts. */
@@ -109,8 +114,15 @@ export class LiveRelease {
       const calls = this.#services.metrics.recorder(this.moduleName, this.releaseId, () => module.stats());
       this.#state = { kind: 'ready', module, calls, functions: new FunctionLookup(module.description) };
     } catch (error) {
-      const known = isHotSwapError(error) ? error : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
-      this.#state = { kind: 'failed', code: known.code, message: known.message.slice(0, maxMessageLength), mayPass: mayPass(known) };
+      const known = isHotSwapError(error)
+        ? error
+        : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
+      this.#state = {
+        kind: 'failed',
+        code: known.code,
+        message: known.message.slice(0, maxMessageLength),
+        mayPass: mayPass(known),
+      };
     }
     if (!this.#cancelled.signal.aborted) this.#services.onChange();
   }

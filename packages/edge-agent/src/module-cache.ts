@@ -156,7 +156,9 @@ export class ModuleCache {
   }
 
   async #makeRoom(): Promise<void> {
-    const unused = [...this.#entries].filter(([digest]) => !this.#pins.has(digest)).sort((a, b) => a[1].usedAt - b[1].usedAt);
+    const unused = [...this.#entries]
+      .filter(([digest]) => !this.#pins.has(digest))
+      .sort((a, b) => a[1].usedAt - b[1].usedAt);
     for (const [digest] of unused) {
       if (this.#sizeBytes + this.#reservedBytes <= this.#maxSizeBytes) return;
       await this.discard(digest);
@@ -188,7 +190,12 @@ export class ModuleCache {
 }
 
 /** Streams a module into a file, going on by range where a read breaks off, and verifies its size and digest. */
-async function fetchInto(file: FileHandle, module: WantedModule, origin: ModuleOrigin, signal: AbortSignal): Promise<void> {
+async function fetchInto(
+  file: FileHandle,
+  module: WantedModule,
+  origin: ModuleOrigin,
+  signal: AbortSignal,
+): Promise<void> {
   let hash = createHash('sha256');
   let written = 0;
   for (let resumes = 0; ; resumes++) {

@@ -1,4 +1,12 @@
-import type { DesiredModule, DesiredState, EventSink, Json, ObservedRelease, ObservedState, SlotTable } from '@hotswap/core';
+import type {
+  DesiredModule,
+  DesiredState,
+  EventSink,
+  Json,
+  ObservedRelease,
+  ObservedState,
+  SlotTable,
+} from '@hotswap/core';
 import type { AppliedModule, AppliedState, AppliedStateFile } from './applied-state.ts';
 import { agentError } from './error-codes.ts';
 import type { AgentFailpoint } from './failpoint.ts';
@@ -16,6 +24,14 @@ export interface NodeReconcilerOptions extends LiveReleaseServices {
   readonly maxModules: number;
   readonly drainGraceMs: number;
   readonly drainDeadlineMs: number;
+}
+
+interface Wish {
+  readonly state: DesiredState;
+  /** Which releases that failed are tried again. */
+  readonly retry: 'all' | 'recoverable';
+  /** It comes from disk: nothing is written back, and no fault is injected. */
+  readonly isRestored: boolean;
 }
 
 /** What became of an offered state. @internal */
@@ -40,7 +56,7 @@ export class NodeReconciler {
   #refused: readonly ObservedRelease[] = [];
   #appliedGeneration = 0;
   #superseded = new AbortController();
-  #pending: { readonly state: DesiredState; readonly retry: 'all' | 'recoverable' } | undefined;
+  #pending: Wish | undefined;
   #running: Promise<void> | undefined;
   #unwritten: NodeJS.Immediate | undefined;
   #stopped = false;
@@ -93,7 +109,7 @@ export class NodeReconciler {
     }
     const { nodeId, generation, heartbeatIntervalMs } = state;
     this.#accepted = { nodeId, generation, heartbeatIntervalMs, modules: state.modules.map(({ desired }) => desired) };
-    this.#pending = { state: this.#accepted, retry: 'all' };
+    this.#pending = { state: this.#accepted, retry: 'all', isRestored: true };
     await this.#kick();
   }
 
@@ -101,11 +117,12 @@ export class NodeReconciler {
   offer(state: DesiredState): Offer {
     if (this.#stopped) return 'refused';
     if (state.nodeId !== this.#options.nodeId) return this.#refuse(state, 'it is meant for another node');
-    if (state.generation < this.#accepted.generation) return this.#refuse(state, 'its generation is lower than the accepted one');
+    if (state.generation < this.#accepted.generation)
+      return this.#refuse(state, 'its generation is lower than the accepted one');
     const isKnown = state.generation === this.#accepted.generation;
     if (isKnown && ![...this.#modules.values()].some((module) => module.mayRecover)) return 'known';
     this.#accepted = isKnown ? this.#accepted : state;
-    this.#pending = { state: this.#accepted, retry: isKnown ? 'recoverable' : 'all' };
+    this.#pending = { state: this.#accepted, retry: isKnown ? 'recoverable' : 'all', isRestored: false };
     this.#superseded.abort();
     void this.#kick();
     return isKnown ? 'known' : 'accepted';
@@ -141,22 +158,27 @@ export class NodeReconciler {
 
   async #run(): Promise<void> {
     while (this.#pending !== undefined) {
-      const { state, retry } = this.#pending;
+      const wish = this.#pending;
       this.#pending = undefined;
       this.#superseded = new AbortController();
-      await this.#reconcile(state, retry, this.#superseded.signal);
+      await this.#reconcile(wish, this.#superseded.signal);
     }
   }
 
-  async #reconcile(state: DesiredState, retry: 'all' | 'recoverable', superseded: AbortSignal): Promise<void> {
+  async #reconcile(wish: Wish, superseded: AbortSignal): Promise<void> {
+    const { state } = wish;
     const wanted = this.#admissible(state);
-    const gone = [...this.#modules.keys()].filter((name) => !state.modules.some(({ moduleName }) => moduleName === name));
+    const gone = [...this.#modules.keys()].filter(
+      (name) => !state.modules.some(({ moduleName }) => moduleName === name),
+    );
     await Promise.all([
-      ...gone.map((moduleName) => this.#applyModule({ moduleName, epoch: this.#epochs[moduleName] ?? 0, releases: [] }, retry, superseded)),
-      ...wanted.map((module) => this.#applyModule(module, retry, superseded)),
+      ...gone.map((moduleName) =>
+        this.#applyModule({ moduleName, epoch: this.#epochs[moduleName] ?? 0, releases: [] }, wish, superseded),
+      ),
+      ...wanted.map((module) => this.#applyModule(module, wish, superseded)),
     ]);
     if (superseded.aborted) return;
-    await this.#persist(Math.max(state.generation, this.#appliedGeneration));
+    if (!wish.isRestored) await this.#persist(Math.max(state.generation, this.#appliedGeneration));
     this.#appliedGeneration = Math.max(state.generation, this.#appliedGeneration);
     this.#options.onChange();
   }
@@ -185,20 +207,20 @@ export class NodeReconciler {
   }
 
   /** Loads what the module lacks, then swaps, unless a newer state came meanwhile. */
-  async #applyModule(wanted: DesiredModule, retry: 'all' | 'recoverable', superseded: AbortSignal): Promise<void> {
+  async #applyModule(wanted: DesiredModule, { retry, isRestored }: Wish, superseded: AbortSignal): Promise<void> {
     const module = this.#served(wanted.moduleName);
     module.want(wanted, retry);
     await settledOrAborted(module.settled(), superseded);
     if (superseded.aborted) return;
-    this.#options.failpoint('agent.swap.before-slots');
+    if (!isRestored) this.#options.failpoint('agent.swap.before-slots');
     module.swap();
-    this.#options.failpoint('agent.swap.after-slots');
+    if (!isRestored) this.#options.failpoint('agent.swap.after-slots');
     if (wanted.releases.length > 0) this.#inForce.set(wanted.moduleName, wanted);
     else this.#inForce.delete(wanted.moduleName);
     this.#epochs[wanted.moduleName] = Math.max(wanted.epoch, this.#epochs[wanted.moduleName] ?? 0);
     // Also without the rest of the generation, so that a crash brings this module back as it is now; but not twice when
     // the rest is there in the same turn.
-    this.#unwritten ??= setImmediate(() => void this.#persist(this.#appliedGeneration));
+    if (!isRestored) this.#unwritten ??= setImmediate(() => void this.#persist(this.#appliedGeneration));
   }
 
   async #persist(generation: number): Promise<void> {
@@ -209,7 +231,13 @@ export class NodeReconciler {
       return kept === undefined ? { desired } : { desired, kept };
     });
     const { nodeId } = this.#options;
-    const state: AppliedState = { nodeId, generation, heartbeatIntervalMs: this.#accepted.heartbeatIntervalMs, modules, epochs: { ...this.#epochs } };
+    const state: AppliedState = {
+      nodeId,
+      generation,
+      heartbeatIntervalMs: this.#accepted.heartbeatIntervalMs,
+      modules,
+      epochs: { ...this.#epochs },
+    };
     try {
       await this.#options.applied.write(state);
     } catch (error) {
@@ -224,7 +252,8 @@ export class NodeReconciler {
       module = new ServedModule(moduleName, {
         ...this.#options,
         closing: this.#closing,
-        onLeak: (name, releaseId, error) => this.#emit('agent.release-not-closed', { moduleName: name, releaseId, why: String(error) }),
+        onLeak: (name, releaseId, error) =>
+          this.#emit('agent.release-not-closed', { moduleName: name, releaseId, why: String(error) }),
         onEmpty: (name) => void this.#modules.delete(name),
       });
       this.#modules.set(moduleName, module);

@@ -21,7 +21,11 @@ export interface ReleaseLoaderOptions {
  * @internal
  */
 export function mayPass(error: unknown): boolean {
-  return isHotSwapError(error) && error.retryable && (error.code.startsWith('HS_AGENT_') || error.code === 'HS_RUNTIME_IO_FAILED');
+  return (
+    isHotSwapError(error) &&
+    error.retryable &&
+    (error.code.startsWith('HS_AGENT_') || error.code === 'HS_RUNTIME_IO_FAILED')
+  );
 }
 
 /**
@@ -55,7 +59,11 @@ export class ReleaseLoader {
     }
   }
 
-  async #loadOnce(release: DesiredRelease, wasi: ReturnType<typeof grantedPolicy>, signal: AbortSignal): Promise<LoadedModule> {
+  async #loadOnce(
+    release: DesiredRelease,
+    wasi: ReturnType<typeof grantedPolicy>,
+    signal: AbortSignal,
+  ): Promise<LoadedModule> {
     const { cache, origin } = this.#options;
     const path = await cache.ensure(release, origin, signal);
     try {

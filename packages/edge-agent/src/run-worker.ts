@@ -14,7 +14,8 @@ export async function runWorker(parts: AgentParts = {}): Promise<void> {
   try {
     await serve(parts);
   } catch (error) {
-    const isConfiguration = isHotSwapError(error, 'HS_AGENT_CONFIG_INVALID') || isHotSwapError(error, 'HS_RUNTIME_NATIVE_MISSING');
+    const isConfiguration =
+      isHotSwapError(error, 'HS_AGENT_CONFIG_INVALID') || isHotSwapError(error, 'HS_RUNTIME_NATIVE_MISSING');
     process.stderr.write(`${isHotSwapError(error) ? error.message : String((error as Error).stack)}\n`);
     process.exit(isConfiguration ? exitCodes.configuration : exitCodes.accident);
   }
@@ -28,7 +29,11 @@ async function serve(parts: AgentParts): Promise<void> {
   const failpoint = process.env['HOTSWAP_FAILPOINT'];
   // After a crash the node comes back under the address that gateways know.
   const preferredPort = Number(process.env['HOTSWAP_AGENT_LAST_PORT'] ?? 0);
-  const agent = await composeAgent(command.config, { ...parts, preferredPort, ...(failpoint === undefined ? {} : { failpoint }) });
+  const agent = await composeAgent(command.config, {
+    ...parts,
+    preferredPort,
+    ...(failpoint === undefined ? {} : { failpoint }),
+  });
   const stop = (): void => void stopAgent(agent, exitCodes.stopped);
   // A terminal's Ctrl-C comes twice, from the terminal and from the supervisor: neither may cut the other short.
   process.on('SIGTERM', stop);

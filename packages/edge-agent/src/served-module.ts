@@ -88,7 +88,9 @@ export class ServedModule {
 
   /** Resolves when every wished release is ready or failed. */
   async settled(): Promise<void> {
-    await Promise.all(this.#wanted.releases.map(({ releaseId }) => this.#releases.get(releaseId)?.settled ?? Promise.resolve()));
+    await Promise.all(
+      this.#wanted.releases.map(({ releaseId }) => this.#releases.get(releaseId)?.settled ?? Promise.resolve()),
+    );
   }
 
   /**
@@ -99,7 +101,8 @@ export class ServedModule {
     const weighted = this.#wanted.releases.filter(({ weight }) => weight > 0);
     const able = weighted.filter(({ releaseId }) => this.release(releaseId) !== undefined);
     const serving = [...this.#weights.keys()].filter((id) => this.release(id) !== undefined);
-    if (weighted.length > 0 && able.length === 0 && serving.length > 0) this.#kept = serving.map((id) => this.#asKept(id));
+    if (weighted.length > 0 && able.length === 0 && serving.length > 0)
+      this.#kept = serving.map((id) => this.#asKept(id));
     else {
       this.#kept = undefined;
       this.#weights = new Map(able.map(({ releaseId, weight }) => [releaseId, weight]));
@@ -138,7 +141,10 @@ export class ServedModule {
   }
 
   #retireUnwanted(): void {
-    const stays = new Set([...this.#wanted.releases.map(({ releaseId }) => releaseId), ...(this.#kept ?? []).map(({ releaseId }) => releaseId)]);
+    const stays = new Set([
+      ...this.#wanted.releases.map(({ releaseId }) => releaseId),
+      ...(this.#kept ?? []).map(({ releaseId }) => releaseId),
+    ]);
     for (const live of this.#releases.values()) {
       if (stays.has(live.releaseId) || live.retirement !== undefined) continue;
       live.retirement = setTimeout(() => this.#retire(live), this.#services.drainGraceMs);

@@ -1,7 +1,17 @@
 import { isHotSwapError, type DesiredState } from '@hotswap/core';
 import {
-  desiredKeepAliveMs, desiredStateSchema, heartbeatAnswerSchema, nodeRegisteredSchema, nodeSessionSchema, readProblem, readSse,
-  type Heartbeat, type HeartbeatAnswer, type NodeRegistered, type NodeRegistration, type NodeSession,
+  desiredKeepAliveMs,
+  desiredStateSchema,
+  heartbeatAnswerSchema,
+  nodeRegisteredSchema,
+  nodeSessionSchema,
+  readProblem,
+  readSse,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  type NodeRegistered,
+  type NodeRegistration,
+  type NodeSession,
 } from '@hotswap/protocol';
 import { Agent, type Dispatcher } from 'undici';
 import type { z } from 'zod';
@@ -45,15 +55,36 @@ export class ServerClient implements ModuleOrigin {
   }
 
   register(registration: NodeRegistration, joinToken: string): Promise<NodeRegistered> {
-    return this.#exchange('the registration', 'POST', '/api/v1/wasm/nodes', joinToken, registration, nodeRegisteredSchema);
+    return this.#exchange(
+      'the registration',
+      'POST',
+      '/api/v1/wasm/nodes',
+      joinToken,
+      registration,
+      nodeRegisteredSchema,
+    );
   }
 
   openSession(registration: NodeRegistration): Promise<NodeSession> {
-    return this.#exchange('the start of a session', 'PUT', this.#nodePath('session'), this.#credential, registration, nodeSessionSchema);
+    return this.#exchange(
+      'the start of a session',
+      'PUT',
+      this.#nodePath('session'),
+      this.#credential,
+      registration,
+      nodeSessionSchema,
+    );
   }
 
   heartbeat(heartbeat: Heartbeat): Promise<HeartbeatAnswer> {
-    return this.#exchange('the heartbeat', 'POST', this.#nodePath('heartbeat'), this.#credential, heartbeat, heartbeatAnswerSchema);
+    return this.#exchange(
+      'the heartbeat',
+      'POST',
+      this.#nodePath('heartbeat'),
+      this.#credential,
+      heartbeat,
+      heartbeatAnswerSchema,
+    );
   }
 
   /** Desired states as they come, the latest first; ends when the connection does. */
@@ -62,7 +93,11 @@ export class ServerClient implements ModuleOrigin {
     const answer = await this.#send(operation, {
       path: this.#nodePath('desired'),
       method: 'GET',
-      headers: { ...this.#bearer(this.#credential), accept: 'text/event-stream', 'last-event-id': String(fromGeneration) },
+      headers: {
+        ...this.#bearer(this.#credential),
+        accept: 'text/event-stream',
+        'last-event-id': String(fromGeneration),
+      },
       headersTimeout: answerTimeoutMs,
       bodyTimeout: desiredKeepAliveMs * 3,
       signal,
@@ -87,7 +122,8 @@ export class ServerClient implements ModuleOrigin {
     const { statusCode } = answer;
     if (statusCode !== 200 && statusCode !== 206) {
       const why = await problemText(answer.body);
-      if (mayPass(statusCode)) throw agentError('HS_AGENT_PULL_FAILED', { moduleId, why: `the server answered ${statusCode} (${why})` });
+      if (mayPass(statusCode))
+        throw agentError('HS_AGENT_PULL_FAILED', { moduleId, why: `the server answered ${statusCode} (${why})` });
       throw agentError('HS_AGENT_PULL_REFUSED', { moduleId, status: statusCode, why });
     }
     return { fromByte: statusCode === 206 ? fromByte : 0, chunks: pulled(answer.body, moduleId) };
@@ -105,7 +141,14 @@ export class ServerClient implements ModuleOrigin {
     return { authorization: `Bearer ${token}` };
   }
 
-  async #exchange<T>(operation: string, method: 'POST' | 'PUT', path: string, token: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+  async #exchange<T>(
+    operation: string,
+    method: 'POST' | 'PUT',
+    path: string,
+    token: string,
+    body: unknown,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
     const answer = await this.#send(operation, {
       path,
       method,
@@ -116,7 +159,8 @@ export class ServerClient implements ModuleOrigin {
     });
     await this.#requireSuccess(operation, answer);
     const read = schema.safeParse(await readJson(answer.body));
-    if (!read.success) throw agentError('HS_AGENT_SERVER_UNREACHABLE', { operation, why: 'its answer was not understood' });
+    if (!read.success)
+      throw agentError('HS_AGENT_SERVER_UNREACHABLE', { operation, why: 'its answer was not understood' });
     return read.data;
   }
 
@@ -135,7 +179,8 @@ export class ServerClient implements ModuleOrigin {
     if (statusCode < 300) return;
     const why = await problemText(answer.body);
     if (statusCode === 410) throw agentError('HS_AGENT_SUPERSEDED', { nodeId: this.#nodeId });
-    if (mayPass(statusCode)) throw agentError('HS_AGENT_SERVER_UNREACHABLE', { operation, why: `status ${statusCode} (${why})` });
+    if (mayPass(statusCode))
+      throw agentError('HS_AGENT_SERVER_UNREACHABLE', { operation, why: `status ${statusCode} (${why})` });
     throw agentError('HS_AGENT_SERVER_REFUSED', { operation, status: statusCode, why });
   }
 

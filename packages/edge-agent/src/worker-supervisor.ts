@@ -47,10 +47,14 @@ export class WorkerSupervisor {
     return this.#ended.promise;
   }
 
-  /** As `run`; SIGTERM and SIGINT of this process are passed on to the worker. */
+  /**
+   * As `run`; SIGTERM and SIGINT of this process are passed on to the worker. Where a parent process holds a channel to
+   * this one, the end of the parent ends both.
+   */
   runUntilSignal(): Promise<number> {
     process.on('SIGTERM', () => this.stop('SIGTERM'));
     process.on('SIGINT', () => this.stop('SIGINT'));
+    if (process.connected) process.once('disconnect', () => this.stop('SIGTERM'));
     return this.run();
   }
 

@@ -31,8 +31,13 @@ export class AgentFixture implements AsyncDisposable {
   config(flags: Readonly<Record<string, string>> = {}): AgentConfig {
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
     const command = loadAgentConfig(args, {
-      HOTSWAP_AGENT_NODE_ID: 'edge-1', HOTSWAP_AGENT_REGION: 'eu-central', HOTSWAP_AGENT_ORCHESTRATOR_API_URL: this.server.url,
-      HOTSWAP_AGENT_DATA_DIRECTORY: this.folder, HOTSWAP_AGENT_JOIN_TOKEN: 'join-1', HOTSWAP_AGENT_LOG_LEVEL: 'silent', HOTSWAP_AGENT_DRAIN_GRACE: 'PT0.02S',
+      HOTSWAP_AGENT_NODE_ID: 'edge-1',
+      HOTSWAP_AGENT_REGION: 'eu-central',
+      HOTSWAP_AGENT_ORCHESTRATOR_API_URL: this.server.url,
+      HOTSWAP_AGENT_DATA_DIRECTORY: this.folder,
+      HOTSWAP_AGENT_JOIN_TOKEN: 'join-1',
+      HOTSWAP_AGENT_LOG_LEVEL: 'silent',
+      HOTSWAP_AGENT_DRAIN_GRACE: 'PT0.02S',
     });
     return (command as Extract<typeof command, { kind: 'run' }>).config;
   }
@@ -56,13 +61,22 @@ export class AgentFixture implements AsyncDisposable {
     await waitFor(() => this.server.observedGeneration === 1);
   }
 
-  async invoke(fn: string, body?: unknown, headers: Readonly<Record<string, string>> = {}, moduleName = 'greeter'): Promise<{ status: number; body: Record<string, unknown>; type: string | null }> {
+  async invoke(
+    fn: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+    moduleName = 'greeter',
+  ): Promise<{ status: number; body: Record<string, unknown>; type: string | null }> {
     const answer = await fetch(`${this.agent?.dataPlaneUrl ?? ''}/invoke/${moduleName}/${encodeURIComponent(fn)}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${await this.server.invokeToken()}`, ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown>, type: answer.headers.get('content-type') };
+    return {
+      status: answer.status,
+      body: (await answer.json()) as Record<string, unknown>,
+      type: answer.headers.get('content-type'),
+    };
   }
 
   pinned(releaseId: string): Readonly<Record<string, string>> {

@@ -46,8 +46,13 @@ export class AgentProcess implements AsyncDisposable {
 
   start(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): void {
     const settings = {
-      HOTSWAP_AGENT_NODE_ID: 'edge-1', HOTSWAP_AGENT_REGION: 'eu-central', HOTSWAP_AGENT_ORCHESTRATOR_API_URL: this.server.url,
-      HOTSWAP_AGENT_DATA_DIRECTORY: this.folder, HOTSWAP_AGENT_JOIN_TOKEN: 'join-1', HOTSWAP_AGENT_LOG_LEVEL: 'silent', HOTSWAP_AGENT_DRAIN_GRACE: 'PT0.1S',
+      HOTSWAP_AGENT_NODE_ID: 'edge-1',
+      HOTSWAP_AGENT_REGION: 'eu-central',
+      HOTSWAP_AGENT_ORCHESTRATOR_API_URL: this.server.url,
+      HOTSWAP_AGENT_DATA_DIRECTORY: this.folder,
+      HOTSWAP_AGENT_JOIN_TOKEN: 'join-1',
+      HOTSWAP_AGENT_LOG_LEVEL: 'silent',
+      HOTSWAP_AGENT_DRAIN_GRACE: 'PT0.1S',
     };
     const supervisor = spawn(process.execPath, ['--conditions=@hotswap/source', this.#program, ...args], {
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...settings, ...env },
@@ -62,7 +67,8 @@ export class AgentProcess implements AsyncDisposable {
   /** Waits for the supervisor's end. @returns its exit code, or the signal */
   async ended(): Promise<number | string> {
     const supervisor = this.#supervisor as ChildProcess;
-    if (supervisor.exitCode === null && supervisor.signalCode === null) await new Promise((resolve) => supervisor.once('exit', resolve));
+    if (supervisor.exitCode === null && supervisor.signalCode === null)
+      await new Promise((resolve) => supervisor.once('exit', resolve));
     return supervisor.exitCode ?? supervisor.signalCode ?? 0;
   }
 
@@ -79,7 +85,10 @@ export class AgentProcess implements AsyncDisposable {
     try {
       const answer = await fetch(`${this.server.dataPlaneUrl}/invoke/${moduleName}/${fn}`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${await this.server.invokeToken()}`, ...(pin === undefined ? {} : { 'x-hotswap-release': pin }) },
+        headers: {
+          authorization: `Bearer ${await this.server.invokeToken()}`,
+          ...(pin === undefined ? {} : { 'x-hotswap-release': pin }),
+        },
         body: '{}',
       });
       const body = (await answer.json()) as { result?: string; code?: string };

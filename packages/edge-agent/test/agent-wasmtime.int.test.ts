@@ -13,7 +13,13 @@ const hostileLimits = { ...defaultResourceLimits, maxExecutionTime: 'PT0.3S', ma
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly result?: unknown; readonly code?: string; readonly exitCode?: number; readonly stdout?: string; readonly releaseId?: string };
+  readonly body: {
+    readonly result?: unknown;
+    readonly code?: string;
+    readonly exitCode?: number;
+    readonly stdout?: string;
+    readonly releaseId?: string;
+  };
 }
 
 describe('wasm-edge-agent with Wasmtime', () => {
@@ -26,8 +32,19 @@ describe('wasm-edge-agent with Wasmtime', () => {
     return agent;
   }
 
-  async function release(agent: AgentProcess, path: string, releaseId: string, weight: number, more: Partial<DesiredRelease> = {}): Promise<DesiredRelease> {
-    return desiredRelease({ releaseId, weight, ...agent.server.store(`${releaseId}-v1.0.0`, await readFile(path)), ...more });
+  async function release(
+    agent: AgentProcess,
+    path: string,
+    releaseId: string,
+    weight: number,
+    more: Partial<DesiredRelease> = {},
+  ): Promise<DesiredRelease> {
+    return desiredRelease({
+      releaseId,
+      weight,
+      ...agent.server.store(`${releaseId}-v1.0.0`, await readFile(path)),
+      ...more,
+    });
   }
 
   async function example(agent: AgentProcess, name: string, version = '1.0.0', weight = 100): Promise<DesiredRelease> {
@@ -51,7 +68,8 @@ describe('wasm-edge-agent with Wasmtime', () => {
   it('calls core modules, components and WASI commands by JSON', async () => {
     await using agent = await started();
     await applied(
-      agent, 1,
+      agent,
+      1,
       desiredModule('adder', 1, await example(agent, 'adder')),
       desiredModule('greeter', 1, await example(agent, 'greeter')),
       desiredModule('wordcount', 1, await example(agent, 'wordcount-rust')),
@@ -59,11 +77,21 @@ describe('wasm-edge-agent with Wasmtime', () => {
     );
     expect(agent.server.heartbeats.at(-1)?.observed.releases.every(({ state }) => state === 'ready')).toBe(true);
     expect(await call(agent, 'adder', 'add', { args: [2, 40] })).toMatchObject({ status: 200, body: { result: 42 } });
-    expect(await call(agent, 'greeter', 'greet', { args: ['Ada'] })).toMatchObject({ status: 200, body: { result: 'Hello, Ada!' } });
-    expect(await call(agent, 'wordcount', 'top_words', { args: ['B a b', 1] })).toMatchObject({ body: { result: [{ word: 'b', count: 2 }] } });
-    expect(await call(agent, 'command', 'run', { args: [], stdin: Buffer.from('hello').toString('base64') })).toMatchObject({ status: 200, body: { result: null } });
+    expect(await call(agent, 'greeter', 'greet', { args: ['Ada'] })).toMatchObject({
+      status: 200,
+      body: { result: 'Hello, Ada!' },
+    });
+    expect(await call(agent, 'wordcount', 'top_words', { args: ['B a b', 1] })).toMatchObject({
+      body: { result: [{ word: 'b', count: 2 }] },
+    });
+    expect(
+      await call(agent, 'command', 'run', { args: [], stdin: Buffer.from('hello').toString('base64') }),
+    ).toMatchObject({ status: 200, body: { result: null } });
     expect(await call(agent, 'adder', 'add', { args: [2, 'x'] })).toMatchObject({ status: 400 });
-    expect(await call(agent, 'adder', 'gone')).toMatchObject({ status: 404, body: { code: 'HS_AGENT_UNKNOWN_FUNCTION' } });
+    expect(await call(agent, 'adder', 'gone')).toMatchObject({
+      status: 404,
+      body: { code: 'HS_AGENT_UNKNOWN_FUNCTION' },
+    });
   });
 
   it('tells a healthy release from an unhealthy one, and reports it at once', async () => {
@@ -71,7 +99,12 @@ describe('wasm-edge-agent with Wasmtime', () => {
     const probe = { round: 'd:1', check: { ...defaultHealthCheck, interval: 'PT0.05S' } };
     const [good, bad] = [await example(agent, 'greeter', '1.1.0', 100), await example(agent, 'greeter', '1.2.0', 0)];
     agent.server.wish(1, desiredModule('greeter', 1, { ...good, probe }, { ...bad, probe }));
-    await waitFor(() => agent.server.observed('greeter-1.1.0')?.health?.state === 'healthy' && agent.server.observed('greeter-1.2.0')?.health?.state === 'unhealthy', 30_000);
+    await waitFor(
+      () =>
+        agent.server.observed('greeter-1.1.0')?.health?.state === 'healthy' &&
+        agent.server.observed('greeter-1.2.0')?.health?.state === 'unhealthy',
+      30_000,
+    );
     expect(agent.server.observed('greeter-1.2.0')?.health).toMatchObject({ round: 'd:1', consecutiveSuccesses: 0 });
   });
 
@@ -85,7 +118,11 @@ describe('wasm-edge-agent with Wasmtime', () => {
       while (!isDone) answers.push(await call(agent, 'adder', 'add', { args: [2, 40] }));
     });
     for (let generation = 2; generation <= 21; generation++) {
-      await applied(agent, generation, desiredModule('adder', generation, await example(agent, 'adder', versions[(generation - 1) % 2])));
+      await applied(
+        agent,
+        generation,
+        desiredModule('adder', generation, await example(agent, 'adder', versions[(generation - 1) % 2])),
+      );
     }
     isDone = true;
     await Promise.all(callers);
@@ -137,17 +174,36 @@ describe('wasm-edge-agent with Wasmtime', () => {
   });
 
   /** Loads and calls one hostile module. @returns what happened instead of what must happen */
-  async function meet(agent: AgentProcess, hostile: HostileModule, generation: number, neighbour: DesiredModule): Promise<string | undefined> {
+  async function meet(
+    agent: AgentProcess,
+    hostile: HostileModule,
+    generation: number,
+    neighbour: DesiredModule,
+  ): Promise<string | undefined> {
     const releaseId = `hostile-${hostile.id}`;
-    await applied(agent, generation, neighbour, desiredModule('hostile', generation, await release(agent, hostile.path, releaseId, 100, { resourceLimits: hostileLimits })));
+    await applied(
+      agent,
+      generation,
+      neighbour,
+      desiredModule(
+        'hostile',
+        generation,
+        await release(agent, hostile.path, releaseId, 100, { resourceLimits: hostileLimits }),
+      ),
+    );
     const observed = agent.server.observed(releaseId);
     const { expected } = hostile;
     const codes = expected.outcome === 'error' ? expected.codes : [];
-    if (observed?.state === 'failed') return codes.includes(observed.error?.code ?? '') ? undefined : `load failed with ${String(observed.error?.code)}`;
+    if (observed?.state === 'failed')
+      return codes.includes(observed.error?.code ?? '')
+        ? undefined
+        : `load failed with ${String(observed.error?.code)}`;
     if (hostile.phase === 'inspect' || hostile.phase === 'load') return 'it was loaded';
     const { status, body } = await call(agent, 'hostile', hostile.function ?? 'run', { args: hostile.args ?? [] });
-    if (expected.outcome === 'error') return codes.includes(body.code ?? '') ? undefined : `answered ${status} ${String(body.code)}`;
-    if (expected.outcome === 'exit') return body.exitCode === expected.exitCode ? undefined : `answered ${status} exit ${String(body.exitCode)}`;
+    if (expected.outcome === 'error')
+      return codes.includes(body.code ?? '') ? undefined : `answered ${status} ${String(body.code)}`;
+    if (expected.outcome === 'exit')
+      return body.exitCode === expected.exitCode ? undefined : `answered ${status} exit ${String(body.exitCode)}`;
     return status === 200 ? undefined : `answered ${status} ${String(body.code)}`;
   }
 });

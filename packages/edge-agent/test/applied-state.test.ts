@@ -10,7 +10,15 @@ const state: AppliedState = {
   nodeId,
   generation: 7,
   heartbeatIntervalMs: 30_000,
-  modules: [{ desired: desiredModule('greeter', 3, desiredRelease({ releaseId: 'rel-ü', digest: 'a'.repeat(64), sizeBytes: 3, weight: 100 })) }],
+  modules: [
+    {
+      desired: desiredModule(
+        'greeter',
+        3,
+        desiredRelease({ releaseId: 'rel-ü', digest: 'a'.repeat(64), sizeBytes: 3, weight: 100 }),
+      ),
+    },
+  ],
   epochs: { greeter: 3, gone: 9 },
 };
 

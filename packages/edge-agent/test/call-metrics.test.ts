@@ -15,7 +15,15 @@ describe('CallMetrics', () => {
     calls.record(6, 'crash');
     const [delta, ...others] = metrics.take();
     expect(others).toEqual([]);
-    expect(delta).toMatchObject({ moduleName: 'greeter', releaseId: 'r1', calls: 3, errors: 2, crashes: 1, latencySumMs: 12, latencySumSquaresMs2: 56 });
+    expect(delta).toMatchObject({
+      moduleName: 'greeter',
+      releaseId: 'r1',
+      calls: 3,
+      errors: 2,
+      crashes: 1,
+      latencySumMs: 12,
+      latencySumSquaresMs2: 56,
+    });
     expect(sketchQuantileMs(delta?.latencyBuckets ?? {}, 0.5)).toBeCloseTo(4, 0);
     expect(metrics.take()).toEqual([]);
   });

@@ -1,9 +1,27 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
-  errorFactory, type ErrorFactory, type CallOptions, type CallResult, type CommandOptions, type CommandResult, type FunctionSignature, type HotSwapError, type LoadOptions,
-  type LoadedModule, type ModuleDescription, type ModuleInstance, type ModuleSource, type ModuleStats, type RuntimeCapabilities, type RuntimeHost,
-  type SlotAssignment, type SlotCall, type SlotResult, type SlotTable, type WitValue,
+  errorFactory,
+  type ErrorFactory,
+  type CallOptions,
+  type CallResult,
+  type CommandOptions,
+  type CommandResult,
+  type FunctionSignature,
+  type HotSwapError,
+  type LoadOptions,
+  type LoadedModule,
+  type ModuleDescription,
+  type ModuleInstance,
+  type ModuleSource,
+  type ModuleStats,
+  type RuntimeCapabilities,
+  type RuntimeHost,
+  type SlotAssignment,
+  type SlotCall,
+  type SlotResult,
+  type SlotTable,
+  type WitValue,
 } from '@hotswap/core';
 
 /** Codes of a runtime, as the contract names them. */
@@ -26,7 +44,9 @@ export const fakeRuntimeError: ErrorFactory<typeof fakeRuntimeErrorCodes> = erro
 
 /** What a fake module does. */
 export interface FakeModule {
-  readonly functions?: Readonly<Record<string, (args: readonly WitValue[], options: CallOptions) => WitValue | Promise<WitValue>>>;
+  readonly functions?: Readonly<
+    Record<string, (args: readonly WitValue[], options: CallOptions) => WitValue | Promise<WitValue>>
+  >;
   readonly signatures?: readonly FunctionSignature[];
   readonly kind?: 'core' | 'component';
   readonly command?: (options: CommandOptions) => { readonly exitCode: number; readonly stdout: string };
@@ -40,7 +60,16 @@ export class FakeRuntimeHost implements RuntimeHost {
   readonly name = 'fake';
   readonly version = '1.0.0';
   readonly capabilities: RuntimeCapabilities = {
-    components: true, wasi: ['preview1'], synchronous: false, cpuLimit: true, memoryLimit: true, fuel: false, pooling: false, backtraces: false, aotCache: false, statefulInstances: false,
+    components: true,
+    wasi: ['preview1'],
+    synchronous: false,
+    cpuLimit: true,
+    memoryLimit: true,
+    fuel: false,
+    pooling: false,
+    backtraces: false,
+    aotCache: false,
+    statefulInstances: false,
   };
   readonly slots: FakeSlotTable = new FakeSlotTable();
   /** Loads that ended well, in order, by digest. */
@@ -57,7 +86,10 @@ export class FakeRuntimeHost implements RuntimeHost {
   }
 
   /** @returns bytes and digest under which the module is known from now on */
-  define(name: string, module: FakeModule = {}): { readonly bytes: Buffer; readonly digest: string; readonly sizeBytes: number } {
+  define(
+    name: string,
+    module: FakeModule = {},
+  ): { readonly bytes: Buffer; readonly digest: string; readonly sizeBytes: number } {
     const bytes = Buffer.from(`fake module ${name}`);
     const digest = createHash('sha256').update(bytes).digest('hex');
     this.#modules.set(digest, module);
@@ -110,9 +142,16 @@ export class FakeLoadedModule implements LoadedModule {
     this.digest = digest;
     this.#module = module;
     this.#onClose = onClose;
-    const functions = module.signatures ?? Object.keys(module.functions ?? {}).map((name) => ({ name, params: [], result: 'string' }));
+    const functions =
+      module.signatures ?? Object.keys(module.functions ?? {}).map((name) => ({ name, params: [], result: 'string' }));
     this.description = {
-      kind: module.kind ?? 'component', wasiLevel: 'none', sizeBytes: 0, imports: [], exports: [], functions, isCommand: module.command !== undefined,
+      kind: module.kind ?? 'component',
+      wasiLevel: 'none',
+      sizeBytes: 0,
+      imports: [],
+      exports: [],
+      functions,
+      isCommand: module.command !== undefined,
     };
   }
 
@@ -133,7 +172,14 @@ export class FakeLoadedModule implements LoadedModule {
   }
 
   stats(): ModuleStats {
-    return { calls: 0, errors: 0, crashes: 0, inFlight: this.#running.size, peakMemoryBytes: this.peakMemoryBytes, memoryRefusals: this.memoryRefusals };
+    return {
+      calls: 0,
+      errors: 0,
+      crashes: 0,
+      inFlight: this.#running.size,
+      peakMemoryBytes: this.peakMemoryBytes,
+      memoryRefusals: this.memoryRefusals,
+    };
   }
 
   async drained(): Promise<void> {
@@ -176,10 +222,18 @@ export class FakeSlotTable implements SlotTable {
 
   /** What takes traffic, as `release:weight`, sorted. */
   serving(name: string): readonly string[] {
-    return [...(this.held.get(name)?.versions ?? [])].filter(([, { weight }]) => weight > 0).map(([id, { weight }]) => `${id}:${weight}`).sort();
+    return [...(this.held.get(name)?.versions ?? [])]
+      .filter(([, { weight }]) => weight > 0)
+      .map(([id, { weight }]) => `${id}:${weight}`)
+      .sort();
   }
 
-  async invoke(name: string, fn: string, args: readonly WitValue[], call: SlotCall = {}): Promise<SlotResult<CallResult>> {
+  async invoke(
+    name: string,
+    fn: string,
+    args: readonly WitValue[],
+    call: SlotCall = {},
+  ): Promise<SlotResult<CallResult>> {
     const { version, module } = this.#choose(name, call);
     return { version, result: await module.invoke(fn, args, call) };
   }
@@ -199,7 +253,8 @@ export class FakeSlotTable implements SlotTable {
     if (slot === undefined) throw fakeRuntimeError('HS_RUNTIME_NO_SLOT', { slot: name });
     const version = call.version ?? [...slot.versions].find(([, { weight }]) => weight > 0)?.[0];
     const module = version === undefined ? undefined : slot.versions.get(version)?.module;
-    if (version === undefined || module === undefined) throw fakeRuntimeError('HS_RUNTIME_NO_VERSION', { version: version ?? 'any' });
+    if (version === undefined || module === undefined)
+      throw fakeRuntimeError('HS_RUNTIME_NO_VERSION', { version: version ?? 'any' });
     return { version, module };
   }
 }

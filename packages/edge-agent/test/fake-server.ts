@@ -70,7 +70,10 @@ export class FakeServer implements AsyncDisposable {
   }
 
   /** Keeps bytes to be pulled. @returns what a desired release says of them */
-  store(moduleId: string, bytes: Buffer): { readonly moduleId: string; readonly digest: string; readonly sizeBytes: number } {
+  store(
+    moduleId: string,
+    bytes: Buffer,
+  ): { readonly moduleId: string; readonly digest: string; readonly sizeBytes: number } {
     this.#binaries.set(moduleId, bytes);
     return { moduleId, digest: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.byteLength };
   }
@@ -96,7 +99,11 @@ export class FakeServer implements AsyncDisposable {
 
   async invokeToken(): Promise<string> {
     const { privateKey } = this.#keys as KeyPair;
-    return new SignJWT({}).setProtectedHeader({ alg: 'EdDSA' }).setAudience(this.#nodeId).setExpirationTime('60s').sign(privateKey);
+    return new SignJWT({})
+      .setProtectedHeader({ alg: 'EdDSA' })
+      .setAudience(this.#nodeId)
+      .setExpirationTime('60s')
+      .sign(privateKey);
   }
 
   cutStreams(): void {
@@ -114,7 +121,15 @@ export class FakeServer implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
-    const kind = path.endsWith('/nodes') ? 'register' : path.endsWith('/session') ? 'session' : path.endsWith('/desired') ? 'desired' : path.endsWith('/heartbeat') ? 'heartbeat' : 'binary';
+    const kind = path.endsWith('/nodes')
+      ? 'register'
+      : path.endsWith('/session')
+        ? 'session'
+        : path.endsWith('/desired')
+          ? 'desired'
+          : path.endsWith('/heartbeat')
+            ? 'heartbeat'
+            : 'binary';
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : undefined;
@@ -141,7 +156,13 @@ export class FakeServer implements AsyncDisposable {
     this.#nodeId = registration.nodeId;
     (kind === 'register' ? this.registrations : this.sessions).push(registration);
     if (kind === 'session') json(response, 200, { serverPublicKey });
-    else json(response, 201, { nodeId: registration.nodeId, credential: this.credential, serverPublicKey, tenant: 'default' });
+    else
+      json(response, 201, {
+        nodeId: registration.nodeId,
+        credential: this.credential,
+        serverPublicKey,
+        tenant: 'default',
+      });
   }
 
   #count(heartbeat: Heartbeat): void {
@@ -151,7 +172,11 @@ export class FakeServer implements AsyncDisposable {
     this.#counted.add(id);
     for (const { releaseId, calls, errors, crashes } of heartbeat.metrics) {
       const sum = this.calls.get(releaseId) ?? { calls: 0, errors: 0, crashes: 0 };
-      this.calls.set(releaseId, { calls: sum.calls + calls, errors: sum.errors + errors, crashes: sum.crashes + crashes });
+      this.calls.set(releaseId, {
+        calls: sum.calls + calls,
+        errors: sum.errors + errors,
+        crashes: sum.crashes + crashes,
+      });
     }
   }
 
@@ -165,7 +190,8 @@ export class FakeServer implements AsyncDisposable {
   }
 
   #send(stream: ServerResponse): void {
-    if (this.desired !== undefined && !this.isMute) stream.write(`id: ${this.desired.generation}\nevent: desired\ndata: ${JSON.stringify(this.desired)}\n\n`);
+    if (this.desired !== undefined && !this.isMute)
+      stream.write(`id: ${this.desired.generation}\nevent: desired\ndata: ${JSON.stringify(this.desired)}\n\n`);
   }
 
   #sendBinary(path: string, request: IncomingMessage, response: ServerResponse): void {
@@ -176,9 +202,15 @@ export class FakeServer implements AsyncDisposable {
     }
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     this.binaryReads.push(request.headers.range ?? '');
-    response.writeHead(from > 0 ? 206 : 200, { 'content-type': 'application/wasm', 'content-length': bytes.byteLength - from });
+    response.writeHead(from > 0 ? 206 : 200, {
+      'content-type': 'application/wasm',
+      'content-length': bytes.byteLength - from,
+    });
     if (this.cutBinariesAfter === 0) response.end(bytes.subarray(from));
-    else response.write(bytes.subarray(from, from + this.cutBinariesAfter), () => setTimeout(() => response.destroy(), 10));
+    else
+      response.write(bytes.subarray(from, from + this.cutBinariesAfter), () =>
+        setTimeout(() => response.destroy(), 10),
+      );
   }
 }
 
@@ -187,7 +219,16 @@ function json(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function problem(response: ServerResponse, status: number): void {
-  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(
-    JSON.stringify({ type: 'about:blank', title: 'No', status, detail: 'as the test says', code: 'HS_TEST', requestId: 'r' }),
-  );
+  response
+    .writeHead(status, { 'content-type': 'application/problem+json' })
+    .end(
+      JSON.stringify({
+        type: 'about:blank',
+        title: 'No',
+        status,
+        detail: 'as the test says',
+        code: 'HS_TEST',
+        requestId: 'r',
+      }),
+    );
 }

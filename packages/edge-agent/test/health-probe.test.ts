@@ -3,11 +3,18 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HealthProbe } from '../src/health-probe.ts';
 import { FakeLoadedModule, fakeRuntimeError, type FakeModule } from './fake-runtime-host.ts';
 
-function probeOf(module: FakeModule, check: Partial<HealthCheck> = {}): { readonly probe: HealthProbe; readonly changes: string[] } {
+function probeOf(
+  module: FakeModule,
+  check: Partial<HealthCheck> = {},
+): { readonly probe: HealthProbe; readonly changes: string[] } {
   const changes: string[] = [];
-  const probe = new HealthProbe({ round: 'd:1', check: { ...defaultHealthCheck, ...check } }, new FakeLoadedModule('digest', module, () => undefined), () => {
-    changes.push(probe.health.state);
-  });
+  const probe = new HealthProbe(
+    { round: 'd:1', check: { ...defaultHealthCheck, ...check } },
+    new FakeLoadedModule('digest', module, () => undefined),
+    () => {
+      changes.push(probe.health.state);
+    },
+  );
   return { probe, changes };
 }
 
@@ -58,10 +65,16 @@ describe('HealthProbe', () => {
   });
 
   it('turns unhealthy only after the bad answers in a row, and back again', async () => {
-    const { probe, changes } = probeOf(answering('OK', 'bad', 'bad', 'OK', 'bad', 'bad', 'bad', 'OK'), { failureThreshold: 3 });
+    const { probe, changes } = probeOf(answering('OK', 'bad', 'bad', 'OK', 'bad', 'bad', 'bad', 'OK'), {
+      failureThreshold: 3,
+    });
     probe.start();
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(probe.health).toMatchObject({ state: 'healthy', consecutiveFailures: 2, message: 'health_check answered "bad" instead of "OK"' });
+    expect(probe.health).toMatchObject({
+      state: 'healthy',
+      consecutiveFailures: 2,
+      message: 'health_check answered "bad" instead of "OK"',
+    });
     await vi.advanceTimersByTimeAsync(4_000);
     expect(probe.health).toMatchObject({ state: 'unhealthy', consecutiveFailures: 3, consecutiveSuccesses: 0 });
     await vi.advanceTimersByTimeAsync(1_000);
@@ -84,7 +97,10 @@ describe('HealthProbe', () => {
     ['a number that was asked for', 7, { expected: '7' }, 'component', 'u32', true],
   ])('judges %s', async (_name, answer, check, kind, result, healthy) => {
     const signature = { name: 'health_check', params: [], ...(result === undefined ? {} : { result }) };
-    const { probe } = probeOf({ functions: { health_check: () => answer }, signatures: [signature], ...(kind === undefined ? {} : { kind }) }, { ...check, failureThreshold: 1 });
+    const { probe } = probeOf(
+      { functions: { health_check: () => answer }, signatures: [signature], ...(kind === undefined ? {} : { kind }) },
+      { ...check, failureThreshold: 1 },
+    );
     probe.start();
     await vi.advanceTimersByTimeAsync(0);
     expect(probe.health.state).toBe(healthy ? 'healthy' : 'unhealthy');
@@ -109,7 +125,10 @@ describe('HealthProbe', () => {
   });
 
   it('counts traps and answers that come too late as bad', async () => {
-    const { probe } = probeOf(answering(fakeRuntimeError('HS_RUNTIME_TRAP'), fakeRuntimeError('HS_RUNTIME_TIMEOUT')), { failureThreshold: 2, timeout: 'PT0.5S' });
+    const { probe } = probeOf(answering(fakeRuntimeError('HS_RUNTIME_TRAP'), fakeRuntimeError('HS_RUNTIME_TIMEOUT')), {
+      failureThreshold: 2,
+      timeout: 'PT0.5S',
+    });
     probe.start();
     await vi.advanceTimersByTimeAsync(0);
     expect(probe.health.message).toBe('health_check failed: The module trapped');

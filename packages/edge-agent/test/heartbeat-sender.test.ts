@@ -3,7 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { agentError } from '../src/error-codes.ts';
 import { HeartbeatSender } from '../src/heartbeat-sender.ts';
 
-const empty = { observed: { generation: 0, releases: [] }, resources: { cpuUsagePercent: 0, memoryUsageMB: 0, modulesLoaded: 0 } };
+const empty = {
+  observed: { generation: 0, releases: [] },
+  resources: { cpuUsagePercent: 0, memoryUsageMB: 0, modulesLoaded: 0 },
+};
 
 class Scripted {
   readonly sent: Heartbeat[] = [];
@@ -87,7 +90,8 @@ describe('HeartbeatSender', () => {
 
   it('gives a report up that the server refuses for good, and goes on', async () => {
     const script = new Scripted();
-    script.answer = () => Promise.reject(agentError('HS_AGENT_SERVER_REFUSED', { operation: 'x', status: 400, why: 'y' }));
+    script.answer = () =>
+      Promise.reject(agentError('HS_AGENT_SERVER_REFUSED', { operation: 'x', status: 400, why: 'y' }));
     script.sender.start();
     await vi.advanceTimersByTimeAsync(0);
     script.answer = async () => ({ generation: 0, heartbeatIntervalMs: 30_000 });
@@ -108,7 +112,8 @@ describe('HeartbeatSender', () => {
 
   it('goes on when it is started again after its credential was not accepted', async () => {
     const script = new Scripted();
-    script.answer = () => Promise.reject(agentError('HS_AGENT_SERVER_REFUSED', { operation: 'x', status: 401, why: 'y' }));
+    script.answer = () =>
+      Promise.reject(agentError('HS_AGENT_SERVER_REFUSED', { operation: 'x', status: 401, why: 'y' }));
     script.sender.start();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(script.sent).toHaveLength(1);

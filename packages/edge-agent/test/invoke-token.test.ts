@@ -13,10 +13,13 @@ describe('InvokeTokens', () => {
     const pair = await generateKeyPair('EdDSA', { extractable: true });
     key = pair.privateKey;
     tokens = new InvokeTokens('edge-1', () => now * 1_000);
-    tokens.trust((await exportJWK(pair.publicKey)));
+    tokens.trust(await exportJWK(pair.publicKey));
   });
 
-  async function header(claims: { readonly aud?: string; readonly exp?: number }, signer: CryptoKey = key): Promise<string> {
+  async function header(
+    claims: { readonly aud?: string; readonly exp?: number },
+    signer: CryptoKey = key,
+  ): Promise<string> {
     return `Bearer ${await new SignJWT(claims).setProtectedHeader({ alg: 'EdDSA' }).sign(signer)}`;
   }
 
@@ -45,12 +48,17 @@ describe('InvokeTokens', () => {
 
   it('refuses another key, another algorithm and what is no token', async () => {
     const other = await generateKeyPair('EdDSA');
-    await expect(tokens.admit(await header({ aud: 'edge-1', exp: now + 60 }, other.privateKey))).rejects.toMatchObject(refused);
-    const hmac = await new SignJWT({ aud: 'edge-1', exp: now + 60 }).setProtectedHeader({ alg: 'HS256' }).sign(new Uint8Array(32));
+    await expect(tokens.admit(await header({ aud: 'edge-1', exp: now + 60 }, other.privateKey))).rejects.toMatchObject(
+      refused,
+    );
+    const hmac = await new SignJWT({ aud: 'edge-1', exp: now + 60 })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new Uint8Array(32));
     await expect(tokens.admit(`Bearer ${hmac}`)).rejects.toMatchObject(refused);
     const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from(JSON.stringify({ aud: 'edge-1', exp: now + 60 })).toString('base64url')}.`;
     await expect(tokens.admit(`Bearer ${unsigned}`)).rejects.toMatchObject(refused);
-    for (const junk of [undefined, '', 'Bearer ', 'Bearer x', 'Basic eDp5']) await expect(tokens.admit(junk)).rejects.toMatchObject(refused);
+    for (const junk of [undefined, '', 'Bearer ', 'Bearer x', 'Basic eDp5'])
+      await expect(tokens.admit(junk)).rejects.toMatchObject(refused);
   });
 
   it('refuses everything until it knows a key, and what it knew once the key has changed', async () => {
@@ -58,7 +66,7 @@ describe('InvokeTokens', () => {
     await expect(new InvokeTokens('edge-1', () => now * 1_000).admit(good)).rejects.toMatchObject(refused);
     await tokens.admit(good);
     const other = await generateKeyPair('EdDSA', { extractable: true });
-    tokens.trust((await exportJWK(other.publicKey)));
+    tokens.trust(await exportJWK(other.publicKey));
     expect(tokens.isAdmitted(good)).toBe(false);
     await expect(tokens.admit(good)).rejects.toMatchObject(refused);
   });

@@ -7,8 +7,15 @@ import { agentUsage, loadAgentConfig } from '../src/config/load-agent-config.ts'
 
 /** The example of the deployment guide. */
 const guide = {
-  NodeId: 'edge-us-east-01', Region: 'us-east', Zone: 'us-east-1a', OrchestratorApiUrl: 'https://orchestrator.example.com/', Runtime: 'Wasmtime', RuntimeVersion: '15.0.0',
-  MaxModules: 1000, HeartbeatInterval: 'PT30S', Hardware: { CpuCores: 8, TotalMemoryMB: 16384, Architecture: 'x86_64' },
+  NodeId: 'edge-us-east-01',
+  Region: 'us-east',
+  Zone: 'us-east-1a',
+  OrchestratorApiUrl: 'https://orchestrator.example.com/',
+  Runtime: 'Wasmtime',
+  RuntimeVersion: '15.0.0',
+  MaxModules: 1000,
+  HeartbeatInterval: 'PT30S',
+  Hardware: { CpuCores: 8, TotalMemoryMB: 16384, Architecture: 'x86_64' },
 };
 
 describe('loadAgentConfig', () => {
@@ -30,21 +37,47 @@ describe('loadAgentConfig', () => {
 
   it('reads every key of the deployment guide', () => {
     expect(load(guide)).toMatchObject({
-      nodeId: 'edge-us-east-01', region: 'us-east', zone: 'us-east-1a', orchestratorApiUrl: 'https://orchestrator.example.com', runtime: 'Wasmtime',
-      runtimeVersion: '15.0.0', maxModules: 1000, heartbeatIntervalMs: 30_000, hardware: { cpuCores: 8, totalMemoryMB: 16384, architecture: 'x86_64' },
+      nodeId: 'edge-us-east-01',
+      region: 'us-east',
+      zone: 'us-east-1a',
+      orchestratorApiUrl: 'https://orchestrator.example.com',
+      runtime: 'Wasmtime',
+      runtimeVersion: '15.0.0',
+      maxModules: 1000,
+      heartbeatIntervalMs: 30_000,
+      hardware: { cpuCores: 8, totalMemoryMB: 16384, architecture: 'x86_64' },
     });
   });
 
   it('fills defaults that deny everything', () => {
     const config = load({ NodeId: 'n', Region: 'r', OrchestratorApiUrl: 'http://127.0.0.1:5000' });
-    expect(config).toMatchObject({ grants: { env: [], dirs: {}, allowedHosts: [] }, dataPlaneHost: '127.0.0.1', dataPlanePort: 0, cacheMaxSizeBytes: 20_480 * 1_048_576, drainGraceMs: 5_000 });
+    expect(config).toMatchObject({
+      grants: { env: [], dirs: {}, allowedHosts: [] },
+      dataPlaneHost: '127.0.0.1',
+      dataPlanePort: 0,
+      cacheMaxSizeBytes: 20_480 * 1_048_576,
+      drainGraceMs: 5_000,
+    });
     expect(config.joinToken).toBeUndefined();
   });
 
   it('lets flags win over the environment, and that over the file', () => {
-    const env = { HOTSWAP_AGENT_REGION: 'env', HOTSWAP_AGENT_ZONE: 'env', HOTSWAP_AGENT_JOIN_TOKEN: 'secret', HOTSWAP_AGENT_CACHE_MAX_SIZE_MB: '5', HOTSWAP_AGENT_DIRS: '{"d":{"Path":"/d"}}' };
+    const env = {
+      HOTSWAP_AGENT_REGION: 'env',
+      HOTSWAP_AGENT_ZONE: 'env',
+      HOTSWAP_AGENT_JOIN_TOKEN: 'secret',
+      HOTSWAP_AGENT_CACHE_MAX_SIZE_MB: '5',
+      HOTSWAP_AGENT_DIRS: '{"d":{"Path":"/d"}}',
+    };
     const config = load(guide, ['--zone', 'flag'], env);
-    expect(config).toMatchObject({ nodeId: 'edge-us-east-01', region: 'env', zone: 'flag', joinToken: 'secret', cacheMaxSizeBytes: 5 * 1_048_576, grants: { dirs: { d: { path: '/d', readOnly: true } } } });
+    expect(config).toMatchObject({
+      nodeId: 'edge-us-east-01',
+      region: 'env',
+      zone: 'flag',
+      joinToken: 'secret',
+      cacheMaxSizeBytes: 5 * 1_048_576,
+      grants: { dirs: { d: { path: '/d', readOnly: true } } },
+    });
   });
 
   it('puts environment variables in the place of ${NAME}', () => {
@@ -62,7 +95,9 @@ describe('loadAgentConfig', () => {
     ['no JSON', '{', [], /holds no JSON/],
     ['a list', '[]', [], /no JSON object/],
   ])('refuses %s by name', (_what, file, args, message) => {
-    expect(() => load(file, args)).toThrow(expect.objectContaining({ code: 'HS_AGENT_CONFIG_INVALID', message: expect.stringMatching(message) as unknown }));
+    expect(() => load(file, args)).toThrow(
+      expect.objectContaining({ code: 'HS_AGENT_CONFIG_INVALID', message: expect.stringMatching(message) as unknown }),
+    );
   });
 
   it('answers --help and --version', () => {

@@ -15,12 +15,17 @@ function moduleOf(name: string, sizeBytes = 100): WantedModule & { readonly byte
 }
 
 /** Hands out whatever it was given, counting. */
-function originOf(...modules: readonly (WantedModule & { readonly bytes: Buffer })[]): ModuleOrigin & { reads: number } {
+function originOf(
+  ...modules: readonly (WantedModule & { readonly bytes: Buffer })[]
+): ModuleOrigin & { reads: number } {
   const origin = {
     reads: 0,
     read: async ({ digest }: WantedModule) => {
       origin.reads++;
-      return { fromByte: 0, chunks: chunksOf(modules.find((module) => module.digest === digest)?.bytes ?? Buffer.alloc(0)) };
+      return {
+        fromByte: 0,
+        chunks: chunksOf(modules.find((module) => module.digest === digest)?.bytes ?? Buffer.alloc(0)),
+      };
     },
   };
   return origin;
@@ -50,7 +55,9 @@ describe('ModuleCache', () => {
   it('refuses bytes of another digest and keeps nothing of them', async () => {
     const a = moduleOf('a');
     const cache = await ModuleCache.open(folder, 1_000);
-    await expect(cache.ensure(a, originOf({ ...a, bytes: Buffer.alloc(100, 'b') }), never)).rejects.toMatchObject({ code: 'HS_AGENT_DIGEST_MISMATCH' });
+    await expect(cache.ensure(a, originOf({ ...a, bytes: Buffer.alloc(100, 'b') }), never)).rejects.toMatchObject({
+      code: 'HS_AGENT_DIGEST_MISMATCH',
+    });
     expect(await readdir(folder)).toEqual([]);
     expect(cache.sizeBytes).toBe(0);
   });
@@ -58,7 +65,9 @@ describe('ModuleCache', () => {
   it('refuses more bytes than announced without writing them', async () => {
     const a = moduleOf('a');
     const cache = await ModuleCache.open(folder, 1_000);
-    await expect(cache.ensure(a, originOf({ ...a, bytes: Buffer.alloc(101, 'a') }), never)).rejects.toMatchObject({ code: 'HS_AGENT_DIGEST_MISMATCH' });
+    await expect(cache.ensure(a, originOf({ ...a, bytes: Buffer.alloc(101, 'a') }), never)).rejects.toMatchObject({
+      code: 'HS_AGENT_DIGEST_MISMATCH',
+    });
   });
 
   it('goes on by range where a read breaks off', async () => {

@@ -2,7 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  defaultResourceLimits, noCapabilities, type DesiredModule, type DesiredRelease, type DesiredState, type EventSink, type HotSwapEvent,
+  defaultResourceLimits,
+  noCapabilities,
+  type DesiredModule,
+  type DesiredRelease,
+  type DesiredState,
+  type EventSink,
+  type HotSwapEvent,
 } from '@hotswap/core';
 import { AppliedStateFile } from '../src/applied-state.ts';
 import { CallMetrics } from '../src/call-metrics.ts';
@@ -53,7 +59,14 @@ export class NodeFixture implements AsyncDisposable {
         return { fromByte: 0, chunks: chunksOf(bytes) };
       },
     };
-    const loader = new ReleaseLoader({ runtime: this.runtime, cache, origin, grants: noGrants, concurrency: options.concurrency ?? 4, retryForMs: 0 });
+    const loader = new ReleaseLoader({
+      runtime: this.runtime,
+      cache,
+      origin,
+      grants: noGrants,
+      concurrency: options.concurrency ?? 4,
+      retryForMs: 0,
+    });
     this.reconciler = new NodeReconciler({
       nodeId,
       slots: this.runtime.slots,
@@ -73,7 +86,12 @@ export class NodeFixture implements AsyncDisposable {
   /** @param folder of an earlier fixture, to start where that one ended */
   static async create(options: NodeFixtureOptions = {}): Promise<NodeFixture> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'hotswap-agent-')));
-    return new NodeFixture(folder, await ModuleCache.open(join(folder, 'modules'), 1_000_000), options.origins ?? new Map(), options);
+    return new NodeFixture(
+      folder,
+      await ModuleCache.open(join(folder, 'modules'), 1_000_000),
+      options.origins ?? new Map(),
+      options,
+    );
   }
 
   /** Defines a module and a release of it, of the same name. */
@@ -102,13 +120,24 @@ export interface NodeFixtureOptions {
   readonly concurrency?: number;
 }
 
-export function desiredRelease(release: Partial<DesiredRelease> & Pick<DesiredRelease, 'releaseId' | 'digest' | 'sizeBytes' | 'weight'>): DesiredRelease {
+export function desiredRelease(
+  release: Partial<DesiredRelease> & Pick<DesiredRelease, 'releaseId' | 'digest' | 'sizeBytes' | 'weight'>,
+): DesiredRelease {
   return {
-    moduleId: `${release.releaseId}-v1.0.0`, version: '1.0.0', config: {}, capabilities: noCapabilities, resourceLimits: defaultResourceLimits, ...release,
+    moduleId: `${release.releaseId}-v1.0.0`,
+    version: '1.0.0',
+    config: {},
+    capabilities: noCapabilities,
+    resourceLimits: defaultResourceLimits,
+    ...release,
   };
 }
 
-export function desiredModule(moduleName: string, epoch: number, ...releases: readonly DesiredRelease[]): DesiredModule {
+export function desiredModule(
+  moduleName: string,
+  epoch: number,
+  ...releases: readonly DesiredRelease[]
+): DesiredModule {
   return { moduleName, epoch, releases };
 }
 

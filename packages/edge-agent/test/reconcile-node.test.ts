@@ -8,7 +8,10 @@ describe('NodeReconciler', () => {
     await using node = await NodeFixture.create();
     await node.apply(1, desiredModule('greeter', 1, node.release('r1', 100)));
     expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
-    expect(node.reconciler.observe()).toEqual({ generation: 1, releases: [{ moduleName: 'greeter', releaseId: 'r1', state: 'ready' }] });
+    expect(node.reconciler.observe()).toEqual({
+      generation: 1,
+      releases: [{ moduleName: 'greeter', releaseId: 'r1', state: 'ready' }],
+    });
   });
 
   it('keeps a release of weight 0 for pinned requests only', async () => {
@@ -68,12 +71,17 @@ describe('NodeReconciler', () => {
 
   it('reports a load that fails with its code and leaves other modules untouched', async () => {
     await using node = await NodeFixture.create();
-    const bad = node.release('bad', 0, { loadError: fakeRuntimeError('HS_RUNTIME_LINK_FAILED', { imports: 'env.secret' }) });
+    const bad = node.release('bad', 0, {
+      loadError: fakeRuntimeError('HS_RUNTIME_LINK_FAILED', { imports: 'env.secret' }),
+    });
     await node.apply(1, desiredModule('a', 1, bad), desiredModule('b', 1, node.release('r1', 100)));
     expect(node.runtime.slots.serving('b')).toEqual(['r1:100']);
     expect(node.reconciler.observe().generation).toBe(1);
     expect(node.reconciler.observe().releases).toContainEqual({
-      moduleName: 'a', releaseId: 'bad', state: 'failed', error: { code: 'HS_RUNTIME_LINK_FAILED', message: 'The import env.secret is missing' },
+      moduleName: 'a',
+      releaseId: 'bad',
+      state: 'failed',
+      error: { code: 'HS_RUNTIME_LINK_FAILED', message: 'The import env.secret is missing' },
     });
   });
 
@@ -84,7 +92,10 @@ describe('NodeReconciler', () => {
     const failing = { loadError: fakeRuntimeError('HS_RUNTIME_TRAP') };
     await node.apply(2, desiredModule('greeter', 2, node.release('r2', 100, failing)));
     expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
-    expect(node.reconciler.observe()).toMatchObject({ generation: 2, releases: [{ releaseId: 'r2', state: 'failed' }] });
+    expect(node.reconciler.observe()).toMatchObject({
+      generation: 2,
+      releases: [{ releaseId: 'r2', state: 'failed' }],
+    });
 
     await node.reconciler.stop();
     await using again = await NodeFixture.create({ folder: node.folder });
@@ -92,7 +103,10 @@ describe('NodeReconciler', () => {
     again.release('r2', 100, failing);
     await again.reconciler.restore();
     expect(again.runtime.slots.serving('greeter')).toEqual(['r1:100']);
-    expect(again.reconciler.observe()).toMatchObject({ generation: 2, releases: [{ releaseId: 'r2', state: 'failed' }] });
+    expect(again.reconciler.observe()).toMatchObject({
+      generation: 2,
+      releases: [{ releaseId: 'r2', state: 'failed' }],
+    });
   });
 
   it('gives the share of a release that failed to the others', async () => {
@@ -104,7 +118,11 @@ describe('NodeReconciler', () => {
 
   it('tries a failed release again only when a newer generation asks for it', async () => {
     await using node = await NodeFixture.create();
-    const first = desiredModule('greeter', 1, node.release('r1', 100, { loadError: fakeRuntimeError('HS_RUNTIME_TRAP') }));
+    const first = desiredModule(
+      'greeter',
+      1,
+      node.release('r1', 100, { loadError: fakeRuntimeError('HS_RUNTIME_TRAP') }),
+    );
     await node.apply(1, first);
     node.release('r1', 100);
     await node.apply(1, first);
@@ -118,7 +136,9 @@ describe('NodeReconciler', () => {
     const never = Promise.withResolvers<undefined>();
     const r1 = node.release('r1', 100);
     await node.apply(1, desiredModule('greeter', 1, r1));
-    node.reconciler.offer(desiredState(2, desiredModule('greeter', 2, r1, node.release('stuck', 0, { loading: never.promise }))));
+    node.reconciler.offer(
+      desiredState(2, desiredModule('greeter', 2, r1, node.release('stuck', 0, { loading: never.promise }))),
+    );
     await expect.poll(() => node.runtime.loadsRunning).toBe(1);
     await node.apply(3, desiredModule('greeter', 3, node.release('r3', 100)));
     expect(node.runtime.slots.serving('greeter')).toEqual(['r3:100']);
@@ -130,7 +150,11 @@ describe('NodeReconciler', () => {
     await using node = await NodeFixture.create();
     const slow = Promise.withResolvers<undefined>();
     node.reconciler.offer(
-      desiredState(1, desiredModule('slow', 1, node.release('s1', 100, { loading: slow.promise })), desiredModule('quick', 1, node.release('q1', 100))),
+      desiredState(
+        1,
+        desiredModule('slow', 1, node.release('s1', 100, { loading: slow.promise })),
+        desiredModule('quick', 1, node.release('q1', 100)),
+      ),
     );
     await expect.poll(() => node.runtime.slots.serving('quick')).toEqual(['q1:100']);
     expect(node.reconciler.observe().generation).toBe(0);
@@ -142,7 +166,9 @@ describe('NodeReconciler', () => {
   it('loads at most as many releases at once as it is told', async () => {
     await using node = await NodeFixture.create({ concurrency: 2 });
     const gate = Promise.withResolvers<undefined>();
-    const modules = Array.from({ length: 8 }, (_, i) => desiredModule(`m${i}`, 1, node.release(`r${i}`, 100, { loading: gate.promise })));
+    const modules = Array.from({ length: 8 }, (_, i) =>
+      desiredModule(`m${i}`, 1, node.release(`r${i}`, 100, { loading: gate.promise })),
+    );
     node.reconciler.offer(desiredState(1, ...modules));
     await expect.poll(() => node.runtime.loadsRunning).toBe(2);
     gate.resolve(undefined);
@@ -173,7 +199,11 @@ describe('NodeReconciler', () => {
     expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
     expect(node.runtime.slots.serving('other')).toEqual(['o1:100']);
     expect(node.reconciler.observe().releases).toContainEqual(
-      expect.objectContaining({ releaseId: 'r2', state: 'failed', error: expect.objectContaining({ code: 'HS_AGENT_STALE_EPOCH' }) as unknown }),
+      expect.objectContaining({
+        releaseId: 'r2',
+        state: 'failed',
+        error: expect.objectContaining({ code: 'HS_AGENT_STALE_EPOCH' }) as unknown,
+      }),
     );
     await node.apply(3);
     await node.apply(4, desiredModule('greeter', 6, r1));
@@ -197,22 +227,39 @@ describe('NodeReconciler', () => {
   it('takes no more modules than it may', async () => {
     await using node = await NodeFixture.create({ maxModules: 1 });
     await node.apply(1, desiredModule('a', 1, node.release('r1', 100)), desiredModule('b', 1, node.release('r2', 100)));
-    expect(node.reconciler.observe().releases.find(({ moduleName }) => moduleName === 'b')?.error?.code).toBe('HS_AGENT_TOO_MANY_MODULES');
+    expect(node.reconciler.observe().releases.find(({ moduleName }) => moduleName === 'b')?.error?.code).toBe(
+      'HS_AGENT_TOO_MANY_MODULES',
+    );
     expect(node.runtime.slots.serving('a')).toEqual(['r1:100']);
   });
 
   it('probes a release as long as desired state says so, under its round', async () => {
     await using node = await NodeFixture.create();
     const r1 = node.release('r1', 100, { functions: { 'health-check': () => 'OK' } });
-    const check = { enabled: true, functionName: 'health_check', timeout: 'PT1S', interval: 'PT1S', expected: 'OK', successThreshold: 1, failureThreshold: 3 };
+    const check = {
+      enabled: true,
+      functionName: 'health_check',
+      timeout: 'PT1S',
+      interval: 'PT1S',
+      expected: 'OK',
+      successThreshold: 1,
+      failureThreshold: 3,
+    };
     await node.apply(1, desiredModule('greeter', 1, { ...r1, probe: { round: 'd1:3', check } }));
-    await expect.poll(() => node.reconciler.observe().releases[0]?.health).toMatchObject({ round: 'd1:3', state: 'healthy' });
+    await expect
+      .poll(() => node.reconciler.observe().releases[0]?.health)
+      .toMatchObject({ round: 'd1:3', state: 'healthy' });
     await node.apply(2, desiredModule('greeter', 1, r1));
     expect(node.reconciler.observe().releases[0]?.health).toBeUndefined();
   });
 
   it('never lets the applied generation or an epoch fall, whatever comes in whatever order', async () => {
-    const state = fc.record({ generation: fc.nat({ max: 12 }), epochs: fc.array(fc.nat({ max: 5 }), { minLength: 0, maxLength: 3 }), restart: fc.boolean(), wait: fc.boolean() });
+    const state = fc.record({
+      generation: fc.nat({ max: 12 }),
+      epochs: fc.array(fc.nat({ max: 5 }), { minLength: 0, maxLength: 3 }),
+      restart: fc.boolean(),
+      wait: fc.boolean(),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(state, { minLength: 1, maxLength: 12 }), async (states) => {
         let node = await NodeFixture.create();

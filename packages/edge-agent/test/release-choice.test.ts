@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { chooseRelease } from '../src/release-choice.ts';
 
-const weights = (a: number, b: number): ReadonlyMap<string, number> => new Map([['a', a], ['b', b]]);
+const weights = (a: number, b: number): ReadonlyMap<string, number> =>
+  new Map([
+    ['a', a],
+    ['b', b],
+  ]);
 const keys = Array.from({ length: 5_000 }, (_, i) => `user-${i}`);
 
 describe('chooseRelease', () => {

@@ -12,9 +12,15 @@ describe('ServerConnection', () => {
     await fixture.start();
     await waitFor(() => fixture.server.heartbeats.length > 0);
     expect(fixture.server.registrations).toHaveLength(1);
-    expect(fixture.server.registrations[0]).toMatchObject({ nodeId: 'edge-1', region: 'eu-central', runtimeVersion: '1.0.0', publicKey: { kty: 'OKP', crv: 'Ed25519' } });
+    expect(fixture.server.registrations[0]).toMatchObject({
+      nodeId: 'edge-1',
+      region: 'eu-central',
+      runtimeVersion: '1.0.0',
+      publicKey: { kty: 'OKP', crv: 'Ed25519' },
+    });
     expect(fixture.server.registrations[0]?.publicKey).not.toHaveProperty('d');
-    for (const name of ['credential.json', 'node-key.json']) expect((await stat(join(fixture.folder, name))).mode & 0o777).toBe(0o600);
+    for (const name of ['credential.json', 'node-key.json'])
+      expect((await stat(join(fixture.folder, name))).mode & 0o777).toBe(0o600);
     await fixture.agent?.stop();
 
     fixture.runtime = new FakeRuntimeHost();
@@ -96,7 +102,9 @@ describe('ServerConnection', () => {
     expect((await fixture.invoke('hi')).status).toBe(200);
     const before = fixture.server.heartbeats.length;
     await waitFor(() => fixture.server.heartbeats.length > before);
-    expect(JSON.parse(await readFile(join(fixture.folder, 'credential.json'), 'utf8'))).toMatchObject({ credential: 'credential-2' });
+    expect(JSON.parse(await readFile(join(fixture.folder, 'credential.json'), 'utf8'))).toMatchObject({
+      credential: 'credential-2',
+    });
   });
 
   it('serves on without knocking again with a token that was refused', async () => {
@@ -156,11 +164,19 @@ describe('ServerConnection', () => {
   it('takes its last port again when that is free, and another one when it is not', async () => {
     await using fixture = await AgentFixture.create();
     const { port } = await fixture.start();
-    await using second = await composeAgent(fixture.config(), { runtime: new FakeRuntimeHost(), events: fixture.events, preferredPort: port });
+    await using second = await composeAgent(fixture.config(), {
+      runtime: new FakeRuntimeHost(),
+      events: fixture.events,
+      preferredPort: port,
+    });
     await second.start();
     expect(second.port).not.toBe(port);
     await fixture.agent?.stop();
-    await using third = await composeAgent(fixture.config(), { runtime: new FakeRuntimeHost(), events: fixture.events, preferredPort: port });
+    await using third = await composeAgent(fixture.config(), {
+      runtime: new FakeRuntimeHost(),
+      events: fixture.events,
+      preferredPort: port,
+    });
     await third.start();
     expect(third.port).toBe(port);
   });

@@ -75,23 +75,28 @@ describe('wasm-edge-agent as processes', () => {
   });
 
   /** Two modules are swapped in the first generation and two in the second; either is written at least once. */
-  const kills = agentFailpoints.flatMap((name) => (name.startsWith('agent.swap') ? [1, 2, 3, 4] : [1, 2]).map((passage) => `${name}@${passage}`));
-  it.each(kills)('killed at %s it serves the old release or the new one, never half, and never goes back', async (failpoint) => {
-    await using agent = await AgentProcess.create();
-    agent.start({ HOTSWAP_FAILPOINT: failpoint });
-    const [a1, b1] = [agent.release('a1', 100), agent.release('b1', 100)];
-    agent.server.wish(1, desiredModule('alpha', 1, a1), desiredModule('beta', 1, b1));
-    await waitFor(() => agent.server.observedGeneration === 1);
-    agent.server.wish(2, desiredModule('alpha', 2, agent.release('a2', 100)), desiredModule('beta', 2, b1));
-    const answers = new Set<string>();
-    await waitFor(async () => {
-      const [alpha, beta] = [await agent.invoke('who', 'alpha'), await agent.invoke('who', 'beta')];
-      answers.add(alpha).add(beta);
-      return alpha === 'a2' && beta === 'b1' && agent.server.observedGeneration === 2;
-    });
-    expect([...answers].filter((answer) => !['a1', 'a2', 'b1', 'unreachable'].includes(answer))).toEqual([]);
-    expect(agent.stderr).toContain('SIGKILL');
-    const generations = agent.server.heartbeats.map(({ observed }) => observed.generation);
-    expect(generations).toEqual([...generations].sort((x, y) => x - y));
-  });
+  const kills = agentFailpoints.flatMap((name) =>
+    (name.startsWith('agent.swap') ? [1, 2, 3, 4] : [1, 2]).map((passage) => `${name}@${passage}`),
+  );
+  it.each(kills)(
+    'killed at %s it serves the old release or the new one, never half, and never goes back',
+    async (failpoint) => {
+      await using agent = await AgentProcess.create();
+      agent.start({ HOTSWAP_FAILPOINT: failpoint });
+      const [a1, b1] = [agent.release('a1', 100), agent.release('b1', 100)];
+      agent.server.wish(1, desiredModule('alpha', 1, a1), desiredModule('beta', 1, b1));
+      await waitFor(() => agent.server.observedGeneration === 1);
+      agent.server.wish(2, desiredModule('alpha', 2, agent.release('a2', 100)), desiredModule('beta', 2, b1));
+      const answers = new Set<string>();
+      await waitFor(async () => {
+        const [alpha, beta] = [await agent.invoke('who', 'alpha'), await agent.invoke('who', 'beta')];
+        answers.add(alpha).add(beta);
+        return alpha === 'a2' && beta === 'b1' && agent.server.observedGeneration === 2;
+      });
+      expect([...answers].filter((answer) => !['a1', 'a2', 'b1', 'unreachable'].includes(answer))).toEqual([]);
+      expect(agent.stderr).toContain('SIGKILL');
+      const generations = agent.server.heartbeats.map(({ observed }) => observed.generation);
+      expect(generations).toEqual([...generations].sort((x, y) => x - y));
+    },
+  );
 });

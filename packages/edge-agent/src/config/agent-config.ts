@@ -41,14 +41,25 @@ export interface AgentConfig {
 }
 
 const text = z.string().min(1);
-const id = text.max(100).regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9]))*$/, 'must be letters, digits, ., _ and -, and begin with a letter or digit');
+const id = text
+  .max(100)
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9]))*$/,
+    'must be letters, digits, ., _ and -, and begin with a letter or digit',
+  );
 const place = text.max(60).regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and -');
 const ms = (schema: typeof durationSchema): z.ZodType<number, unknown> => schema.transform(durationMs);
 const integer = z.coerce.number<unknown>().pipe(z.int());
 
 const hardware = z.strictObject({
-  CpuCores: z.number().positive().default(() => cpus().length),
-  TotalMemoryMB: z.number().positive().default(() => Math.round(totalmem() / 1_048_576)),
+  CpuCores: z
+    .number()
+    .positive()
+    .default(() => cpus().length),
+  TotalMemoryMB: z
+    .number()
+    .positive()
+    .default(() => Math.round(totalmem() / 1_048_576)),
   Architecture: text.default(() => (arch() === 'x64' ? 'x86_64' : arch())),
 });
 
@@ -90,34 +101,38 @@ export const secretKeys: ReadonlySet<string> = new Set(['JoinToken']);
 export const structuredKeys: ReadonlySet<string> = new Set(['Labels', 'Hardware', 'Env', 'Dirs', 'AllowedHosts']);
 
 /** Reads the merged keys (AGT-2 and ours). @internal */
-export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema.transform(
-  (file): AgentConfig => ({
-    nodeId: file.NodeId,
-    region: file.Region,
-    ...(file.Zone === undefined ? {} : { zone: file.Zone }),
-    labels: file.Labels,
-    orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
-    runtime: file.Runtime,
-    ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
-    maxModules: file.MaxModules,
-    heartbeatIntervalMs: file.HeartbeatInterval,
-    hardware: { cpuCores: file.Hardware.CpuCores, totalMemoryMB: file.Hardware.TotalMemoryMB, architecture: file.Hardware.Architecture },
-    dataDirectory: file.DataDirectory,
-    dataPlaneHost: file.DataPlaneHost,
-    dataPlanePort: file.DataPlanePort,
-    ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
-    ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
-    ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
-    cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
-    grants: {
-      env: file.Env,
-      dirs: Object.fromEntries(Object.entries(file.Dirs).map(([name, dir]) => [name, { path: dir.Path, readOnly: dir.ReadOnly }])),
-      allowedHosts: file.AllowedHosts,
-    },
-    drainGraceMs: file.DrainGrace,
-    drainDeadlineMs: file.DrainDeadline,
-    loadConcurrency: file.LoadConcurrency,
-    loadRetryMs: file.LoadRetry,
-    logLevel: file.LogLevel,
-  }),
-);
+export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema.transform((file): AgentConfig => ({
+  nodeId: file.NodeId,
+  region: file.Region,
+  ...(file.Zone === undefined ? {} : { zone: file.Zone }),
+  labels: file.Labels,
+  orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
+  runtime: file.Runtime,
+  ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
+  maxModules: file.MaxModules,
+  heartbeatIntervalMs: file.HeartbeatInterval,
+  hardware: {
+    cpuCores: file.Hardware.CpuCores,
+    totalMemoryMB: file.Hardware.TotalMemoryMB,
+    architecture: file.Hardware.Architecture,
+  },
+  dataDirectory: file.DataDirectory,
+  dataPlaneHost: file.DataPlaneHost,
+  dataPlanePort: file.DataPlanePort,
+  ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
+  ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
+  ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
+  cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
+  grants: {
+    env: file.Env,
+    dirs: Object.fromEntries(
+      Object.entries(file.Dirs).map(([name, dir]) => [name, { path: dir.Path, readOnly: dir.ReadOnly }]),
+    ),
+    allowedHosts: file.AllowedHosts,
+  },
+  drainGraceMs: file.DrainGrace,
+  drainDeadlineMs: file.DrainDeadline,
+  loadConcurrency: file.LoadConcurrency,
+  loadRetryMs: file.LoadRetry,
+  logLevel: file.LogLevel,
+}));

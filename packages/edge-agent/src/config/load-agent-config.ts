@@ -7,7 +7,8 @@ const plainKeys = configKeys.filter((key) => !structuredKeys.has(key));
 const flagKeys = plainKeys.filter((key) => !secretKeys.has(key));
 
 /** What the command line asks for. @internal */
-export type AgentCommand = { readonly kind: 'run'; readonly config: AgentConfig } | { readonly kind: 'help' | 'version' };
+export type AgentCommand =
+  { readonly kind: 'run'; readonly config: AgentConfig } | { readonly kind: 'help' | 'version' };
 
 /**
  * Reads the configuration: flags win over `HOTSWAP_AGENT_*` variables, these over the file, that over defaults. `${NAME}`
@@ -15,15 +16,26 @@ export type AgentCommand = { readonly kind: 'run'; readonly config: AgentConfig 
  * @throws HS_AGENT_CONFIG_INVALID with every key that is wrong
  * @internal
  */
-export function loadAgentConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): AgentCommand {
+export function loadAgentConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentCommand {
   const flags = readFlags(args);
   if (flags['help'] === true) return { kind: 'help' };
   if (flags['version'] === true) return { kind: 'version' };
   const path = typeof flags['config'] === 'string' ? flags['config'] : env['HOTSWAP_AGENT_CONFIG'];
-  const merged = { ...(path === undefined ? {} : readConfigFile(path, env)), ...readEnvironment(env), ...pickFlags(flags) };
+  const merged = {
+    ...(path === undefined ? {} : readConfigFile(path, env)),
+    ...readEnvironment(env),
+    ...pickFlags(flags),
+  };
   const read = agentConfigSchema.safeParse(merged);
   if (read.success) return { kind: 'run', config: read.data };
-  throw invalid(read.error.issues.map(({ path: at, message }) => (at.length > 0 ? `${at.join('.')}: ${message}` : message)).join('; '));
+  throw invalid(
+    read.error.issues
+      .map(({ path: at, message }) => (at.length > 0 ? `${at.join('.')}: ${message}` : message))
+      .join('; '),
+  );
 }
 
 /** One line per flag. @internal */
@@ -36,14 +48,19 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | bo
   const options = Object.fromEntries(flagKeys.map((key) => [kebab(key), { type: 'string' as const }]));
   try {
     const boolean = { type: 'boolean' as const };
-    return parseArgs({ args: [...args], options: { ...options, config: { type: 'string' }, help: boolean, version: boolean } }).values;
+    return parseArgs({
+      args: [...args],
+      options: { ...options, config: { type: 'string' }, help: boolean, version: boolean },
+    }).values;
   } catch (error) {
     throw invalid((error as Error).message);
   }
 }
 
 function pickFlags(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(flagKeys.filter((key) => flags[kebab(key)] !== undefined).map((key) => [key, flags[kebab(key)]]));
+  return Object.fromEntries(
+    flagKeys.filter((key) => flags[kebab(key)] !== undefined).map((key) => [key, flags[kebab(key)]]),
+  );
 }
 
 function readEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
@@ -64,7 +81,8 @@ function readConfigFile(path: string, env: Readonly<Record<string, string | unde
     throw invalid(`the file ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }
   const parsed = parseJson(content, path);
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) throw invalid(`${path} holds no JSON object`);
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed))
+    throw invalid(`${path} holds no JSON object`);
   return expand(parsed, env) as Record<string, unknown>;
 }
 
