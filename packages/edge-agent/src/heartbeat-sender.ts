@@ -107,7 +107,8 @@ export class HeartbeatSender {
   async #exchange(): Promise<void> {
     if (this.#unacknowledged === undefined) {
       this.#hasNews = false;
-      this.#unacknowledged = { bootId: this.#options.bootId, sequence: ++this.#sequence, ...this.#options.report() };
+      const report = this.#options.report();
+      this.#unacknowledged = { bootId: this.#options.bootId, sequence: ++this.#sequence, ...report };
     }
     const answer = await this.#options.send(this.#unacknowledged);
     this.#unacknowledged = undefined;

@@ -161,7 +161,12 @@ export class NodeReconciler {
       const wish = this.#pending;
       this.#pending = undefined;
       this.#superseded = new AbortController();
-      await this.#reconcile(wish, this.#superseded.signal);
+      try {
+        await this.#reconcile(wish, this.#superseded.signal);
+      } catch (error) {
+        // Not applied, and so not reported as applied; what serves goes on.
+        this.#emit('agent.reconcile-not-done', { generation: wish.state.generation, why: String(error) });
+      }
     }
   }
 

@@ -219,16 +219,14 @@ function json(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function problem(response: ServerResponse, status: number): void {
-  response
-    .writeHead(status, { 'content-type': 'application/problem+json' })
-    .end(
-      JSON.stringify({
-        type: 'about:blank',
-        title: 'No',
-        status,
-        detail: 'as the test says',
-        code: 'HS_TEST',
-        requestId: 'r',
-      }),
-    );
+  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(
+    JSON.stringify({
+      type: 'about:blank',
+      title: 'No',
+      status,
+      detail: 'as the test says',
+      code: 'HS_TEST',
+      requestId: 'r',
+    }),
+  );
 }

@@ -224,6 +224,22 @@ describe('NodeReconciler', () => {
     expect(again.reconciler.offer(desiredState(2))).toBe('refused');
   });
 
+  it('reports no generation that the slots did not take, tells why, and goes on with the next', async () => {
+    await using node = await NodeFixture.create();
+    const set = node.runtime.slots.set.bind(node.runtime.slots);
+    node.runtime.slots.set = () => {
+      throw fakeRuntimeError('HS_RUNTIME_CLOSED');
+    };
+    const r1 = desiredModule('greeter', 1, node.release('r1', 100));
+    await node.apply(1, r1);
+    expect(node.reconciler.observe().generation).toBe(0);
+    expect(node.events.topics()).toEqual(['agent.reconcile-not-done']);
+    node.runtime.slots.set = set;
+    await node.apply(2, r1);
+    expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
+    expect(node.reconciler.observe().generation).toBe(2);
+  });
+
   it('takes no more modules than it may', async () => {
     await using node = await NodeFixture.create({ maxModules: 1 });
     await node.apply(1, desiredModule('a', 1, node.release('r1', 100)), desiredModule('b', 1, node.release('r2', 100)));
