@@ -9,10 +9,10 @@ import { inRoot } from './bootstrap/paths.mjs';
 import { runAsCommand, say } from './bootstrap/progress.mjs';
 import { publicPackages } from './gates/public-packages.mjs';
 
-/** One entry for each export of a package that has declarations: `.` and subpaths. */
+/** One entry for each export that has declarations: `.` and subpaths. A program (`./main`) exports nothing. */
 function entriesOf({ name, folder, manifest }) {
   return Object.entries(manifest.exports ?? {})
-    .filter(([, conditions]) => typeof conditions === 'object' && conditions.types !== undefined)
+    .filter(([subpath, conditions]) => subpath !== './main' && conditions.types !== undefined)
     .map(([subpath, { types }]) => ({
       folder,
       declarations: inRoot(folder, types),
