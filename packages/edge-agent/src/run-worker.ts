@@ -5,6 +5,8 @@ import { loadAgentConfig } from './config/load-agent-config.ts';
 import type { EdgeAgent } from './edge-agent.ts';
 import { exitCodes } from './exit-codes.ts';
 
+const signOfLifeMs = 2_000;
+
 /**
  * The worker process: agent logic and runtime. Started by the supervisor with its own arguments and a channel; when the
  * channel closes the supervisor is gone, and so is the worker. Ends the process when the agent has ended.
@@ -40,6 +42,7 @@ async function serve(parts: AgentParts): Promise<void> {
   process.on('SIGINT', stop);
   await agent.start();
   process.send?.({ port: agent.port });
+  setInterval(() => process.send?.({}), signOfLifeMs).unref();
   const reason = await agent.ended;
   process.stderr.write(`${reason.message}\n`);
   await stopAgent(agent, exitCodes.notAdmitted);

@@ -6,6 +6,9 @@ import { isIntended } from './exit-codes.ts';
 const stopDeadlineMs = 20_000;
 const firstWaitMs = 50;
 const maxWaitMs = 10_000;
+const defaultHungAfterMs = 60_000;
+/** Signs of life are missed one by one, so that a machine that slept does not look like a worker that hangs. */
+const missedSigns = 6;
 /** After running that long, the next death is a first one again. */
 const stableAfterMs = 30_000;
 
@@ -15,6 +18,8 @@ export interface WorkerSupervisorOptions {
   readonly program: string;
   readonly args: readonly string[];
   readonly log: (message: string) => void;
+  /** A worker that has served and then gives no sign of life for that long is killed. Default 60,000 ms. */
+  readonly hungAfterMs?: number;
 }
 
 /**
@@ -29,6 +34,8 @@ export class WorkerSupervisor {
   #startedAt = 0;
   #deaths = 0;
   #timer: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #missed = 0;
   #lastPort = 0;
   #isStopping = false;
 
@@ -80,14 +87,27 @@ export class WorkerSupervisor {
     const worker = fork(this.#options.program, this.#options.args, { env });
     this.#worker = worker;
     worker.on('message', (message: { readonly port?: unknown }) => {
-      if (typeof message.port === 'number') this.#lastPort = message.port;
+      this.#missed = 0;
+      if (typeof message.port !== 'number') return;
+      this.#lastPort = message.port;
+      this.#watchFor(worker);
     });
     worker.once('error', (error) => this.#options.log(`the worker could not be started: ${error.message}`));
     worker.once('close', (code, signal) => this.#closed(code, signal));
   }
 
+  #watchFor(worker: ChildProcess): void {
+    const hungAfterMs = this.#options.hungAfterMs ?? defaultHungAfterMs;
+    this.#watch = setInterval(() => {
+      if (++this.#missed < missedSigns) return;
+      this.#options.log('the worker gives no sign of life');
+      worker.kill('SIGKILL');
+    }, hungAfterMs / missedSigns);
+  }
+
   #closed(code: number | null, signal: NodeJS.Signals | null): void {
     this.#worker = undefined;
+    clearInterval(this.#watch);
     if (this.#isStopping || isIntended(code)) {
       clearTimeout(this.#timer);
       this.#ended.resolve(isIntended(code) ? code : 0);

@@ -35,6 +35,14 @@ describe('wasm-edge-agent as processes', () => {
     expect(agent.stderr).toContain('SIGSEGV');
   });
 
+  it('kills a worker that hangs and starts another one', async () => {
+    await using agent = await serving();
+    const first = agent.workerId;
+    process.kill(first, 'SIGSTOP');
+    await waitFor(async () => !isRunning(first) && (await agent.invoke('who')) === 'r1', 30_000);
+    expect(agent.stderr).toContain('no sign of life');
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('ends with its worker on %s, once calls have ended', async (signal) => {
     await using agent = await serving();
     const worker = agent.workerId;
