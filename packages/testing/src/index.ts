@@ -20,3 +20,11 @@ export { journalEvents, journalLines, journalOutline, parseJournalLines } from '
 export { strategySuite } from './suites/strategy/index.ts';
 export { assertReplays, pausesFrom } from './suites/strategy/strategy-clauses.ts';
 export type { StrategyRig } from './suites/strategy/strategy-rig.ts';
+export { V8RuntimeHost } from './fakes/v8-runtime-host.ts';
+export { MemoryModuleStore } from './memory/memory-module-store.ts';
+export { moduleStoreSuite } from './suites/module-store/index.ts';
+export type { ModuleStoreRig } from './suites/module-store/index.ts';
+export type { RuntimeHostRig } from './suites/runtime-host/host-clauses.ts';
+export { runtimeHostSuite } from './suites/runtime-host/index.ts';
+export { schedulerSuite } from './suites/scheduler/index.ts';
+export type { SchedulerRig } from './suites/scheduler/scheduler-rig.ts';

@@ -1,6 +1,0 @@
-import { describe, it } from 'vitest';
-import { createMemoryJournalStoreRig, journalStoreSuite } from '@hotswap/testing';
-
-describe('MemoryJournalStore', () => {
-  journalStoreSuite({ test: it, create: createMemoryJournalStoreRig });
-});
