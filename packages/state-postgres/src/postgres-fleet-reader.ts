@@ -44,33 +44,26 @@ where r.tenant = $1 and r.release_id = $2`);
 
 /** `$4` release. What a node without a wish of ours reports counts at any generation. */
 const readLoad = statement('progress_load', progressQuery(`
-  select t.position, case o.state when 'ready' then 'done' when 'failed' then 'failed' end as state, o.error_code as code, o.error_message as message
-  from told t join observations o on o.tenant = t.tenant and o.node_id = t.node_id and o.module_name = t.module_name and o.release_id = $4
-  where t.applied`));
+  select case o.state when 'ready' then 'done' when 'failed' then 'failed' end as state, o.error_code as code, o.error_message as message
+  from observations o where o.tenant = t.tenant and o.node_id = t.node_id and o.module_name = t.module_name and o.release_id = $4`));
 
 /** A node has refused a route when a release that shall get requests there could not be loaded. */
 const readApplied = statement('progress_apply', progressQuery(`
-  select t.position, case when f.code is null then 'done' else 'failed' end as state, f.code, f.message
-  from told t left join lateral (
-    select coalesce(o.error_code, 'HS_NODE_FAILED') as code, o.error_message as message
-    from assignments a join observations o on o.tenant = a.tenant and o.node_id = a.node_id and o.module_name = a.module_name and o.release_id = a.release_id
-    where a.tenant = t.tenant and a.node_id = t.node_id and a.module_name = t.module_name and a.weight > 0 and o.state = 'failed'
-    order by a.release_id limit 1
-  ) f on true
-  where t.applied`));
+  select case when count(*) = 0 then 'done' else 'failed' end as state, min(o.error_code) as code, min(o.error_message) as message
+  from observations o
+  join assignments a on a.tenant = o.tenant and a.node_id = o.node_id and a.module_name = o.module_name and a.release_id = o.release_id and a.weight > 0
+  where o.tenant = t.tenant and o.node_id = t.node_id and o.module_name = t.module_name and o.state = 'failed'`));
 
 /**
  * `$4` round. A node is healthy when every release that probes under the round is; a check that is switched off is
  * content with a loaded release. Nodes on which nothing probes under the round have no verdict.
  */
 const readHealth = statement('progress_health', progressQuery(`
-  select p.position,
-    case when bool_or(p.state = 'failed') then 'failed' when bool_and(p.state = 'done') then 'done' end as state,
+  select case when bool_or(p.state = 'failed') then 'failed' when bool_and(p.state = 'done') then 'done' end as state,
     min(p.code) filter (where p.state = 'failed') as code, min(p.message) filter (where p.state = 'failed') as message
   from (
-    select t.position,
+    select
       case
-        when not t.applied then 'open'
         when o.state = 'failed' then 'failed'
         when a.probe_check ->> 'enabled' = 'false' then case when o.state = 'ready' then 'done' else 'open' end
         when o.health_round is distinct from $4 then 'open'
@@ -80,10 +73,10 @@ const readHealth = statement('progress_health', progressQuery(`
       end as state,
       case when o.state = 'failed' then o.error_code else 'HS_NODE_UNHEALTHY' end as code,
       case when o.state = 'failed' then o.error_message else coalesce(o.health_message, 'The health check did not give the expected answer') end as message
-    from told t
-    join assignments a on a.tenant = t.tenant and a.node_id = t.node_id and a.module_name = t.module_name and a.probe_round = $4
+    from assignments a
     left join observations o on o.tenant = a.tenant and o.node_id = a.node_id and o.module_name = a.module_name and o.release_id = a.release_id
-  ) p group by p.position`));
+    where a.tenant = t.tenant and a.node_id = t.node_id and a.module_name = t.module_name and a.probe_round = $4
+  ) p`));
 
 /**
  * Reads the fleet for effect handlers: each question is one statement over the whole node set.

@@ -17,7 +17,7 @@ interface Sums {
 const summing = (releases: string): string => `
 with sample as (
   select c.* from deployment_targets t ${releases}
-  join call_metrics c on c.tenant = $1 and c.module_name = $3 and c.release_id = v.release_id and c.node_id = t.node_id
+  join call_metrics c on c.node_id = t.node_id and c.release_id = v.release_id and c.module_name = $3 and c.tenant = $1
     and c.bucket_at >= date_trunc('second', $5::timestamptz)
   where t.tenant = $1 and t.deployment_id = $2 and t.position <@ $4::int4multirange
 )

@@ -2,6 +2,7 @@ import type { DeploymentId, Instant, Scheduler } from '@hotswap/core';
 import type { Job } from 'pg-boss';
 import type { Database } from './database/database.ts';
 import { statement } from './database/session.ts';
+import { movingStatuses } from './queries/deployment-statuses.ts';
 import { wakeQueue, type Wake } from './database/wake-queue.ts';
 
 /** The queue's smallest: how late a planned wake can be. Wakes that are due at once do not wait for it. */
@@ -13,7 +14,7 @@ const sweepMs = 5_000;
 /** Everything that is going on, once, when a server starts: a job may have died with the server that held it. */
 const readUnfinished = statement('wakes_unfinished', `
 select tenant, deployment_id as "deploymentId" from deployments
-where status in ('InProgress', 'Paused', 'RollingBack') or retained_until is not null
+where status in ${movingStatuses} or retained_until is not null
 order by ordinal`);
 
 const readOverdue = statement('wakes_overdue', `

@@ -28,7 +28,7 @@ export async function openPostgres(): Promise<{ database: Database; url: string;
   await admin(`create database ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const database = await openDatabase({ url: url.href, onBackgroundError: failLoudly });
+  const database = await openDatabase({ url: url.href });
   return {
     database,
     url: url.href,

@@ -90,6 +90,12 @@ export class Scene {
     for (const batch of batches) this.#heads.set(batch.deploymentId, batch.entries.at(-1) as JournalEntry);
   }
 
+  /** Takes the head from the database: for commits whose answer was lost. */
+  async adopt(deploymentId: string): Promise<void> {
+    const last = (await this.journal.read(this.tenant, this.id(deploymentId))).at(-1);
+    if (last) this.#heads.set(this.id(deploymentId), last);
+  }
+
   async change(deploymentId: string, ...changes: readonly Change[]): Promise<void> {
     await this.append(await this.batch(deploymentId, changes));
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../src/index.ts';
+import { Scene } from './scene.ts';
 
 /** PGlite has one session. Without a gate the job queue's statements land in open transactions and vanish with them. */
 describe('one session shared by transactions, knex and the job queue', () => {
@@ -10,6 +11,13 @@ describe('one session shared by transactions, knex and the job queue', () => {
     await database.boss.createQueue('test-jobs');
   });
   afterAll(() => database[Symbol.asyncDispose]());
+
+  it('plans a wake in a transaction although no worker has started', async () => {
+    const scene = new Scene(database);
+    const release = await scene.release('1.0.0');
+    await scene.append(await scene.batch('d', [{ kind: 'open', spec: scene.spec('d', release) }], {}, { wakeAt: Date.now() }));
+    expect(await database.query(`select 1 from pgboss.job where name = 'rollout-wake'`)).toHaveLength(1);
+  });
 
   it('keeps a job that was sent while somebody else rolled back', async () => {
     let send: Promise<unknown> = Promise.resolve();

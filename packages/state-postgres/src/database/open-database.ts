@@ -93,6 +93,8 @@ async function start(opened: Opened, options: DatabaseOptions): Promise<Database
   boss.on('error', report);
   await boss.start();
   await boss.createQueue(wakeQueue.name, wakeQueue.options);
+  // Makes it look the queue up now: done inside a transaction on PGlite, the look-up would wait for that transaction.
+  await boss.findJobs(wakeQueue.name, { key: '' });
   const changes = new ChangeFeed();
   await notifications.listen(changeChannel, (payload) => changes.publishText(payload), () => changes.publish({ topic: 'resync' }));
   return {

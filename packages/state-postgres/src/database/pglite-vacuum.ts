@@ -1,12 +1,12 @@
 import type { PooledSessions } from './pooled-sessions.ts';
 
-/** First after the start's burst of writes, then often enough that each run stays short: it blocks the event loop. */
-const firstAfterMs = 60_000;
-const everyMs = 300_000;
+/** Often, because plans of empty tables serve badly once they have rows; asking costs a millisecond. */
+const firstAfterMs = 5_000;
+const everyMs = 20_000;
 
 /**
  * Does what autovacuum does elsewhere: PGlite has none, and tables that are updated all the time grow without bound.
- * Tables with few dead rows are passed over.
+ * Tables with few changes are passed over.
  * @internal
  */
 export class PgliteVacuum implements Disposable {
@@ -28,7 +28,7 @@ export class PgliteVacuum implements Disposable {
   async run(): Promise<readonly string[]> {
     const due = await this.#sessions.query<{ name: string }>(`
       select format('%I.%I', schemaname, relname) as name from pg_stat_user_tables
-      where n_dead_tup > 200 + n_live_tup / 5 or n_mod_since_analyze > 200 + n_live_tup / 10
+      where n_dead_tup > 1000 + n_live_tup / 5 or n_mod_since_analyze > 200 + n_live_tup / 5
       order by n_dead_tup desc`);
     for (const { name } of due) {
       if (this.#closed) break;

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { Client } from 'pg';
 import type { Session, Statement } from './session.ts';
-import { isTransient, translateError } from './translate-error.ts';
+import { isConnectionLoss, isTransient, translateError } from './translate-error.ts';
 
 /** How often a transaction is repeated that the database gave up: enough for bursts, few enough to surface a design fault. */
 const maxAttempts = 6;
@@ -40,21 +40,27 @@ export class PooledSessions {
     return this.#persistently((client) => transactionOn(client, work));
   }
 
-  /** Repeats what the database gave up as a whole: a transaction, or a statement outside one. */
+  /** Repeats what has done nothing: the database gave it up as a whole, or the connection was found dead before it began. */
   async #persistently<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.withClient(work);
       } catch (error) {
-        if (attempt < maxAttempts && isTransient(error)) continue;
+        if (attempt < maxAttempts && (isTransient(error) || notBegun.has(error as object))) continue;
         throw translateError(error);
       }
     }
   }
 }
 
+/** Errors of transactions that did not even begin. */
+const notBegun = new WeakSet<object>();
+
 async function transactionOn<Result>(client: Client, work: (session: Session) => Promise<Result>): Promise<Result> {
-  await client.query('begin');
+  await client.query('begin').catch((error: unknown) => {
+    if (isConnectionLoss(error)) notBegun.add(error as object);
+    throw error;
+  });
   try {
     const result = await work({
       query: (sql, values) => queryOn(client, sql, values),

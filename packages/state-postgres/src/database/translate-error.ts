@@ -24,6 +24,13 @@ export function isTransient(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/** Whether the connection is gone; what was being done on it may or may not have been done. @internal */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = errorCode(error);
+  if (code !== undefined) return networkCodes.has(code) || /^(08|57P0)/.test(code);
+  return error instanceof Error && /connection (?:terminated|ended)|not queryable|client has encountered/i.test(error.message);
+}
+
 /** What a caller of this package sees of a driver's error: a code, no SQL. The original is the cause. @internal */
 export function translateError(error: unknown): HotSwapError {
   if (isHotSwapError(error)) return error;
@@ -32,9 +39,6 @@ export function translateError(error: unknown): HotSwapError {
   if (code === '22021' || code === '22P05') return stateError('HS_STORE_INVALID_TEXT', {}, error);
   if (name === 'KnexTimeoutError' || name === 'TimeoutError') return stateError('HS_STORE_UNAVAILABLE', { why: 'no connection became free in time' }, error);
   if (code !== undefined && (networkCodes.has(code) || unavailableStates.test(code))) return stateError('HS_STORE_UNAVAILABLE', { why: code }, error);
-  const text = error instanceof Error ? error.message : '';
-  if (code === undefined && /connection (?:terminated|ended)|not queryable|client has encountered/i.test(text)) {
-    return stateError('HS_STORE_UNAVAILABLE', { why: 'connection lost' }, error);
-  }
+  if (isConnectionLoss(error)) return stateError('HS_STORE_UNAVAILABLE', { why: 'connection lost' }, error);
   return stateError('HS_STORE_FAILED', { why: code ?? 'unknown' }, error);
 }

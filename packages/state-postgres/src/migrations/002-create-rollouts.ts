@@ -24,16 +24,16 @@ create table deployments (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   ordinal bigint generated always as identity unique,
-  unique (tenant, deployment_id),
-  foreign key (tenant, module_id) references modules (tenant, module_id),
-  foreign key (tenant, release_id) references releases (tenant, release_id)
+  unique (deployment_id, tenant),
+  foreign key (module_id, tenant) references modules (module_id, tenant),
+  foreign key (release_id, tenant) references releases (release_id, tenant)
 ) with (fillfactor = 70);
-create index deployments_list on deployments (tenant, ordinal);
-create index deployments_module on deployments (tenant, module_name, ordinal);
-create index deployments_module_id on deployments (tenant, module_id);
-create index deployments_release on deployments (tenant, release_id);
-create index deployments_unfinished on deployments (tenant, module_name)
-  where status in ('Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack') or retained_until is not null;
+create index deployments_module on deployments (module_name, ordinal);
+create index deployments_module_id on deployments (module_id, tenant);
+create index deployments_release on deployments (release_id, tenant);
+create index deployments_holding on deployments (module_name) where status in ('Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack');
+create index deployments_moving on deployments (deployment_id) where status in ('InProgress', 'Paused', 'RollingBack');
+create index deployments_retained on deployments (deployment_id) where retained_until is not null;
 create index deployments_wake on deployments (wake_at) where wake_at is not null;
 
 create table journal_entries (
@@ -47,7 +47,7 @@ create table journal_entries (
   -- json, not jsonb: the hash is over exactly this text's content
   entry json not null,
   primary key (deployment_id, seq),
-  foreign key (tenant, deployment_id) references deployments (tenant, deployment_id)
+  foreign key (deployment_id, tenant) references deployments (deployment_id, tenant)
 );
 
 -- Without a foreign key to nodes: what was rolled out where outlives the node.
@@ -61,9 +61,9 @@ create table deployment_targets (
   issued_at timestamptz not null default clock_timestamp(),
   primary key (deployment_id, position),
   unique (deployment_id, node_id),
-  foreign key (tenant, deployment_id) references deployments (tenant, deployment_id)
+  foreign key (deployment_id, tenant) references deployments (deployment_id, tenant)
 ) with (fillfactor = 70);
-create index deployment_targets_node on deployment_targets (tenant, node_id);
+create index deployment_targets_node on deployment_targets (node_id, tenant);
 
 create table deployment_baselines (
   tenant text not null default 'default',
@@ -72,10 +72,10 @@ create table deployment_baselines (
   release_id text not null,
   weight double precision not null,
   primary key (deployment_id, position, release_id),
-  foreign key (tenant, deployment_id) references deployments (tenant, deployment_id),
-  foreign key (tenant, release_id) references releases (tenant, release_id)
+  foreign key (deployment_id, tenant) references deployments (deployment_id, tenant),
+  foreign key (release_id, tenant) references releases (release_id, tenant)
 );
-create index deployment_baselines_release on deployment_baselines (tenant, release_id);
+create index deployment_baselines_release on deployment_baselines (release_id, tenant);
 
 create table outbox (
   message_id bigint generated always as identity primary key,

@@ -19,7 +19,7 @@ create table call_metrics (
   latency_buckets jsonb not null,
   peak_memory_bytes bigint not null,
   memory_refusals bigint not null,
-  primary key (tenant, module_name, release_id, bucket_at, node_id)
+  primary key (node_id, release_id, bucket_at, module_name, tenant)
 );
 create index call_metrics_age on call_metrics (bucket_at);
 
@@ -40,7 +40,7 @@ create table credentials (
   created_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz,
   revoked_at timestamptz,
-  primary key (tenant, credential_id)
+  primary key (credential_id, tenant)
 );
 
 create table idempotency_keys (
@@ -52,7 +52,7 @@ create table idempotency_keys (
   running_until timestamptz not null,
   answer json,
   expires_at timestamptz not null,
-  primary key (tenant, principal, idempotency_key)
+  primary key (idempotency_key, principal, tenant)
 );
 create index idempotency_keys_expiry on idempotency_keys (expires_at);
 

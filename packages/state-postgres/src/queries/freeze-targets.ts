@@ -1,7 +1,7 @@
 import type { Change } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { toMultirange } from './node-ranges.ts';
-import { claimModule, movingStatuses } from './open-deployment.ts';
+import { claimModule } from './open-deployment.ts';
 
 const insertTargets = statement('insert_targets', `
 insert into deployment_targets (tenant, deployment_id, position, node_id)
@@ -28,7 +28,7 @@ const readScope = statement('read_deployment_scope', `select module_name as "mod
 export async function freezeTargets(session: Session, tenant: string, deploymentId: string, change: Extract<Change, { kind: 'freeze' }>): Promise<void> {
   const [scope] = await session.query<{ moduleName: string; regions: readonly string[] | null }>(readScope, [tenant, deploymentId]);
   if (!scope) return;
-  await claimModule(session, { tenant, deploymentId, ...scope, against: movingStatuses });
+  await claimModule(session, { tenant, deploymentId, ...scope, against: 'moving' });
   await session.execute(insertTargets, [tenant, deploymentId, change.targets]);
   const rows = change.baseline.flatMap((group) => group.releases.map((release) => ({ nodes: toMultirange(group.nodes), release_id: release.releaseId, weight: release.weight })));
   if (rows.length > 0) await session.execute(insertBaselines, [tenant, deploymentId, JSON.stringify(rows)]);

@@ -6,8 +6,9 @@ import { fromMultirange } from './node-ranges.ts';
 const shownFailures = 20;
 
 /**
- * The frame of all progress queries: `verdict` is a query over `told` that yields `position`, `node_id` and `state`
- * (`done`, `failed` or null), and for failures `code` and `message`. `$1` deployment, `$2` positions, `$3` grace in
+ * The frame of all progress queries: `verdict` yields for one target `t` a `state` (`done`, `failed` or null) and, for
+ * failures, `code` and `message`; it is asked for nodes that have applied what they were told. Being lateral keeps it
+ * linear in the number of nodes whatever the planner believes about their number. `$1` deployment, `$2` positions, `$3` grace in
  * milliseconds. A node is `applied` when its last report is at or above the generation that this deployment last gave it;
  * it is silent when neither a report nor a new wish has come within the grace.
  * @internal
@@ -15,7 +16,7 @@ const shownFailures = 20;
 export function progressQuery(verdict: string): string {
   return `
 with told as (
-  select t.position, t.tenant, t.node_id, d.module_name, t.issued_generation > 0 as issued,
+  select t.position, t.tenant, t.node_id, d.module_name,
     coalesce(h.observed_generation, -1) >= t.issued_generation as applied,
     n.node_id is null or greatest(h.last_heartbeat_at, t.issued_at) < clock_timestamp() - $3::float8 * interval '1 millisecond' as silent
   from deployment_targets t
@@ -24,10 +25,9 @@ with told as (
   left join node_heartbeats h on h.tenant = t.tenant and h.node_id = t.node_id
   where t.deployment_id = $1 and t.position <@ $2::int4multirange
 ),
-verdict as (${verdict}),
 judged as (
   select t.position, v.code, v.message, coalesce(v.state, case when t.silent then 'unreachable' else 'pending' end) as state
-  from told t left join verdict v on v.position = t.position
+  from told t left join lateral (${verdict}) v on t.applied
 )
 select
   count(*) filter (where state = 'done')::int as done,

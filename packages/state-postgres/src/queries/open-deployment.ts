@@ -1,13 +1,15 @@
 import { hotSwapError, type Change, type JournalBatch } from '@hotswap/core';
-import { statement, type Session } from '../database/session.ts';
+import { statement, type Session, type Statement } from '../database/session.ts';
+import { holdingStatuses, movingStatuses } from './deployment-statuses.ts';
 
 const lockModule = statement('lock_module', `select pg_advisory_xact_lock(hashtextextended($1, 0))`);
 
-const findActive = statement('find_active_deployment', `
+const findActive = (which: 'holding' | 'moving', statuses: string): Statement => statement(`find_${which}_deployment`, `
 select deployment_id as "deploymentId", status from deployments
-where tenant = $1 and module_name = $2 and deployment_id <> $3 and status = any ($4::text[])
-  and (regions is null or $5::text[] is null or regions && $5::text[])
+where tenant = $1 and module_name = $2 and deployment_id <> $3 and status in ${statuses}
+  and (regions is null or $4::text[] is null or regions && $4::text[])
 order by ordinal limit 1`);
+const findAgainst: Readonly<Record<'holding' | 'moving', Statement>> = { holding: findActive('holding', holdingStatuses), moving: findActive('moving', movingStatuses) };
 
 const insertDeployment = statement('insert_deployment', `
 insert into deployments (tenant, deployment_id, module_name, module_id, release_id, strategy, regions, author, spec,
@@ -15,10 +17,6 @@ insert into deployments (tenant, deployment_id, module_name, module_id, release_
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (deployment_id) do nothing`);
 
-/** Statuses in which a deployment holds its module: no second one may be opened in the same regions. @internal */
-export const holdingStatuses: readonly string[] = ['Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack'];
-/** Statuses in which it is changing nodes. @internal */
-export const movingStatuses: readonly string[] = ['InProgress', 'Paused', 'RollingBack'];
 
 /**
  * Refuses when another deployment of the module is in one of the statuses in an overlapping region set. Whoever asks at
@@ -28,11 +26,11 @@ export const movingStatuses: readonly string[] = ['InProgress', 'Paused', 'Rolli
  */
 export async function claimModule(
   session: Session,
-  claim: { readonly tenant: string; readonly moduleName: string; readonly deploymentId: string; readonly regions: readonly string[] | null; readonly against: readonly string[] },
+  claim: { readonly tenant: string; readonly moduleName: string; readonly deploymentId: string; readonly regions: readonly string[] | null; readonly against: 'holding' | 'moving' },
 ): Promise<void> {
   const { tenant, moduleName, deploymentId, regions, against } = claim;
   await session.query(lockModule, [`${tenant}/${moduleName}`]);
-  const [active] = await session.query<{ deploymentId: string; status: string }>(findActive, [tenant, moduleName, deploymentId, against, regions]);
+  const [active] = await session.query<{ deploymentId: string; status: string }>(findAgainst[against], [tenant, moduleName, deploymentId, regions]);
   if (active) throw hotSwapError('HS_DEPLOYMENT_ACTIVE', { ...active, moduleName });
 }
 
@@ -43,7 +41,7 @@ export async function claimModule(
  */
 export async function openDeployment(session: Session, batch: JournalBatch, { spec }: Extract<Change, { kind: 'open' }>): Promise<void> {
   const { tenant, deploymentId, moduleName, regions } = spec;
-  await claimModule(session, { tenant, moduleName, deploymentId, regions, against: holdingStatuses });
+  await claimModule(session, { tenant, moduleName, deploymentId, regions, against: 'holding' });
   const inserted = await session.execute(insertDeployment, [
     tenant, deploymentId, moduleName, spec.moduleId, spec.releaseId, spec.strategy, regions, spec.author, JSON.stringify(spec), ...summaryColumns(batch),
   ]);

@@ -1,6 +1,6 @@
 import type { BaselineGroup, DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
-import { movingStatuses } from '../queries/open-deployment.ts';
+import { movingStatuses } from '../queries/deployment-statuses.ts';
 import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
 
 /** A deployment's row. @public */
@@ -72,7 +72,7 @@ where d.tenant = $1 and d.deployment_id = $2
 order by t.position`);
 
 const readUnfinished = statement('deployments_unfinished', `
-select tenant, deployment_id as "deploymentId" from deployments where status = any ($1::text[]) or retained_until is not null order by ordinal`);
+select tenant, deployment_id as "deploymentId" from deployments where status in ${movingStatuses} or retained_until is not null order by ordinal`);
 
 /**
  * What lists and screens read of deployments. Written by the journal store alone.
@@ -109,6 +109,6 @@ export class DeploymentRepository {
 
   /** Deployments of all tenants that an engine still has to drive: moving, or retaining what they replaced. */
   async unfinished(): Promise<readonly { readonly tenant: string; readonly deploymentId: DeploymentId }[]> {
-    return this.#session.query(readUnfinished, [movingStatuses]);
+    return this.#session.query(readUnfinished);
   }
 }

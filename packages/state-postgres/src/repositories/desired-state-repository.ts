@@ -1,6 +1,6 @@
 import type { DesiredModule, DesiredRelease, DesiredState } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
-import { movingStatuses } from '../queries/open-deployment.ts';
+import { movingStatuses } from '../queries/deployment-statuses.ts';
 
 /** Between heartbeats without news, and while a rollout touches the node. @internal */
 export const heartbeatIntervals: { readonly quietMs: number; readonly busyMs: number } = { quietMs: 30_000, busyMs: 1_000 };
@@ -18,9 +18,9 @@ interface Row extends DesiredRelease {
 
 /** One statement, so that generation and content are of one moment. Shares are local: what counts for a node's own split. */
 const readStates = statement('desired_states', `
+with moving as materialized (select deployment_id from deployments where tenant = $1 and status in ${movingStatuses})
 select n.node_id as "nodeId", n.generation::float8 as generation,
-  exists (select 1 from deployments d join deployment_targets t on t.deployment_id = d.deployment_id
-    where d.tenant = n.tenant and d.status = any ($3::text[]) and t.node_id = n.node_id) as busy,
+  exists (select 1 from moving m join deployment_targets t on t.deployment_id = m.deployment_id where t.node_id = n.node_id) as busy,
   a.module_name as "moduleName", coalesce(route.epoch, 0)::float8 as epoch, a.release_id as "releaseId", r.module_id as "moduleId", r.version, r.digest,
   r.size_bytes::float8 as "sizeBytes", r.config, r.capabilities, r.resource_limits as "resourceLimits",
   case when sum(a.weight) over one > 0 then 100 * a.weight / sum(a.weight) over one else 0 end as weight,
@@ -49,7 +49,7 @@ export class DesiredStateRepository {
 
   /** States of the nodes that exist among the ids, by id. */
   async read(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredState>> {
-    const rows = await this.#session.query<Row>(readStates, [tenant, nodeIds, movingStatuses]);
+    const rows = await this.#session.query<Row>(readStates, [tenant, nodeIds]);
     return new Map([...Map.groupBy(rows, (row) => row.nodeId)].map(([nodeId, ofNode]) => [nodeId, toState(nodeId, ofNode)]));
   }
 

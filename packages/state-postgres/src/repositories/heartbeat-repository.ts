@@ -1,7 +1,7 @@
 import type { DeploymentId, ObservedState, ReleaseCallDelta } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { toJsonb } from '../database/to-jsonb.ts';
-import { movingStatuses } from '../queries/open-deployment.ts';
+import { movingStatuses } from '../queries/deployment-statuses.ts';
 import { heartbeatIntervals } from './desired-state-repository.ts';
 
 /** A node's report as it came in. @public */
@@ -41,7 +41,7 @@ export interface HeartbeatOutcome {
  */
 const accept = `
 input as (
-  select * from jsonb_to_recordset($2::jsonb) as i (node_id text, boot_id text, sequence bigint, generation bigint, cpu float8, memory float8, modules int)
+  select * from jsonb_to_recordset($2::jsonb) as i (node_id text, boot_id text, sequence bigint, generation bigint, cpu float8, memory float8, modules int, held text[])
 ),
 before as (
   select h.node_id, h.observed_generation, h.boot_id from node_heartbeats h join input i on h.tenant = $1 and h.node_id = i.node_id
@@ -77,9 +77,8 @@ written as (
   returning node_id
 ),
 gone as (
-  delete from observations o using accepted a
-  where o.tenant = $1 and o.node_id = a.node_id
-    and not exists (select 1 from observed x where x.node_id = o.node_id and x.module_name = o.module_name and x.release_id = o.release_id)
+  delete from observations o using accepted a join input i using (node_id)
+  where o.node_id = a.node_id and o.tenant = $1 and o.module_name || '/' || o.release_id <> all (i.held)
   returning o.node_id
 )`;
 
@@ -102,19 +101,24 @@ counted as (
 const record = statement('heartbeat_record', `
 with ${accept}, ${observe}, ${count},
 altered as (select node_id from written union select node_id from gone),
+live as materialized (
+  select deployment_id, true as moving from deployments where tenant = $1 and status in ${movingStatuses}
+  union all
+  select deployment_id, false from deployments where tenant = $1 and status not in ${movingStatuses} and retained_until is not null
+),
 going as (
-  select t.node_id, d.deployment_id, d.status from deployments d join deployment_targets t on t.deployment_id = d.deployment_id
-  where d.tenant = $1 and (d.status = any ($5::text[]) or d.retained_until is not null) and t.node_id in (select node_id from input)
+  select i.node_id, array_agg(l.deployment_id) as deployments, bool_or(l.moving) as busy
+  from input i cross join live l join deployment_targets t on t.deployment_id = l.deployment_id and t.node_id = i.node_id
+  group by i.node_id
 )
 select i.node_id as "nodeId", coalesce(n.generation, 0)::float8 as generation,
   case when n.node_id is null then 'unknown' when a.node_id is not null then 'accepted'
     when b.boot_id <> i.boot_id then 'superseded' else 'repeated' end as kind,
   i.generation > n.generation as ahead, i.generation::float8 as observed,
   b.observed_generation is distinct from i.generation or exists (select 1 from altered x where x.node_id = i.node_id) as changed,
-  exists (select 1 from going g where g.node_id = i.node_id and g.status = any ($5::text[])) as busy,
-  array (select g.deployment_id from going g where g.node_id = i.node_id) as deployments
+  coalesce(g.busy, false) as busy, coalesce(g.deployments, '{}') as deployments
 from input i left join nodes n on n.tenant = $1 and n.node_id = i.node_id
-left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id`);
+left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id left join going g on g.node_id = i.node_id`);
 
 const raiseFloor = statement('heartbeat_raise_floor', `
 with raised as (
@@ -124,7 +128,7 @@ stamped as (
   update deployment_targets t set issued_generation = r.generation, issued_at = clock_timestamp()
   from raised r, deployments d
   where t.tenant = $1 and t.node_id = $2 and t.issued_generation > 0 and d.deployment_id = t.deployment_id
-    and (d.status = any ($4::text[]) or d.retained_until is not null)
+    and (d.status in ${movingStatuses} or d.retained_until is not null)
 )
 select generation::float8 as generation, pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text) from raised`);
 
@@ -166,14 +170,14 @@ export class HeartbeatRepository {
 }
 
 async function recordIn(session: Session, tenant: string, reports: readonly HeartbeatReport[]): Promise<readonly (Recorded & { readonly raisedFloor: boolean })[]> {
-  const rows = await session.query<Recorded>(record, [tenant, toJsonb(reports.map(toInput)), toJsonb(reports.flatMap(toObservations)), toJsonb(reports.flatMap(toMetrics)), movingStatuses]);
+  const rows = await session.query<Recorded>(record, [tenant, toJsonb(reports.map(toInput)), toJsonb(reports.flatMap(toObservations)), toJsonb(reports.flatMap(toMetrics))]);
   const outcomes: (Recorded & { readonly raisedFloor: boolean })[] = [];
   for (const row of rows) {
     if (row.ahead !== true || row.kind !== 'accepted') {
       outcomes.push({ ...row, raisedFloor: false });
       continue;
     }
-    const [raised] = await session.query<{ generation: number }>(raiseFloor, [tenant, row.nodeId, row.observed, movingStatuses]);
+    const [raised] = await session.query<{ generation: number }>(raiseFloor, [tenant, row.nodeId, row.observed]);
     outcomes.push({ ...row, generation: raised?.generation ?? row.generation, raisedFloor: true });
   }
   return outcomes;
@@ -181,6 +185,7 @@ async function recordIn(session: Session, tenant: string, reports: readonly Hear
 
 const toInput = ({ nodeId, bootId, sequence, observed, resources }: HeartbeatReport): object => ({
   node_id: nodeId, boot_id: bootId, sequence, generation: observed.generation, cpu: resources.cpuUsagePercent, memory: resources.memoryUsageMB, modules: resources.modulesLoaded,
+  held: observed.releases.map((release) => `${release.moduleName}/${release.releaseId}`),
 });
 
 /** A release that is listed twice counts once: one statement cannot write a row twice. */

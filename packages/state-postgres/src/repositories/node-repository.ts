@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 import { statement, type Session } from '../database/session.ts';
 import { toJsonb, toText } from '../database/to-jsonb.ts';
 import { stateError } from '../error-codes.ts';
-import { holdingStatuses } from '../queries/open-deployment.ts';
+import { holdingStatuses } from '../queries/deployment-statuses.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 import { hashToken, newToken } from './token-hash.ts';
 
@@ -121,7 +121,7 @@ update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::js
 
 const readUse = statement('node_use', `
 select t.deployment_id as "deploymentId" from deployment_targets t join deployments d on d.deployment_id = t.deployment_id
-where t.tenant = $1 and t.node_id = $2 and d.status = any ($3::text[]) limit 1`);
+where t.tenant = $1 and t.node_id = $2 and d.status in ${holdingStatuses} limit 1`);
 
 const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`);
 
@@ -226,7 +226,7 @@ export class NodeRepository {
    */
   async delete(tenant: string, nodeId: string): Promise<void> {
     await this.#database.transaction(async (session) => {
-      const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId, holdingStatuses]);
+      const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId]);
       if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
       await raiseRevisions(session, tenant, nodeId);
       if ((await session.execute(remove, [tenant, nodeId])) === 0) throw stateError('HS_NODE_NOT_FOUND', { nodeId });
