@@ -42,6 +42,11 @@ const GATES = [
     commands: forEachPackage(({ folder }) => ['attw', '--pack', folder, '--profile', 'esm-only', '--no-emoji']),
   },
   { name: 'api reports', needs: 'build', commands: () => [script('check-api-reports.mjs')] },
+  // Its packages are its own: the first command installs them.
+  {
+    name: 'bench',
+    commands: () => [script('run.mjs', 'bench', '--list'), ['tsc', '-p', 'bench/tsconfig.json', '--noEmit']],
+  },
   { name: 'demo', commands: () => [script('run.mjs', 'demo', '--json')] },
 ];
 
