@@ -121,7 +121,7 @@ describe.each(backends)('on $name', ({ open }) => {
       expect(await scene.fleet.loadProgress(scene.id('d'), [[0, 1], [1, 2]], release)).toMatchObject({ done: 2, silent: [] });
     });
 
-    it('gives a node its desired state with local shares', async () => {
+    it('gives a node its desired state', async () => {
       const scene = new Scene(database);
       const [v1, v2] = [await scene.release('1.0.0'), await scene.release('2.0.0')];
       const targets = await scene.join(4);

@@ -16,21 +16,19 @@ interface Row extends DesiredRelease {
   readonly probeCheck: NonNullable<DesiredRelease['probe']>['check'] | null;
 }
 
-/** One statement, so that generation and content are of one moment. Shares are local: what counts for a node's own split. */
+/** One statement, so that generation and content are of one moment. */
 const readStates = statement('desired_states', `
 with moving as materialized (select deployment_id from deployments where tenant = $1 and status in ${movingStatuses})
 select n.node_id as "nodeId", n.generation::float8 as generation,
   exists (select 1 from moving m join deployment_targets t on t.deployment_id = m.deployment_id where t.node_id = n.node_id) as busy,
   a.module_name as "moduleName", coalesce(route.epoch, 0)::float8 as epoch, a.release_id as "releaseId", r.module_id as "moduleId", r.version, r.digest,
   r.size_bytes::float8 as "sizeBytes", r.config, r.capabilities, r.resource_limits as "resourceLimits",
-  case when sum(a.weight) over one > 0 then 100 * a.weight / sum(a.weight) over one else 0 end as weight,
-  a.probe_round as "probeRound", a.probe_check as "probeCheck"
+  a.weight, a.probe_round as "probeRound", a.probe_check as "probeCheck"
 from nodes n
 left join assignments a on a.tenant = n.tenant and a.node_id = n.node_id
 left join releases r on r.tenant = a.tenant and r.release_id = a.release_id
 left join routes route on route.tenant = a.tenant and route.module_name = a.module_name
 where n.tenant = $1 and n.node_id = any ($2::text[])
-window one as (partition by n.node_id, a.module_name)
 order by n.node_id, a.module_name, a.release_id`);
 
 const readGenerations = statement('desired_generations', `
