@@ -14,7 +14,11 @@ function differenceFromLock(folder) {
   if (!existsSync(installedPath)) return 'nothing is installed yet';
   const installed = readJson(installedPath).packages;
   for (const [key, entry] of Object.entries(readJson(join(folder, 'package-lock.json')).packages)) {
-    if (!key.includes('node_modules/') || entry.link) continue;
+    if (!key.includes('node_modules/')) continue;
+    if (entry.link) {
+      if (!existsSync(join(folder, key))) return `${key} is not linked`;
+      continue;
+    }
     const found = installed[key];
     if (found === undefined && entry.optional !== true) return `${key} is missing`;
     if (found !== undefined && found.version !== entry.version)
