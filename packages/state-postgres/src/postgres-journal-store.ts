@@ -1,4 +1,12 @@
-import { genesisHash, hotSwapError, type DeploymentId, type Failpoint, type JournalBatch, type JournalEntry, type JournalStore } from '@hotswap/core';
+import {
+  genesisHash,
+  hotSwapError,
+  type DeploymentId,
+  type Failpoint,
+  type JournalBatch,
+  type JournalEntry,
+  type JournalStore,
+} from '@hotswap/core';
 import { changeChannel, type ChangeHint } from './database/change-feed.ts';
 import type { Database } from './database/database.ts';
 import { statement, type Session } from './database/session.ts';
@@ -10,19 +18,28 @@ import { openDeployment, summaryColumns } from './queries/open-deployment.ts';
 /** Moments of an append at which a test can end the process. @internal */
 export const journalFailpoints = ['journal.append.before-commit', 'journal.append.after-commit'] as const;
 
-const readEntries = statement('journal_read', `
-select entry from journal_entries where deployment_id = $2 and tenant = $1 and seq > $3 order by seq`);
+const readEntries = statement(
+  'journal_read',
+  `
+select entry from journal_entries where deployment_id = $2 and tenant = $1 and seq > $3 order by seq`,
+);
 
 /** The compare-and-set: finds no row when the head is another one. */
-const moveHead = statement('journal_move_head', `
+const moveHead = statement(
+  'journal_move_head',
+  `
 update deployments set head = $4, head_seq = $5, summary = $6, status = $7, stuck_at = $8, retained_until = $9, wake_at = $10,
   updated_at = clock_timestamp()
 where tenant = $1 and deployment_id = $2 and head = $3
-returning module_name as "moduleName", release_id as "releaseId"`);
+returning module_name as "moduleName", release_id as "releaseId"`,
+);
 
-const insertEntries = statement('journal_insert', `
+const insertEntries = statement(
+  'journal_insert',
+  `
 insert into journal_entries (tenant, deployment_id, seq, type, at, actor, hash, entry)
-select $1, $2, e.* from unnest($3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::json[]) as e`);
+select $1, $2, e.* from unnest($3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::json[]) as e`,
+);
 
 const sendHints = statement('send_hints', `select pg_notify('${changeChannel}', hint) from unnest($1::text[]) as hint`);
 
@@ -51,7 +68,8 @@ export class PostgresJournalStore implements JournalStore {
     await this.#database.transaction(async (session) => {
       const targets = await this.#claim(session, batches);
       const hints: ChangeHint[] = [];
-      for (const batch of batches) hints.push(...(await this.#write(session, batch, targets.get(batch) as ChangeTarget)));
+      for (const batch of batches)
+        hints.push(...(await this.#write(session, batch, targets.get(batch) as ChangeTarget)));
       await session.query(sendHints, [[...new Set(hints.map((hint) => JSON.stringify(hint)))]]);
       this.#failpoint('journal.append.before-commit');
     });
@@ -70,9 +88,14 @@ export class PostgresJournalStore implements JournalStore {
   async #write(session: Session, batch: JournalBatch, target: ChangeTarget): Promise<readonly ChangeHint[]> {
     const { tenant, deploymentId, entries, changes, wakeAt } = batch;
     await session.execute(insertEntries, [
-      tenant, deploymentId,
-      entries.map((entry) => entry.seq), entries.map((entry) => entry.type), entries.map((entry) => new Date(entry.at)),
-      entries.map((entry) => toText(entry.actor)), entries.map((entry) => entry.hash), entries.map((entry) => JSON.stringify(entry)),
+      tenant,
+      deploymentId,
+      entries.map((entry) => entry.seq),
+      entries.map((entry) => entry.type),
+      entries.map((entry) => new Date(entry.at)),
+      entries.map((entry) => toText(entry.actor)),
+      entries.map((entry) => entry.hash),
+      entries.map((entry) => JSON.stringify(entry)),
     ]);
     const hints: ChangeHint[] = [{ topic: 'deployment', tenant, deploymentId }];
     for (const change of changes) {
@@ -93,7 +116,12 @@ async function claimHead(session: Session, batch: JournalBatch): Promise<ChangeT
     const { moduleName, releaseId } = opening.spec;
     return { tenant, deploymentId, moduleName, releaseId };
   }
-  const [row] = await session.query<{ moduleName: string; releaseId: string }>(moveHead, [tenant, deploymentId, expectedHead, ...summaryColumns(batch)]);
+  const [row] = await session.query<{ moduleName: string; releaseId: string }>(moveHead, [
+    tenant,
+    deploymentId,
+    expectedHead,
+    ...summaryColumns(batch),
+  ]);
   if (!row) throw hotSwapError('HS_JOURNAL_CONFLICT', { deploymentId });
   return { tenant, deploymentId, ...row };
 }
@@ -102,9 +130,17 @@ async function claimHead(session: Session, batch: JournalBatch): Promise<ChangeT
 function checkChain({ deploymentId, expectedHead, entries }: JournalBatch): void {
   let previous: { readonly hash: string; readonly seq: number } | undefined;
   for (const entry of entries) {
-    const fits = previous ? entry.previousHash === previous.hash && entry.seq === previous.seq + 1 : entry.previousHash === expectedHead;
-    if (!fits) throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId, seq: entry.seq, why: 'it does not follow the entry before it' });
+    const fits = previous
+      ? entry.previousHash === previous.hash && entry.seq === previous.seq + 1
+      : entry.previousHash === expectedHead;
+    if (!fits)
+      throw hotSwapError('HS_JOURNAL_CORRUPT', {
+        deploymentId,
+        seq: entry.seq,
+        why: 'it does not follow the entry before it',
+      });
     previous = entry;
   }
-  if (!previous) throw hotSwapError('HS_CORE_INVALID_VALUE', { what: `An append to ${deploymentId}`, why: 'it has no entries' });
+  if (!previous)
+    throw hotSwapError('HS_CORE_INVALID_VALUE', { what: `An append to ${deploymentId}`, why: 'it has no entries' });
 }

@@ -1,4 +1,10 @@
-import { sketchQuantileMs, type LatencySketch, type LatencySummary, type MetricsSource, type VariantMetrics } from '@hotswap/core';
+import {
+  sketchQuantileMs,
+  type LatencySketch,
+  type LatencySummary,
+  type MetricsSource,
+  type VariantMetrics,
+} from '@hotswap/core';
 import { statement, type Session } from './database/session.ts';
 import { toMultirange } from './queries/node-ranges.ts';
 
@@ -29,10 +35,16 @@ select coalesce(sum(calls), 0)::float8 as calls, coalesce(sum(errors), 0)::float
 from sample`;
 
 const readRelease = statement('metrics_release', summing('join (select $6::text as release_id) v on true'));
-const readBaseline = statement('metrics_baseline', summing('join deployment_baselines v on v.deployment_id = t.deployment_id and v.position = t.position'));
+const readBaseline = statement(
+  'metrics_baseline',
+  summing('join deployment_baselines v on v.deployment_id = t.deployment_id and v.position = t.position'),
+);
 
-const deleteOld = statement('metrics_delete', `
-delete from call_metrics where bucket_at < clock_timestamp() - $1::float8 * interval '1 millisecond'`);
+const deleteOld = statement(
+  'metrics_delete',
+  `
+delete from call_metrics where bucket_at < clock_timestamp() - $1::float8 * interval '1 millisecond'`,
+);
 
 /**
  * Sums what agents have reported, in buckets of one second.
@@ -46,8 +58,17 @@ export class PostgresMetricsSource implements MetricsSource {
   }
 
   async read(query: Parameters<MetricsSource['read']>[0]): Promise<VariantMetrics> {
-    const about = [query.tenant, query.deploymentId, query.moduleName, toMultirange(query.nodes), new Date(query.since)];
-    const rows = query.variant === 'baseline' ? await this.#session.query<Sums>(readBaseline, about) : await this.#session.query<Sums>(readRelease, [...about, query.variant]);
+    const about = [
+      query.tenant,
+      query.deploymentId,
+      query.moduleName,
+      toMultirange(query.nodes),
+      new Date(query.since),
+    ];
+    const rows =
+      query.variant === 'baseline'
+        ? await this.#session.query<Sums>(readBaseline, about)
+        : await this.#session.query<Sums>(readRelease, [...about, query.variant]);
     return toMetrics(rows[0]);
   }
 

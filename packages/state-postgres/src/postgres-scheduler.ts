@@ -12,14 +12,20 @@ const batchSize = 50;
 const sweepMs = 5_000;
 
 /** Everything that is going on, once, when a server starts: a job may have died with the server that held it. */
-const readUnfinished = statement('wakes_unfinished', `
+const readUnfinished = statement(
+  'wakes_unfinished',
+  `
 select tenant, deployment_id as "deploymentId" from deployments
 where status in ${movingStatuses} or retained_until is not null
-order by ordinal`);
+order by ordinal`,
+);
 
-const readOverdue = statement('wakes_overdue', `
+const readOverdue = statement(
+  'wakes_overdue',
+  `
 select tenant, deployment_id as "deploymentId" from deployments
-where wake_at < clock_timestamp() - $1::float8 * interval '1 millisecond' order by wake_at limit 1000`);
+where wake_at < clock_timestamp() - $1::float8 * interval '1 millisecond' order by wake_at limit 1000`,
+);
 
 type OnWake = (wake: Wake) => Promise<void>;
 
@@ -43,8 +49,17 @@ export class PostgresScheduler implements Scheduler {
 
   async start(onWake: OnWake): Promise<void> {
     if (this.#workerId !== undefined) return;
-    const work = { batchSize, pollingIntervalSeconds: pollSeconds, notifyPollingIntervalSeconds: pollSeconds, burstWhenBatchFull: true, localConcurrency: 2, perJobResults: true };
-    this.#workerId = await this.#database.boss.work(wakeQueue.name, work, (jobs: Job<Wake>[]) => this.#handle(jobs, onWake));
+    const work = {
+      batchSize,
+      pollingIntervalSeconds: pollSeconds,
+      notifyPollingIntervalSeconds: pollSeconds,
+      burstWhenBatchFull: true,
+      localConcurrency: 2,
+      perJobResults: true,
+    };
+    this.#workerId = await this.#database.boss.work(wakeQueue.name, work, (jobs: Job<Wake>[]) =>
+      this.#handle(jobs, onWake),
+    );
     this.#sweeping = this.#wakeAll(await this.#database.query<Wake>(readUnfinished), onWake);
     this.#sweep = setInterval(() => {
       this.#sweeping = this.#sweeping.then(() => this.#wakeOverdue(onWake));
@@ -54,7 +69,9 @@ export class PostgresScheduler implements Scheduler {
 
   async wake(tenant: string, deploymentId: DeploymentId, at: Instant): Promise<void> {
     // Not the planned wake's key: this one is about an event that the planner may not have seen, so it must not be moved.
-    await this.#database.boss.send(wakeQueue.name, { tenant, deploymentId } satisfies Wake, { startAfter: new Date(at) });
+    await this.#database.boss.send(wakeQueue.name, { tenant, deploymentId } satisfies Wake, {
+      startAfter: new Date(at),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,11 +2,33 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { DeploymentId, DeploymentSummary, DesiredState, ObservedState, Release } from '@hotswap/core';
 import { journalStoreSuite, schedulerSuite, type JournalStoreRig, type SchedulerRig } from '@hotswap/testing';
-import { DeploymentRepository, DesiredStateRepository, HeartbeatRepository, NodeRepository, PostgresFleetReader, PostgresJournalStore, PostgresScheduler, type Database } from '../src/index.ts';
+import {
+  DeploymentRepository,
+  DesiredStateRepository,
+  HeartbeatRepository,
+  NodeRepository,
+  PostgresFleetReader,
+  PostgresJournalStore,
+  PostgresScheduler,
+  type Database,
+} from '../src/index.ts';
 import { backends } from './open-test-database.ts';
 
 const tenant = 'default';
-const tables = ['deployments', 'journal_entries', 'deployment_targets', 'deployment_baselines', 'outbox', 'nodes', 'node_heartbeats', 'assignments', 'observations', 'routes', 'releases', 'modules'];
+const tables = [
+  'deployments',
+  'journal_entries',
+  'deployment_targets',
+  'deployment_baselines',
+  'outbox',
+  'nodes',
+  'node_heartbeats',
+  'assignments',
+  'observations',
+  'routes',
+  'releases',
+  'modules',
+];
 
 async function empty(database: Database): Promise<void> {
   await database.execute(`truncate ${tables.join(', ')} cascade`);
@@ -17,13 +39,23 @@ async function empty(database: Database): Promise<void> {
 async function createRig(database: Database): Promise<JournalStoreRig> {
   await empty(database);
   const rig = new PostgresRig(database);
-  for (const releaseId of ['v1', 'v2', 'v3']) await rig.addRelease({ ...anyRelease, releaseId, moduleId: `greeter-${releaseId}` });
+  for (const releaseId of ['v1', 'v2', 'v3'])
+    await rig.addRelease({ ...anyRelease, releaseId, moduleId: `greeter-${releaseId}` });
   return rig;
 }
 
 const anyRelease: Release = {
-  tenant, releaseId: '', moduleId: '', moduleName: 'greeter', version: '1.0.0', digest: 'ab'.repeat(32), sizeBytes: 1_000, config: { motd: 'hello' },
-  capabilities: { env: {}, dirs: [], allowedHosts: [] }, resourceLimits: { maxMemoryMB: 128, maxCpuPercent: 100, maxExecutionTime: 'PT5S', maxInputSize: 1_048_576 }, healthCheck: {},
+  tenant,
+  releaseId: '',
+  moduleId: '',
+  moduleName: 'greeter',
+  version: '1.0.0',
+  digest: 'ab'.repeat(32),
+  sizeBytes: 1_000,
+  config: { motd: 'hello' },
+  capabilities: { env: {}, dirs: [], allowedHosts: [] },
+  resourceLimits: { maxMemoryMB: 128, maxCpuPercent: 100, maxExecutionTime: 'PT5S', maxInputSize: 1_048_576 },
+  healthCheck: {},
 };
 
 class PostgresRig implements JournalStoreRig {
@@ -39,7 +71,18 @@ class PostgresRig implements JournalStoreRig {
   }
 
   async addRelease(release: Release): Promise<void> {
-    const { moduleId, moduleName, version, digest, sizeBytes, config, capabilities, resourceLimits, healthCheck, releaseId } = release;
+    const {
+      moduleId,
+      moduleName,
+      version,
+      digest,
+      sizeBytes,
+      config,
+      capabilities,
+      resourceLimits,
+      healthCheck,
+      releaseId,
+    } = release;
     await this.#database.execute(
       `insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, resource_limits, capabilities, health_check, created_by)
        values ($1, $2, $3, $2, $4, $5, '{}', 'none', '{}', '{}', '{}', 'suite') on conflict do nothing`,
@@ -48,15 +91,42 @@ class PostgresRig implements JournalStoreRig {
     await this.#database.execute(
       `insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, health_check)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
-      [tenant, releaseId, moduleId, moduleName, version, digest, sizeBytes, JSON.stringify(config), JSON.stringify(capabilities), JSON.stringify(resourceLimits), JSON.stringify(healthCheck)],
+      [
+        tenant,
+        releaseId,
+        moduleId,
+        moduleName,
+        version,
+        digest,
+        sizeBytes,
+        JSON.stringify(config),
+        JSON.stringify(capabilities),
+        JSON.stringify(resourceLimits),
+        JSON.stringify(healthCheck),
+      ],
     );
   }
 
   async addNode(node: Parameters<JournalStoreRig['addNode']>[0]): Promise<void> {
     const nodes = new NodeRepository(this.#database);
-    const { token } = await nodes.createJoinToken({ tenant, uses: 1, expiresInMs: 60_000, regions: null, createdBy: 'suite' });
+    const { token } = await nodes.createJoinToken({
+      tenant,
+      uses: 1,
+      expiresInMs: 60_000,
+      regions: null,
+      createdBy: 'suite',
+    });
     const hardware = { cpuCores: 1, totalMemoryMB: 1, architecture: 'x64' };
-    await nodes.register(token, { hostname: 'h', runtime: 'r', runtimeVersion: '1', capabilities: {}, maxModules: 1, hardware, dataPlaneUrl: 'http://127.0.0.1', ...node });
+    await nodes.register(token, {
+      hostname: 'h',
+      runtime: 'r',
+      runtimeVersion: '1',
+      capabilities: {},
+      maxModules: 1,
+      hardware,
+      dataPlaneUrl: 'http://127.0.0.1',
+      ...node,
+    });
     await this.report(node.nodeId, { generation: 0, releases: [] });
   }
 
@@ -65,13 +135,21 @@ class PostgresRig implements JournalStoreRig {
   }
 
   async silence(nodeId: string): Promise<void> {
-    await this.#database.execute(`update node_heartbeats set last_heartbeat_at = last_heartbeat_at - interval '1 hour' where node_id = $1`, [nodeId]);
-    await this.#database.execute(`update deployment_targets set issued_at = issued_at - interval '1 hour' where node_id = $1`, [nodeId]);
+    await this.#database.execute(
+      `update node_heartbeats set last_heartbeat_at = last_heartbeat_at - interval '1 hour' where node_id = $1`,
+      [nodeId],
+    );
+    await this.#database.execute(
+      `update deployment_targets set issued_at = issued_at - interval '1 hour' where node_id = $1`,
+      [nodeId],
+    );
   }
 
   async report(nodeId: string, observed: ObservedState): Promise<void> {
     const resources = { cpuUsagePercent: 0, memoryUsageMB: 0, modulesLoaded: 0 };
-    await new HeartbeatRepository(this.#database).record(tenant, [{ nodeId, bootId: 'boot', sequence: ++this.#sequence, observed, metrics: [], resources }]);
+    await new HeartbeatRepository(this.#database).record(tenant, [
+      { nodeId, bootId: 'boot', sequence: ++this.#sequence, observed, metrics: [], resources },
+    ]);
   }
 
   async desired(nodeId: string): Promise<DesiredState> {
@@ -84,12 +162,15 @@ class PostgresRig implements JournalStoreRig {
 
   async wakes(): ReturnType<JournalStoreRig['wakes']> {
     const rows = await this.#database.query<{ data: { tenant: string; deploymentId: string }; at: Date }>(
-      `select data, start_after as at from pgboss.job where name = 'rollout-wake' and state = 'created' order by created_on`);
+      `select data, start_after as at from pgboss.job where name = 'rollout-wake' and state = 'created' order by created_on`,
+    );
     return rows.map(({ data, at }) => ({ ...data, at: at.getTime() }));
   }
 
   async outbox(): ReturnType<JournalStoreRig['outbox']> {
-    return this.#database.query('select deployment_id as "deploymentId", severity, text from outbox order by message_id');
+    return this.#database.query(
+      'select deployment_id as "deploymentId", severity, text from outbox order by message_id',
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,7 +16,10 @@ describe('a data directory', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  const startWriter = (): ChildProcess => spawn(process.execPath, ['--conditions=@hotswap/source', writer, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const startWriter = (): ChildProcess =>
+    spawn(process.execPath, ['--conditions=@hotswap/source', writer, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
 
   it('survives kill -9 during writes: nothing acknowledged is lost, nothing is half', async () => {
     let acknowledged = 0;
@@ -32,7 +35,9 @@ describe('a data directory', () => {
       await closed;
     }
     await using database = await openDatabase({ dataDir: directory });
-    const [found] = await database.query<{ highest: number; rows: number }>('select max(id)::int as highest, count(*)::int as rows from pairs');
+    const [found] = await database.query<{ highest: number; rows: number }>(
+      'select max(id)::int as highest, count(*)::int as rows from pairs',
+    );
     expect(found?.highest).toBeGreaterThanOrEqual(acknowledged);
     expect(found?.rows).toBe((found?.highest ?? 0) * 2);
   });
@@ -44,24 +49,36 @@ describe('a data directory', () => {
       if (line !== 'ready') break;
     }
     const refusal = openDatabase({ dataDir: directory });
-    await expect(refusal).rejects.toMatchObject({ code: 'HS_STORE_DATA_DIR_LOCKED', details: { pid: child.pid, host: hostname() } });
+    await expect(refusal).rejects.toMatchObject({
+      code: 'HS_STORE_DATA_DIR_LOCKED',
+      details: { pid: child.pid, host: hostname() },
+    });
     child.kill('SIGKILL');
     await closed;
     const database = await openDatabase({ dataDir: directory });
-    await expect(openDatabase({ dataDir: directory })).rejects.toMatchObject({ code: 'HS_STORE_DATA_DIR_LOCKED', details: { pid: process.pid } });
+    await expect(openDatabase({ dataDir: directory })).rejects.toMatchObject({
+      code: 'HS_STORE_DATA_DIR_LOCKED',
+      details: { pid: process.pid },
+    });
     await database[Symbol.asyncDispose]();
     await expect(stat(join(directory, 'hotswap.lock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('takes over the lock of a process whose id somebody else has now', async () => {
-    await writeFile(join(directory, 'hotswap.lock'), JSON.stringify({ pid: process.ppid, host: hostname(), started: '1' }));
+    await writeFile(
+      join(directory, 'hotswap.lock'),
+      JSON.stringify({ pid: process.ppid, host: hostname(), started: '1' }),
+    );
     await using _database = await openDatabase({ dataDir: directory });
     expect(JSON.parse(await readFile(join(directory, 'hotswap.lock'), 'utf8'))).toMatchObject({ pid: process.pid });
   });
 
   it('believes a holder on another host while its lock is fresh', async () => {
     await writeFile(join(directory, 'hotswap.lock'), JSON.stringify({ pid: 1, host: 'elsewhere', started: null }));
-    await expect(openDatabase({ dataDir: directory })).rejects.toMatchObject({ code: 'HS_STORE_DATA_DIR_LOCKED', details: { pid: 1, host: 'elsewhere' } });
+    await expect(openDatabase({ dataDir: directory })).rejects.toMatchObject({
+      code: 'HS_STORE_DATA_DIR_LOCKED',
+      details: { pid: 1, host: 'elsewhere' },
+    });
     await rm(join(directory, 'hotswap.lock'));
   });
 

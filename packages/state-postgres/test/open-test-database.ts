@@ -3,7 +3,10 @@ import pg from 'pg';
 import { openDatabase, type Database } from '../src/index.ts';
 
 /** Databases that the same tests run on: PGlite always, Postgres where the environment names one. */
-export const backends: readonly { readonly name: string; readonly open: () => Promise<{ database: Database; close: () => Promise<void> }> }[] = [
+export const backends: readonly {
+  readonly name: string;
+  readonly open: () => Promise<{ database: Database; close: () => Promise<void> }>;
+}[] = [
   { name: 'PGlite', open: openPglite },
   ...(process.env['HOTSWAP_TEST_POSTGRES_URL'] === undefined ? [] : [{ name: 'Postgres', open: () => openPostgres() }]),
 ];

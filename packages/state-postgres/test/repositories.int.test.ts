@@ -1,18 +1,58 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultResourceLimits, noCapabilities } from '@hotswap/core';
-import { CredentialRepository, DatabaseClock, IdempotencyRepository, ModuleRepository, NodeRepository, SettingRepository, type Database, type NewModule, type NodeDescription } from '../src/index.ts';
+import {
+  CredentialRepository,
+  DatabaseClock,
+  IdempotencyRepository,
+  ModuleRepository,
+  NodeRepository,
+  SettingRepository,
+  type Database,
+  type NewModule,
+  type NodeDescription,
+} from '../src/index.ts';
 import { backends } from './open-test-database.ts';
 import { Scene } from './scene.ts';
 
 const module = (tenant: string, version: string, changes: Partial<NewModule> = {}): NewModule => ({
-  tenant, moduleId: `greeter-v${version}`, name: 'greeter', version, digest: version.replaceAll('.', '').padStart(64, 'a'), sizeBytes: 5_000_000_000,
-  description: { kind: 'core', wasiLevel: 'none', sizeBytes: 1, imports: [], exports: [{ name: 'odd \0 name', kind: 'function' }], functions: [], isCommand: false },
-  wasiVersion: 'none', interfaces: ['wasi:http'], resourceLimits: defaultResourceLimits, capabilities: noCapabilities, healthCheck: { expected: 'fine' }, createdBy: 'dev', ...changes,
+  tenant,
+  moduleId: `greeter-v${version}`,
+  name: 'greeter',
+  version,
+  digest: version.replaceAll('.', '').padStart(64, 'a'),
+  sizeBytes: 5_000_000_000,
+  description: {
+    kind: 'core',
+    wasiLevel: 'none',
+    sizeBytes: 1,
+    imports: [],
+    exports: [{ name: 'odd \0 name', kind: 'function' }],
+    functions: [],
+    isCommand: false,
+  },
+  wasiVersion: 'none',
+  interfaces: ['wasi:http'],
+  resourceLimits: defaultResourceLimits,
+  capabilities: noCapabilities,
+  healthCheck: { expected: 'fine' },
+  createdBy: 'dev',
+  ...changes,
 });
 
 const node = (nodeId: string, changes: Partial<NodeDescription> = {}): NodeDescription => ({
-  nodeId, hostname: 'host', region: 'eu', zone: 'eu-1', labels: { disk: 'ssd' }, runtime: 'Wasmtime', runtimeVersion: '1', capabilities: { components: true }, maxModules: 10,
-  hardware: { cpuCores: 2, totalMemoryMB: 100, architecture: 'x64' }, dataPlaneUrl: 'http://127.0.0.1:1', publicKey: { kty: 'OKP', x: nodeId }, ...changes,
+  nodeId,
+  hostname: 'host',
+  region: 'eu',
+  zone: 'eu-1',
+  labels: { disk: 'ssd' },
+  runtime: 'Wasmtime',
+  runtimeVersion: '1',
+  capabilities: { components: true },
+  maxModules: 10,
+  hardware: { cpuCores: 2, totalMemoryMB: 100, architecture: 'x64' },
+  dataPlaneUrl: 'http://127.0.0.1:1',
+  publicKey: { kty: 'OKP', x: nodeId },
+  ...changes,
 });
 
 describe.each(backends)('on $name', ({ open }) => {
@@ -36,7 +76,9 @@ describe.each(backends)('on $name', ({ open }) => {
       expect(Math.abs(createdAt - Date.now())).toBeLessThan(60_000);
       expect(await modules.insert(module(tenant, '1.0.0'))).toEqual({ module: stored, created: false });
       expect(await modules.get(tenant, 'greeter-v1.0.0')).toEqual(stored);
-      await expect(modules.get('other', 'greeter-v1.0.0')).rejects.toMatchObject({ code: 'HS_REGISTRY_MODULE_NOT_FOUND' });
+      await expect(modules.get('other', 'greeter-v1.0.0')).rejects.toMatchObject({
+        code: 'HS_REGISTRY_MODULE_NOT_FOUND',
+      });
     });
 
     it('refuses other content under a registered version and names what differs', async () => {
@@ -44,7 +86,10 @@ describe.each(backends)('on $name', ({ open }) => {
       const tenant = newTenant();
       await modules.insert(module(tenant, '1.0.0'));
       const other = module(tenant, '1.0.0', { digest: 'b'.repeat(64), healthCheck: {} });
-      await expect(modules.insert(other)).rejects.toMatchObject({ code: 'HS_REGISTRY_MODULE_EXISTS', details: { moduleId: 'greeter-v1.0.0', differs: 'digest, healthCheck' } });
+      await expect(modules.insert(other)).rejects.toMatchObject({
+        code: 'HS_REGISTRY_MODULE_EXISTS',
+        details: { moduleId: 'greeter-v1.0.0', differs: 'digest, healthCheck' },
+      });
     });
 
     it('finds the next patch by number, passing over pre-releases', async () => {
@@ -72,9 +117,14 @@ describe.each(backends)('on $name', ({ open }) => {
       const used = await scene.release('1.0.0');
       await scene.release('2.0.0');
       await scene.serve('d', used, await scene.join(1));
-      await expect(scene.modules.delete(scene.tenant, 'greeter-v1.0.0')).rejects.toMatchObject({ code: 'HS_REGISTRY_MODULE_IN_USE', details: { usedBy: 'node n0' } });
+      await expect(scene.modules.delete(scene.tenant, 'greeter-v1.0.0')).rejects.toMatchObject({
+        code: 'HS_REGISTRY_MODULE_IN_USE',
+        details: { usedBy: 'node n0' },
+      });
       expect(await scene.modules.delete(scene.tenant, 'greeter-v2.0.0')).toMatchObject({ lastOfDigest: true });
-      await expect(scene.modules.delete(scene.tenant, 'greeter-v2.0.0')).rejects.toMatchObject({ code: 'HS_REGISTRY_MODULE_NOT_FOUND' });
+      await expect(scene.modules.delete(scene.tenant, 'greeter-v2.0.0')).rejects.toMatchObject({
+        code: 'HS_REGISTRY_MODULE_NOT_FOUND',
+      });
     });
   });
 
@@ -85,26 +135,43 @@ describe.each(backends)('on $name', ({ open }) => {
       const about = { tenant, uses: 1, expiresInMs: 60_000, regions: ['eu'], createdBy: 'admin' };
       const { token, expiresAt } = await nodes.createJoinToken(about);
       expect(expiresAt).toBeGreaterThan(Date.now());
-      await expect(nodes.register(token, node('n1', { region: 'us' }))).rejects.toMatchObject({ code: 'HS_AUTH_REGION_NOT_ALLOWED' });
+      await expect(nodes.register(token, node('n1', { region: 'us' }))).rejects.toMatchObject({
+        code: 'HS_AUTH_REGION_NOT_ALLOWED',
+      });
       const joined = await nodes.register(token, node('n1'));
       expect(await nodes.authenticate(joined.credential)).toEqual({ tenant, nodeId: 'n1' });
       expect(await nodes.authenticate('hsn_wrong')).toBeNull();
       await expect(nodes.register(token, node('n2'))).rejects.toMatchObject({ code: 'HS_AUTH_INVALID_JOIN_TOKEN' });
       const late = await nodes.createJoinToken({ ...about, expiresInMs: -1 });
-      await expect(nodes.register(late.token, node('n2'))).rejects.toMatchObject({ code: 'HS_AUTH_INVALID_JOIN_TOKEN' });
+      await expect(nodes.register(late.token, node('n2'))).rejects.toMatchObject({
+        code: 'HS_AUTH_INVALID_JOIN_TOKEN',
+      });
       const many = await nodes.createJoinToken({ ...about, uses: 3 });
-      const results = await Promise.allSettled(Array.from({ length: 6 }, (_, i) => nodes.register(many.token, node(`m${i}`))));
+      const results = await Promise.allSettled(
+        Array.from({ length: 6 }, (_, i) => nodes.register(many.token, node(`m${i}`))),
+      );
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(3);
     });
 
     it('lets a known node join again with its key alone, and ends its old credential', async () => {
       const nodes = new NodeRepository(database);
       const tenant = newTenant();
-      const { token } = await nodes.createJoinToken({ tenant, uses: 5, expiresInMs: 60_000, regions: null, createdBy: 'admin' });
+      const { token } = await nodes.createJoinToken({
+        tenant,
+        uses: 5,
+        expiresInMs: 60_000,
+        regions: null,
+        createdBy: 'admin',
+      });
       const first = await nodes.register(token, node('n1'));
-      await expect(nodes.register(token, node('n1', { publicKey: 'another' }))).rejects.toMatchObject({ code: 'HS_NODE_EXISTS' });
+      await expect(nodes.register(token, node('n1', { publicKey: 'another' }))).rejects.toMatchObject({
+        code: 'HS_NODE_EXISTS',
+      });
       const second = await nodes.register(token, node('n1', { publicKey: { x: 'n1', kty: 'OKP' } }));
-      expect([await nodes.authenticate(first.credential), await nodes.authenticate(second.credential)]).toEqual([null, { tenant, nodeId: 'n1' }]);
+      expect([await nodes.authenticate(first.credential), await nodes.authenticate(second.credential)]).toEqual([
+        null,
+        { tenant, nodeId: 'n1' },
+      ]);
     });
 
     it('keeps what people decided when a node opens a session, and moves its routes', async () => {
@@ -113,24 +180,54 @@ describe.each(backends)('on $name', ({ open }) => {
       await scene.serve('d', release, await scene.join(1));
       await scene.nodes.update(scene.tenant, 'n0', { isEnabled: false, labels: { a: 'b' } });
       const before = await scene.fleet.routeRevision(scene.tenant, 'greeter');
-      await scene.nodes.openSession(scene.tenant, node('n0', { dataPlaneUrl: 'http://127.0.0.1:2', runtimeVersion: '9' }));
+      await scene.nodes.openSession(
+        scene.tenant,
+        node('n0', { dataPlaneUrl: 'http://127.0.0.1:2', runtimeVersion: '9' }),
+      );
       expect(await scene.fleet.routeRevision(scene.tenant, 'greeter')).toBe(before + 1);
       const found = await scene.nodes.get(scene.tenant, 'n0');
       expect(found).toMatchObject({
-        isEnabled: false, labels: { a: 'b' }, runtimeVersion: '9', dataPlaneUrl: 'http://127.0.0.1:2', deployedModules: ['greeter-v1.0.0'],
-        generation: 2, observedGeneration: 2, modulesLoaded: 1, cpuUsagePercent: 1, memoryUsageMB: 2,
+        isEnabled: false,
+        labels: { a: 'b' },
+        runtimeVersion: '9',
+        dataPlaneUrl: 'http://127.0.0.1:2',
+        deployedModules: ['greeter-v1.0.0'],
+        generation: 2,
+        observedGeneration: 2,
+        modulesLoaded: 1,
+        cpuUsagePercent: 1,
+        memoryUsageMB: 2,
       });
       expect(found.silentForMs).toBeLessThan(60_000);
-      await expect(scene.nodes.openSession(scene.tenant, node('nobody'))).rejects.toMatchObject({ code: 'HS_NODE_NOT_FOUND' });
+      await expect(scene.nodes.openSession(scene.tenant, node('nobody'))).rejects.toMatchObject({
+        code: 'HS_NODE_NOT_FOUND',
+      });
     });
 
     it('lists by region and id with filters, and deletes', async () => {
       const nodes = new NodeRepository(database);
       const tenant = newTenant();
-      const { token } = await nodes.createJoinToken({ tenant, uses: 9, expiresInMs: 60_000, regions: null, createdBy: 'admin' });
-      for (const [id, region] of [['b', 'eu'], ['a', 'us'], ['c', 'eu']] as const) await nodes.register(token, node(id, { region, labels: { id } }));
-      const ids = async (query: Parameters<NodeRepository['list']>[1]): Promise<string> => (await nodes.list(tenant, query)).items.map(({ nodeId }) => nodeId).join('');
-      expect([await ids({}), await ids({ region: 'eu' }), await ids({ label: { name: 'id', value: 'a' } }), await ids({ isReachable: true })]).toEqual(['bca', 'bc', 'a', '']);
+      const { token } = await nodes.createJoinToken({
+        tenant,
+        uses: 9,
+        expiresInMs: 60_000,
+        regions: null,
+        createdBy: 'admin',
+      });
+      for (const [id, region] of [
+        ['b', 'eu'],
+        ['a', 'us'],
+        ['c', 'eu'],
+      ] as const)
+        await nodes.register(token, node(id, { region, labels: { id } }));
+      const ids = async (query: Parameters<NodeRepository['list']>[1]): Promise<string> =>
+        (await nodes.list(tenant, query)).items.map(({ nodeId }) => nodeId).join('');
+      expect([
+        await ids({}),
+        await ids({ region: 'eu' }),
+        await ids({ label: { name: 'id', value: 'a' } }),
+        await ids({ isReachable: true }),
+      ]).toEqual(['bca', 'bc', 'a', '']);
       const first = await nodes.list(tenant, { limit: 2 });
       expect(await ids({ limit: 2, cursor: first.nextCursor ?? '' })).toBe('a');
       await nodes.delete(tenant, 'c');
@@ -161,15 +258,22 @@ describe.each(backends)('on $name', ({ open }) => {
       };
       await keys.abandon(request, await begin());
       const dead = await begin();
-      await database.execute(`update idempotency_keys set running_until = now() - interval '1 second' where tenant = $1`, [request.tenant]);
+      await database.execute(
+        `update idempotency_keys set running_until = now() - interval '1 second' where tenant = $1`,
+        [request.tenant],
+      );
       const owner = await begin();
       await keys.complete(request, dead, { from: 'the dead' });
       expect(await begin()).toBe('running');
       await keys.complete(request, owner, { ok: true });
       expect(await begin()).toBe('answered');
-      await database.execute(`update idempotency_keys set expires_at = now() - interval '1 second' where tenant = $1`, [request.tenant]);
+      await database.execute(`update idempotency_keys set expires_at = now() - interval '1 second' where tenant = $1`, [
+        request.tenant,
+      ]);
       expect(await begin()).toMatch(/-/);
-      await database.execute(`update idempotency_keys set expires_at = now() - interval '1 second' where tenant = $1`, [request.tenant]);
+      await database.execute(`update idempotency_keys set expires_at = now() - interval '1 second' where tenant = $1`, [
+        request.tenant,
+      ]);
       expect(await keys.deleteExpired()).toBe(1);
     });
   });
@@ -178,7 +282,12 @@ describe.each(backends)('on $name', ({ open }) => {
     it('know a token by its hash until it expires, is revoked or replaced', async () => {
       const credentials = new CredentialRepository(database);
       const tenant = newTenant();
-      const { token, credential } = await credentials.create({ tenant, credentialId: 'local-admin', subject: 'admin@local', role: 'admin' });
+      const { token, credential } = await credentials.create({
+        tenant,
+        credentialId: 'local-admin',
+        subject: 'admin@local',
+        role: 'admin',
+      });
       expect(await credentials.authenticate(token)).toEqual(credential);
       expect(await credentials.list(tenant)).toEqual([credential]);
       const stored = await database.query('select * from credentials where tenant = $1', [tenant]);
@@ -186,7 +295,10 @@ describe.each(backends)('on $name', ({ open }) => {
       await credentials.put({ tenant, credentialId: 'local-admin', subject: 'admin@local', role: 'admin' }, 'my own');
       expect(await credentials.authenticate(token)).toBeNull();
       expect(await credentials.authenticate('my own')).toMatchObject({ role: 'admin' });
-      expect([await credentials.revoke(tenant, 'local-admin'), await credentials.revoke(tenant, 'local-admin')]).toEqual([true, false]);
+      expect([
+        await credentials.revoke(tenant, 'local-admin'),
+        await credentials.revoke(tenant, 'local-admin'),
+      ]).toEqual([true, false]);
       expect(await credentials.authenticate('my own')).toBeNull();
       const short = await credentials.create({ tenant, subject: 'x', role: 'viewer', expiresInMs: -1 });
       expect(await credentials.authenticate(short.token)).toBeNull();
@@ -194,7 +306,9 @@ describe.each(backends)('on $name', ({ open }) => {
 
     it('servers that start together get one setting', async () => {
       const settings = new SettingRepository(database);
-      const values = await Promise.all(Array.from({ length: 5 }, (_, i) => settings.findOrCreate('signing-key', () => ({ key: i }))));
+      const values = await Promise.all(
+        Array.from({ length: 5 }, (_, i) => settings.findOrCreate('signing-key', () => ({ key: i }))),
+      );
       expect(new Set(values.map((value) => JSON.stringify(value))).size).toBe(1);
       await settings.put('signing-key', 'new');
       expect([await settings.find('signing-key'), await settings.find('none')]).toEqual(['new', undefined]);
@@ -203,10 +317,15 @@ describe.each(backends)('on $name', ({ open }) => {
 
   it('DatabaseClock tells the time of the database and never turns back', async () => {
     using clock = await DatabaseClock.open(database);
-    const [row] = await database.query<{ ms: number }>('select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms');
+    const [row] = await database.query<{ ms: number }>(
+      'select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms',
+    );
     expect(Math.abs(clock.now() - (row?.ms ?? 0))).toBeLessThan(1_000);
     const times = [clock.now() + 5_000, 1_000];
-    const jumping = { query: () => Promise.resolve([{ nowMs: times.shift() }] as never), execute: () => Promise.resolve(0) };
+    const jumping = {
+      query: () => Promise.resolve([{ nowMs: times.shift() }] as never),
+      execute: () => Promise.resolve(0),
+    };
     using other = await DatabaseClock.open(jumping);
     const before = other.now();
     await other.refresh();
@@ -215,8 +334,13 @@ describe.each(backends)('on $name', ({ open }) => {
   });
 
   it('reports text that cannot be stored, and SQL faults without SQL', async () => {
-    await expect(database.query('select $1::text', ['a\0b'])).rejects.toMatchObject({ code: 'HS_STORE_INVALID_TEXT', httpStatus: 400 });
-    const failure = (await database.query('select secret_thing from nowhere').catch((error: unknown) => error)) as Error & { code: string };
+    await expect(database.query('select $1::text', ['a\0b'])).rejects.toMatchObject({
+      code: 'HS_STORE_INVALID_TEXT',
+      httpStatus: 400,
+    });
+    const failure = (await database
+      .query('select secret_thing from nowhere')
+      .catch((error: unknown) => error)) as Error & { code: string };
     expect(failure.code).toBe('HS_STORE_FAILED');
     expect(failure.message).not.toContain('nowhere');
   });

@@ -1,10 +1,29 @@
 import {
-  defaultAutoRollback, defaultResourceLimits, genesisHash, hashEntry, noCapabilities, resolveHealthCheck,
-  type Change, type DeploymentSpec, type DeploymentSummary, type JournalBatch, type JournalEntry, type JournalEvent, type ObservedRelease, type ReleaseCallDelta,
+  defaultAutoRollback,
+  defaultResourceLimits,
+  genesisHash,
+  hashEntry,
+  noCapabilities,
+  resolveHealthCheck,
+  type Change,
+  type DeploymentSpec,
+  type DeploymentSummary,
+  type JournalBatch,
+  type JournalEntry,
+  type JournalEvent,
+  type ObservedRelease,
+  type ReleaseCallDelta,
 } from '@hotswap/core';
 import {
-  DesiredStateRepository, HeartbeatRepository, ModuleRepository, NodeRepository, PostgresFleetReader, PostgresJournalStore, ReleaseRepository,
-  type Database, type HeartbeatOutcome,
+  DesiredStateRepository,
+  HeartbeatRepository,
+  ModuleRepository,
+  NodeRepository,
+  PostgresFleetReader,
+  PostgresJournalStore,
+  ReleaseRepository,
+  type Database,
+  type HeartbeatOutcome,
 } from '../src/index.ts';
 
 let scenes = 0;
@@ -42,11 +61,32 @@ export class Scene {
   async release(version: string, name = 'greeter'): Promise<string> {
     const moduleId = `${name}-v${version}`;
     const about = {
-      tenant: this.tenant, moduleId, version, digest: version.replaceAll('.', '').padStart(64, '0'), sizeBytes: 10,
-      capabilities: noCapabilities, resourceLimits: defaultResourceLimits, healthCheck: {},
+      tenant: this.tenant,
+      moduleId,
+      version,
+      digest: version.replaceAll('.', '').padStart(64, '0'),
+      sizeBytes: 10,
+      capabilities: noCapabilities,
+      resourceLimits: defaultResourceLimits,
+      healthCheck: {},
     };
-    const description = { kind: 'core', wasiLevel: 'none', sizeBytes: 10, imports: [], exports: [], functions: [], isCommand: false } as const;
-    await this.modules.insert({ ...about, name, description, wasiVersion: 'none', interfaces: null, createdBy: 'test' });
+    const description = {
+      kind: 'core',
+      wasiLevel: 'none',
+      sizeBytes: 10,
+      imports: [],
+      exports: [],
+      functions: [],
+      isCommand: false,
+    } as const;
+    await this.modules.insert({
+      ...about,
+      name,
+      description,
+      wasiVersion: 'none',
+      interfaces: null,
+      createdBy: 'test',
+    });
     const { releaseId } = await this.releases.insert({ ...about, moduleName: name, config: {} });
     return releaseId;
   }
@@ -54,11 +94,24 @@ export class Scene {
   /** Registers nodes `n0`, `n1`, ... that have reported once. */
   async join(count: number, region: (at: number) => string = () => 'us-east'): Promise<readonly string[]> {
     const ids = Array.from({ length: count }, (_, at) => `n${at}`);
-    const { token } = await this.nodes.createJoinToken({ tenant: this.tenant, uses: count, expiresInMs: 60_000, regions: null, createdBy: 'test' });
+    const { token } = await this.nodes.createJoinToken({
+      tenant: this.tenant,
+      uses: count,
+      expiresInMs: 60_000,
+      regions: null,
+      createdBy: 'test',
+    });
     for (const [at, nodeId] of ids.entries()) {
       await this.nodes.register(token, {
-        nodeId, hostname: nodeId, region: region(at), runtime: 'test', runtimeVersion: '1', capabilities: {}, maxModules: 10,
-        hardware: { cpuCores: 1, totalMemoryMB: 1, architecture: 'x64' }, dataPlaneUrl: `http://127.0.0.1:${10_000 + at}`,
+        nodeId,
+        hostname: nodeId,
+        region: region(at),
+        runtime: 'test',
+        runtimeVersion: '1',
+        capabilities: {},
+        maxModules: 10,
+        hardware: { cpuCores: 1, totalMemoryMB: 1, architecture: 'x64' },
+        dataPlaneUrl: `http://127.0.0.1:${10_000 + at}`,
       });
       await this.report(nodeId, 0, []);
     }
@@ -67,21 +120,50 @@ export class Scene {
 
   spec(deploymentId: string, releaseId: string, changes: Partial<DeploymentSpec> = {}): DeploymentSpec {
     return {
-      tenant: this.tenant, deploymentId: this.id(deploymentId), moduleName: 'greeter', moduleId: 'greeter-v1.0.0', releaseId, strategy: 'Rolling', config: {},
-      regions: null, healthCheck: resolveHealthCheck(), autoRollback: defaultAutoRollback, progressDeadline: 'PT30M', retention: 'PT1H', author: 'test', ...changes,
+      tenant: this.tenant,
+      deploymentId: this.id(deploymentId),
+      moduleName: 'greeter',
+      moduleId: 'greeter-v1.0.0',
+      releaseId,
+      strategy: 'Rolling',
+      config: {},
+      regions: null,
+      healthCheck: resolveHealthCheck(),
+      autoRollback: defaultAutoRollback,
+      progressDeadline: 'PT30M',
+      retention: 'PT1H',
+      author: 'test',
+      ...changes,
     };
   }
 
   /** The next batch of a deployment's journal. */
-  async batch(deploymentId: string, changes: readonly Change[], summary: Partial<DeploymentSummary> = {}, more: Partial<JournalBatch> = {}): Promise<JournalBatch> {
+  async batch(
+    deploymentId: string,
+    changes: readonly Change[],
+    summary: Partial<DeploymentSummary> = {},
+    more: Partial<JournalBatch> = {},
+  ): Promise<JournalBatch> {
     const id = this.id(deploymentId);
     const previous = this.#heads.get(id);
     const event: JournalEvent = { type: 'command', command: 'execute' };
-    const unhashed = { ...event, seq: (previous?.seq ?? -1) + 1, at: 1_000, actor: 'test', previousHash: previous?.hash ?? genesisHash, hash: '' };
+    const unhashed = {
+      ...event,
+      seq: (previous?.seq ?? -1) + 1,
+      at: 1_000,
+      actor: 'test',
+      previousHash: previous?.hash ?? genesisHash,
+      hash: '',
+    };
     const entry: JournalEntry = { ...unhashed, hash: await hashEntry(unhashed) };
     return {
-      tenant: this.tenant, deploymentId: id, expectedHead: previous?.hash ?? genesisHash, entries: [entry], changes,
-      summary: { status: 'InProgress', progressPercent: 0, ...summary }, ...more,
+      tenant: this.tenant,
+      deploymentId: id,
+      expectedHead: previous?.hash ?? genesisHash,
+      entries: [entry],
+      changes,
+      summary: { status: 'InProgress', progressPercent: 0, ...summary },
+      ...more,
     };
   }
 
@@ -103,9 +185,19 @@ export class Scene {
   /** Opens a deployment of the release over all nodes given, with what they serve now as baseline. */
   async deploy(deploymentId: string, releaseId: string, targets: readonly string[]): Promise<void> {
     await this.append(await this.batch(deploymentId, [{ kind: 'open', spec: this.spec(deploymentId, releaseId) }]));
-    const serving = new Map((await this.fleet.candidates(this.tenant, 'greeter', null)).map((node) => [node.nodeId, node.serving]));
-    const baseline = targets.map((nodeId, at) => ({ nodes: [[at, at + 1]] as const, releases: serving.get(nodeId) ?? [] }));
-    await this.change(deploymentId, { kind: 'freeze', targets, baseline, epoch: (await this.fleet.epoch(this.tenant, 'greeter')) + 1 });
+    const serving = new Map(
+      (await this.fleet.candidates(this.tenant, 'greeter', null)).map((node) => [node.nodeId, node.serving]),
+    );
+    const baseline = targets.map((nodeId, at) => ({
+      nodes: [[at, at + 1]] as const,
+      releases: serving.get(nodeId) ?? [],
+    }));
+    await this.change(deploymentId, {
+      kind: 'freeze',
+      targets,
+      baseline,
+      epoch: (await this.fleet.epoch(this.tenant, 'greeter')) + 1,
+    });
   }
 
   /** Rolls a release out completely, so that nodes serve it with weight 100. */
@@ -113,9 +205,18 @@ export class Scene {
     await this.deploy(deploymentId, releaseId, targets);
     const all = [[0, targets.length]] as const;
     await this.change(deploymentId, { kind: 'assign', nodes: all, releaseId });
-    await this.change(deploymentId, { kind: 'route', releaseId, to: all, among: all, weights: { candidate: 100, baselineOnStage: 0, baselineElsewhere: 0 } });
-    await this.append(await this.batch(deploymentId, [{ kind: 'retireReplaced', nodes: all }], { status: 'Completed' }));
-    for (const nodeId of targets) await this.report(nodeId, await this.generation(nodeId), [{ releaseId, state: 'ready' }]);
+    await this.change(deploymentId, {
+      kind: 'route',
+      releaseId,
+      to: all,
+      among: all,
+      weights: { candidate: 100, baselineOnStage: 0, baselineElsewhere: 0 },
+    });
+    await this.append(
+      await this.batch(deploymentId, [{ kind: 'retireReplaced', nodes: all }], { status: 'Completed' }),
+    );
+    for (const nodeId of targets)
+      await this.report(nodeId, await this.generation(nodeId), [{ releaseId, state: 'ready' }]);
   }
 
   /** The node reports a generation and its releases of `greeter`, with the next sequence number unless one is given. */
@@ -129,7 +230,10 @@ export class Scene {
     this.#sequences.set(nodeId, sequence);
     const [outcome] = await this.heartbeats.record(this.tenant, [
       {
-        nodeId, bootId: more.bootId ?? 'boot-1', sequence, metrics: more.metrics ?? [],
+        nodeId,
+        bootId: more.bootId ?? 'boot-1',
+        sequence,
+        metrics: more.metrics ?? [],
         observed: { generation, releases: releases.map((release) => ({ moduleName: 'greeter', ...release })) },
         resources: { cpuUsagePercent: 1, memoryUsageMB: 2, modulesLoaded: releases.length },
       },
@@ -148,7 +252,10 @@ export class Scene {
 
   /** Weights in the route by node and release. */
   async weights(nodeId: string): Promise<Readonly<Record<string, number>>> {
-    const rows = await this.database.query<{ id: string; weight: number }>('select release_id as id, weight from assignments where tenant = $1 and node_id = $2', [this.tenant, nodeId]);
+    const rows = await this.database.query<{ id: string; weight: number }>(
+      'select release_id as id, weight from assignments where tenant = $1 and node_id = $2',
+      [this.tenant, nodeId],
+    );
     return Object.fromEntries(rows.map(({ id, weight }) => [id, weight]));
   }
 }

@@ -15,7 +15,9 @@ describe('one session shared by transactions, knex and the job queue', () => {
   it('plans a wake in a transaction although no worker has started', async () => {
     const scene = new Scene(database);
     const release = await scene.release('1.0.0');
-    await scene.append(await scene.batch('d', [{ kind: 'open', spec: scene.spec('d', release) }], {}, { wakeAt: Date.now() }));
+    await scene.append(
+      await scene.batch('d', [{ kind: 'open', spec: scene.spec('d', release) }], {}, { wakeAt: Date.now() }),
+    );
     expect(await database.query(`select 1 from pgboss.job where name = 'rollout-wake'`)).toHaveLength(1);
   });
 
@@ -37,7 +39,10 @@ describe('one session shared by transactions, knex and the job queue', () => {
     let failing: Promise<unknown> = Promise.resolve();
     const rolledBack = database.transaction(async (session) => {
       await session.execute(`insert into notes values (1, 'a')`);
-      failing = database.boss.getDb().executeSql('select nonsense').catch(() => 'refused');
+      failing = database.boss
+        .getDb()
+        .executeSql('select nonsense')
+        .catch(() => 'refused');
       await session.execute(`insert into notes values (2, 'b')`);
       throw new TypeError('change of mind');
     });
@@ -50,10 +55,12 @@ describe('one session shared by transactions, knex and the job queue', () => {
     const rounds = Array.from({ length: 60 }, (_, i) => i + 100);
     await Promise.all(
       rounds.flatMap((i) => [
-        database.transaction(async (session) => {
-          await session.execute('insert into notes values ($1, $2)', [i, 'kept']);
-          if (i % 3 === 0) throw new TypeError('undone');
-        }).catch(() => undefined),
+        database
+          .transaction(async (session) => {
+            await session.execute('insert into notes values ($1, $2)', [i, 'kept']);
+            if (i % 3 === 0) throw new TypeError('undone');
+          })
+          .catch(() => undefined),
         database.boss.send('test-jobs', { i }),
         database.knex('notes').insert({ id: i + 1_000, text: 'by knex' }),
       ]),
@@ -74,10 +81,12 @@ describe('one session shared by transactions, knex and the job queue', () => {
     const heard: string[] = [];
     const stop = database.changes.subscribe((hint) => heard.push(hint.topic));
     const notify = (topic: string): string => `select pg_notify('hotswap_changes', '{"topic":"${topic}"}')`;
-    await database.transaction(async (session) => {
-      await session.query(notify('undone'));
-      throw new TypeError('undone');
-    }).catch(() => undefined);
+    await database
+      .transaction(async (session) => {
+        await session.query(notify('undone'));
+        throw new TypeError('undone');
+      })
+      .catch(() => undefined);
     await database.transaction((session) => session.query(notify('done')));
     await database.query(`select pg_notify('hotswap_changes', 'no hint')`);
     await expect.poll(() => heard).toEqual(['done']);

@@ -38,8 +38,12 @@ describe.runIf(process.env['HOTSWAP_TEST_POSTGRES_URL'] !== undefined)('on a Pos
   });
 
   it('an interrupted migration is done again by the next start', async () => {
-    await database.knex.raw(`drop table settings; delete from hotswap_migrations where name like '003%'; update hotswap_migrations_lock set is_locked = 1`);
-    await database.knex.raw('drop table credentials, idempotency_keys, call_metrics; drop function hotswap_merge_sketches');
+    await database.knex.raw(
+      `drop table settings; delete from hotswap_migrations where name like '003%'; update hotswap_migrations_lock set is_locked = 1`,
+    );
+    await database.knex.raw(
+      'drop table credentials, idempotency_keys, call_metrics; drop function hotswap_merge_sketches',
+    );
     await using again = await openDatabase({ url });
     expect(await again.query('select 1 from settings')).toEqual([]);
   });
@@ -49,13 +53,18 @@ describe.runIf(process.env['HOTSWAP_TEST_POSTGRES_URL'] !== undefined)('on a Pos
     const stop = database.changes.subscribe((hint) => hints.push(hint));
     const admin = new pg.Client({ connectionString: url });
     await admin.connect();
-    await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hotswap-listen' and datname = current_database()`);
+    await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hotswap-listen' and datname = current_database()`,
+    );
     await expect.poll(() => hints, { timeout: 10_000 }).toContainEqual({ topic: 'resync' });
     await expect
-      .poll(async () => {
-        await admin.query(`select pg_notify('hotswap_changes', '{"topic":"route"}')`);
-        return hints.some((hint) => hint.topic === 'route');
-      }, { timeout: 10_000 })
+      .poll(
+        async () => {
+          await admin.query(`select pg_notify('hotswap_changes', '{"topic":"route"}')`);
+          return hints.some((hint) => hint.topic === 'route');
+        },
+        { timeout: 10_000 },
+      )
       .toBe(true);
     await admin.end();
     stop();
@@ -69,10 +78,23 @@ describe.runIf(process.env['HOTSWAP_TEST_POSTGRES_URL'] !== undefined)('on a Pos
     await admin.connect();
     let unavailable = 0;
     for (let round = 0; round < 40; round++) {
-      const batch = await scene.batch('d', [{ kind: 'notify', text: `${round}`, severity: 'info' }], {}, { wakeAt: Date.now() + 3_600_000 });
-      const cut = round % 10 === 5 ? admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hotswap' and datname = current_database()`) : undefined;
-      for (let done = false; !done; ) {
-        const failure = await scene.append(batch).then(() => null, (error: unknown) => error as { readonly code: string });
+      const batch = await scene.batch(
+        'd',
+        [{ kind: 'notify', text: `${round}`, severity: 'info' }],
+        {},
+        { wakeAt: Date.now() + 3_600_000 },
+      );
+      const cut =
+        round % 10 === 5
+          ? admin.query(
+              `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hotswap' and datname = current_database()`,
+            )
+          : undefined;
+      for (let done = false; !done;) {
+        const failure = await scene.append(batch).then(
+          () => null,
+          (error: unknown) => error as { readonly code: string },
+        );
         // After a lost connection nobody knows whether the commit arrived; the head does.
         done = failure === null || failure.code === 'HS_JOURNAL_CONFLICT';
         if (!done) expect(failure).toMatchObject({ code: 'HS_STORE_UNAVAILABLE', retryable: true });
@@ -89,6 +111,8 @@ describe.runIf(process.env['HOTSWAP_TEST_POSTGRES_URL'] !== undefined)('on a Pos
   });
 
   it('refuses an address where nobody answers', async () => {
-    await expect(openDatabase({ url: 'postgres://127.0.0.1:1/none' })).rejects.toMatchObject({ code: 'HS_STORE_UNAVAILABLE' });
+    await expect(openDatabase({ url: 'postgres://127.0.0.1:1/none' })).rejects.toMatchObject({
+      code: 'HS_STORE_UNAVAILABLE',
+    });
   });
 });

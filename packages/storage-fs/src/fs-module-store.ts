@@ -2,7 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { digestSchema, isHotSwapError, type Digest, type ModuleStore, type ModuleStoreCapabilities, type StoredModule } from '@hotswap/core';
+import {
+  digestSchema,
+  isHotSwapError,
+  type Digest,
+  type ModuleStore,
+  type ModuleStoreCapabilities,
+  type StoredModule,
+} from '@hotswap/core';
 import { storeError } from './error-codes.ts';
 
 /**
@@ -48,7 +55,11 @@ class FsModuleStore implements ModuleStore {
     this.#pending = pending;
   }
 
-  async put(digest: Digest, bytes: AsyncIterable<Uint8Array>, options: { readonly maxSizeBytes?: number } = {}): Promise<StoredModule> {
+  async put(
+    digest: Digest,
+    bytes: AsyncIterable<Uint8Array>,
+    options: { readonly maxSizeBytes?: number } = {},
+  ): Promise<StoredModule> {
     const path = this.#pathOf(digest);
     const draft = join(this.#pending, `${digest}.${randomBytes(8).toString('hex')}`);
     try {
@@ -62,16 +73,20 @@ class FsModuleStore implements ModuleStore {
     }
   }
 
-  async *get(digest: Digest, range: { readonly from: number; readonly to?: number } = { from: 0 }): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(
+    digest: Digest,
+    range: { readonly from: number; readonly to?: number } = { from: 0 },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const file = await this.#open(digest);
     try {
       const { size } = await file.stat();
       const end = Math.min(size, range.to ?? size);
-      for (let at = Math.max(0, range.from); at < end; ) {
+      for (let at = Math.max(0, range.from); at < end;) {
         const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, end - at));
         const position = at;
         const { bytesRead } = await attempt('read a module', () => file.read(chunk, 0, chunk.length, position));
-        if (bytesRead === 0) throw storeError('HS_STORE_FAILED', { what: 'read a module', why: 'the file is shorter than it was' });
+        if (bytesRead === 0)
+          throw storeError('HS_STORE_FAILED', { what: 'read a module', why: 'the file is shorter than it was' });
         at += bytesRead;
         yield chunk.subarray(0, bytesRead);
       }
@@ -97,20 +112,28 @@ class FsModuleStore implements ModuleStore {
 
   /** A digest becomes part of a path: nothing but a digest may. */
   #pathOf(digest: Digest): string {
-    if (!digestSchema.safeParse(digest).success) throw storeError('HS_STORE_INVALID_DIGEST', { digest: String(digest).slice(0, 100) });
+    if (!digestSchema.safeParse(digest).success)
+      throw storeError('HS_STORE_INVALID_DIGEST', { digest: String(digest).slice(0, 100) });
     return join(this.#root, digest.slice(0, 2), `${digest}.wasm`);
   }
 
   async #open(digest: Digest): Promise<FileHandle> {
     const path = this.#pathOf(digest);
-    const file = await attempt('open a module', () => absentAsNull(open(path, constants.O_RDONLY | constants.O_NOFOLLOW)));
+    const file = await attempt('open a module', () =>
+      absentAsNull(open(path, constants.O_RDONLY | constants.O_NOFOLLOW)),
+    );
     if (file === null) throw storeError('HS_STORE_NOT_FOUND', { digest });
     return file;
   }
 }
 
 /** Writes and flushes the bytes; closes the file in any case. What the source throws goes through as it is. */
-async function writeVerified(file: FileHandle, digest: Digest, bytes: AsyncIterable<Uint8Array>, maxSizeBytes: number): Promise<number> {
+async function writeVerified(
+  file: FileHandle,
+  digest: Digest,
+  bytes: AsyncIterable<Uint8Array>,
+  maxSizeBytes: number,
+): Promise<number> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   try {

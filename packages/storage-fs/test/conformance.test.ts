@@ -10,7 +10,10 @@ describe('fsModuleStore', () => {
     test: it,
     create: async () => {
       const directory = await mkdtemp(join(tmpdir(), 'hotswap-store-'));
-      return { store: await fsModuleStore({ directory }), [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+      return {
+        store: await fsModuleStore({ directory }),
+        [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+      };
     },
   });
 });

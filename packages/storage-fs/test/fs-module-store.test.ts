@@ -26,12 +26,17 @@ describe('FsModuleStore', () => {
     const store = await fsModuleStore({ directory });
     const bytes = randomBytes(700_000);
     const digest = digestOf(bytes);
-    expect(await store.put(digest, chunks(bytes.subarray(0, 1), bytes.subarray(1)))).toEqual({ digest, sizeBytes: 700_000 });
+    expect(await store.put(digest, chunks(bytes.subarray(0, 1), bytes.subarray(1)))).toEqual({
+      digest,
+      sizeBytes: 700_000,
+    });
     expect(await store.stat(digest)).toEqual({ digest, sizeBytes: 700_000 });
     expect((await collect(store.get(digest))).equals(bytes)).toBe(true);
     const path = join(directory, digest.slice(0, 2), `${digest}.wasm`);
     expect((await readFile(path)).equals(bytes)).toBe(true);
-    expect([(await stat(path)).mode & 0o777, (await stat(join(directory, digest.slice(0, 2)))).mode & 0o777]).toEqual([0o600, 0o700]);
+    expect([(await stat(path)).mode & 0o777, (await stat(join(directory, digest.slice(0, 2)))).mode & 0o777]).toEqual([
+      0o600, 0o700,
+    ]);
     await store.put(digest, chunks(bytes));
     await store.delete(digest);
     await store.delete(digest);
@@ -43,7 +48,14 @@ describe('FsModuleStore', () => {
     const bytes = randomBytes(600_000);
     const digest = digestOf(bytes);
     await store.put(digest, chunks(bytes));
-    for (const [from, to] of [[0, 1], [5, 300_000], [599_999, 600_000], [10, 9_999_999], [600_000, undefined], [7, 7]] as const) {
+    for (const [from, to] of [
+      [0, 1],
+      [5, 300_000],
+      [599_999, 600_000],
+      [10, 9_999_999],
+      [600_000, undefined],
+      [7, 7],
+    ] as const) {
       const part = await collect(store.get(digest, to === undefined ? { from } : { from, to }));
       expect(part.equals(bytes.subarray(from, to))).toBe(true);
     }
@@ -53,8 +65,14 @@ describe('FsModuleStore', () => {
     const store = await fsModuleStore({ directory });
     const bytes = randomBytes(100);
     const digest = digestOf(bytes);
-    await expect(store.put(digest, chunks(bytes, bytes))).rejects.toMatchObject({ code: 'HS_STORE_DIGEST_MISMATCH', details: { expected: digest } });
-    await expect(store.put(digest, chunks(bytes), { maxSizeBytes: 99 })).rejects.toMatchObject({ code: 'HS_STORE_TOO_LARGE', details: { maxSizeBytes: 99 } });
+    await expect(store.put(digest, chunks(bytes, bytes))).rejects.toMatchObject({
+      code: 'HS_STORE_DIGEST_MISMATCH',
+      details: { expected: digest },
+    });
+    await expect(store.put(digest, chunks(bytes), { maxSizeBytes: 99 })).rejects.toMatchObject({
+      code: 'HS_STORE_TOO_LARGE',
+      details: { maxSizeBytes: 99 },
+    });
     const failing = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       yield bytes;
       throw await Promise.resolve(new TypeError('cut off'));
@@ -70,7 +88,9 @@ describe('FsModuleStore', () => {
     const bytes = randomBytes(10_000);
     const digest = digestOf(bytes);
     await Promise.all(Array.from({ length: 20 }, () => store.put(digest, chunks(bytes))));
-    expect((await readdir(join(directory, digest.slice(0, 2)))).filter((name) => name.startsWith(digest))).toEqual([`${digest}.wasm`]);
+    expect((await readdir(join(directory, digest.slice(0, 2)))).filter((name) => name.startsWith(digest))).toEqual([
+      `${digest}.wasm`,
+    ]);
     expect(await readdir(join(directory, 'pending'))).toEqual([]);
   });
 
@@ -95,7 +115,9 @@ describe('FsModuleStore', () => {
     const blocked = join(directory, 'a-file');
     await writeFile(blocked, '');
     await chmod(blocked, 0o600);
-    const failure = (await fsModuleStore({ directory: join(blocked, 'below') }).catch((error: unknown) => error)) as Error & { code: string };
+    const failure = (await fsModuleStore({ directory: join(blocked, 'below') }).catch(
+      (error: unknown) => error,
+    )) as Error & { code: string };
     expect(failure.code).toBe('HS_STORE_FAILED');
     expect(failure.message).not.toContain(directory);
   });

@@ -65,7 +65,8 @@ export class DataDirLock implements AsyncDisposable {
   }
 }
 
-const ownText = (): string => JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Holder);
+const ownText = (): string =>
+  JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Holder);
 
 /** Linked into place, so that nobody ever reads a lock that is half written. */
 async function create(path: string): Promise<boolean> {

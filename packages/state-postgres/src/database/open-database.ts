@@ -96,7 +96,11 @@ async function start(opened: Opened, options: DatabaseOptions): Promise<Database
   // Makes it look the queue up now: done inside a transaction on PGlite, the look-up would wait for that transaction.
   await boss.findJobs(wakeQueue.name, { key: '' });
   const changes = new ChangeFeed();
-  await notifications.listen(changeChannel, (payload) => changes.publishText(payload), () => changes.publish({ topic: 'resync' }));
+  await notifications.listen(
+    changeChannel,
+    (payload) => changes.publishText(payload),
+    () => changes.publish({ topic: 'resync' }),
+  );
   return {
     kind,
     knex,
@@ -112,7 +116,9 @@ async function start(opened: Opened, options: DatabaseOptions): Promise<Database
   };
 }
 
-async function openPglite(options: DatabaseOptions & ({ readonly dataDir: string } | { readonly inMemory: true })): Promise<Opened> {
+async function openPglite(
+  options: DatabaseOptions & ({ readonly dataDir: string } | { readonly inMemory: true }),
+): Promise<Opened> {
   const lock = 'dataDir' in options ? await DataDirLock.acquire(options.dataDir) : null;
   try {
     const pglite = 'dataDir' in options ? new PGlite(join(options.dataDir, 'pglite')) : new PGlite();
@@ -139,7 +145,10 @@ async function openPglite(options: DatabaseOptions & ({ readonly dataDir: string
   }
 }
 
-function openPostgres(options: DatabaseOptions & ({ readonly url: string } | { readonly connection: ClientConfig }) & { readonly poolSize?: number }): Opened {
+function openPostgres(
+  options: DatabaseOptions &
+    ({ readonly url: string } | { readonly connection: ClientConfig }) & { readonly poolSize?: number },
+): Opened {
   const config: ClientConfig = {
     ...('url' in options ? { connectionString: options.url } : options.connection),
     keepAlive: true,
@@ -163,5 +172,8 @@ function openPostgres(options: DatabaseOptions & ({ readonly url: string } | { r
 function knexHabits(options: DatabaseOptions): Pick<Knex.Config, 'acquireConnectionTimeout' | 'log'> {
   const report = options.onBackgroundError ?? (() => undefined);
   const quiet = (): void => undefined;
-  return { acquireConnectionTimeout: options.acquireTimeoutMs ?? 5_000, log: { debug: quiet, deprecate: quiet, warn: report, error: report } };
+  return {
+    acquireConnectionTimeout: options.acquireTimeoutMs ?? 5_000,
+    log: { debug: quiet, deprecate: quiet, warn: report, error: report },
+  };
 }

@@ -15,7 +15,11 @@ export class PgliteNotifications implements Notifications {
     this.#sessions = sessions;
   }
 
-  async listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }> {
+  async listen(
+    channel: string,
+    onPayload: (payload: string) => void,
+    onGap: () => void,
+  ): Promise<{ close(): Promise<void> }> {
     // Behind the gate: a LISTEN inside somebody's transaction would be undone with it.
     const stop = await this.#sessions.withClient(() => this.#pglite.listen(channel, onPayload));
     onGap();

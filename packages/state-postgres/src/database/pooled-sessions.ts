@@ -3,6 +3,12 @@ import type { Client } from 'pg';
 import type { Session, Statement } from './session.ts';
 import { isConnectionLoss, isTransient, translateError } from './translate-error.ts';
 
+/** The part of knex's client that its types leave open. */
+interface ConnectionPool {
+  acquireConnection(): Promise<Client>;
+  releaseConnection(client: Client): Promise<void>;
+}
+
 /** How often a transaction is repeated that the database gave up: enough for bursts, few enough to surface a design fault. */
 const maxAttempts = 6;
 
@@ -12,19 +18,19 @@ const maxAttempts = 6;
  * @internal
  */
 export class PooledSessions {
-  readonly #knex: Knex;
+  readonly #pool: ConnectionPool;
 
   constructor(knex: Knex) {
-    this.#knex = knex;
+    this.#pool = knex.client as ConnectionPool;
   }
 
   /** Holds one connection for the time of the work. Errors are passed on as they are. */
   async withClient<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
-    const client = (await this.#knex.client.acquireConnection()) as Client;
+    const client = await this.#pool.acquireConnection();
     try {
       return await work(client);
     } finally {
-      this.#knex.client.releaseConnection(client);
+      await this.#pool.releaseConnection(client);
     }
   }
 
@@ -75,7 +81,11 @@ async function transactionOn<Result>(client: Client, work: (session: Session) =>
   }
 }
 
-async function queryOn<Row extends object>(client: Client, sql: Statement | string, values?: readonly unknown[]): Promise<readonly Row[]> {
+async function queryOn<Row extends object>(
+  client: Client,
+  sql: Statement | string,
+  values?: readonly unknown[],
+): Promise<readonly Row[]> {
   return (await client.query<Row>(queryConfig(sql, values))).rows;
 }
 
@@ -83,6 +93,11 @@ async function executeOn(client: Client, sql: Statement | string, values?: reado
   return (await client.query(queryConfig(sql, values))).rowCount ?? 0;
 }
 
-function queryConfig(sql: Statement | string, values: readonly unknown[] = []): { text: string; values: unknown[]; name?: string } {
-  return typeof sql === 'string' ? { text: sql, values: [...values] } : { name: sql.name, text: sql.text, values: [...values] };
+function queryConfig(
+  sql: Statement | string,
+  values: readonly unknown[] = [],
+): { text: string; values: unknown[]; name?: string } {
+  return typeof sql === 'string'
+    ? { text: sql, values: [...values] }
+    : { name: sql.name, text: sql.text, values: [...values] };
 }

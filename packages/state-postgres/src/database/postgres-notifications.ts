@@ -28,7 +28,11 @@ export class PostgresNotifications implements Notifications {
     this.#config = config;
   }
 
-  async listen(channel: string, onPayload: (payload: string) => void, onGap: () => void): Promise<{ close(): Promise<void> }> {
+  async listen(
+    channel: string,
+    onPayload: (payload: string) => void,
+    onGap: () => void,
+  ): Promise<{ close(): Promise<void> }> {
     const listener: Listener = { channel, onPayload, onGap };
     this.#listeners.add(listener);
     if (this.#client !== null) await this.#client.query(`listen "${channel}"`);
@@ -61,7 +65,8 @@ export class PostgresNotifications implements Notifications {
     this.#client = client;
     try {
       await client.connect();
-      for (const channel of new Set([...this.#listeners].map((listener) => listener.channel))) await client.query(`listen "${channel}"`);
+      for (const channel of new Set([...this.#listeners].map((listener) => listener.channel)))
+        await client.query(`listen "${channel}"`);
       this.#later(heartbeatMs, () => this.#checkAlive(client));
     } catch {
       this.#lost(client);

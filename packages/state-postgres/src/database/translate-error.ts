@@ -1,7 +1,16 @@
 import { isHotSwapError, type HotSwapError } from '@hotswap/core';
 import { stateError } from '../error-codes.ts';
 
-const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 /** Connection lost, too many connections, shutting down, starting up, out of disk or memory, read-only. */
 const unavailableStates = /^(08|53|57P0|58|25006)/;
 
@@ -28,7 +37,10 @@ export function isTransient(error: unknown): boolean {
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   if (code !== undefined) return networkCodes.has(code) || /^(08|57P0)/.test(code);
-  return error instanceof Error && /connection (?:terminated|ended)|not queryable|client has encountered/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /connection (?:terminated|ended)|not queryable|client has encountered/i.test(error.message)
+  );
 }
 
 /** What a caller of this package sees of a driver's error: a code, no SQL. The original is the cause. @internal */
@@ -37,8 +49,10 @@ export function translateError(error: unknown): HotSwapError {
   const code = errorCode(error);
   const name = (error as { readonly name?: unknown } | null)?.name;
   if (code === '22021' || code === '22P05') return stateError('HS_STORE_INVALID_TEXT', {}, error);
-  if (name === 'KnexTimeoutError' || name === 'TimeoutError') return stateError('HS_STORE_UNAVAILABLE', { why: 'no connection became free in time' }, error);
-  if (code !== undefined && (networkCodes.has(code) || unavailableStates.test(code))) return stateError('HS_STORE_UNAVAILABLE', { why: code }, error);
+  if (name === 'KnexTimeoutError' || name === 'TimeoutError')
+    return stateError('HS_STORE_UNAVAILABLE', { why: 'no connection became free in time' }, error);
+  if (code !== undefined && (networkCodes.has(code) || unavailableStates.test(code)))
+    return stateError('HS_STORE_UNAVAILABLE', { why: code }, error);
   if (isConnectionLoss(error)) return stateError('HS_STORE_UNAVAILABLE', { why: 'connection lost' }, error);
   return stateError('HS_STORE_FAILED', { why: code ?? 'unknown' }, error);
 }

@@ -27,9 +27,16 @@ const quiet: ChangeEffects = { desired: false, route: false };
 const desired: ChangeEffects = { desired: true, route: false };
 const routed: ChangeEffects = { desired: true, route: true };
 
-const insertMessage = statement('insert_outbox', `insert into outbox (tenant, deployment_id, text, severity, facts) values ($1, $2, $3, $4, $5)`);
+const insertMessage = statement(
+  'insert_outbox',
+  `insert into outbox (tenant, deployment_id, text, severity, facts) values ($1, $2, $3, $4, $5)`,
+);
 
-type ChangeHandler<K extends Change['kind']> = (session: Session, target: ChangeTarget, change: Extract<Change, { kind: K }>) => Promise<ChangeEffects>;
+type ChangeHandler<K extends Change['kind']> = (
+  session: Session,
+  target: ChangeTarget,
+  change: Extract<Change, { kind: K }>,
+) => Promise<ChangeEffects>;
 
 /** One handler per kind; the compiler sees to it that none is missing. `open` has been carried out with the row itself. */
 const handlers: { readonly [K in Change['kind']]: ChangeHandler<K> } = {
@@ -60,13 +67,20 @@ const handlers: { readonly [K in Change['kind']]: ChangeHandler<K> } = {
     return routed;
   },
   retire: async (session, target, change) => outOfRoute(session, target, await retireRelease(session, target, change)),
-  retireReplaced: async (session, target, change) => outOfRoute(session, target, await retireReplaced(session, target, change, target.releaseId)),
+  retireReplaced: async (session, target, change) =>
+    outOfRoute(session, target, await retireReplaced(session, target, change, target.releaseId)),
   restore: async (session, target, change) => {
     await restoreBaseline(session, target, change);
     return routed;
   },
   notify: async (session, target, { text, severity, facts }) => {
-    await session.execute(insertMessage, [target.tenant, target.deploymentId, toText(text), severity, facts === undefined ? null : JSON.stringify(facts)]);
+    await session.execute(insertMessage, [
+      target.tenant,
+      target.deploymentId,
+      toText(text),
+      severity,
+      facts === undefined ? null : JSON.stringify(facts),
+    ]);
     return quiet;
   },
 };

@@ -3,7 +3,9 @@ import { statement, type Session } from '../database/session.ts';
 import { bumpChanged, targetNodes } from './bump-generation.ts';
 import { toMultirange } from './node-ranges.ts';
 
-const assign = statement('assign_release', `
+const assign = statement(
+  'assign_release',
+  `
 with ${targetNodes},
 inserted as (
   insert into assignments (tenant, node_id, module_name, release_id, weight)
@@ -18,9 +20,20 @@ cleared as (
 ),
 changed as (select node_id from inserted union select node_id from cleared),
 ${bumpChanged}
-select 1`);
+select 1`,
+);
 
 /** A release is given to nodes at weight 0. Nodes that have it and did not fail to load it are left alone. @internal */
-export async function assignRelease(session: Session, target: { readonly tenant: string; readonly deploymentId: string; readonly moduleName: string }, change: Extract<Change, { kind: 'assign' }>): Promise<void> {
-  await session.execute(assign, [target.tenant, target.deploymentId, toMultirange(change.nodes), target.moduleName, change.releaseId]);
+export async function assignRelease(
+  session: Session,
+  target: { readonly tenant: string; readonly deploymentId: string; readonly moduleName: string },
+  change: Extract<Change, { kind: 'assign' }>,
+): Promise<void> {
+  await session.execute(assign, [
+    target.tenant,
+    target.deploymentId,
+    toMultirange(change.nodes),
+    target.moduleName,
+    change.releaseId,
+  ]);
 }

@@ -41,8 +41,14 @@ from judged`;
 }
 
 /** Runs a progress query. @internal */
-export async function readProgress(session: Session, sql: Statement, values: readonly unknown[]): Promise<NodeProgress> {
-  const [row] = await session.query<Omit<NodeProgress, 'silent' | 'failures'> & { silent: string | null; failures: NodeProgress['failures'] | null }>(sql, values);
+export async function readProgress(
+  session: Session,
+  sql: Statement,
+  values: readonly unknown[],
+): Promise<NodeProgress> {
+  const [row] = await session.query<
+    Omit<NodeProgress, 'silent' | 'failures'> & { silent: string | null; failures: NodeProgress['failures'] | null }
+  >(sql, values);
   const { done = 0, failed = 0, pending = 0, unreachable = 0, silent = null, failures = null } = row ?? {};
   return { done, failed, pending, unreachable, failures: failures ?? [], silent: fromMultirange(silent) };
 }

@@ -9,7 +9,9 @@ interface Target {
   readonly moduleName: string;
 }
 
-const probe = statement('probe_release', `
+const probe = statement(
+  'probe_release',
+  `
 with ${targetNodes},
 probed as (
   update assignments a set probe_deployment_id = $2, probe_round = $6, probe_check = $7
@@ -18,10 +20,13 @@ probed as (
 ),
 changed as (select node_id from probed),
 ${bumpChanged}
-select 1`);
+select 1`,
+);
 
 /** Layers as everywhere: defaults, module, release. A baseline release that the node does not hold is passed over. */
-const probeBaselines = statement('probe_baselines', `
+const probeBaselines = statement(
+  'probe_baselines',
+  `
 with ${targetNodes},
 probed as (
   update assignments a set probe_deployment_id = $2, probe_round = $5,
@@ -35,9 +40,12 @@ probed as (
 ),
 changed as (select distinct node_id from probed),
 ${bumpChanged}
-select 1`);
+select 1`,
+);
 
-const endAll = statement('end_probes', `
+const endAll = statement(
+  'end_probes',
+  `
 with ended as (
   update assignments set probe_deployment_id = null, probe_round = null, probe_check = null
   where tenant = $1 and probe_deployment_id = $2
@@ -45,7 +53,8 @@ with ended as (
 ),
 changed as (select distinct node_id from ended),
 ${bumpChanged}
-select node_id from ended limit 1`);
+select node_id from ended limit 1`,
+);
 
 /** Round under which a node reports the health that a deployment's step asked for. @internal */
 export function probeRound(deploymentId: string, step: number): string {
@@ -53,17 +62,40 @@ export function probeRound(deploymentId: string, step: number): string {
 }
 
 /** @internal */
-export async function probeRelease(session: Session, target: Target, change: Extract<Change, { kind: 'probe' }>): Promise<void> {
+export async function probeRelease(
+  session: Session,
+  target: Target,
+  change: Extract<Change, { kind: 'probe' }>,
+): Promise<void> {
   const { tenant, deploymentId, moduleName } = target;
   const round = probeRound(deploymentId, change.step);
-  await session.execute(probe, [tenant, deploymentId, toMultirange(change.nodes), moduleName, change.releaseId, round, JSON.stringify(change.check)]);
+  await session.execute(probe, [
+    tenant,
+    deploymentId,
+    toMultirange(change.nodes),
+    moduleName,
+    change.releaseId,
+    round,
+    JSON.stringify(change.check),
+  ]);
 }
 
 /** @internal */
-export async function probeBaseline(session: Session, target: Target, change: Extract<Change, { kind: 'probeBaseline' }>): Promise<void> {
+export async function probeBaseline(
+  session: Session,
+  target: Target,
+  change: Extract<Change, { kind: 'probeBaseline' }>,
+): Promise<void> {
   const { tenant, deploymentId, moduleName } = target;
   const round = probeRound(deploymentId, change.step);
-  await session.execute(probeBaselines, [tenant, deploymentId, toMultirange(change.nodes), moduleName, round, JSON.stringify(defaultHealthCheck)]);
+  await session.execute(probeBaselines, [
+    tenant,
+    deploymentId,
+    toMultirange(change.nodes),
+    moduleName,
+    round,
+    JSON.stringify(defaultHealthCheck),
+  ]);
 }
 
 /** `false` when no node was probing. @internal */

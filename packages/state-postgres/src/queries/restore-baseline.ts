@@ -5,7 +5,9 @@ import { toMultirange } from './node-ranges.ts';
 import { raiseRevision } from './shift-route.ts';
 
 /** Nodes that have exactly their baseline already are not told anything. */
-const restore = statement('restore_baseline', `
+const restore = statement(
+  'restore_baseline',
+  `
 with ${targetNodes},
 baseline as (
   select t.node_id, b.release_id, b.weight from target t join deployment_baselines b on b.deployment_id = $2 and b.position = t.position
@@ -26,12 +28,17 @@ returned as (
 ),
 changed as (select node_id from removed union select node_id from returned),
 ${bumpChanged}
-select 1`);
+select 1`,
+);
 
 /** @internal */
 export async function restoreBaseline(
   session: Session,
-  { tenant, deploymentId, moduleName }: { readonly tenant: string; readonly deploymentId: string; readonly moduleName: string },
+  {
+    tenant,
+    deploymentId,
+    moduleName,
+  }: { readonly tenant: string; readonly deploymentId: string; readonly moduleName: string },
   change: Extract<Change, { kind: 'restore' }>,
 ): Promise<void> {
   await session.execute(restore, [tenant, deploymentId, toMultirange(change.nodes), moduleName]);

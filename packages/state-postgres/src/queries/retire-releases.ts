@@ -24,16 +24,31 @@ const retireOne = statement('retire_release', retiring('a.release_id = $5'));
 const retireOthers = statement('retire_replaced', retiring('a.release_id <> $5 and a.weight = 0'));
 
 /** Takes a release away; `true` when requests were routed to it, which takes it out of the route as well. @internal */
-export async function retireRelease(session: Session, target: Target, change: Extract<Change, { kind: 'retire' }>): Promise<boolean> {
+export async function retireRelease(
+  session: Session,
+  target: Target,
+  change: Extract<Change, { kind: 'retire' }>,
+): Promise<boolean> {
   return run(session, retireOne, target, change.nodes, change.releaseId);
 }
 
 /** Takes away what the route does not name, but for the deployment's own release. @internal */
-export async function retireReplaced(session: Session, target: Target, change: Extract<Change, { kind: 'retireReplaced' }>, ownReleaseId: string): Promise<boolean> {
+export async function retireReplaced(
+  session: Session,
+  target: Target,
+  change: Extract<Change, { kind: 'retireReplaced' }>,
+  ownReleaseId: string,
+): Promise<boolean> {
   return run(session, retireOthers, target, change.nodes, ownReleaseId);
 }
 
-async function run(session: Session, sql: typeof retireOne, target: Target, nodes: Extract<Change, { kind: 'retire' }>['nodes'], releaseId: string): Promise<boolean> {
+async function run(
+  session: Session,
+  sql: typeof retireOne,
+  target: Target,
+  nodes: Extract<Change, { kind: 'retire' }>['nodes'],
+  releaseId: string,
+): Promise<boolean> {
   const values = [target.tenant, target.deploymentId, toMultirange(nodes), target.moduleName, releaseId];
   const [row] = await session.query<{ routed: boolean }>(sql, values);
   return row?.routed ?? false;

@@ -8,7 +8,9 @@ import { toMultirange } from './node-ranges.ts';
  * A scaled weight alone is the gateway's business: the node's split is the same, so the node is not told.
  * `$3` to, `$4` among, `$5` module, `$6` release, `$7` candidate, `$8` baseline on stage, `$9` baseline elsewhere.
  */
-const route = statement('shift_route', `
+const route = statement(
+  'shift_route',
+  `
 with target as (
   select t.position, t.node_id, t.position <@ $3::int4multirange as on_stage
   from deployment_targets t join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
@@ -45,11 +47,15 @@ changed as (
   where abs(before / coalesce(nullif(total_before, 0), 1) - after / coalesce(nullif(total_after, 0), 1)) > 1e-9
 ),
 ${bumpChanged}
-select 1`);
+select 1`,
+);
 
-const raiseRevisionOf = statement('raise_revision', `
+const raiseRevisionOf = statement(
+  'raise_revision',
+  `
 insert into routes (tenant, module_name, revision) values ($1, $2, 1)
-on conflict (tenant, module_name) do update set revision = routes.revision + 1`);
+on conflict (tenant, module_name) do update set revision = routes.revision + 1`,
+);
 
 /** Sets the weights of a shift of traffic. @internal */
 export async function shiftRoute(
@@ -59,7 +65,15 @@ export async function shiftRoute(
 ): Promise<void> {
   const { tenant, deploymentId, moduleName } = target;
   await session.execute(route, [
-    tenant, deploymentId, toMultirange(to), toMultirange(among), moduleName, releaseId, weights.candidate, weights.baselineOnStage, weights.baselineElsewhere,
+    tenant,
+    deploymentId,
+    toMultirange(to),
+    toMultirange(among),
+    moduleName,
+    releaseId,
+    weights.candidate,
+    weights.baselineOnStage,
+    weights.baselineElsewhere,
   ]);
   await raiseRevision(session, tenant, moduleName);
 }

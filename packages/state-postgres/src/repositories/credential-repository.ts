@@ -30,18 +30,27 @@ const columns = `tenant, credential_id as "credentialId", subject, role, tier, (
   (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`;
 
 /** An id that is there gets another token: the old one ends. */
-const upsert = statement('credential_upsert', `
+const upsert = statement(
+  'credential_upsert',
+  `
 insert into credentials (tenant, credential_id, subject, role, tier, token_hash, expires_at)
 values ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7::float8 * interval '1 millisecond')
 on conflict (tenant, credential_id) do update set subject = excluded.subject, role = excluded.role, tier = excluded.tier,
   token_hash = excluded.token_hash, expires_at = excluded.expires_at, revoked_at = null
-returning ${columns}`);
+returning ${columns}`,
+);
 
 const valid = `revoked_at is null and (expires_at is null or expires_at > clock_timestamp())`;
 const read = statement('credential_read', `select ${columns} from credentials where token_hash = $1 and ${valid}`);
-const list = statement('credential_list', `select ${columns} from credentials where tenant = $1 and ${valid} order by created_at, credential_id`);
-const revoke = statement('credential_revoke', `
-update credentials set revoked_at = clock_timestamp() where tenant = $1 and credential_id = $2 and revoked_at is null`);
+const list = statement(
+  'credential_list',
+  `select ${columns} from credentials where tenant = $1 and ${valid} order by created_at, credential_id`,
+);
+const revoke = statement(
+  'credential_revoke',
+  `
+update credentials set revoked_at = clock_timestamp() where tenant = $1 and credential_id = $2 and revoked_at is null`,
+);
 
 /**
  * Credentials of people and programs. Secrets are kept as hashes only.
@@ -63,7 +72,15 @@ export class CredentialRepository {
   /** The same with a secret that the caller has chosen: 256 random bits, please. */
   async put(credential: NewCredential, token: string): Promise<CredentialRecord> {
     const { tenant, credentialId = randomUUID(), subject, role, tier = null, expiresInMs = null } = credential;
-    const [row] = await this.#session.query<CredentialRecord>(upsert, [tenant, credentialId, subject, role, tier, hashToken(token), expiresInMs]);
+    const [row] = await this.#session.query<CredentialRecord>(upsert, [
+      tenant,
+      credentialId,
+      subject,
+      role,
+      tier,
+      hashToken(token),
+      expiresInMs,
+    ]);
     return row as CredentialRecord;
   }
 

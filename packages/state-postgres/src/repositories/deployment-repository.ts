@@ -42,15 +42,23 @@ const columns = `d.spec, d.summary, d.head,
    where b.deployment_id = d.deployment_id group by r.module_id order by sum(b.weight) desc, r.module_id limit 1) as "previousModuleId",
   (select count(*)::int from deployment_targets t where t.deployment_id = d.deployment_id) as "targetCount"`;
 
-const read = statement('deployment_read', `select ${columns} from deployments d where d.tenant = $1 and d.deployment_id = $2`);
+const read = statement(
+  'deployment_read',
+  `select ${columns} from deployments d where d.tenant = $1 and d.deployment_id = $2`,
+);
 
-const readPage = statement('deployment_list', `
+const readPage = statement(
+  'deployment_list',
+  `
 select d.ordinal::float8 as ordinal, ${columns} from deployments d
 where d.tenant = $1 and ($2::text is null or d.module_name = $2) and ($3::text[] is null or d.status = any ($3::text[]))
   and ($4::boolean is null or coalesce(d.stuck_at < clock_timestamp(), false) = $4) and ($5::bigint is null or d.ordinal < $5::bigint)
-order by d.ordinal desc limit $6`);
+order by d.ordinal desc limit $6`,
+);
 
-const readNodes = statement('deployment_nodes', `
+const readNodes = statement(
+  'deployment_nodes',
+  `
 select t.node_id as "nodeId", t.position, n.region,
   case
     when t.issued_generation = 0 then 'pending'
@@ -69,10 +77,14 @@ left join node_heartbeats h on h.tenant = t.tenant and h.node_id = t.node_id
 left join assignments a on a.tenant = t.tenant and a.node_id = t.node_id and a.module_name = d.module_name and a.release_id = d.release_id
 left join observations o on o.tenant = t.tenant and o.node_id = t.node_id and o.module_name = d.module_name and o.release_id = d.release_id
 where d.tenant = $1 and d.deployment_id = $2
-order by t.position`);
+order by t.position`,
+);
 
-const readUnfinished = statement('deployments_unfinished', `
-select tenant, deployment_id as "deploymentId" from deployments where status in ${movingStatuses} or retained_until is not null order by ordinal`);
+const readUnfinished = statement(
+  'deployments_unfinished',
+  `
+select tenant, deployment_id as "deploymentId" from deployments where status in ${movingStatuses} or retained_until is not null order by ordinal`,
+);
 
 /**
  * What lists and screens read of deployments. Written by the journal store alone.
@@ -92,19 +104,39 @@ export class DeploymentRepository {
   }
 
   /** Targets in rollout order; empty before execute. `unreachableAfterMs` as of the fleet reader, default 10,000. */
-  async nodes(tenant: string, deploymentId: DeploymentId, unreachableAfterMs: number = 10_000): Promise<readonly DeploymentNode[]> {
+  async nodes(
+    tenant: string,
+    deploymentId: DeploymentId,
+    unreachableAfterMs: number = 10_000,
+  ): Promise<readonly DeploymentNode[]> {
     return this.#session.query<DeploymentNode>(readNodes, [tenant, deploymentId, unreachableAfterMs]);
   }
 
   /** Newest first. @throws HS_STORE_INVALID_CURSOR */
   async list(
     tenant: string,
-    query: PageQuery & { readonly moduleName?: string | undefined; readonly statuses?: readonly DeploymentStatus[] | undefined; readonly stuck?: boolean | undefined } = {},
+    query: PageQuery & {
+      readonly moduleName?: string | undefined;
+      readonly statuses?: readonly DeploymentStatus[] | undefined;
+      readonly stuck?: boolean | undefined;
+    } = {},
   ): Promise<Page<DeploymentRecord>> {
     const limit = limitOf(query);
-    const values = [tenant, query.moduleName ?? null, query.statuses ?? null, query.stuck ?? null, readOrdinal(query), limit];
+    const values = [
+      tenant,
+      query.moduleName ?? null,
+      query.statuses ?? null,
+      query.stuck ?? null,
+      readOrdinal(query),
+      limit,
+    ];
     const rows = await this.#session.query<DeploymentRecord & { ordinal: number }>(readPage, values);
-    return toPage(rows, limit, (row) => [row.ordinal], ({ ordinal: _ordinal, ...deployment }) => deployment);
+    return toPage(
+      rows,
+      limit,
+      (row) => [row.ordinal],
+      ({ ordinal: _ordinal, ...deployment }) => deployment,
+    );
   }
 
   /** Deployments of all tenants that an engine still has to drive: moving, or retaining what they replaced. */

@@ -3,7 +3,10 @@ import { statement, type Session } from '../database/session.ts';
 import { movingStatuses } from '../queries/deployment-statuses.ts';
 
 /** Between heartbeats without news, and while a rollout touches the node. @internal */
-export const heartbeatIntervals: { readonly quietMs: number; readonly busyMs: number } = { quietMs: 30_000, busyMs: 1_000 };
+export const heartbeatIntervals: { readonly quietMs: number; readonly busyMs: number } = {
+  quietMs: 30_000,
+  busyMs: 1_000,
+};
 
 interface Row extends DesiredRelease {
   readonly nodeId: string;
@@ -17,7 +20,9 @@ interface Row extends DesiredRelease {
 }
 
 /** One statement, so that generation and content are of one moment. */
-const readStates = statement('desired_states', `
+const readStates = statement(
+  'desired_states',
+  `
 with moving as materialized (select deployment_id from deployments where tenant = $1 and status in ${movingStatuses})
 select n.node_id as "nodeId", n.generation::float8 as generation,
   exists (select 1 from moving m join deployment_targets t on t.deployment_id = m.deployment_id where t.node_id = n.node_id) as busy,
@@ -29,10 +34,14 @@ left join assignments a on a.tenant = n.tenant and a.node_id = n.node_id
 left join releases r on r.tenant = a.tenant and r.release_id = a.release_id
 left join routes route on route.tenant = a.tenant and route.module_name = a.module_name
 where n.tenant = $1 and n.node_id = any ($2::text[])
-order by n.node_id, a.module_name, a.release_id`);
+order by n.node_id, a.module_name, a.release_id`,
+);
 
-const readGenerations = statement('desired_generations', `
-select node_id as "nodeId", generation::float8 as generation from nodes where tenant = $1 and node_id = any ($2::text[])`);
+const readGenerations = statement(
+  'desired_generations',
+  `
+select node_id as "nodeId", generation::float8 as generation from nodes where tenant = $1 and node_id = any ($2::text[])`,
+);
 
 /**
  * What nodes shall be.
@@ -48,7 +57,9 @@ export class DesiredStateRepository {
   /** States of the nodes that exist among the ids, by id. */
   async read(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredState>> {
     const rows = await this.#session.query<Row>(readStates, [tenant, nodeIds]);
-    return new Map([...Map.groupBy(rows, (row) => row.nodeId)].map(([nodeId, ofNode]) => [nodeId, toState(nodeId, ofNode)]));
+    return new Map(
+      [...Map.groupBy(rows, (row) => row.nodeId)].map(([nodeId, ofNode]) => [nodeId, toState(nodeId, ofNode)]),
+    );
   }
 
   /** Generations of the nodes that exist among the ids: what a stream compares before it reads whole states. */
@@ -59,13 +70,28 @@ export class DesiredStateRepository {
 }
 
 function toState(nodeId: string, rows: readonly Row[]): DesiredState {
-  const byModule = Map.groupBy(rows.filter((row) => row.moduleName !== null), (row) => row.moduleName as string);
-  const modules = [...byModule].map(([moduleName, releases]): DesiredModule => ({ moduleName, epoch: releases[0]?.epoch ?? 0, releases: releases.map(toRelease) }));
-  return { nodeId, generation: rows[0]?.generation ?? 0, modules, heartbeatIntervalMs: rows[0]?.busy === true ? heartbeatIntervals.busyMs : heartbeatIntervals.quietMs };
+  const byModule = Map.groupBy(
+    rows.filter((row) => row.moduleName !== null),
+    (row) => row.moduleName as string,
+  );
+  const modules = [...byModule].map(([moduleName, releases]): DesiredModule => ({
+    moduleName,
+    epoch: releases[0]?.epoch ?? 0,
+    releases: releases.map(toRelease),
+  }));
+  return {
+    nodeId,
+    generation: rows[0]?.generation ?? 0,
+    modules,
+    heartbeatIntervalMs: rows[0]?.busy === true ? heartbeatIntervals.busyMs : heartbeatIntervals.quietMs,
+  };
 }
 
 function toRelease(row: Row): DesiredRelease {
   const { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight } = row;
-  const probe = row.probeRound !== null && row.probeCheck !== null ? { probe: { round: row.probeRound, check: row.probeCheck } } : {};
+  const probe =
+    row.probeRound !== null && row.probeCheck !== null
+      ? { probe: { round: row.probeRound, check: row.probeCheck } }
+      : {};
   return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight, ...probe };
 }

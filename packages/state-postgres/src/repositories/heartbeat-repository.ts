@@ -13,7 +13,11 @@ export interface HeartbeatReport {
   readonly sequence: number;
   readonly observed: ObservedState;
   readonly metrics: readonly ReleaseCallDelta[];
-  readonly resources: { readonly cpuUsagePercent: number; readonly memoryUsageMB: number; readonly modulesLoaded: number };
+  readonly resources: {
+    readonly cpuUsagePercent: number;
+    readonly memoryUsageMB: number;
+    readonly modulesLoaded: number;
+  };
 }
 
 /** What became of a report. @public */
@@ -60,7 +64,16 @@ accepted as (
   returning node_id, observed_generation
 )`;
 
-const observedColumns = ['state', 'error_code', 'error_message', 'health_round', 'health_state', 'consecutive_successes', 'consecutive_failures', 'health_message'];
+const observedColumns = [
+  'state',
+  'error_code',
+  'error_message',
+  'health_round',
+  'health_state',
+  'consecutive_successes',
+  'consecutive_failures',
+  'health_message',
+];
 const listed = (prefix: string): string => observedColumns.map((column) => `${prefix}${column}`).join(', ');
 
 const observe = `
@@ -98,7 +111,9 @@ counted as (
     peak_memory_bytes = greatest(c.peak_memory_bytes, excluded.peak_memory_bytes), memory_refusals = c.memory_refusals + excluded.memory_refusals
 )`;
 
-const record = statement('heartbeat_record', `
+const record = statement(
+  'heartbeat_record',
+  `
 with ${accept}, ${observe}, ${count},
 altered as (select node_id from written union select node_id from gone),
 live as materialized (
@@ -118,9 +133,12 @@ select i.node_id as "nodeId", coalesce(n.generation, 0)::float8 as generation,
   b.observed_generation is distinct from i.generation or exists (select 1 from altered x where x.node_id = i.node_id) as changed,
   coalesce(g.busy, false) as busy, coalesce(g.deployments, '{}') as deployments
 from input i left join nodes n on n.tenant = $1 and n.node_id = i.node_id
-left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id left join going g on g.node_id = i.node_id`);
+left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id left join going g on g.node_id = i.node_id`,
+);
 
-const raiseFloor = statement('heartbeat_raise_floor', `
+const raiseFloor = statement(
+  'heartbeat_raise_floor',
+  `
 with raised as (
   update nodes set generation = greatest(generation, $3::bigint) + 1 where tenant = $1 and node_id = $2 returning generation
 ),
@@ -130,7 +148,8 @@ stamped as (
   where t.tenant = $1 and t.node_id = $2 and t.issued_generation > 0 and d.deployment_id = t.deployment_id
     and (d.status in ${movingStatuses} or d.retained_until is not null)
 )
-select generation::float8 as generation, pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text) from raised`);
+select generation::float8 as generation, pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text) from raised`,
+);
 
 interface Recorded {
   readonly nodeId: string;
@@ -162,15 +181,28 @@ export class HeartbeatRepository {
     if (reports.length === 0) return [];
     const rows = await recordIn(this.#session, tenant, reports);
     return rows.map(({ nodeId, kind, generation, busy, deployments, changed, raisedFloor }) => ({
-      nodeId, kind, generation, deployments, raisedFloor,
+      nodeId,
+      kind,
+      generation,
+      deployments,
+      raisedFloor,
       changed: kind === 'accepted' && (changed || raisedFloor),
       heartbeatIntervalMs: busy ? heartbeatIntervals.busyMs : heartbeatIntervals.quietMs,
     }));
   }
 }
 
-async function recordIn(session: Session, tenant: string, reports: readonly HeartbeatReport[]): Promise<readonly (Recorded & { readonly raisedFloor: boolean })[]> {
-  const rows = await session.query<Recorded>(record, [tenant, toJsonb(reports.map(toInput)), toJsonb(reports.flatMap(toObservations)), toJsonb(reports.flatMap(toMetrics))]);
+async function recordIn(
+  session: Session,
+  tenant: string,
+  reports: readonly HeartbeatReport[],
+): Promise<readonly (Recorded & { readonly raisedFloor: boolean })[]> {
+  const rows = await session.query<Recorded>(record, [
+    tenant,
+    toJsonb(reports.map(toInput)),
+    toJsonb(reports.flatMap(toObservations)),
+    toJsonb(reports.flatMap(toMetrics)),
+  ]);
   const outcomes: (Recorded & { readonly raisedFloor: boolean })[] = [];
   for (const row of rows) {
     if (row.ahead !== true || row.kind !== 'accepted') {
@@ -184,17 +216,33 @@ async function recordIn(session: Session, tenant: string, reports: readonly Hear
 }
 
 const toInput = ({ nodeId, bootId, sequence, observed, resources }: HeartbeatReport): object => ({
-  node_id: nodeId, boot_id: bootId, sequence, generation: observed.generation, cpu: resources.cpuUsagePercent, memory: resources.memoryUsageMB, modules: resources.modulesLoaded,
+  node_id: nodeId,
+  boot_id: bootId,
+  sequence,
+  generation: observed.generation,
+  cpu: resources.cpuUsagePercent,
+  memory: resources.memoryUsageMB,
+  modules: resources.modulesLoaded,
   held: observed.releases.map((release) => `${release.moduleName}/${release.releaseId}`),
 });
 
 /** A release that is listed twice counts once: one statement cannot write a row twice. */
 function toObservations({ nodeId, observed }: HeartbeatReport): readonly object[] {
-  const byRelease = new Map(observed.releases.map((release) => [`${release.moduleName}/${release.releaseId}`, release]));
+  const byRelease = new Map(
+    observed.releases.map((release) => [`${release.moduleName}/${release.releaseId}`, release]),
+  );
   return [...byRelease.values()].map(({ moduleName, releaseId, state, error, health }) => ({
-    node_id: nodeId, module_name: moduleName, release_id: releaseId, state, error_code: error?.code, error_message: error?.message,
-    health_round: health?.round, health_state: health?.state, consecutive_successes: health?.consecutiveSuccesses,
-    consecutive_failures: health?.consecutiveFailures, health_message: health?.message,
+    node_id: nodeId,
+    module_name: moduleName,
+    release_id: releaseId,
+    state,
+    error_code: error?.code,
+    error_message: error?.message,
+    health_round: health?.round,
+    health_state: health?.state,
+    consecutive_successes: health?.consecutiveSuccesses,
+    consecutive_failures: health?.consecutiveFailures,
+    health_message: health?.message,
   }));
 }
 

@@ -26,24 +26,39 @@ export type IdempotencyStart =
 const keepMs = 86_400_000;
 const leaseMs = 60_000;
 
-const begin = statement('idempotency_begin', `
+const begin = statement(
+  'idempotency_begin',
+  `
 insert into idempotency_keys as i (tenant, principal, idempotency_key, request_hash, owner, running_until, expires_at)
 values ($1, $2, $3, $4, $5, clock_timestamp() + $6::float8 * interval '1 millisecond', clock_timestamp() + $7::float8 * interval '1 millisecond')
 on conflict (tenant, principal, idempotency_key) do update
 set request_hash = excluded.request_hash, owner = excluded.owner, running_until = excluded.running_until, answer = null, expires_at = excluded.expires_at
 where i.expires_at < clock_timestamp() or (i.answer is null and i.running_until < clock_timestamp() and i.request_hash = excluded.request_hash)
-returning 1`);
+returning 1`,
+);
 
-const read = statement('idempotency_read', `
-select request_hash as "requestHash", answer from idempotency_keys where tenant = $1 and principal = $2 and idempotency_key = $3`);
+const read = statement(
+  'idempotency_read',
+  `
+select request_hash as "requestHash", answer from idempotency_keys where tenant = $1 and principal = $2 and idempotency_key = $3`,
+);
 
-const finish = statement('idempotency_finish', `
-update idempotency_keys set answer = $5 where tenant = $1 and principal = $2 and idempotency_key = $3 and owner = $4`);
+const finish = statement(
+  'idempotency_finish',
+  `
+update idempotency_keys set answer = $5 where tenant = $1 and principal = $2 and idempotency_key = $3 and owner = $4`,
+);
 
-const drop = statement('idempotency_drop', `
-delete from idempotency_keys where tenant = $1 and principal = $2 and idempotency_key = $3 and owner = $4 and answer is null`);
+const drop = statement(
+  'idempotency_drop',
+  `
+delete from idempotency_keys where tenant = $1 and principal = $2 and idempotency_key = $3 and owner = $4 and answer is null`,
+);
 
-const deleteExpired = statement('idempotency_delete_expired', `delete from idempotency_keys where expires_at < clock_timestamp()`);
+const deleteExpired = statement(
+  'idempotency_delete_expired',
+  `delete from idempotency_keys where expires_at < clock_timestamp()`,
+);
 
 /**
  * Makes repeated requests harmless: the same key and content yield the stored answer for 24 hours.
@@ -69,7 +84,13 @@ export class IdempotencyRepository {
 
   /** Stores the answer (not `null`) for repeats. Nothing happens when the claim was lost meanwhile. */
   async complete(request: IdempotentRequest, owner: string, answer: Exclude<Json, null>): Promise<void> {
-    await this.#session.execute(finish, [request.tenant, request.principal, request.key, owner, JSON.stringify(answer)]);
+    await this.#session.execute(finish, [
+      request.tenant,
+      request.principal,
+      request.key,
+      owner,
+      JSON.stringify(answer),
+    ]);
   }
 
   /** Gives the key back: the request failed in a way that a repeat may cure. */

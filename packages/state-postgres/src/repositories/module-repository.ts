@@ -11,19 +11,28 @@ const columns = `tenant, module_id as "moduleId", name, version, digest, size_by
   interfaces, resource_limits as "resourceLimits", capabilities, health_check as "healthCheck", created_by as "createdBy",
   (extract(epoch from created_at) * 1000)::float8 as "createdAt"`;
 
-const insert = statement('module_insert', `
+const insert = statement(
+  'module_insert',
+  `
 insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, health_check, created_by)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-on conflict do nothing returning ${columns}`);
+on conflict do nothing returning ${columns}`,
+);
 
-const readVersion = statement('module_read_version', `select ${columns} from modules where tenant = $1 and name = $2 and version = $3`);
+const readVersion = statement(
+  'module_read_version',
+  `select ${columns} from modules where tenant = $1 and name = $2 and version = $3`,
+);
 const read = statement('module_read', `select ${columns} from modules where tenant = $1 and module_id = $2`);
 const readVersions = statement('module_versions', `select version from modules where tenant = $1 and name = $2`);
 
-const readPage = statement('module_list', `
+const readPage = statement(
+  'module_list',
+  `
 select ordinal::float8 as ordinal, ${columns} from modules
 where tenant = $1 and ($2::text is null or name = $2) and ($3::bigint is null or ordinal < $3::bigint)
-order by ordinal desc limit $4`);
+order by ordinal desc limit $4`,
+);
 
 const countDigest = statement('module_count_digest', `select count(*)::int as count from modules where digest = $1`);
 
@@ -31,13 +40,16 @@ const remove = statement('module_delete', `delete from modules where tenant = $1
 const removeReleases = statement('module_delete_releases', `delete from releases where tenant = $1 and module_id = $2`);
 
 /** Deployments keep their releases for ever: what was rolled out has to stay readable. */
-const readUse = statement('module_use', `
+const readUse = statement(
+  'module_use',
+  `
 select coalesce(
   (select 'node ' || a.node_id from assignments a join releases r on r.tenant = a.tenant and r.release_id = a.release_id
    where r.tenant = $1 and r.module_id = $2 order by a.node_id limit 1),
   (select 'deployment ' || d.deployment_id from deployments d where d.tenant = $1 and d.module_id = $2 order by d.ordinal desc limit 1),
   (select 'deployment ' || b.deployment_id from deployment_baselines b join releases r on r.tenant = b.tenant and r.release_id = b.release_id
-   where r.tenant = $1 and r.module_id = $2 limit 1)) as "usedBy"`);
+   where r.tenant = $1 and r.module_id = $2 limit 1)) as "usedBy"`,
+);
 
 /**
  * Registered module versions.
@@ -57,14 +69,25 @@ export class ModuleRepository {
   async insert(module: NewModule): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
     const { tenant, name, version } = module;
     const [created] = await this.#database.query<ModuleRecord>(insert, [
-      tenant, module.moduleId, name, version, module.digest, module.sizeBytes, JSON.stringify(module.description), module.wasiVersion,
-      module.interfaces === null ? null : JSON.stringify(module.interfaces), JSON.stringify(module.resourceLimits), JSON.stringify(module.capabilities),
-      JSON.stringify(module.healthCheck), module.createdBy,
+      tenant,
+      module.moduleId,
+      name,
+      version,
+      module.digest,
+      module.sizeBytes,
+      JSON.stringify(module.description),
+      module.wasiVersion,
+      module.interfaces === null ? null : JSON.stringify(module.interfaces),
+      JSON.stringify(module.resourceLimits),
+      JSON.stringify(module.capabilities),
+      JSON.stringify(module.healthCheck),
+      module.createdBy,
     ]);
     if (created) return { module: created, created: true };
     const [existing] = await this.#database.query<ModuleRecord>(readVersion, [tenant, name, version]);
     const differs = existing ? differences(existing, module) : ['name'];
-    if (!existing || differs.length > 0) throw stateError('HS_REGISTRY_MODULE_EXISTS', { moduleId: module.moduleId, differs: differs.join(', ') });
+    if (!existing || differs.length > 0)
+      throw stateError('HS_REGISTRY_MODULE_EXISTS', { moduleId: module.moduleId, differs: differs.join(', ') });
     return { module: existing, created: false };
   }
 
@@ -82,16 +105,31 @@ export class ModuleRepository {
   }
 
   /** Newest first. @throws HS_STORE_INVALID_CURSOR */
-  async list(tenant: string, query: PageQuery & { readonly name?: string | undefined } = {}): Promise<Page<ModuleRecord>> {
+  async list(
+    tenant: string,
+    query: PageQuery & { readonly name?: string | undefined } = {},
+  ): Promise<Page<ModuleRecord>> {
     const limit = limitOf(query);
-    const rows = await this.#database.query<ModuleRecord & { ordinal: number }>(readPage, [tenant, query.name ?? null, readOrdinal(query), limit]);
-    return toPage(rows, limit, (row) => [row.ordinal], ({ ordinal: _ordinal, ...module }) => module);
+    const rows = await this.#database.query<ModuleRecord & { ordinal: number }>(readPage, [
+      tenant,
+      query.name ?? null,
+      readOrdinal(query),
+      limit,
+    ]);
+    return toPage(
+      rows,
+      limit,
+      (row) => [row.ordinal],
+      ({ ordinal: _ordinal, ...module }) => module,
+    );
   }
 
   /** The patch after the highest release version of the name; `1.0.0` for the first. Pre-releases are passed over. */
   async nextVersion(tenant: string, name: string): Promise<string> {
     const rows = await this.#database.query<{ version: string }>(readVersions, [tenant, name]);
-    const versions = rows.map(({ version }) => /^(\d+)\.(\d+)\.(\d+)$/.exec(version)?.slice(1).map(Number)).filter((parts) => parts !== undefined);
+    const versions = rows
+      .map(({ version }) => /^(\d+)\.(\d+)\.(\d+)$/.exec(version)?.slice(1).map(Number))
+      .filter((parts) => parts !== undefined);
     const highest = versions.sort(compareVersions).at(-1);
     return highest ? `${highest[0]}.${highest[1]}.${(highest[2] ?? 0) + 1}` : '1.0.0';
   }

@@ -58,40 +58,64 @@ export interface NodeQuery extends PageQuery {
   readonly unhealthyAfterMs?: number;
 }
 
-const takeToken = statement('join_token_take', `
+const takeToken = statement(
+  'join_token_take',
+  `
 update join_tokens set uses_left = uses_left - 1 where token_hash = $1 and uses_left > 0 and expires_at > clock_timestamp()
-returning tenant, regions`);
+returning tenant, regions`,
+);
 
-const insertToken = statement('join_token_insert', `
+const insertToken = statement(
+  'join_token_insert',
+  `
 insert into join_tokens (token_hash, tenant, uses_left, regions, created_by, expires_at)
 values ($1, $2, $3, $4, $5, clock_timestamp() + $6::float8 * interval '1 millisecond')
-returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`);
+returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`,
+);
 
 /** Takes the place of a registration with the same key: a node that has lost its credential joins again. */
-const upsert = statement('node_upsert', `
+const upsert = statement(
+  'node_upsert',
+  `
 insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_key)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (tenant, node_id) do update set hostname = excluded.hostname, region = excluded.region, zone = excluded.zone,
   runtime = excluded.runtime, runtime_version = excluded.runtime_version, capabilities = excluded.capabilities,
   max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url, updated_at = clock_timestamp()
-where nodes.public_key = excluded.public_key and excluded.public_key <> ''`);
+where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
+);
 
 /** Labels are left alone: people may have changed them since. The key stays the one of the first registration. */
-const update = statement('node_session', `
+const update = statement(
+  'node_session',
+  `
 with before as (select tenant, node_id, data_plane_url from nodes where tenant = $1 and node_id = $2)
 update nodes n set hostname = $3, region = $4, zone = $5, runtime = $6, runtime_version = $7, capabilities = $8, max_modules = $9, hardware = $10,
   data_plane_url = $11, updated_at = clock_timestamp()
 from before b where n.tenant = b.tenant and n.node_id = b.node_id
-returning b.data_plane_url is distinct from n.data_plane_url as moved`);
+returning b.data_plane_url is distinct from n.data_plane_url as moved`,
+);
 
-const raiseOfNode = statement('node_raise_revisions', `
+const raiseOfNode = statement(
+  'node_raise_revisions',
+  `
 update routes set revision = revision + 1 where tenant = $1 and module_name in (
   select module_name from assignments where tenant = $1 and node_id = $2 and weight > 0)
-returning module_name as "moduleName"`);
+returning module_name as "moduleName"`,
+);
 
-const insertCredential = statement('node_credential_insert', `insert into node_credentials (token_hash, tenant, node_id) values ($1, $2, $3)`);
-const dropCredentials = statement('node_credential_drop', `delete from node_credentials where tenant = $1 and node_id = $2`);
-const readCredential = statement('node_credential_read', `select tenant, node_id as "nodeId" from node_credentials where token_hash = $1`);
+const insertCredential = statement(
+  'node_credential_insert',
+  `insert into node_credentials (token_hash, tenant, node_id) values ($1, $2, $3)`,
+);
+const dropCredentials = statement(
+  'node_credential_drop',
+  `delete from node_credentials where tenant = $1 and node_id = $2`,
+);
+const readCredential = statement(
+  'node_credential_read',
+  `select tenant, node_id as "nodeId" from node_credentials where token_hash = $1`,
+);
 
 const columns = `n.tenant, n.node_id as "nodeId", n.hostname, n.region, n.zone, n.labels, n.runtime, n.runtime_version as "runtimeVersion", n.capabilities,
   n.max_modules as "maxModules", n.hardware, n.data_plane_url as "dataPlaneUrl", n.is_enabled as "isEnabled", n.generation::float8 as generation,
@@ -108,25 +132,37 @@ const from = `nodes n left join node_heartbeats h on h.tenant = n.tenant and h.n
 
 const read = statement('node_read', `select ${columns} from ${from} where n.tenant = $1 and n.node_id = $2`);
 
-const readPage = statement('node_list', `
+const readPage = statement(
+  'node_list',
+  `
 select ${columns} from ${from}
 where n.tenant = $1 and ($2::text is null or n.region = $2) and ($3::text is null or n.zone = $3) and ($4::jsonb is null or n.labels @> $4::jsonb)
   and ($5::boolean is null or n.is_enabled = $5)
   and ($6::boolean is null or coalesce(h.last_heartbeat_at >= clock_timestamp() - $7::float8 * interval '1 millisecond', false) = $6)
   and ($8::text is null or (n.region, n.node_id) > ($8::text, $9::text))
-order by n.region, n.node_id limit $10`);
+order by n.region, n.node_id limit $10`,
+);
 
-const change = statement('node_change', `
-update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp() where tenant = $1 and node_id = $2`);
+const change = statement(
+  'node_change',
+  `
+update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp() where tenant = $1 and node_id = $2`,
+);
 
-const readUse = statement('node_use', `
+const readUse = statement(
+  'node_use',
+  `
 select t.deployment_id as "deploymentId" from deployment_targets t join deployments d on d.deployment_id = t.deployment_id
-where t.tenant = $1 and t.node_id = $2 and d.status in ${holdingStatuses} limit 1`);
+where t.tenant = $1 and t.node_id = $2 and d.status in ${holdingStatuses} limit 1`,
+);
 
 const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`);
 
-const sendRoutes = statement('node_route_hints', `
-select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', $1::text, 'moduleName', name)::text) from unnest($2::text[]) as name`);
+const sendRoutes = statement(
+  'node_route_hints',
+  `
+select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', $1::text, 'moduleName', name)::text) from unnest($2::text[]) as name`,
+);
 
 /**
  * The inventory of nodes: how they join, and what people see and change of them.
@@ -149,7 +185,14 @@ export class NodeRepository {
     readonly createdBy: string;
   }): Promise<{ readonly token: string; readonly expiresAt: number }> {
     const secret = newToken('hsj');
-    const [row] = await this.#database.query<{ expiresAt: number }>(insertToken, [hashToken(secret), token.tenant, token.uses, token.regions, token.createdBy, token.expiresInMs]);
+    const [row] = await this.#database.query<{ expiresAt: number }>(insertToken, [
+      hashToken(secret),
+      token.tenant,
+      token.uses,
+      token.regions,
+      token.createdBy,
+      token.expiresInMs,
+    ]);
     return { token: secret, expiresAt: row?.expiresAt ?? 0 };
   }
 
@@ -158,13 +201,28 @@ export class NodeRepository {
    * credential, and its old ones end.
    * @throws HS_AUTH_INVALID_JOIN_TOKEN, HS_AUTH_REGION_NOT_ALLOWED, HS_NODE_EXISTS
    */
-  async register(joinToken: string, node: NodeDescription): Promise<{ readonly tenant: string; readonly credential: string }> {
+  async register(
+    joinToken: string,
+    node: NodeDescription,
+  ): Promise<{ readonly tenant: string; readonly credential: string }> {
     return this.#database.transaction(async (session) => {
-      const [token] = await session.query<{ tenant: string; regions: readonly string[] | null }>(takeToken, [hashToken(joinToken)]);
+      const [token] = await session.query<{ tenant: string; regions: readonly string[] | null }>(takeToken, [
+        hashToken(joinToken),
+      ]);
       if (!token) throw stateError('HS_AUTH_INVALID_JOIN_TOKEN');
-      if (token.regions !== null && !token.regions.includes(node.region)) throw stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
+      if (token.regions !== null && !token.regions.includes(node.region))
+        throw stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
       const [hostname, region, ...rest] = describe(node);
-      const values = [token.tenant, node.nodeId, hostname, region, rest[0], toJsonb(node.labels ?? {}), ...rest.slice(1), keyText(node.publicKey)];
+      const values = [
+        token.tenant,
+        node.nodeId,
+        hostname,
+        region,
+        rest[0],
+        toJsonb(node.labels ?? {}),
+        ...rest.slice(1),
+        keyText(node.publicKey),
+      ];
       if ((await session.execute(upsert, values)) === 0) throw stateError('HS_NODE_EXISTS', { nodeId: node.nodeId });
       await session.execute(dropCredentials, [token.tenant, node.nodeId]);
       const credential = newToken('hsn');
@@ -175,7 +233,9 @@ export class NodeRepository {
 
   /** Whose credential it is; `null` when nobody's. */
   async authenticate(credential: string): Promise<{ readonly tenant: string; readonly nodeId: string } | null> {
-    const [row] = await this.#database.query<{ tenant: string; nodeId: string }>(readCredential, [hashToken(credential)]);
+    const [row] = await this.#database.query<{ tenant: string; nodeId: string }>(readCredential, [
+      hashToken(credential),
+    ]);
     return row ?? null;
   }
 
@@ -204,18 +264,43 @@ export class NodeRepository {
     const after = readCursor(query, 2);
     const label = query.label ? toJsonb({ [query.label.name]: query.label.value }) : null;
     const rows = await this.#database.query<NodeRecord>(readPage, [
-      tenant, query.region ?? null, query.zone ?? null, label, query.isEnabled ?? null, query.isReachable ?? null, query.unhealthyAfterMs ?? 120_000,
-      after?.[0] ?? null, after?.[1] ?? null, limit,
+      tenant,
+      query.region ?? null,
+      query.zone ?? null,
+      label,
+      query.isEnabled ?? null,
+      query.isReachable ?? null,
+      query.unhealthyAfterMs ?? 120_000,
+      after?.[0] ?? null,
+      after?.[1] ?? null,
+      limit,
     ]);
-    return toPage(rows, limit, (row) => [row.region, row.nodeId], (row) => row);
+    return toPage(
+      rows,
+      limit,
+      (row) => [row.region, row.nodeId],
+      (row) => row,
+    );
   }
 
   /**
    * Changes what people decide about a node. A disabled node keeps what it has; new deployments pass it over.
    * @throws HS_NODE_NOT_FOUND
    */
-  async update(tenant: string, nodeId: string, changes: { readonly isEnabled?: boolean | undefined; readonly labels?: Readonly<Record<string, string>> | undefined }): Promise<NodeRecord> {
-    await this.#database.execute(change, [tenant, nodeId, changes.isEnabled ?? null, changes.labels ? toJsonb(changes.labels) : null]);
+  async update(
+    tenant: string,
+    nodeId: string,
+    changes: {
+      readonly isEnabled?: boolean | undefined;
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+    },
+  ): Promise<NodeRecord> {
+    await this.#database.execute(change, [
+      tenant,
+      nodeId,
+      changes.isEnabled ?? null,
+      changes.labels ? toJsonb(changes.labels) : null,
+    ]);
     return this.get(tenant, nodeId);
   }
 
@@ -242,8 +327,15 @@ async function raiseRevisions(session: Session, tenant: string, nodeId: string):
 /** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, URL. */
 function describe(node: NodeDescription): readonly unknown[] {
   return [
-    toText(node.hostname), node.region, node.zone ?? null, node.runtime, node.runtimeVersion, JSON.stringify(node.capabilities), node.maxModules,
-    JSON.stringify(node.hardware), node.dataPlaneUrl,
+    toText(node.hostname),
+    node.region,
+    node.zone ?? null,
+    node.runtime,
+    node.runtimeVersion,
+    JSON.stringify(node.capabilities),
+    node.maxModules,
+    JSON.stringify(node.hardware),
+    node.dataPlaneUrl,
   ];
 }
 

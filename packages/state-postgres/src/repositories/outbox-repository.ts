@@ -14,17 +14,26 @@ export interface OutboxMessage {
   readonly attempts: number;
 }
 
-const claim = statement('outbox_claim', `
+const claim = statement(
+  'outbox_claim',
+  `
 update outbox set attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
 where message_id in (
   select message_id from outbox where delivered_at is null and next_attempt_at <= clock_timestamp() order by message_id limit $1 for update skip locked)
 returning message_id::float8 as "messageId", tenant, deployment_id as "deploymentId", text, severity, facts,
-  (extract(epoch from created_at) * 1000)::float8 as "createdAt", attempts`);
+  (extract(epoch from created_at) * 1000)::float8 as "createdAt", attempts`,
+);
 
-const delivered = statement('outbox_delivered', `update outbox set delivered_at = clock_timestamp() where message_id = any ($1::bigint[])`);
+const delivered = statement(
+  'outbox_delivered',
+  `update outbox set delivered_at = clock_timestamp() where message_id = any ($1::bigint[])`,
+);
 
-const deleteOld = statement('outbox_delete', `
-delete from outbox where created_at < clock_timestamp() - $1::float8 * interval '1 millisecond'`);
+const deleteOld = statement(
+  'outbox_delete',
+  `
+delete from outbox where created_at < clock_timestamp() - $1::float8 * interval '1 millisecond'`,
+);
 
 /**
  * Messages on their way out. Written with the journal entry that they belong to, delivered at least once.

@@ -32,7 +32,7 @@ export function readCursor(query: PageQuery, parts: number): readonly string[] |
   if (query.cursor === undefined) return null;
   try {
     const key = JSON.parse(Buffer.from(query.cursor, 'base64url').toString('utf8')) as unknown;
-    if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === 'string')) return key as string[];
+    if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === 'string')) return key;
   } catch {
     // Reported below: what it was instead is nobody's business.
   }
@@ -49,7 +49,12 @@ export function readOrdinal(query: PageQuery): number | null {
 }
 
 /** Makes the page out of up to one row more than it holds. @internal */
-export function toPage<Row, Item>(rows: readonly Row[], limit: number, keyOf: (row: Row) => readonly (string | number)[], itemOf: (row: Row) => Item): Page<Item> {
+export function toPage<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  keyOf: (row: Row) => readonly (string | number)[],
+  itemOf: (row: Row) => Item,
+): Page<Item> {
   const shown = rows.slice(0, limit - 1);
   const last = rows.length === limit ? shown.at(-1) : undefined;
   return {

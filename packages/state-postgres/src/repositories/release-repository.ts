@@ -6,16 +6,22 @@ import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.
 const columns = `tenant, release_id as "releaseId", module_id as "moduleId", module_name as "moduleName", version, digest, size_bytes::float8 as "sizeBytes",
   config, capabilities, resource_limits as "resourceLimits", health_check as "healthCheck"`;
 
-const insert = statement('release_insert', `
+const insert = statement(
+  'release_insert',
+  `
 insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, health_check)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`);
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
+);
 
 const read = statement('release_read', `select ${columns} from releases where tenant = $1 and release_id = $2`);
 
-const readPage = statement('release_list', `
+const readPage = statement(
+  'release_list',
+  `
 select ordinal::float8 as ordinal, ${columns} from releases
 where tenant = $1 and ($2::text is null or module_name = $2) and ($3::bigint is null or ordinal < $3::bigint)
-order by ordinal desc limit $4`);
+order by ordinal desc limit $4`,
+);
 
 /**
  * Immutable releases. The id follows from the content, so the same content is one release, however often it is deployed.
@@ -32,8 +38,17 @@ export class ReleaseRepository {
   async insert(content: Omit<Release, 'releaseId'>): Promise<Release> {
     const release: Release = { ...content, releaseId: await releaseIdOf(content) };
     await this.#session.execute(insert, [
-      release.tenant, release.releaseId, release.moduleId, release.moduleName, release.version, release.digest, release.sizeBytes,
-      JSON.stringify(release.config), JSON.stringify(release.capabilities), JSON.stringify(release.resourceLimits), JSON.stringify(release.healthCheck),
+      release.tenant,
+      release.releaseId,
+      release.moduleId,
+      release.moduleName,
+      release.version,
+      release.digest,
+      release.sizeBytes,
+      JSON.stringify(release.config),
+      JSON.stringify(release.capabilities),
+      JSON.stringify(release.resourceLimits),
+      JSON.stringify(release.healthCheck),
     ]);
     return release;
   }
@@ -46,10 +61,23 @@ export class ReleaseRepository {
   }
 
   /** Newest first. @throws HS_STORE_INVALID_CURSOR */
-  async list(tenant: string, query: PageQuery & { readonly moduleName?: string | undefined } = {}): Promise<Page<Release>> {
+  async list(
+    tenant: string,
+    query: PageQuery & { readonly moduleName?: string | undefined } = {},
+  ): Promise<Page<Release>> {
     const limit = limitOf(query);
-    const rows = await this.#session.query<Release & { ordinal: number }>(readPage, [tenant, query.moduleName ?? null, readOrdinal(query), limit]);
-    return toPage(rows, limit, (row) => [row.ordinal], ({ ordinal: _ordinal, ...release }) => release);
+    const rows = await this.#session.query<Release & { ordinal: number }>(readPage, [
+      tenant,
+      query.moduleName ?? null,
+      readOrdinal(query),
+      limit,
+    ]);
+    return toPage(
+      rows,
+      limit,
+      (row) => [row.ordinal],
+      ({ ordinal: _ordinal, ...release }) => release,
+    );
   }
 }
 

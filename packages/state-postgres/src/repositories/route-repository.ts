@@ -41,23 +41,38 @@ from routes r ${condition}`;
 
 const readOne = statement('route_read', routesWhere('where r.tenant = $1 and r.module_name = $2'));
 const readAll = statement('route_read_all', routesWhere(''));
-const readPage = statement('route_list', routesWhere('where r.tenant = $1 and ($2::text is null or r.module_name > $2) order by r.module_name limit $3'));
+const readPage = statement(
+  'route_list',
+  routesWhere('where r.tenant = $1 and ($2::text is null or r.module_name > $2) order by r.module_name limit $3'),
+);
 
-const seen = statement('gateway_seen', `
+const seen = statement(
+  'gateway_seen',
+  `
 insert into gateways (instance_id, last_seen_at) values ($1, clock_timestamp())
-on conflict (instance_id) do update set last_seen_at = excluded.last_seen_at`);
+on conflict (instance_id) do update set last_seen_at = excluded.last_seen_at`,
+);
 
-const acknowledge = statement('gateway_acknowledge', `
+const acknowledge = statement(
+  'gateway_acknowledge',
+  `
 insert into gateway_revisions as g (instance_id, tenant, module_name, revision)
 select $1, * from unnest($2::text[], $3::text[], $4::bigint[])
-on conflict (instance_id, tenant, module_name) do update set revision = excluded.revision where g.revision < excluded.revision`);
+on conflict (instance_id, tenant, module_name) do update set revision = excluded.revision where g.revision < excluded.revision`,
+);
 
-const leave = statement('gateway_leave', `delete from gateways where instance_id = $1 or last_seen_at < clock_timestamp() - interval '1 hour'`);
+const leave = statement(
+  'gateway_leave',
+  `delete from gateways where instance_id = $1 or last_seen_at < clock_timestamp() - interval '1 hour'`,
+);
 
-const readServed = statement('gateway_served', `
+const readServed = statement(
+  'gateway_served',
+  `
 select min(coalesce(r.revision, 0))::float8 as revision from gateways g
 left join gateway_revisions r on r.instance_id = g.instance_id and r.tenant = $1 and r.module_name = $2
-where g.last_seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'`);
+where g.last_seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'`,
+);
 
 /**
  * Live routes, and which revision of each the gateways serve.
@@ -85,17 +100,30 @@ export class RouteRepository {
   async list(tenant: string, query: PageQuery = {}): Promise<Page<LiveRoute>> {
     const limit = limitOf(query);
     const rows = await this.#session.query<LiveRoute>(readPage, [tenant, readCursor(query, 1)?.[0] ?? null, limit]);
-    return toPage(rows, limit, (row) => [row.moduleName], (row) => row);
+    return toPage(
+      rows,
+      limit,
+      (row) => [row.moduleName],
+      (row) => row,
+    );
   }
 
   /**
    * Says that a gateway instance is alive and serves these revisions. To be called when a revision changes and at least
    * every few seconds; an instance that has not reported a module serves revision 0 of it.
    */
-  async acknowledge(instanceId: string, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void> {
+  async acknowledge(
+    instanceId: string,
+    served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
+  ): Promise<void> {
     await this.#session.execute(seen, [instanceId]);
     if (served.length === 0) return;
-    await this.#session.execute(acknowledge, [instanceId, served.map((row) => row.tenant), served.map((row) => row.moduleName), served.map((row) => row.revision)]);
+    await this.#session.execute(acknowledge, [
+      instanceId,
+      served.map((row) => row.tenant),
+      served.map((row) => row.moduleName),
+      served.map((row) => row.revision),
+    ]);
   }
 
   /** Takes an instance out at once, when it stops in order. Also forgets instances that are long gone. */

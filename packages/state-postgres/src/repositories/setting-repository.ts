@@ -2,8 +2,14 @@ import type { Json } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 
 const read = statement('setting_read', `select value from settings where name = $1`);
-const insert = statement('setting_insert', `insert into settings (name, value) values ($1, $2) on conflict (name) do nothing`);
-const put = statement('setting_put', `insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value`);
+const insert = statement(
+  'setting_insert',
+  `insert into settings (name, value) values ($1, $2) on conflict (name) do nothing`,
+);
+const put = statement(
+  'setting_put',
+  `insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value`,
+);
 
 /**
  * Values that all servers of one database share, such as the key that signs invoke tokens.
