@@ -1,1 +1,7 @@
-export {};
+export { createServer } from './compose.ts';
+export type { ServerOverrides } from './compose.ts';
+export { loadServerConfig, withDefaults } from './config/load.ts';
+export type { ServerConfig } from './config/schema.ts';
+export { serverErrorCodes } from './error-codes.ts';
+export type { ServerErrorCode } from './error-codes.ts';
+export type { RunningServer } from './hotswap-server.ts';

@@ -1,0 +1,223 @@
+import 'reflect-metadata';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRolloutEngine, type Clock, type Failpoint, type ModuleStore, type RuntimeHost, type Strategy } from '@hotswap/core';
+import { Gateway } from '@hotswap/gateway';
+import { wasmtime } from '@hotswap/runtime-wasmtime';
+import {
+  CredentialRepository, DatabaseClock, DeploymentRepository, DesiredStateRepository, HeartbeatRepository, IdempotencyRepository, ModuleRepository,
+  NodeRepository, openDatabase, OutboxRepository, PostgresFleetReader, PostgresJournalStore, PostgresMetricsSource, PostgresScheduler, ReleaseRepository,
+  RouteRepository, SettingRepository, type Database, type DatabaseOptions,
+} from '@hotswap/state-postgres';
+import { fsModuleStore } from '@hotswap/storage-fs';
+import { allAtOnce } from '@hotswap/strategy-all-at-once';
+import { canary } from '@hotswap/strategy-canary';
+import { rolling } from '@hotswap/strategy-rolling';
+import { pino, type Logger } from 'pino';
+import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
+import { AgentHub } from './agents/agent-hub.ts';
+import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
+import { CachedAuthenticator, storedCredentials } from './auth/authenticator.ts';
+import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
+import type { ServerConfig } from './config/schema.ts';
+import { EventBus } from './event-bus.ts';
+import { EventStreams } from './http/event-stream.ts';
+import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
+import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
+import { RolloutLoop } from './loops/rollout-loop.ts';
+import { ModuleService } from './modules/module-service.ts';
+import type { Lifecycle, ServerParts } from './server-parts.ts';
+import { serverVersion } from './server-version.ts';
+
+/** Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. */
+const strategies: readonly Strategy<unknown>[] = [
+  allAtOnce(),
+  canary(),
+  rolling(),
+];
+
+/** Parts that differ between a program and a test. @public */
+export interface ServerOverrides {
+  /** Looks at uploaded modules. Default: Wasmtime without a cache of compiled code. */
+  readonly runtime?: Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>;
+  /** Default: the URL of the configuration, else PGlite in its data directory. */
+  readonly database?: DatabaseOptions;
+  /** Further strategies, e.g. of plugins. */
+  readonly strategies?: readonly Strategy<unknown>[];
+  /** Called at named moments of engine and journal; for fault tests. Default: does nothing. */
+  readonly failpoint?: Failpoint;
+  /** Checks every answer against its schema. Default `false`. */
+  readonly checksAnswers?: boolean;
+  /** Time between two readings of rollback triggers. Default as in the engine. */
+  readonly triggerIntervalMs?: number;
+}
+
+const tokens = {
+  config: Symbol('config') as InjectionToken<ServerConfig>,
+  overrides: Symbol('overrides') as InjectionToken<ServerOverrides>,
+  logger: Symbol('logger') as InjectionToken<Logger>,
+  database: Symbol('database') as InjectionToken<Database>,
+  clock: Symbol('clock') as InjectionToken<Clock & Disposable>,
+  store: Symbol('store') as InjectionToken<ModuleStore>,
+  runtime: Symbol('runtime') as InjectionToken<Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>>,
+  signingKey: Symbol('signingKey') as InjectionToken<InvokeSigningKey>,
+  events: Symbol('events') as InjectionToken<EventBus>,
+  routes: Symbol('routes') as InjectionToken<RouteRepository>,
+  gateway: Symbol('gateway') as InjectionToken<Gateway>,
+  parts: Symbol('parts') as InjectionToken<ServerParts>,
+};
+
+/**
+ * Starts a server: the one place where adapters are named.
+ * @throws HS_STORE_DATA_DIR_LOCKED, HS_STORE_UNAVAILABLE, HS_CONFIG_INVALID
+ * @public
+ */
+export async function createServer(config: ServerConfig, overrides: ServerOverrides = {}): Promise<RunningServer> {
+  return startServer(await composeServer(config, overrides));
+}
+
+async function composeServer(config: ServerConfig, overrides: ServerOverrides): Promise<ComposedServer> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const logger = pino({ level: config.logLevel, base: { instanceId: config.instanceId }, redact: { paths: redactedPaths, censor: '[redacted]' } });
+  const opened: (() => Promise<unknown>)[] = [];
+  const release = async (): Promise<void> => {
+    for (const close of opened.toReversed()) await close();
+  };
+  try {
+    const scope = container.createChildContainer();
+    const database = await openDatabase(overrides.database ?? databaseOptions(config, logger));
+    opened.push(async () => database[Symbol.asyncDispose]());
+    const clock = await DatabaseClock.open(database);
+    opened.push(() => Promise.resolve(clock[Symbol.dispose]()));
+    const store = await fsModuleStore({ directory: join(config.dataDir, 'modules') });
+    opened.push(async () => store[Symbol.asyncDispose]());
+    const runtime = overrides.runtime ?? (await wasmtime({ cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
+    opened.push(async () => runtime[Symbol.asyncDispose]?.());
+    scope.register(tokens.config, { useValue: config });
+    scope.register(tokens.overrides, { useValue: overrides });
+    scope.register(tokens.logger, { useValue: logger });
+    scope.register(tokens.database, { useValue: database });
+    scope.register(tokens.clock, { useValue: clock });
+    scope.register(tokens.store, { useValue: store });
+    scope.register(tokens.runtime, { useValue: runtime });
+    scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(new SettingRepository(database)) });
+    scope.register(tokens.events, { useValue: new EventBus() });
+    scope.register(tokens.routes, { useValue: new RouteRepository(database) });
+    scope.register(tokens.gateway, { useFactory: instanceCachingFactory(makeGateway) });
+    scope.register(tokens.parts, { useFactory: instanceCachingFactory(makeParts) });
+    return { parts: scope.resolve(tokens.parts), credentials: new CredentialRepository(database), housekeeping: makeHousekeeping(scope), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** Nothing that lets anybody in may reach a log. */
+const redactedPaths = ['authorization', '*.authorization', 'headers.authorization', 'req.headers.authorization', 'token', '*.token', 'credential', '*.credential', 'databaseUrl', '*.databaseUrl'];
+
+function databaseOptions({ databaseUrl, dataDir }: ServerConfig, logger: Logger): DatabaseOptions {
+  const onBackgroundError = (error: unknown): void => logger.warn({ err: error }, 'background work of the database failed');
+  return databaseUrl === undefined ? { dataDir: join(dataDir, 'database'), onBackgroundError } : { url: databaseUrl, onBackgroundError };
+}
+
+function makeGateway(scope: DependencyContainer): Gateway {
+  const routes = scope.resolve(tokens.routes);
+  const { changes } = scope.resolve(tokens.database);
+  const logger = scope.resolve(tokens.logger);
+  return new Gateway({
+    instanceId: scope.resolve(tokens.config).instanceId,
+    board: routes,
+    signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
+    onError: (error) => logger.warn({ err: error }, 'the gateway could not follow the routes'),
+    onServed: (served) => void nudgeModules(scope.resolve(tokens.parts), served).catch((error: unknown) => logger.warn({ err: error }, 'rollouts were not told of a served route')),
+    source: {
+      all: () => routes.all(),
+      find: (tenant, moduleName) => routes.find(tenant, moduleName),
+      subscribe: (handler) =>
+        changes.subscribe((hint) => {
+          if (hint.topic === 'route') handler({ tenant: hint.tenant, moduleName: hint.moduleName });
+          else if (hint.topic === 'resync') handler('all');
+        }),
+    },
+  });
+}
+
+/** A shift of traffic ends when its revision is served: whoever waits for that should not wait for a timer. */
+async function nudgeModules({ deployments, loop, events }: ServerParts, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void> {
+  for (const { tenant, moduleName, revision } of served) {
+    events.emit({ topic: 'route.changed', tenant, subject: moduleName, facts: { revision } });
+    const { items } = await deployments.list(tenant, { moduleName, statuses: ['InProgress', 'Paused', 'RollingBack'] });
+    for (const { spec } of items) loop.nudge(tenant, spec.deploymentId);
+  }
+}
+
+function makeParts(scope: DependencyContainer): ServerParts {
+  const config = scope.resolve(tokens.config);
+  const overrides = scope.resolve(tokens.overrides);
+  const database = scope.resolve(tokens.database);
+  const logger = scope.resolve(tokens.logger);
+  const clock = scope.resolve(tokens.clock);
+  const store = scope.resolve(tokens.store);
+  const events = scope.resolve(tokens.events);
+  const gateway = scope.resolve(tokens.gateway);
+  const failpoint = overrides.failpoint ?? (() => undefined);
+  const modules = new ModuleRepository(database);
+  const nodes = new NodeRepository(database);
+  const journal = new PostgresJournalStore(database, { failpoint });
+  const fleet = new PostgresFleetReader(database);
+  const metrics = new PostgresMetricsSource(database);
+  const known = [...strategies, ...(overrides.strategies ?? [])];
+  const engine = createRolloutEngine({
+    journal, fleet, metrics, clock, router: gateway, strategies: known, failpoint,
+    engineId: `engine:${config.instanceId}`,
+    ...(overrides.triggerIntervalMs === undefined ? {} : { triggerIntervalMs: overrides.triggerIntervalMs }),
+  });
+  const scheduler = new PostgresScheduler(database, { onError: (error) => logger.warn({ err: error }, 'a wake failed and will come again') });
+  const loop = new RolloutLoop({ engine, scheduler, clock, onError: (error, deploymentId) => logger.error({ err: error, deploymentId }, 'a deployment could not be driven on') });
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'agents could not be told of changes');
+  relayHints(database, events);
+  return {
+    config, logger, modules, nodes, journal, fleet, metrics, clock, store, events, gateway, engine, loop,
+    version: serverVersion,
+    strategies: known,
+    authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
+    moduleService: new ModuleService({ config, store, modules, runtime: scope.resolve(tokens.runtime) }),
+    releases: new ReleaseRepository(database),
+    deployments: new DeploymentRepository(database),
+    routes: scope.resolve(tokens.routes),
+    keys: new IdempotencyRepository(database),
+    hub: new AgentHub({ desired: new DesiredStateRepository(database), changes: database.changes, onError }),
+    intake: new HeartbeatIntake({
+      log: new HeartbeatRepository(database),
+      nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
+      onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
+    }),
+    changes: database.changes,
+    streams: new EventStreams(),
+    serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
+    checkDatabase: async () => void (await database.query('select 1')),
+    lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
+    checksAnswers: overrides.checksAnswers ?? false,
+  };
+}
+
+/** Screens hear of journal entries of all servers. */
+function relayHints({ changes }: Database, events: EventBus): void {
+  changes.subscribe((hint) => {
+    if (hint.topic === 'deployment') events.emit({ topic: 'deployment.changed', tenant: hint.tenant, subject: hint.deploymentId });
+  });
+}
+
+const metricsRetentionMs = 7 * 86_400_000;
+
+function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
+  const { keys, logger, events } = scope.resolve(tokens.parts);
+  const database = scope.resolve(tokens.database);
+  const metrics = new PostgresMetricsSource(database);
+  return new HousekeepingLoop({
+    keys, events,
+    outbox: new OutboxRepository(database),
+    cleaners: [() => metrics.deleteOlderThan(metricsRetentionMs)],
+    onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
+  });
+}

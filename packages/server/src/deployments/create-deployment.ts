@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { defaultAutoRollback, hotSwapError, isHotSwapError, parseStrategyConfig, resolveHealthCheck } from '@hotswap/core';
+import type { DeploymentSpec, FleetReader, HealthCheckOverride, Json, ModuleRecord, Release, RolloutEngine, Strategy } from '@hotswap/core';
+import type { createDeploymentSchema } from '@hotswap/protocol';
+import type { z } from 'zod';
+import type { Principal } from '../auth/principal.ts';
+import type { ServerConfig } from '../config/schema.ts';
+import { healthProblem } from '../modules/check-module.ts';
+import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
+import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
+
+/** A new deployment as the schema read it. @internal */
+export type NewDeployment = z.output<typeof createDeploymentSchema>;
+
+/** @internal */
+export interface DeploymentServiceParts {
+  readonly config: ServerConfig;
+  readonly engine: RolloutEngine;
+  readonly fleet: Pick<FleetReader, 'regions'>;
+  readonly modules: ModuleRegistry;
+  readonly releases: ReleaseRegistry;
+  readonly strategies: readonly Strategy<unknown>[];
+}
+
+/**
+ * Freezes what is to be rolled out, with every default filled in, and opens the deployment.
+ * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
+ * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
+ * @internal
+ */
+export async function createDeployment(parts: DeploymentServiceParts, body: NewDeployment, author: Principal): Promise<DeploymentSpec> {
+  const { tenant } = author;
+  const module = await parts.modules.get(tenant, body.moduleId);
+  const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, body);
+  const regions = body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions);
+  const content = releaseOf(module, body, parts.config);
+  const healthCheck = resolveHealthCheck(content.healthCheck, body.healthCheck, ofStrategy);
+  const problem = healthProblem(module.description, healthCheck);
+  if (problem) throw problem;
+  const release = await parts.releases.insert(content);
+  const spec: DeploymentSpec = {
+    tenant,
+    deploymentId: body.deploymentId ?? `deploy-${randomBytes(5).toString('hex')}`,
+    moduleName: module.name,
+    moduleId: module.moduleId,
+    releaseId: release.releaseId,
+    strategy: body.strategy,
+    config,
+    regions,
+    healthCheck,
+    autoRollback: body.autoRollback ?? defaultAutoRollback,
+    progressDeadline: body.progressDeadline ?? 'PT30M',
+    retention: body.retention ?? parts.config.retention,
+    author: author.subject,
+  };
+  await parts.engine.create(spec, author.subject);
+  return spec;
+}
+
+function strategyConfig(strategies: readonly Strategy<unknown>[], body: NewDeployment): { readonly config: Json; readonly healthCheck: HealthCheckOverride } {
+  const { strategy: name } = body;
+  const found = strategies.filter((strategy) => strategy.name === name).sort((a, b) => b.version - a.version)[0];
+  if (!found) {
+    const known = [...new Set(strategies.map((strategy) => strategy.name))].sort().join(', ');
+    throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: name, known, errors: [{ pointer: '/strategy', detail: `must be one of ${known}` }] });
+  }
+  const key = body.canaryConfig === undefined ? 'strategyConfig' : 'canaryConfig';
+  try {
+    const config = parseStrategyConfig(found, body[key] ?? {});
+    return { config, healthCheck: found.healthCheck?.(config) ?? {} };
+  } catch (error) {
+    if (!isHotSwapError(error, 'HS_STRATEGY_INVALID_CONFIG')) throw error;
+    throw hotSwapError('HS_STRATEGY_INVALID_CONFIG', { ...error.details, ...pointersBelow(`/${key}`, error.details['errors']) }, error);
+  }
+}
+
+/** Pointers of a strategy's schema are within its configuration; callers sent it inside a body. */
+function pointersBelow(prefix: string, errors: Json | undefined): { pointer?: string; errors?: Json } {
+  if (!Array.isArray(errors)) return {};
+  const moved = (errors as readonly { readonly pointer: string; readonly detail: string }[]).map(({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }));
+  return { errors: moved, pointer: moved[0]?.pointer ?? prefix };
+}
+
+async function knownRegions({ fleet }: DeploymentServiceParts, tenant: string, asked: readonly string[]): Promise<readonly string[]> {
+  const known = await fleet.regions(tenant);
+  const unknown = asked.findIndex((region) => !known.includes(region));
+  if (unknown < 0) return [...new Set(asked)];
+  throw hotSwapError('HS_SELECT_UNKNOWN_REGION', {
+    region: asked[unknown] as string,
+    known: known.length === 0 ? 'none yet' : known.join(', '),
+    errors: [{ pointer: `/targetRegions/${unknown}`, detail: 'no node is in this region' }],
+  });
+}
+
+function releaseOf(module: ModuleRecord, { release }: NewDeployment, config: ServerConfig): Omit<Release, 'releaseId'> {
+  return {
+    tenant: module.tenant,
+    moduleId: module.moduleId,
+    moduleName: module.name,
+    version: module.version,
+    digest: module.digest,
+    sizeBytes: module.sizeBytes,
+    config: release?.config ?? {},
+    capabilities: capabilitiesOf(release?.capabilities, module.capabilities),
+    resourceLimits: limitsOf(release?.resourceLimits, config, module.resourceLimits),
+    healthCheck: { ...module.healthCheck, ...release?.healthCheck },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Json } from '@hotswap/core';
+import type { DeploymentNodeView, DeploymentView } from '@hotswap/protocol';
+import type { DeploymentNode, DeploymentRecord } from '../ports/deployment-list.ts';
+import { entityTag } from '../http/entity-tag.ts';
+
+const timeText = (instant: number): string => new Date(instant).toISOString();
+
+/** @internal */
+export function toDeploymentView(record: DeploymentRecord, nodes?: readonly DeploymentNode[]): DeploymentView {
+  const { spec, summary } = record;
+  const { running, retainedUntil, executedAt, endedAt, stage, reason, verdict } = summary;
+  return {
+    deploymentId: spec.deploymentId,
+    moduleId: spec.moduleId,
+    moduleName: spec.moduleName,
+    releaseId: spec.releaseId,
+    previousModuleId: record.previousModuleId,
+    strategy: spec.strategy,
+    strategyConfig: spec.config satisfies Json,
+    targetRegions: spec.regions,
+    status: summary.status,
+    progressPercent: summary.progressPercent,
+    ...(stage === undefined ? {} : { stage }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(retainedUntil === undefined ? {} : { retainedUntil: timeText(retainedUntil) }),
+    ...(running === undefined ? {} : { running: { step: running.step, kind: running.kind, since: timeText(running.since) } }),
+    stuck: record.stuck,
+    healthCheck: spec.healthCheck,
+    autoRollback: spec.autoRollback,
+    progressDeadline: spec.progressDeadline,
+    retention: spec.retention,
+    createdBy: spec.author,
+    createdAt: timeText(record.createdAt),
+    ...(executedAt === undefined ? {} : { executedAt: timeText(executedAt) }),
+    ...(endedAt === undefined ? {} : { endedAt: timeText(endedAt) }),
+    ...(nodes === undefined ? {} : { nodes: nodes.map(toNodeView) }),
+  };
+}
+
+/** Changes with every journal entry. @internal */
+export function deploymentTag(record: DeploymentRecord): string {
+  return entityTag(record.head);
+}
+
+function toNodeView({ nodeId, position, region, outcome, state, weight, error, health }: DeploymentNode): DeploymentNodeView {
+  return {
+    nodeId, position, region: region ?? 'unknown', outcome, state, weight,
+    ...(error === null ? {} : { error }),
+    ...(health === null ? {} : { health }),
+  };
+}

@@ -1,0 +1,17 @@
+import { EventEmitter } from 'eventemitter3';
+import type { EventSink, HotSwapEvent } from '@hotswap/core';
+
+/** Events of this process for whoever listens; best effort. @internal */
+export class EventBus implements EventSink {
+  readonly #emitter = new EventEmitter<{ event: [HotSwapEvent] }>();
+
+  emit(event: HotSwapEvent): void {
+    this.#emitter.emit('event', event);
+  }
+
+  /** Calls the handler with each event until the returned function is called. */
+  subscribe(handler: (event: HotSwapEvent) => void): () => void {
+    this.#emitter.on('event', handler);
+    return () => void this.#emitter.off('event', handler);
+  }
+}

@@ -1,0 +1,73 @@
+import type { AddressInfo } from 'node:net';
+import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
+import { createApp, type App } from './http/app.ts';
+import type { HousekeepingLoop } from './loops/housekeeping-loop.ts';
+import type { Credentials } from './ports/credentials.ts';
+import type { ServerParts } from './server-parts.ts';
+
+/** A server of which nothing runs yet, and how to give back what it holds. @internal */
+export interface ComposedServer {
+  readonly parts: ServerParts;
+  readonly credentials: Credentials;
+  readonly housekeeping: HousekeepingLoop;
+  /** Closes database, store and runtime. */
+  readonly release: () => Promise<void>;
+}
+
+/** A server that takes requests. @public */
+export interface RunningServer extends AsyncDisposable {
+  /** E.g. `http://127.0.0.1:5000`. */
+  readonly url: string;
+  /** Token of the administrator that this start made or found; `null` when administrators exist and it has none to hand. */
+  readonly adminToken: string | null;
+  /** File with address and token for the command line; only in Development. */
+  readonly adminFile: string | null;
+  /** To be shown to whoever started the server, once. */
+  readonly announcement: string | null;
+  /** Takes no more requests, ends streams, waits for what runs, closes everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything in order and begins to listen. @internal */
+export async function startServer(composed: ComposedServer): Promise<RunningServer> {
+  const { parts, credentials, housekeeping } = composed;
+  const { config } = parts;
+  let app: App | undefined;
+  try {
+    const admin = await ensureAdmin(config, credentials);
+    app = await createApp(parts);
+    await parts.gateway.start();
+    parts.hub.start();
+    await parts.loop.start();
+    housekeeping.start();
+    await app.listen({ host: config.host, port: config.port });
+    parts.lifecycle.state = 'running';
+    return await announced(composed, app, admin);
+  } catch (error) {
+    await stopAll(composed, app);
+    throw error;
+  }
+}
+
+async function announced(composed: ComposedServer, app: App, admin: LocalAdmin | null): Promise<RunningServer> {
+  const { config, logger } = composed.parts;
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
+  const adminFile = config.environment === 'Development' && admin ? await writeLocalAdmin(config.dataDir, { url, token: admin.token }) : null;
+  logger.info({ url, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= stopAll(composed, app));
+  return { url, adminToken: admin?.token ?? null, adminFile, announcement: admin?.announcement ?? null, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** In the order in which nothing is pulled from under anything else. */
+async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
+  parts.lifecycle.state = 'stopping';
+  parts.streams.closeAll();
+  await app?.close();
+  await housekeeping.stop();
+  await parts.hub.stop();
+  await parts.loop.stop();
+  await parts.gateway.stop().catch((error: unknown) => parts.logger.warn({ err: error }, 'the gateway could not sign off'));
+  await release();
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import fastifySwagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifySerializerCompiler, type RawServerDefault } from 'fastify';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import { problemDetailsSchema } from '@hotswap/protocol';
+import { authorizeRoutes } from '../auth/authorize.ts';
+import { serverError } from '../error-codes.ts';
+import { takeWasmUploads } from '../modules/wasm-upload.ts';
+import type { ServerParts } from '../server-parts.ts';
+import { answerNotModified } from './entity-tag.ts';
+import { answerRepeats } from './idempotency.ts';
+import { answerProblems } from './problem-details.ts';
+import { readJsonBodies } from './read-json.ts';
+import { deploymentRoutes } from './routes/deployments.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { invokeRoutes } from './routes/invoke.ts';
+import { moduleRoutes } from './routes/modules.ts';
+import { nodeAgentRoutes } from './routes/node-agents.ts';
+import { nodeRoutes } from './routes/nodes.ts';
+import { releaseRoutes } from './routes/releases.ts';
+import { trafficRoutes } from './routes/routes.ts';
+import { validateByZod } from './validate-request.ts';
+
+/** The application as route files see it. @internal */
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+
+const jsonBodyLimitBytes = 1_048_576;
+/** A connection that says nothing for that long is closed; calls of functions may take up to 65 s. */
+const connectionTimeoutMs = 90_000;
+/** The longest time in which a request has to arrive, a module upload over a slow line included. */
+const requestTimeoutMs = 120_000;
+const handlerTimeoutMs = 75_000;
+/** Longer than clients keep idle connections. */
+const keepAliveTimeoutMs = 75_000;
+
+/** Builds the HTTP application; it does not listen yet. @internal */
+export async function createApp(parts: ServerParts): Promise<App> {
+  const app = Fastify({
+    loggerInstance: parts.logger as unknown as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: jsonBodyLimitBytes,
+    connectionTimeout: connectionTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    handlerTimeout: handlerTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    http: { headersTimeout: 10_000, maxHeaderSize: 16_384 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 600 },
+    exposeHeadRoutes: false,
+    genReqId: requestId,
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validateByZod);
+  app.setSerializerCompiler(parts.checksAnswers ? checkedJson : plainJson);
+  answerProblems(app as unknown as FastifyInstance);
+  readJsonBodies(app as unknown as FastifyInstance);
+  takeWasmUploads(app as unknown as FastifyInstance, parts.config.maxWasmSizeBytes);
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done(parts.lifecycle.state === 'stopping' && !request.url.startsWith('/health') ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' }) : undefined);
+  });
+  authorizeRoutes(app as unknown as FastifyInstance, parts.authenticator);
+  answerRepeats(app as unknown as FastifyInstance, parts.keys);
+  answerNotModified(app as unknown as FastifyInstance);
+  logAnswers(app);
+  describeApi(app);
+  await app.register(fastifySwagger, openApiOptions(parts.version));
+  app.after(() => {
+    for (const register of [healthRoutes, moduleRoutes, releaseRoutes, deploymentRoutes, nodeRoutes, nodeAgentRoutes, trafficRoutes, eventRoutes, docsRoutes]) register(app, parts);
+    invokeRoutes(app, parts);
+  });
+  await app.ready();
+  return app;
+}
+
+/** A caller's id is taken over when it is harmless, so that logs of both sides can be put together. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+}
+
+const plainJson: FastifySerializerCompiler<z.ZodType> = () => (data) => JSON.stringify(data);
+
+const checkedJson: FastifySerializerCompiler<z.ZodType> = ({ schema, method, url, httpStatus }) => (data) => {
+  const text = JSON.stringify(data);
+  const read = (schema as z.ZodType).safeParse(JSON.parse(text));
+  if (read.success) return text;
+  throw serverError('HS_API_INTERNAL', { requestId: `${method} ${url} ${String(httpStatus)}: ${read.error.message}` });
+};
+
+/** Calls of functions are not logged one by one: counters tell of them. */
+function logAnswers(app: App): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { url } = request.routeOptions;
+    if (url !== undefined && !url.endsWith('/invoke') && !url.endsWith('/heartbeat') && !url.startsWith('/health')) {
+      request.log.info({ method: request.method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), subject: request.principal?.subject }, 'answered');
+    }
+    done();
+  });
+}
+
+/** What all routes have in common in the API's description. */
+function describeApi(app: App): void {
+  app.addHook('onRoute', (route) => {
+    if (!route.url.startsWith('/api/') && !route.url.startsWith('/health')) return;
+    const schema = (route.schema ??= {}) as { response?: Record<string, unknown>; security?: unknown; hide?: boolean };
+    schema.response = { ...schema.response, '4xx': problemDetailsSchema, '5xx': problemDetailsSchema };
+    if (route.config?.role === 'open') schema.security = [];
+  });
+}
+
+function openApiOptions(version: string): Parameters<typeof fastifySwagger>[1] {
+  const zodToJsonConfig = { unrepresentable: 'any' } as const;
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'HotSwap', version, description: 'Rolls out, swaps and calls WebAssembly modules over a fleet of nodes.', license: { name: 'Apache-2.0' } },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
+  };
+}

@@ -1,0 +1,142 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import {
+  apiBase, moduleListQuerySchema, moduleListSchema, moduleMetadataSchema, moduleReportSchema, moduleViewSchema, registerModuleSchema,
+  validateModuleSchema, type ModuleMetadata, type ModuleReport, type ModuleView, type RegisterModuleRequest,
+} from '@hotswap/protocol';
+import type { ModuleRecord } from '@hotswap/core';
+import { callerOf } from '../../auth/authorize.ts';
+import { administering, reading, writing } from '../../auth/principal.ts';
+import { serverError } from '../../error-codes.ts';
+import { toModuleView } from '../../modules/module-view.ts';
+import { boundUploads, isWasmUpload, type WasmUpload } from '../../modules/wasm-upload.ts';
+import type { ServerParts } from '../../server-parts.ts';
+import type { App } from '../app.ts';
+import { readRange } from '../byte-range.ts';
+import { entityTag, hasAlready, requireMatch } from '../entity-tag.ts';
+import { invalidRequest, issuesOf } from '../validate-request.ts';
+
+const base = `${apiBase}/modules`;
+const params = z.strictObject({ moduleId: z.string().max(170) });
+const schemaOf = (extra: object): object => ({ tags: ['modules'], ...extra });
+
+/** @internal */
+export function moduleRoutes(app: App, parts: ServerParts): void {
+  const { modules, moduleService, store, config } = parts;
+  // Base64 takes four bytes for three; the rest is for metadata.
+  const bodyLimit = Math.ceil(config.maxWasmSizeBytes / 3) * 4 + 65_536;
+  const uploads = { onRequest: boundUploads(), bodyLimit, handlerTimeout: 180_000 };
+
+  app.post(
+    base,
+    { ...uploads, config: { role: writing, idempotent: true }, preValidation: explainLimit(config.maxWasmSizeBytes), schema: { tags: ['modules'], body: uploadOr(registerModuleSchema), response: { 200: moduleViewSchema, 201: moduleViewSchema } } },
+    async (request, reply): Promise<ModuleView> => {
+      const { upload, metadata } = readUpload(request, (body) => moduleService.decode(body.wasmBinary));
+      const { module, created } = await moduleService.register(upload, metadata, callerOf(request));
+      parts.events.emit({ topic: 'module.registered', tenant: module.tenant, subject: module.moduleId });
+      void reply.code(created ? 201 : 200).header('location', `${base}/${module.moduleId}`).header('etag', entityTag(module.moduleId));
+      return toModuleView(module);
+    },
+  );
+
+  app.post(`${base}/validate`, { ...uploads, config: { role: writing }, schema: { tags: ['modules'], body: validateModuleSchema, response: { 200: moduleReportSchema } } }, (request): Promise<ModuleReport> => {
+    const { wasmBinary, ...metadata } = request.body;
+    return moduleService.report(moduleService.decode(wasmBinary), metadata);
+  });
+
+  app.get(base, { config: { role: reading }, schema: { tags: ['modules'], querystring: moduleListQuerySchema, response: { 200: moduleListSchema } } }, async (request) => {
+    const { items, nextCursor } = await modules.list(callerOf(request).tenant, pageOf(request.query));
+    return { modules: items.map(toModuleView), nextCursor };
+  });
+
+  app.get(`${base}/:moduleId`, { config: { role: reading }, schema: { tags: ['modules'], params, response: { 200: moduleViewSchema } } }, async (request, reply) => {
+    const module = await modules.get(callerOf(request).tenant, request.params.moduleId);
+    void reply.header('etag', entityTag(module.moduleId));
+    return toModuleView(module);
+  });
+
+  app.post(`${base}/:moduleId/validate`, { config: { role: writing }, schema: { tags: ['modules'], params, response: { 200: moduleReportSchema } } }, async (request) =>
+    moduleService.recheck(await modules.get(callerOf(request).tenant, request.params.moduleId)),
+  );
+
+  app.get(`${base}/:moduleId/binary`, { config: { role: [...writing, 'agent'] }, handlerTimeout: 600_000, schema: schemaOf({ params }) }, async (request, reply) => {
+    const { moduleId } = request.params as z.output<typeof params>;
+    const caller = callerOf(request);
+    if (caller.nodeId !== undefined && !(await parts.nodes.get(caller.tenant, caller.nodeId)).deployedModules.includes(moduleId)) {
+      throw serverError('HS_AUTH_FORBIDDEN', { subject: caller.subject, role: caller.role, needed: `an assignment of ${moduleId}` });
+    }
+    return sendBinary(request, reply, await modules.get(caller.tenant, moduleId), parts);
+  });
+
+  app.delete(`${base}/:moduleId`, { config: { role: administering }, schema: { tags: ['modules'], params } }, async (request, reply) => {
+    const { tenant } = callerOf(request);
+    const { moduleId } = request.params;
+    requireMatch(request, entityTag(moduleId), moduleId);
+    const { digest, lastOfDigest } = await modules.delete(tenant, moduleId);
+    if (lastOfDigest) await store.delete(digest);
+    parts.events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
+    return reply.code(204).send();
+  });
+}
+
+/** Only what was given, so that absent stays absent. @internal */
+export function pageOf<Query extends object>(query: Query): { [Key in keyof Query]: Exclude<Query[Key], undefined> } {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as { [Key in keyof Query]: Exclude<Query[Key], undefined> };
+}
+
+/** A streamed upload is the body itself and is not JSON that a schema could read. */
+function uploadOr(schema: z.ZodType<RegisterModuleRequest, unknown>): z.ZodType<RegisterModuleRequest | WasmUpload, unknown> {
+  return z.union([schema, z.custom<WasmUpload>(isWasmUpload)]) as z.ZodType<RegisterModuleRequest | WasmUpload, unknown>;
+}
+
+/** The schema's union would hide which field is wrong: JSON bodies are read again by themselves. */
+function readUpload(request: FastifyRequest, decode: (body: RegisterModuleRequest) => WasmUpload): { upload: WasmUpload; metadata: ModuleMetadata } {
+  const { body } = request;
+  if (isWasmUpload(body)) return { upload: body, metadata: metadataFromQuery(request.query as Readonly<Record<string, unknown>>) };
+  const { wasmBinary: _bytes, ...metadata } = body as RegisterModuleRequest;
+  return { upload: decode(body as RegisterModuleRequest), metadata };
+}
+
+const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'healthCheck'];
+
+/** Metadata of a streamed upload: texts as they are, everything else as JSON. @throws HS_API_INVALID_REQUEST @internal */
+export function metadataFromQuery(query: Readonly<Record<string, unknown>>): ModuleMetadata {
+  const given = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, jsonKeys.includes(key) ? jsonOf(key, value) : value]));
+  const read = moduleMetadataSchema.safeParse(given);
+  if (read.success) return read.data;
+  throw invalidRequest(issuesOf(read.error, '/query'));
+}
+
+function jsonOf(key: string, value: unknown): unknown {
+  try {
+    return JSON.parse(String(value)) as unknown;
+  } catch {
+    throw invalidRequest([{ pointer: `/query/${key}`, detail: 'must be JSON' }]);
+  }
+}
+
+function explainLimit(limitBytes: number): (request: FastifyRequest) => Promise<void> {
+  return (request) => {
+    const body = request.body as { wasmBinary?: unknown } | null | undefined;
+    const text = body !== null && typeof body === 'object' ? body.wasmBinary : undefined;
+    return typeof text === 'string' && text.length > Math.ceil(limitBytes / 3) * 4 ? Promise.reject(serverError('HS_LIMIT_MODULE_SIZE', { limitBytes })) : Promise.resolve();
+  };
+}
+
+function sendBinary(request: FastifyRequest, reply: FastifyReply, module: ModuleRecord, { store }: ServerParts): FastifyReply {
+  const { digest, sizeBytes } = module;
+  const tag = `"${digest}"`;
+  void reply.header('etag', tag);
+  if (hasAlready(request, tag)) return reply.code(304).send();
+  const ifRange = request.headers['if-range'];
+  const range = ifRange === undefined || ifRange === tag ? readRange(request.headers.range, sizeBytes) : null;
+  void reply.header('content-type', 'application/wasm').header('accept-ranges', 'bytes').header('cache-control', 'private, max-age=31536000, immutable');
+  if (range === 'unsatisfiable') {
+    void reply.header('content-range', `bytes */${sizeBytes}`);
+    throw serverError('HS_API_RANGE_NOT_SATISFIABLE', { sizeBytes });
+  }
+  if (range) void reply.code(206).header('content-range', `bytes ${range.from}-${range.to - 1}/${sizeBytes}`);
+  void reply.header('content-length', range ? range.to - range.from : sizeBytes);
+  return reply.send(Readable.from(store.get(digest, range ?? undefined), { objectMode: false }));
+}

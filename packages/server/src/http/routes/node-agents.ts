@@ -1,0 +1,65 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { errorFactory } from '@hotswap/core';
+import { apiBase, heartbeatAnswerSchema, heartbeatSchema, nodeRegisteredSchema, nodeRegistrationSchema, nodeSessionSchema } from '@hotswap/protocol';
+import { bearerToken, callerOf } from '../../auth/authorize.ts';
+import { beingAgent } from '../../auth/principal.ts';
+import { serverError } from '../../error-codes.ts';
+import type { ServerParts } from '../../server-parts.ts';
+import type { App } from '../app.ts';
+import { invalidRequest } from '../validate-request.ts';
+
+const base = `${apiBase}/nodes`;
+const params = z.strictObject({ id: z.string().max(100) });
+const maxHeartbeatBytes = 8 * 1_048_576;
+
+const sessionErrors = errorFactory({
+  HS_NODE_NOT_FOUND: { message: 'There is no node {nodeId}: join again', httpStatus: 404 },
+  HS_NODE_SUPERSEDED: { message: 'Another session of node {nodeId} has taken over: this one has to end', httpStatus: 410 },
+});
+
+/** What agents say and hear. @internal */
+export function nodeAgentRoutes(app: App, parts: ServerParts): void {
+  const { nodes, serverPublicKey, hub, intake, streams, events } = parts;
+  const tags = ['agents'];
+
+  app.post(base, { config: { role: 'joinToken' }, schema: { tags, body: nodeRegistrationSchema, response: { 201: nodeRegisteredSchema } } }, async (request, reply) => {
+    const token = bearerToken(request);
+    if (token === undefined) throw serverError('HS_AUTH_REQUIRED');
+    const { nodeId } = request.body;
+    const { tenant, credential } = await nodes.register(token, request.body);
+    events.emit({ topic: 'node.joined', tenant, subject: nodeId });
+    void reply.code(201).header('location', `${base}/${nodeId}`);
+    return { nodeId, credential, serverPublicKey, tenant };
+  });
+
+  app.put(`${base}/:id/session`, { config: { role: beingAgent }, schema: { tags, params, body: nodeRegistrationSchema, response: { 200: nodeSessionSchema } } }, async (request) => {
+    const { tenant, nodeId } = ownNode(request, request.params.id);
+    if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
+    await nodes.openSession(tenant, request.body);
+    events.emit({ topic: 'node.connected', tenant, subject: nodeId });
+    return { serverPublicKey };
+  });
+
+  app.get(`${base}/:id/desired`, { config: { role: beingAgent }, schema: { tags, params } }, async (request, reply) => {
+    const { tenant, nodeId } = ownNode(request, request.params.id);
+    await nodes.get(tenant, nodeId);
+    await hub.connect(tenant, nodeId, streams.open(request, reply));
+    return reply;
+  });
+
+  app.post(`${base}/:id/heartbeat`, { config: { role: beingAgent }, bodyLimit: maxHeartbeatBytes, schema: { tags, params, body: heartbeatSchema, response: { 200: heartbeatAnswerSchema } } }, async (request) => {
+    const { tenant, nodeId } = ownNode(request, request.params.id);
+    const { kind, generation, heartbeatIntervalMs } = await intake.take(tenant, { nodeId, ...request.body });
+    if (kind === 'unknown') throw sessionErrors('HS_NODE_NOT_FOUND', { nodeId });
+    if (kind === 'superseded') throw sessionErrors('HS_NODE_SUPERSEDED', { nodeId });
+    return { generation, heartbeatIntervalMs };
+  });
+}
+
+/** An agent may speak for its own node only. */
+function ownNode(request: FastifyRequest, id: string): { tenant: string; nodeId: string } {
+  const { tenant, nodeId, subject, role } = callerOf(request);
+  if (nodeId !== id) throw serverError('HS_AUTH_FORBIDDEN', { subject, role, needed: 'the credential of that node' });
+  return { tenant, nodeId };
+}

@@ -1,0 +1,66 @@
+import type { EventSink } from '@hotswap/core';
+import type { IdempotencyKeys } from '../ports/idempotency-keys.ts';
+import type { Outbox } from '../ports/outbox.ts';
+
+const outboxMs = 1_000;
+const cleaningMs = 600_000;
+const batchSize = 100;
+const keepMessagesMs = 30 * 86_400_000;
+
+/** @internal */
+export interface HousekeepingParts {
+  readonly outbox: Outbox;
+  readonly keys: IdempotencyKeys;
+  readonly events: EventSink;
+  /** Further things to be forgotten once in a while. */
+  readonly cleaners: readonly (() => Promise<unknown>)[];
+  readonly onError: (error: unknown) => void;
+}
+
+/** Delivers what rollouts have to say to people, and forgets what is out of date. @internal */
+export class HousekeepingLoop {
+  readonly #parts: HousekeepingParts;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#every(outboxMs, () => this.#deliver());
+    this.#every(cleaningMs, () => this.#clean());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#running;
+  }
+
+  /** In-process events are the one notifier so far; further ones subscribe to them. */
+  async #deliver(): Promise<void> {
+    const { outbox, events } = this.#parts;
+    const messages = await outbox.claim(batchSize);
+    for (const { tenant, deploymentId, text, severity, facts } of messages) {
+      events.emit({ topic: 'deployment.notification', tenant, subject: deploymentId, facts: { text, severity, facts } });
+    }
+    if (messages.length > 0) await outbox.markDelivered(messages.map((message) => message.messageId));
+  }
+
+  async #clean(): Promise<void> {
+    const { outbox, keys, cleaners } = this.#parts;
+    await keys.deleteExpired();
+    await outbox.deleteOlderThan(keepMessagesMs);
+    for (const clean of cleaners) await clean();
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      this.#running = this.#running.then(() => (this.#isStopped ? undefined : work().catch(this.#parts.onError)));
+    }, ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+}

@@ -1,0 +1,81 @@
+import type { NodeCondition, NodeHealthView, NodeStatus, NodeView } from '@hotswap/protocol';
+import { entityTag } from '../http/entity-tag.ts';
+import type { NodeRecord } from '../ports/node-registry.ts';
+
+/** Silence after which a node counts as Unhealthy (NOD-5). @internal */
+export const unhealthyAfterMs = 120_000;
+/** CPU above which a node is hinted at as overloaded (NOD-9). */
+const overloadedPercent = 80;
+
+/** @internal */
+export function toNodeView(node: NodeRecord): NodeView {
+  return {
+    ...toNodeHealthView(node),
+    hostname: node.hostname,
+    region: node.region,
+    zone: node.zone,
+    labels: node.labels,
+    runtime: node.runtime,
+    runtimeVersion: node.runtimeVersion,
+    capabilities: node.capabilities,
+    maxModules: node.maxModules,
+    hardware: node.hardware,
+    isEnabled: node.isEnabled,
+    conditions: conditionsOf(node),
+    generation: node.generation,
+    observedGeneration: node.observedGeneration,
+    deployedModules: node.deployedModules,
+    registeredAt: new Date(node.registeredAt).toISOString(),
+  };
+}
+
+/** @internal */
+export function toNodeHealthView(node: NodeRecord): NodeHealthView {
+  return {
+    nodeId: node.nodeId,
+    status: statusOf(node),
+    modulesLoaded: node.modulesLoaded,
+    cpuUsagePercent: node.cpuUsagePercent,
+    memoryUsageMB: node.memoryUsageMB,
+    lastHeartbeat: node.lastHeartbeatAt === null ? null : new Date(node.lastHeartbeatAt).toISOString(),
+  };
+}
+
+/** Of what people can change. @internal */
+export function nodeTag({ nodeId, isEnabled, labels, registeredAt }: NodeRecord): string {
+  return entityTag({ nodeId, isEnabled, labels, registeredAt });
+}
+
+function statusOf(node: NodeRecord): NodeStatus {
+  if (!node.isEnabled) return 'Disabled';
+  if (!isConnected(node)) return 'Unhealthy';
+  return node.failedReleases.length > 0 || node.cpuUsagePercent > overloadedPercent ? 'Degraded' : 'Healthy';
+}
+
+const isConnected = ({ silentForMs }: NodeRecord): boolean => silentForMs !== null && silentForMs < unhealthyAfterMs;
+
+function conditionsOf(node: NodeRecord): readonly NodeCondition[] {
+  const { silentForMs, generation, observedGeneration, failedReleases } = node;
+  const isSynced = observedGeneration >= generation;
+  const seen = silentForMs !== null;
+  return [
+    {
+      type: 'Connected',
+      status: seen ? (isConnected(node) ? 'True' : 'False') : 'Unknown',
+      reason: seen ? (isConnected(node) ? 'HeartbeatReceived' : 'HeartbeatMissing') : 'NeverSeen',
+      message: seen ? `last heard of ${Math.round(silentForMs / 1_000)} s ago` : 'no heartbeat has been received yet',
+    },
+    {
+      type: 'Synced',
+      status: isSynced ? 'True' : 'False',
+      reason: isSynced ? 'DesiredStateApplied' : 'DesiredStatePending',
+      message: `generation ${observedGeneration} of ${generation} is applied`,
+    },
+    {
+      type: 'ModulesLoaded',
+      status: failedReleases.length === 0 ? 'True' : 'False',
+      reason: failedReleases.length === 0 ? 'AllLoaded' : 'LoadFailed',
+      message: failedReleases.length === 0 ? 'every release is loaded or on its way' : `failed: ${failedReleases.slice(0, 10).join(', ')}`,
+    },
+  ];
+}

@@ -1,0 +1,14 @@
+/** A hint that something has changed: it says where to look. @internal */
+export type ChangeHint =
+  | { readonly topic: 'desired'; readonly tenant: string; readonly deploymentId: string }
+  | { readonly topic: 'desired'; readonly tenant: string; readonly nodeId: string }
+  | { readonly topic: 'route'; readonly tenant: string; readonly moduleName: string }
+  | { readonly topic: 'deployment'; readonly tenant: string; readonly deploymentId: string }
+  /** Hints may have been missed: look at everything. */
+  | { readonly topic: 'resync' };
+
+/** Hints of all servers on one database, right after commits. @internal */
+export interface ChangeHints {
+  /** Calls the handler, which must not throw, until the returned function is called. */
+  subscribe(handler: (hint: ChangeHint) => void): () => void;
+}

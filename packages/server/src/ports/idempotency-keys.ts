@@ -1,0 +1,24 @@
+import type { Json } from '@hotswap/core';
+
+/** Whose request it is and which. @internal */
+export interface IdempotentRequest {
+  readonly tenant: string;
+  readonly principal: string;
+  readonly key: string;
+  readonly requestHash: string;
+}
+
+/** @internal */
+export type IdempotencyStart =
+  | { readonly kind: 'started'; readonly owner: string }
+  | { readonly kind: 'answered'; readonly answer: Json }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'mismatch' };
+
+/** Answers of requests that may come twice. @internal */
+export interface IdempotencyKeys {
+  begin(request: IdempotentRequest): Promise<IdempotencyStart>;
+  complete(request: IdempotentRequest, owner: string, answer: Exclude<Json, null>): Promise<void>;
+  abandon(request: IdempotentRequest, owner: string): Promise<void>;
+  deleteExpired(): Promise<number>;
+}

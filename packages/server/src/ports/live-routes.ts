@@ -1,0 +1,15 @@
+import type { RevisionBoard, Route, RouteTarget } from '@hotswap/gateway';
+import type { Page, PageQuery } from './page.ts';
+
+/** A route as it is stored. @internal */
+export interface LiveRoute extends Route {
+  readonly epoch: number;
+  readonly targets: readonly (RouteTarget & { readonly region: string })[];
+}
+
+/** Live routes, and which revision of each gateways serve. @internal */
+export interface LiveRoutes extends RevisionBoard {
+  find(tenant: string, moduleName: string): Promise<LiveRoute | null>;
+  all(): Promise<readonly LiveRoute[]>;
+  list(tenant: string, query: PageQuery): Promise<Page<LiveRoute>>;
+}

@@ -1,0 +1,19 @@
+import type { ModuleRecord, Release, ReleaseId } from '@hotswap/core';
+import type { Page, PageQuery } from './page.ts';
+
+/** Registered module versions. @internal */
+export interface ModuleRegistry {
+  insert(module: Omit<ModuleRecord, 'createdAt'>): Promise<{ readonly module: ModuleRecord; readonly created: boolean }>;
+  find(tenant: string, moduleId: string): Promise<ModuleRecord | null>;
+  get(tenant: string, moduleId: string): Promise<ModuleRecord>;
+  list(tenant: string, query: PageQuery & { readonly name?: string | undefined }): Promise<Page<ModuleRecord>>;
+  nextVersion(tenant: string, name: string): Promise<string>;
+  delete(tenant: string, moduleId: string): Promise<{ readonly digest: string; readonly lastOfDigest: boolean }>;
+}
+
+/** Immutable releases. @internal */
+export interface ReleaseRegistry {
+  insert(content: Omit<Release, 'releaseId'>): Promise<Release>;
+  get(tenant: string, releaseId: ReleaseId): Promise<Release>;
+  list(tenant: string, query: PageQuery & { readonly moduleName?: string | undefined }): Promise<Page<Release>>;
+}

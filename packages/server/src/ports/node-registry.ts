@@ -1,0 +1,80 @@
+import type { DesiredState } from '@hotswap/core';
+import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
+import type { Page, PageQuery } from './page.ts';
+
+/** A node as the inventory knows it. @internal */
+export interface NodeRecord extends Required<Omit<NodeRegistration, 'zone' | 'publicKey'>> {
+  readonly tenant: string;
+  readonly zone: string | null;
+  readonly isEnabled: boolean;
+  readonly generation: number;
+  readonly observedGeneration: number;
+  readonly deployedModules: readonly string[];
+  readonly failedReleases: readonly string[];
+  readonly modulesLoaded: number;
+  readonly cpuUsagePercent: number;
+  readonly memoryUsageMB: number;
+  readonly lastHeartbeatAt: number | null;
+  readonly silentForMs: number | null;
+  readonly registeredAt: number;
+}
+
+/** @internal */
+export interface NodeQuery extends PageQuery {
+  readonly region?: string | undefined;
+  readonly zone?: string | undefined;
+  readonly label?: { readonly name: string; readonly value: string } | undefined;
+  readonly isEnabled?: boolean | undefined;
+  readonly isReachable?: boolean | undefined;
+  readonly unhealthyAfterMs?: number;
+}
+
+/** Nodes, how they join, and who they are. @internal */
+export interface NodeRegistry {
+  createJoinToken(token: {
+    readonly tenant: string;
+    readonly uses: number;
+    readonly expiresInMs: number;
+    readonly regions: readonly string[] | null;
+    readonly createdBy: string;
+  }): Promise<{ readonly token: string; readonly expiresAt: number }>;
+  register(joinToken: string, node: NodeRegistration): Promise<{ readonly tenant: string; readonly credential: string }>;
+  authenticate(credential: string): Promise<{ readonly tenant: string; readonly nodeId: string } | null>;
+  openSession(tenant: string, node: NodeRegistration): Promise<void>;
+  get(tenant: string, nodeId: string): Promise<NodeRecord>;
+  list(tenant: string, query: NodeQuery): Promise<Page<NodeRecord>>;
+  update(
+    tenant: string,
+    nodeId: string,
+    changes: { readonly isEnabled?: boolean | undefined; readonly labels?: Readonly<Record<string, string>> | undefined },
+  ): Promise<NodeRecord>;
+  delete(tenant: string, nodeId: string): Promise<void>;
+}
+
+/** What became of a report. @internal */
+export interface HeartbeatOutcome {
+  readonly nodeId: string;
+  readonly kind: 'accepted' | 'repeated' | 'superseded' | 'unknown';
+  readonly generation: number;
+  readonly heartbeatIntervalMs: number;
+  readonly deployments: readonly string[];
+  readonly changed: boolean;
+  readonly raisedFloor: boolean;
+}
+
+/** A report with its sender. @internal */
+export interface HeartbeatReport extends Heartbeat {
+  readonly nodeId: string;
+}
+
+/** Where reports of nodes go. @internal */
+export interface HeartbeatLog {
+  /** One report for each node, any number of nodes. */
+  record(tenant: string, reports: readonly HeartbeatReport[]): Promise<readonly HeartbeatOutcome[]>;
+}
+
+/** What nodes shall be. @internal */
+export interface DesiredStates {
+  read(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredState>>;
+  generations(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}

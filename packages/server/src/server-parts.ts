@@ -1,0 +1,59 @@
+import type { Clock, FleetReader, Json, JournalStore, MetricsSource, ModuleStore, RolloutEngine, Strategy } from '@hotswap/core';
+import type { Gateway } from '@hotswap/gateway';
+import type { Logger } from 'pino';
+import type { AgentHub } from './agents/agent-hub.ts';
+import type { HeartbeatIntake } from './agents/heartbeat-intake.ts';
+import type { CachedAuthenticator } from './auth/authenticator.ts';
+import type { ServerConfig } from './config/schema.ts';
+import type { EventBus } from './event-bus.ts';
+import type { EventStreams } from './http/event-stream.ts';
+import type { RolloutLoop } from './loops/rollout-loop.ts';
+import type { ModuleService } from './modules/module-service.ts';
+import type { ChangeHints } from './ports/change-hints.ts';
+import type { DeploymentList } from './ports/deployment-list.ts';
+import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
+import type { LiveRoutes } from './ports/live-routes.ts';
+import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
+import type { NodeRegistry } from './ports/node-registry.ts';
+
+/** Everything that routes work with; `compose.ts` decides what stands behind it. @internal */
+export interface ServerParts {
+  readonly config: ServerConfig;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly authenticator: CachedAuthenticator;
+  readonly modules: ModuleRegistry;
+  readonly moduleService: ModuleService;
+  readonly releases: ReleaseRegistry;
+  readonly nodes: NodeRegistry;
+  readonly deployments: DeploymentList;
+  readonly routes: LiveRoutes;
+  readonly keys: IdempotencyKeys;
+  readonly journal: Pick<JournalStore, 'read'>;
+  readonly metrics: MetricsSource;
+  readonly fleet: Pick<FleetReader, 'regions'>;
+  readonly clock: Clock;
+  readonly store: ModuleStore;
+  readonly engine: RolloutEngine;
+  readonly strategies: readonly Strategy<unknown>[];
+  readonly gateway: Gateway;
+  readonly loop: RolloutLoop;
+  readonly hub: AgentHub;
+  readonly intake: HeartbeatIntake;
+  readonly changes: ChangeHints;
+  readonly events: EventBus;
+  readonly streams: EventStreams;
+  /** JWK that nodes verify invoke tokens by. */
+  readonly serverPublicKey: Readonly<Record<string, Json>>;
+  /** Rejects when the database does not answer. */
+  readonly checkDatabase: () => Promise<void>;
+  readonly lifecycle: Lifecycle;
+  /** `true`: answers are checked against their schemas; for tests, since clients are the ones who suffer otherwise. */
+  readonly checksAnswers: boolean;
+}
+
+/** Where the process is in its life. @internal */
+export interface Lifecycle {
+  state: 'starting' | 'running' | 'stopping';
+  readonly startedAtMs: number;
+}
