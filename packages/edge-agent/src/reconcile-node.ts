@@ -71,11 +71,6 @@ export class NodeReconciler {
     return this.#accepted.generation;
   }
 
-  /** Of the newest accepted state; 0 before there is one. */
-  get heartbeatIntervalMs(): number {
-    return this.#accepted.heartbeatIntervalMs;
-  }
-
   /** Module names that the node serves. */
   get moduleCount(): number {
     return this.#modules.size;
