@@ -16,7 +16,7 @@ export const stateErrorCodes = {
     retryable: true,
   },
   HS_STORE_STANDBY: { message: 'The database is a standby that only reads: connect to the primary', httpStatus: 503 },
-  HS_STORE_FAILED: {
+  HS_STORE_QUERY_FAILED: {
     message: 'The database refused a statement ({why}): this is a fault of the server, its log has the details',
     httpStatus: 500,
   },

@@ -3,6 +3,8 @@ import { genesisHash, verifyJournal, type ReleaseCallDelta } from '@hotswap/core
 import {
   DeploymentRepository,
   OutboxRepository,
+  PostgresJournalStore,
+  journalFailpoints,
   PostgresMetricsSource,
   PostgresFleetReader,
   RouteRepository,
@@ -106,6 +108,32 @@ describe.each(backends)('on $name', ({ open }) => {
       );
       const results = await Promise.allSettled(batches.map((batch) => scene.journal.append([batch])));
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    });
+
+    it('passes its failpoints before and after the commit', async () => {
+      const scene = new Scene(database);
+      const release = await scene.release('1.0.0');
+      let dying = '';
+      const passed: string[] = [];
+      const store = new PostgresJournalStore(database, {
+        failpoint: (name) => {
+          passed.push(name);
+          if (name === dying) throw new TypeError('died here');
+        },
+      });
+      const batch = await scene.batch(
+        'd',
+        [{ kind: 'open', spec: scene.spec('d', release) }],
+        {},
+        { wakeAt: 4_000_000_000_000 },
+      );
+      const written = async (): Promise<number> => (await store.read(scene.tenant, scene.id('d'))).length;
+      dying = 'journal.append.before-commit';
+      await expect(store.append([batch])).rejects.toThrow('died here');
+      expect([await written(), passed]).toEqual([0, ['journal.append.before-commit']]);
+      dying = 'journal.append.after-commit';
+      await expect(store.append([batch])).rejects.toThrow('died here');
+      expect([await written(), new Set(passed)]).toEqual([1, new Set(journalFailpoints)]);
     });
 
     it('refuses entries that do not follow from one another', async () => {

@@ -341,7 +341,7 @@ describe.each(backends)('on $name', ({ open }) => {
     const failure = (await database
       .query('select secret_thing from nowhere')
       .catch((error: unknown) => error)) as Error & { code: string };
-    expect(failure.code).toBe('HS_STORE_FAILED');
+    expect(failure.code).toBe('HS_STORE_QUERY_FAILED');
     expect(failure.message).not.toContain('nowhere');
   });
 });

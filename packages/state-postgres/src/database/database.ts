@@ -19,7 +19,7 @@ export interface Database extends Session, AsyncDisposable {
    * Runs the work in one transaction and commits it. Repeated when the database gave it up because of a deadlock or a
    * serialization failure, so the work must have no effects outside its session. On PGlite there is one session: work
    * that uses the database instead of its own session waits for itself and fails with HS_STORE_UNAVAILABLE.
-   * @throws HS_STORE_UNAVAILABLE, HS_STORE_FAILED, HS_STORE_INVALID_TEXT, and whatever the work throws
+   * @throws HS_STORE_UNAVAILABLE, HS_STORE_QUERY_FAILED, HS_STORE_INVALID_TEXT, and whatever the work throws
    */
   transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result>;
 }

@@ -1,4 +1,4 @@
-import { isHotSwapError, type HotSwapError } from '@hotswap/core';
+import { isHotSwapError } from '@hotswap/core';
 import { stateError } from '../error-codes.ts';
 
 const networkCodes = new Set([
@@ -20,13 +20,6 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** The violated constraint's name, if that is what the error is about. @internal */
-export function violatedConstraint(error: unknown): string | undefined {
-  const cause = isHotSwapError(error) ? error.cause : error;
-  const constraint = (cause as { readonly constraint?: unknown } | null)?.constraint;
-  return typeof constraint === 'string' ? constraint : undefined;
-}
-
 /** Whether the database gave a transaction up that is likely to go through when repeated. @internal */
 export function isTransient(error: unknown): boolean {
   const code = errorCode(error);
@@ -43,8 +36,12 @@ export function isConnectionLoss(error: unknown): boolean {
   );
 }
 
-/** What a caller of this package sees of a driver's error: a code, no SQL. The original is the cause. @internal */
-export function translateError(error: unknown): HotSwapError {
+/**
+ * What a caller of this package sees of a driver's error: a code, no SQL. The original is the cause. Errors of other
+ * origin, such as those that a transaction's work throws, stay what they are.
+ * @internal
+ */
+export function translateError(error: unknown): unknown {
   if (isHotSwapError(error)) return error;
   const code = errorCode(error);
   const name = (error as { readonly name?: unknown } | null)?.name;
@@ -54,5 +51,5 @@ export function translateError(error: unknown): HotSwapError {
   if (code !== undefined && (networkCodes.has(code) || unavailableStates.test(code)))
     return stateError('HS_STORE_UNAVAILABLE', { why: code }, error);
   if (isConnectionLoss(error)) return stateError('HS_STORE_UNAVAILABLE', { why: 'connection lost' }, error);
-  return stateError('HS_STORE_FAILED', { why: code ?? 'unknown' }, error);
+  return code === undefined ? error : stateError('HS_STORE_QUERY_FAILED', { why: code }, error);
 }
