@@ -23,6 +23,7 @@ export type NativeErrorCode =
   | 'UNKNOWN_VERSION' // the pinned module is not held by that slot. details: slot, moduleId, held[]
   | 'INVALID_ARGUMENT' // details: path (`args[0].points[3].x`), expected
   | 'GUEST_ERROR' // a component function returned the err case of its result; `payload` holds the value
+  | 'GUEST_EXIT' // the guest ended itself by exit during a function call (a command's exit is its result). details: exitCode
   | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs
   | 'TIMEOUT' // wall clock or CPU limit. details: limit ('timeoutMs' | 'cpuMs'), limitMs, elapsedMs, queuedMs
   | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?
@@ -38,7 +39,7 @@ export type NativeErrorCode =
   | 'NOT_SYNCHRONOUS' // callSync of a module or function that cannot run on the JavaScript thread. details: reason
   | 'SIGNAL_HANDLER_REPLACED' // someone replaced the process's SIGSEGV handler: no guest can run safely. details: signal
   | 'CACHE_UNUSABLE' // the cache folder or its key is not private to this user, or cannot be read. details: directory, reason
-  | 'IO_FAILED' // reading the module file failed. details: reason
+  | 'IO_FAILED' // reading the module file or a preopened folder failed. details: reason
   | 'INTERNAL'; // a caught panic or an engine error without a name. details: reason
 
 /** Trap kinds in `details.trap`. */

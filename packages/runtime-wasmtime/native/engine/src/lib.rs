@@ -1,1 +1,59 @@
-//! HotSwap engine.
+//! HotSwap's WebAssembly engine over Wasmtime: load, call, limit, swap, drain. Knows nothing of Node; `binding` puts it there.
+//!
+//! | to change | open |
+//! |---|---|
+//! | error codes | `error.rs` |
+//! | engine settings, pool, threads | `runtime.rs` |
+//! | what a module may do | `policy.rs`, `wasi.rs`, `limits.rs` |
+//! | loading, linking, the cache | `load.rs`, `cache.rs`, `inspect.rs` |
+//! | value types and their conversion | `value.rs`, `convert.rs` |
+//! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs` |
+//! | admission, deadlines, cancellation, completions | `client.rs`, `calls.rs`, `ticker.rs` |
+//! | swapping versions | `slots.rs` |
+
+#![deny(unsafe_code)]
+
+#[expect(unsafe_code, reason = "deserialising compiled code is unsafe by nature; the module says why it is sound")]
+mod cache;
+mod calls;
+mod client;
+mod convert;
+mod error;
+mod inspect;
+mod inspect_wit;
+mod instance;
+mod invoke;
+mod limits;
+mod load;
+mod module;
+mod policy;
+#[expect(unsafe_code, reason = "queries of the operating system about this process")]
+mod process;
+mod runtime;
+mod slots;
+mod stats;
+mod stdio;
+mod store;
+mod ticker;
+mod trap;
+mod value;
+mod wasi;
+
+pub use calls::CancelledBy;
+pub use client::{CallInfo, CallSettings, Client, Completion, Outcome};
+pub use error::{EngineError, ErrorCode, Result, panic_error};
+pub use inspect::{ModuleDescription, inspect};
+pub use instance::{OpenInstance, open};
+pub use invoke::{Output, Results, bench_fresh, bench_warm, call_sync};
+pub use load::load;
+pub use module::{FunctionEntry, LoadedModule};
+pub use policy::{
+    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, Preopen, RunOptions, RuntimeOptions, TrapMode,
+    WasiPolicy, parse_options,
+};
+pub use process::pin_image;
+pub use runtime::Runtime;
+pub use slots::{Assignment, SlotTable, Split};
+pub use stats::CallMeter;
+pub use value::{CaseType, FieldType, FlagName, Numbers, ResourceKey, Value, ValueType, camel_case};
+pub use wasi::WasiLevel;

@@ -1,0 +1,371 @@
+//! The one place that talks to Node-API: small safe functions over the raw calls.
+//!
+//! Every function runs on the environment's own thread within a live handle scope (a native method, or the batch callback), which is what
+//! the raw calls ask for. A value is only ever used in the scope it came from: [`Raw`] is never stored.
+
+use napi::sys;
+
+/// A JavaScript value of the current scope.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw(pub(crate) sys::napi_value);
+
+/// The environment of the current scope.
+#[derive(Clone, Copy)]
+pub(crate) struct Js {
+    env: sys::napi_env,
+}
+
+/// A call into Node-API failed: an exception is pending, or the value was of another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+pub(crate) type JsResult<T> = Result<T, Refused>;
+
+fn check(status: sys::napi_status) -> JsResult<()> {
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(Refused) }
+}
+
+/// Element types of typed arrays that WIT lists map to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    F32,
+    F64,
+    I64,
+    U64,
+}
+
+impl Element {
+    fn raw(self) -> sys::napi_typedarray_type {
+        match self {
+            Self::I8 => sys::TypedarrayType::int8_array,
+            Self::U8 => sys::TypedarrayType::uint8_array,
+            Self::I16 => sys::TypedarrayType::int16_array,
+            Self::U16 => sys::TypedarrayType::uint16_array,
+            Self::I32 => sys::TypedarrayType::int32_array,
+            Self::U32 => sys::TypedarrayType::uint32_array,
+            Self::F32 => sys::TypedarrayType::float32_array,
+            Self::F64 => sys::TypedarrayType::float64_array,
+            Self::I64 => sys::TypedarrayType::bigint64_array,
+            Self::U64 => sys::TypedarrayType::biguint64_array,
+        }
+    }
+
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+}
+
+impl Js {
+    pub(crate) fn new(env: sys::napi_env) -> Self {
+        Self { env }
+    }
+
+    pub(crate) fn env(self) -> sys::napi_env {
+        self.env
+    }
+
+    /// Runs one raw call that writes its answer through a pointer.
+    fn out<T>(self, initial: T, call: impl FnOnce(sys::napi_env, *mut T) -> sys::napi_status) -> JsResult<T> {
+        let mut out = initial;
+        check(call(self.env, &raw mut out)).map(|()| out)
+    }
+
+    fn value(self, call: impl FnOnce(sys::napi_env, *mut sys::napi_value) -> sys::napi_status) -> JsResult<Raw> {
+        self.out(std::ptr::null_mut(), call).map(Raw)
+    }
+
+    pub(crate) fn kind(self, value: Raw) -> sys::napi_valuetype {
+        // SAFETY: see the module's contract; the same holds for every call below.
+        self.out(0, |env, out| unsafe { sys::napi_typeof(env, value.0, out) }).unwrap_or(sys::ValueType::napi_undefined)
+    }
+
+    pub(crate) fn is_nullish(self, value: Raw) -> bool {
+        matches!(self.kind(value), sys::ValueType::napi_undefined | sys::ValueType::napi_null)
+    }
+
+    pub(crate) fn is_object(self, value: Raw) -> bool {
+        self.kind(value) == sys::ValueType::napi_object
+    }
+
+    pub(crate) fn number(self, value: Raw) -> JsResult<f64> {
+        // SAFETY: module contract.
+        self.out(0.0, |env, out| unsafe { sys::napi_get_value_double(env, value.0, out) })
+    }
+
+    pub(crate) fn boolean(self, value: Raw) -> JsResult<bool> {
+        // SAFETY: module contract.
+        self.out(false, |env, out| unsafe { sys::napi_get_value_bool(env, value.0, out) })
+    }
+
+    /// A bigint that fits.
+    pub(crate) fn bigint_i64(self, value: Raw) -> JsResult<Option<i64>> {
+        let mut lossless = false;
+        // SAFETY: module contract; `lossless` outlives the call.
+        let number = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_bigint_int64(env, value.0, out, &raw mut lossless)
+        })?;
+        Ok(lossless.then_some(number))
+    }
+
+    /// A bigint that fits.
+    pub(crate) fn bigint_u64(self, value: Raw) -> JsResult<Option<u64>> {
+        let mut lossless = false;
+        // SAFETY: module contract; `lossless` outlives the call.
+        let number = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_bigint_uint64(env, value.0, out, &raw mut lossless)
+        })?;
+        Ok(lossless.then_some(number))
+    }
+
+    /// A string as UTF-8, lone surrogates as U+FFFD. `None` when it is longer than `max_bytes`.
+    pub(crate) fn string(self, value: Raw, max_bytes: usize) -> JsResult<Option<String>> {
+        let mut small = [0_u8; 256];
+        // SAFETY: the buffer and its length belong together; one byte is kept for the terminator that Node writes.
+        let copied = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_string_utf8(env, value.0, small.as_mut_ptr().cast(), small.len(), out)
+        })?;
+        // A multi-byte character may be left out at the end, so near-full means maybe cut.
+        if copied < small.len() - 4 {
+            return Ok((copied <= max_bytes).then(|| String::from_utf8_lossy(&small[..copied]).into_owned()));
+        }
+        // SAFETY: a null buffer asks for the length only.
+        let length = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_string_utf8(env, value.0, std::ptr::null_mut(), 0, out)
+        })?;
+        if length > max_bytes {
+            return Ok(None);
+        }
+        let mut bytes = vec![0_u8; length + 1];
+        // SAFETY: the buffer and its length belong together.
+        let copied = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_string_utf8(env, value.0, bytes.as_mut_ptr().cast(), bytes.len(), out)
+        })?;
+        bytes.truncate(copied);
+        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+    }
+
+    /// A string of exactly one Unicode scalar value.
+    pub(crate) fn character(self, value: Raw) -> JsResult<Option<char>> {
+        let mut units = [0_u16; 4];
+        // SAFETY: the buffer and its length belong together.
+        let copied = self.out(0, |env, out| unsafe {
+            sys::napi_get_value_string_utf16(env, value.0, units.as_mut_ptr(), units.len(), out)
+        })?;
+        let mut characters = char::decode_utf16(units[..copied].iter().copied());
+        Ok(match (characters.next(), characters.next()) {
+            (Some(Ok(character)), None) => Some(character),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn is_array(self, value: Raw) -> bool {
+        // SAFETY: module contract.
+        self.out(false, |env, out| unsafe { sys::napi_is_array(env, value.0, out) }).unwrap_or(false)
+    }
+
+    pub(crate) fn array_length(self, value: Raw) -> JsResult<u32> {
+        // SAFETY: module contract.
+        self.out(0, |env, out| unsafe { sys::napi_get_array_length(env, value.0, out) })
+    }
+
+    pub(crate) fn element(self, array: Raw, index: u32) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_get_element(env, array.0, index, out) })
+    }
+
+    /// An own property: what a prototype has does not count.
+    pub(crate) fn own(self, object: Raw, key: &str) -> JsResult<Option<Raw>> {
+        let key = self.new_string(key)?;
+        // SAFETY: module contract.
+        let has = self.out(false, |env, out| unsafe { sys::napi_has_own_property(env, object.0, key.0, out) })?;
+        if !has {
+            return Ok(None);
+        }
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_get_property(env, object.0, key.0, out) }).map(Some)
+    }
+
+    /// Copies a typed array whose elements are one of `wanted`. `None` for anything else, the element count when it is too long.
+    pub(crate) fn typed_array(self, value: Raw, wanted: Element, max_bytes: usize) -> JsResult<Option<Result<Vec<u8>, usize>>> {
+        // SAFETY: module contract.
+        let typed = self.out(false, |env, out| unsafe { sys::napi_is_typedarray(env, value.0, out) })?;
+        if !typed {
+            return Ok(None);
+        }
+        let (mut kind, mut length, mut data) = (0, 0_usize, std::ptr::null_mut());
+        // SAFETY: all pointers are to locals, or null where nothing is wanted.
+        check(unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                value.0,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        })?;
+        let clamped = wanted == Element::U8 && kind == sys::TypedarrayType::uint8_clamped_array;
+        if kind != wanted.raw() && !clamped {
+            return Ok(None);
+        }
+        let size = length.saturating_mul(wanted.size());
+        if size > max_bytes {
+            return Ok(Some(Err(size)));
+        }
+        if size == 0 || data.is_null() {
+            return Ok(Some(Ok(Vec::new())));
+        }
+        // SAFETY: Node says that `length` elements live at `data`; they are copied before any JavaScript can run.
+        let bytes = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), size) };
+        Ok(Some(Ok(bytes.to_vec())))
+    }
+
+    pub(crate) fn undefined(self) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_get_undefined(env, out) })
+    }
+
+    pub(crate) fn null(self) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_get_null(env, out) })
+    }
+
+    pub(crate) fn new_boolean(self, value: bool) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_get_boolean(env, value, out) })
+    }
+
+    pub(crate) fn new_number(self, value: f64) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_double(env, value, out) })
+    }
+
+    pub(crate) fn new_i32(self, value: i32) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_int32(env, value, out) })
+    }
+
+    pub(crate) fn new_u32(self, value: u32) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_uint32(env, value, out) })
+    }
+
+    pub(crate) fn new_i64(self, value: i64) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_bigint_int64(env, value, out) })
+    }
+
+    pub(crate) fn new_u64(self, value: u64) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_bigint_uint64(env, value, out) })
+    }
+
+    pub(crate) fn new_string(self, text: &str) -> JsResult<Raw> {
+        // SAFETY: pointer and length belong to one string.
+        self.value(|env, out| unsafe {
+            sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, out)
+        })
+    }
+
+    pub(crate) fn new_object(self) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_object(env, out) })
+    }
+
+    pub(crate) fn set(self, object: Raw, key: &str, value: Raw) -> JsResult<()> {
+        let key = self.new_string(key)?;
+        // SAFETY: module contract.
+        check(unsafe { sys::napi_set_property(self.env, object.0, key.0, value.0) })
+    }
+
+    pub(crate) fn new_array(self, length: usize) -> JsResult<Raw> {
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_array_with_length(env, length, out) })
+    }
+
+    pub(crate) fn set_element(self, array: Raw, index: u32, value: Raw) -> JsResult<()> {
+        // SAFETY: module contract.
+        check(unsafe { sys::napi_set_element(self.env, array.0, index, value.0) })
+    }
+
+    /// A typed array of its own memory, holding a copy of `bytes`, which must be whole elements.
+    pub(crate) fn new_typed_array(self, element: Element, bytes: &[u8]) -> JsResult<Raw> {
+        let mut data = std::ptr::null_mut();
+        // SAFETY: `data` outlives the call.
+        let buffer = self.value(|env, out| unsafe { sys::napi_create_arraybuffer(env, bytes.len(), &raw mut data, out) })?;
+        if !bytes.is_empty() && !data.is_null() {
+            // SAFETY: Node has just allocated `bytes.len()` bytes there, which nobody else has seen.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };
+        }
+        let length = bytes.len() / element.size();
+        // SAFETY: module contract; offset 0 and `length` lie within the buffer.
+        self.value(|env, out| unsafe { sys::napi_create_typedarray(env, element.raw(), length, buffer.0, 0, out) })
+    }
+
+    /// An `Error` with a `code`.
+    pub(crate) fn new_error(self, code: &str, message: &str) -> JsResult<Raw> {
+        let (code, message) = (self.new_string(code)?, self.new_string(message)?);
+        // SAFETY: module contract.
+        self.value(|env, out| unsafe { sys::napi_create_error(env, code.0, message.0, out) })
+    }
+
+    pub(crate) fn throw(self, error: Raw) -> JsResult<()> {
+        // SAFETY: module contract.
+        check(unsafe { sys::napi_throw(self.env, error.0) })
+    }
+
+    pub(crate) fn exception_pending(self) -> bool {
+        // SAFETY: module contract.
+        self.out(false, |env, out| unsafe { sys::napi_is_exception_pending(env, out) }).unwrap_or(false)
+    }
+
+    /// Keeps the event loop alive for a thread-safe function, or lets it go.
+    pub(crate) fn hold(self, function: sys::napi_threadsafe_function, alive: bool) {
+        // SAFETY: the caller's thread-safe function is still open: it is released with the object that calls this.
+        let status = unsafe {
+            if alive {
+                sys::napi_ref_threadsafe_function(self.env, function)
+            } else {
+                sys::napi_unref_threadsafe_function(self.env, function)
+            }
+        };
+        // It fails only while the environment ends, when there is nothing left to keep alive.
+        let _ = status;
+    }
+
+    /// JSON as a plain value.
+    pub(crate) fn json(self, value: &serde_json::Value) -> JsResult<Raw> {
+        match value {
+            serde_json::Value::Null => self.null(),
+            serde_json::Value::Bool(value) => self.new_boolean(*value),
+            serde_json::Value::Number(number) => self.new_number(number.as_f64().unwrap_or(f64::NAN)),
+            serde_json::Value::String(text) => self.new_string(text),
+            serde_json::Value::Array(items) => {
+                let array = self.new_array(items.len())?;
+                for (index, item) in items.iter().enumerate() {
+                    self.set_element(array, index as u32, self.json(item)?)?;
+                }
+                Ok(array)
+            }
+            serde_json::Value::Object(fields) => {
+                let object = self.new_object()?;
+                for (key, value) in fields {
+                    self.set(object, key, self.json(value)?)?;
+                }
+                Ok(object)
+            }
+        }
+    }
+}

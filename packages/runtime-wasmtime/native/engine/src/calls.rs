@@ -1,0 +1,100 @@
+//! Calls in flight, so that each can be found and ended: by its caller, by a drain, by the end of a Node environment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use futures_util::future::AbortHandle;
+use parking_lot::Mutex;
+
+use crate::error::{EngineError, ErrorCode};
+
+const SHARDS: usize = 16;
+
+/// Who ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelledBy {
+    /// The one who made it.
+    Caller = 1,
+    /// The end of a drain's deadline.
+    Drain = 2,
+    /// The end of its environment or instance.
+    Shutdown = 3,
+}
+
+/// The switch of one call.
+#[derive(Debug)]
+pub(crate) struct CallControl {
+    handle: AbortHandle,
+    cancelled_by: AtomicU8,
+    module: u32,
+}
+
+impl CallControl {
+    pub(crate) fn new(handle: AbortHandle, module: u32) -> Arc<Self> {
+        Arc::new(Self { handle, cancelled_by: AtomicU8::new(0), module })
+    }
+
+    pub(crate) fn cancel(&self, by: CancelledBy) {
+        // The first reason stays.
+        let _ = self.cancelled_by.compare_exchange(0, by as u8, Ordering::AcqRel, Ordering::Acquire);
+        self.handle.abort();
+    }
+
+    pub(crate) fn error(&self) -> EngineError {
+        let by = match self.cancelled_by.load(Ordering::Acquire) {
+            2 => "drain",
+            3 => "shutdown",
+            _ => "caller",
+        };
+        EngineError::new(ErrorCode::Cancelled, format!("The call was cancelled by the {by}")).with("by", by)
+    }
+}
+
+/// All calls in flight, by client and call id.
+#[derive(Debug, Default)]
+pub(crate) struct CallRegistry {
+    shards: [Mutex<HashMap<(u32, u32), Arc<CallControl>>>; SHARDS],
+}
+
+impl CallRegistry {
+    fn shard(&self, call: u32) -> &Mutex<HashMap<(u32, u32), Arc<CallControl>>> {
+        &self.shards[call as usize % SHARDS]
+    }
+
+    pub(crate) fn add(&self, client: u32, call: u32, control: Arc<CallControl>) {
+        self.shard(call).lock().insert((client, call), control);
+    }
+
+    pub(crate) fn remove(&self, client: u32, call: u32) {
+        self.shard(call).lock().remove(&(client, call));
+    }
+
+    pub(crate) fn cancel(&self, client: u32, call: u32) -> bool {
+        let control = self.shard(call).lock().get(&(client, call)).cloned();
+        control.inspect(|control| control.cancel(CancelledBy::Caller)).is_some()
+    }
+
+    pub(crate) fn cancel_client(&self, client: u32) {
+        self.cancel_where(CancelledBy::Shutdown, |(owner, _), _| *owner == client);
+    }
+
+    /// Cancels what still runs on a module; returns how many.
+    pub(crate) fn cancel_module(&self, module: u32) -> usize {
+        self.cancel_where(CancelledBy::Drain, |_, control| control.module == module)
+    }
+
+    fn cancel_where(&self, by: CancelledBy, chosen: impl Fn(&(u32, u32), &CallControl) -> bool) -> usize {
+        let mut count = 0;
+        for shard in &self.shards {
+            let controls: Vec<_> =
+                shard.lock().iter().filter(|(key, control)| chosen(key, control)).map(|(_, control)| control.clone()).collect();
+            // Waking runs foreign code: never under the lock.
+            for control in controls {
+                control.cancel(by);
+                count += 1;
+            }
+        }
+        count
+    }
+}

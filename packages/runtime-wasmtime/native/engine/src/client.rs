@@ -1,0 +1,519 @@
+//! One Node environment's (or test's) way in: admission, deadlines, cancellation, and completions in batches.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, Abortable};
+use parking_lot::Mutex;
+
+use crate::calls::CallControl;
+use crate::error::{EngineError, ErrorCode, Result, panic_error};
+use crate::inspect::inspect;
+use crate::instance::{OpenInstance, open};
+use crate::invoke::{
+    self, Output, Results, check_callable, check_input, check_input_size, effective_timeout, queue_full,
+};
+use crate::load::load;
+use crate::module::{InFlight, LoadedModule};
+use crate::policy::{LoadOptions, RunOptions};
+use crate::runtime::Runtime;
+use crate::stats::CallMeter;
+use crate::trap::timeout;
+use crate::value::{ResourceKey, Value};
+
+/// What a call ended in.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nothing to hand over.
+    Nothing,
+    /// A JSON text.
+    Json(String),
+    /// Results of an export, to be converted by that function's types.
+    Values(Arc<LoadedModule>, usize, Results),
+    /// A loaded module.
+    Module(Arc<LoadedModule>),
+    /// A living instance.
+    Instance(Arc<OpenInstance>),
+    /// A finished command: exit status and output.
+    Command(i32, Output),
+    /// Calls that finished during a drain, and calls that were cut.
+    Drained {
+        /// Ended by themselves.
+        finished: usize,
+        /// Cancelled at the deadline.
+        cut: usize,
+    },
+}
+
+/// Where time went and what was written.
+#[derive(Debug, Default)]
+pub struct CallInfo {
+    /// Version that answered.
+    pub module: u32,
+    /// Durations and memory.
+    pub meter: CallMeter,
+    /// Captured output, for calls; a command's is in its outcome.
+    pub output: Output,
+}
+
+/// The end of one call.
+#[derive(Debug)]
+pub struct Completion {
+    /// Chosen by the caller.
+    pub call: u32,
+    /// What it ended in. A guest's error value is converted by the same function's types.
+    pub outcome: std::result::Result<Outcome, (EngineError, Option<(Arc<LoadedModule>, usize)>)>,
+    /// Facts about the call, where there was one.
+    pub info: Option<CallInfo>,
+    /// The caller asked for the facts.
+    pub wants_info: bool,
+    /// The call went through a slot, so the answering version is news to the caller.
+    pub through_slot: bool,
+}
+
+/// Completions waiting for their thread. `wake` is called when the first arrives, not again until a drain has emptied it.
+struct CompletionQueue {
+    queue: Mutex<VecDeque<Completion>>,
+    scheduled: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl CompletionQueue {
+    fn push(&self, completion: Completion) {
+        self.queue.lock().push_back(completion);
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            (self.wake)();
+        }
+    }
+}
+
+/// See the module's description.
+pub struct Client {
+    id: u32,
+    runtime: &'static Runtime,
+    completions: Arc<CompletionQueue>,
+    pending: Arc<AtomicUsize>,
+    closed: AtomicBool,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Client").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// How a call is made, apart from what it calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallSettings {
+    /// 0: the policy's.
+    pub timeout_ms: u64,
+    /// Hand over a [`CallInfo`].
+    pub wants_info: bool,
+    /// The version was chosen by a slot.
+    pub through_slot: bool,
+}
+
+/// One admitted call: its places in the queues, given back when it is dropped.
+struct Ticket {
+    runtime: &'static Runtime,
+    client: u32,
+    call: u32,
+    module: Option<InFlight>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.runtime.pending.fetch_sub(1, Ordering::AcqRel);
+        self.runtime.calls.remove(self.client, self.call);
+    }
+}
+
+/// What a task hands to its completion.
+type Ended = (std::result::Result<Outcome, (EngineError, Option<(Arc<LoadedModule>, usize)>)>, Option<CallInfo>);
+
+impl Client {
+    /// A client whose completions are announced by `wake`, from any thread.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the runtime cannot start.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Result<Self> {
+        let runtime = Runtime::get()?;
+        Ok(Self {
+            id: runtime.next_id(),
+            runtime,
+            completions: Arc::new(CompletionQueue {
+                queue: Mutex::default(),
+                scheduled: AtomicBool::new(false),
+                wake: Box::new(wake),
+            }),
+            pending: Arc::new(AtomicUsize::new(0)),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Calls whose completion has not been drained.
+    pub fn pending(&self) -> usize {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    /// Takes up to `max` completions. If more are left, `wake` is called again: other work gets its turn in between.
+    pub fn drain(&self, max: usize) -> Vec<Completion> {
+        // Cleared first: what arrives from here on schedules itself.
+        self.completions.scheduled.store(false, Ordering::Release);
+        let (batch, left) = {
+            let mut queue = self.completions.queue.lock();
+            let count = queue.len().min(max);
+            (queue.drain(..count).collect::<Vec<_>>(), !queue.is_empty())
+        };
+        self.pending.fetch_sub(batch.len(), Ordering::AcqRel);
+        if left && !self.completions.scheduled.swap(true, Ordering::AcqRel) {
+            (self.completions.wake)();
+        }
+        batch
+    }
+
+    /// Cancels one call; true if it was in flight.
+    pub fn cancel(&self, call: u32) -> bool {
+        self.runtime.calls.cancel(self.id, call)
+    }
+
+    /// Cancels everything and refuses more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.runtime.calls.cancel_client(self.id);
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(EngineError::new(ErrorCode::Closed, "The dispatcher was closed"));
+        }
+        Ok(())
+    }
+
+    fn admit(&self, call: u32, module: Option<&Arc<LoadedModule>>) -> Result<Ticket> {
+        self.check_open()?;
+        let limit = self.runtime.options.max_pending_calls as usize;
+        if self.runtime.pending.fetch_add(1, Ordering::AcqRel) >= limit {
+            self.runtime.pending.fetch_sub(1, Ordering::AcqRel);
+            self.runtime.counters.queue_full.fetch_add(1, Ordering::Relaxed);
+            if let Some(module) = module {
+                module.stats.record_queue_full();
+            }
+            return Err(queue_full("runtime", limit));
+        }
+        let mut ticket = Ticket { runtime: self.runtime, client: self.id, call, module: None };
+        if let Some(module) = module {
+            let limit = module.limits().max_pending_calls as usize;
+            if module.in_flight() >= limit {
+                module.stats.record_queue_full();
+                return Err(queue_full("module", limit));
+            }
+            ticket.module = Some(module.enter());
+        }
+        Ok(ticket)
+    }
+
+    /// Spawns the work of one admitted call and sees to it that exactly one completion follows.
+    fn spawn<F>(
+        &self,
+        ticket: Ticket,
+        settings: CallSettings,
+        work: impl FnOnce(Arc<CallControl>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Ended> + Send + 'static,
+    {
+        let (handle, registration) = AbortHandle::new_pair();
+        let module = ticket.module.as_ref().map_or(0, |in_flight| in_flight.module.id());
+        let control = CallControl::new(handle, module);
+        self.runtime.calls.add(self.id, ticket.call, control.clone());
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        let completions = self.completions.clone();
+        self.runtime.tokio.spawn(async move {
+            let call = ticket.call;
+            let work = AssertUnwindSafe(Abortable::new(work(control.clone()), registration)).catch_unwind();
+            let cut_short = |error: EngineError, ticket: &Ticket| {
+                if let Some(in_flight) = &ticket.module {
+                    in_flight.module.stats.record(&CallMeter::default(), Some(&error));
+                }
+                let info = ticket.module.as_ref().map(|in_flight| CallInfo { module: in_flight.module.id(), ..CallInfo::default() });
+                (Err((error, None)), info)
+            };
+            let (outcome, info) = match work.await {
+                Ok(Ok(ended)) => ended,
+                Ok(Err(_aborted)) => cut_short(control.error(), &ticket),
+                Err(panic) => cut_short(panic_error(&*panic), &ticket),
+            };
+            // Places are free again before the caller can know.
+            drop(ticket);
+            let (wants_info, through_slot) = (settings.wants_info, settings.through_slot);
+            completions.push(Completion { call, outcome, info, wants_info, through_slot });
+        });
+    }
+
+    /// Describes a binary.
+    ///
+    /// # Errors
+    /// `QUEUE_FULL`, `CLOSED` at once; the rest in the completion.
+    pub fn inspect(&self, call: u32, bytes: Bytes, max_bytes: u64) -> Result<()> {
+        let ticket = self.admit(call, None)?;
+        let runtime = self.runtime;
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            runtime.load_pool.spawn(move || {
+                let described = std::panic::catch_unwind(|| {
+                    let description = inspect(&bytes, max_bytes)?;
+                    serde_json::to_string(&description).map_err(EngineError::internal)
+                });
+                drop(sender.send(described.unwrap_or_else(|panic| Err(panic_error(&*panic)))));
+            });
+            let described = receiver.await.unwrap_or_else(|_| Err(EngineError::internal("the inspecting thread ended")));
+            (described.map(Outcome::Json).map_err(|error| (error, None)), None)
+        });
+        Ok(())
+    }
+
+    /// Loads a module.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`].
+    pub fn load(&self, call: u32, bytes: Option<Bytes>, options: LoadOptions) -> Result<()> {
+        let ticket = self.admit(call, None)?;
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            (load(bytes, options).await.map(Outcome::Module).map_err(|error| (error, None)), None)
+        });
+        Ok(())
+    }
+
+    /// Calls an export on a fresh instance.
+    ///
+    /// # Errors
+    /// What can be known at once: unknown or unsupported export, sizes, full queues, signal handler. The rest in the completion.
+    pub fn call(
+        &self,
+        call: u32,
+        module: &Arc<LoadedModule>,
+        index: usize,
+        args: Vec<Value>,
+        settings: CallSettings,
+    ) -> Result<()> {
+        self.runtime.check_signals()?;
+        check_callable(module.function(index)?, false)?;
+        check_input(&args, module)?;
+        let ticket = self.admit(call, Some(module))?;
+        let (module, runtime, admitted) = (module.clone(), self.runtime, Instant::now());
+        self.spawn(ticket, settings, move |_| async move {
+            let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
+            let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
+            let outcome = within(runtime, limit_ms, admitted, &mut info, async |info: &mut CallInfo| {
+                let function = module.function(index)?;
+                invoke::call_async(&module, function, &args, &mut info.meter, &mut info.output).await
+            })
+            .await;
+            module.stats.record(&info.meter, outcome.as_ref().err());
+            let outcome = match outcome {
+                Ok(results) => Ok(Outcome::Values(module, index, results)),
+                Err(error) => Err((error, Some((module, index)))),
+            };
+            (outcome, Some(info))
+        });
+        Ok(())
+    }
+
+    /// Runs a command once.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn run(
+        &self,
+        call: u32,
+        module: &Arc<LoadedModule>,
+        stdin: Bytes,
+        options: RunOptions,
+        settings: CallSettings,
+    ) -> Result<()> {
+        self.runtime.check_signals()?;
+        let given = options.args.iter().flatten().map(String::len).sum::<usize>()
+            + options.env.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        check_input_size(stdin.len() + given, module)?;
+        let ticket = self.admit(call, Some(module))?;
+        let (module, runtime, admitted) = (module.clone(), self.runtime, Instant::now());
+        self.spawn(ticket, settings, move |_| async move {
+            let limit_ms = effective_timeout(options.timeout_ms.unwrap_or(0), module.limits().timeout_ms);
+            let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
+            let outcome = within(runtime, limit_ms, admitted, &mut info, async |info: &mut CallInfo| {
+                invoke::run_command(&module, &options, stdin, &mut info.meter, &mut info.output).await
+            })
+            .await;
+            module.stats.record(&info.meter, outcome.as_ref().err());
+            match outcome {
+                Ok(status) => {
+                    let output = std::mem::take(&mut info.output);
+                    (Ok(Outcome::Command(status, output)), Some(info))
+                }
+                Err(error) => (Err((error, None)), Some(info)),
+            }
+        });
+        Ok(())
+    }
+
+    /// Opens a living instance.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`].
+    pub fn open(&self, call: u32, module: &Arc<LoadedModule>) -> Result<()> {
+        let ticket = self.admit(call, Some(module))?;
+        let module = module.clone();
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            (open(module).await.map(Outcome::Instance).map_err(|error| (error, None)), None)
+        });
+        Ok(())
+    }
+
+    /// Calls an export of a living instance.
+    ///
+    /// # Errors
+    /// As [`Client::call`], `STALE_HANDLE`.
+    pub fn call_instance(
+        &self,
+        call: u32,
+        instance: &Arc<OpenInstance>,
+        index: usize,
+        args: Vec<Value>,
+        settings: CallSettings,
+    ) -> Result<()> {
+        self.runtime.check_signals()?;
+        let module = instance.module().clone();
+        check_callable(module.function(index)?, true)?;
+        check_input(&args, &module)?;
+        let waiting = instance.admit()?;
+        let ticket = self.admit(call, Some(&module))?;
+        let (runtime, admitted) = (self.runtime, Instant::now());
+        self.spawn(ticket, settings, move |control| async move {
+            let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
+            let deadline = tokio::time::Instant::from_std(admitted + Duration::from_millis(limit_ms));
+            let _running = runtime.ticker.running();
+            let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
+            let outcome = match module.function(index) {
+                Err(error) => Err(error),
+                Ok(function) => {
+                    let called = waiting.instance.call(function, &args, &control, admitted);
+                    match tokio::time::timeout_at(deadline, called).await {
+                        Ok((outcome, meter, output)) => {
+                            (info.meter, info.output) = (meter, output);
+                            outcome
+                        }
+                        Err(_) => {
+                            let error = timed_out(limit_ms, admitted, info.meter.queue);
+                            module.stats.record(&info.meter, Some(&error));
+                            Err(error)
+                        }
+                    }
+                }
+            };
+            drop(waiting);
+            let outcome = match outcome {
+                Ok(results) => Ok(Outcome::Values(module, index, results)),
+                Err(error) => Err((error, Some((module, index)))),
+            };
+            (outcome, Some(info))
+        });
+        Ok(())
+    }
+
+    /// Drops a resource of a living instance.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`], `STALE_HANDLE`.
+    pub fn drop_resource(&self, call: u32, instance: &Arc<OpenInstance>, key: ResourceKey) -> Result<()> {
+        let waiting = instance.admit()?;
+        let ticket = self.admit(call, Some(instance.module()))?;
+        let runtime = self.runtime;
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            let _running = runtime.ticker.running();
+            let limit_ms = waiting.instance.module().limits().timeout_ms;
+            let dropped = tokio::time::timeout(Duration::from_millis(limit_ms), waiting.instance.drop_resource(key)).await;
+            let dropped = dropped.unwrap_or_else(|_| Err(timed_out(limit_ms, Instant::now(), Duration::ZERO)));
+            (dropped.map(|()| Outcome::Nothing).map_err(|error| (error, None)), None)
+        });
+        Ok(())
+    }
+
+    /// Waits until a module has no calls, then cancels what is left.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`].
+    pub fn drain_module(&self, call: u32, module: &Arc<LoadedModule>, deadline: Duration) -> Result<()> {
+        let ticket = self.admit(call, None)?;
+        let (module, runtime) = (module.clone(), self.runtime);
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            let (finished, cut) = drain(runtime, &module, deadline).await;
+            (Ok(Outcome::Drained { finished, cut }), None)
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Waits for a permit and runs the work, all within one wall clock that began at admission.
+async fn within<T>(
+    runtime: &'static Runtime,
+    limit_ms: u64,
+    admitted: Instant,
+    info: &mut CallInfo,
+    work: impl AsyncFnOnce(&mut CallInfo) -> Result<T>,
+) -> Result<T> {
+    let deadline = tokio::time::Instant::from_std(admitted + Duration::from_millis(limit_ms));
+    let timed = tokio::time::timeout_at(deadline, async {
+        let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
+        info.meter.queue = admitted.elapsed();
+        let _running = runtime.ticker.running();
+        work(info).await
+    })
+    .await;
+    timed.unwrap_or_else(|_| Err(timed_out(limit_ms, admitted, info.meter.queue)))
+}
+
+fn timed_out(limit_ms: u64, admitted: Instant, queued: Duration) -> EngineError {
+    let round = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
+    timeout("timeoutMs", limit_ms, round(admitted.elapsed())).with("queuedMs", round(queued))
+}
+
+async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: Duration) -> (usize, usize) {
+    let at_start = module.in_flight();
+    let idle = async {
+        loop {
+            let notified = module.idle.notified();
+            if module.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    };
+    if tokio::time::timeout(deadline, idle).await.is_ok() {
+        return (at_start, 0);
+    }
+    let cut = runtime.calls.cancel_module(module.id());
+    // A guest that computes notices at the next tick; one that is stuck in a host call is dropped with its future.
+    let gone = async {
+        loop {
+            let notified = module.idle.notified();
+            if module.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    };
+    drop(tokio::time::timeout(Duration::from_secs(1), gone).await);
+    (at_start.saturating_sub(cut), cut)
+}

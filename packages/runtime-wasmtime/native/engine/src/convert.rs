@@ -1,0 +1,318 @@
+//! Host values to Wasmtime's and back, by the plan in [`ValueType`]. Runs off the JavaScript thread.
+
+use bytes::Bytes;
+use wasmtime::component::{ResourceAny, Val};
+
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::trap::output_limit;
+use crate::value::{Numbers, ResourceKey, Value, ValueType};
+
+/// Resources that one opened instance has given out.
+#[derive(Default)]
+pub(crate) struct ResourceSlots {
+    pub(crate) instance: u32,
+    slots: Vec<(u32, Option<ResourceAny>)>,
+    free: Vec<u32>,
+}
+
+impl ResourceSlots {
+    pub(crate) fn new(instance: u32) -> Self {
+        Self { instance, ..Self::default() }
+    }
+
+    fn insert(&mut self, resource: ResourceAny) -> ResourceKey {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push((0, None));
+            (self.slots.len() - 1) as u32
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.0 = slot.0.wrapping_add(1);
+        slot.1 = Some(resource);
+        ResourceKey { instance: self.instance, index, generation: slot.0 }
+    }
+
+    fn slot(&mut self, key: ResourceKey) -> Result<&mut Option<ResourceAny>> {
+        let gone = || {
+            EngineError::new(ErrorCode::StaleHandle, "This resource is gone: dropped, moved into the guest, or of another instance")
+                .with("kind", "resource")
+                .with("reason", "released")
+        };
+        if key.instance != self.instance {
+            return Err(gone());
+        }
+        match self.slots.get_mut(key.index as usize) {
+            Some((generation, slot)) if *generation == key.generation && slot.is_some() => Ok(slot),
+            _ => Err(gone()),
+        }
+    }
+
+    fn get(&mut self, key: ResourceKey) -> Result<ResourceAny> {
+        self.slot(key)?.ok_or_else(|| EngineError::internal("empty resource slot"))
+    }
+
+    /// Takes a resource out: it is dropped, or now belongs to the guest.
+    pub(crate) fn take(&mut self, key: ResourceKey) -> Result<ResourceAny> {
+        let taken = self.slot(key)?.take().ok_or_else(|| EngineError::internal("empty resource slot"))?;
+        self.free.push(key.index);
+        Ok(taken)
+    }
+}
+
+fn mismatch(ty: &ValueType) -> EngineError {
+    EngineError::internal(format!("a value does not have the type it was converted for: {ty:?}"))
+}
+
+/// To a component value. The value was made by the same plan; a mismatch is a bug, never a panic.
+pub(crate) fn lower(value: &Value, ty: &ValueType, resources: &mut Option<&mut ResourceSlots>) -> Result<Val> {
+    Ok(match (ty, value) {
+        (ValueType::Bool, Value::Bool(value)) => Val::Bool(*value),
+        (ValueType::S8, Value::I32(value)) => Val::S8(*value as i8),
+        (ValueType::S16, Value::I32(value)) => Val::S16(*value as i16),
+        (ValueType::S32, Value::I32(value)) => Val::S32(*value),
+        (ValueType::U8, Value::U32(value)) => Val::U8(*value as u8),
+        (ValueType::U16, Value::U32(value)) => Val::U16(*value as u16),
+        (ValueType::U32, Value::U32(value)) => Val::U32(*value),
+        (ValueType::S64, Value::I64(value)) => Val::S64(*value),
+        (ValueType::U64, Value::U64(value)) => Val::U64(*value),
+        (ValueType::F32, Value::F32(value)) => Val::Float32(*value),
+        (ValueType::F64, Value::F64(value)) => Val::Float64(*value),
+        (ValueType::Char, Value::Char(value)) => Val::Char(*value),
+        (ValueType::String, Value::String(value)) => Val::String(value.clone()),
+        (ValueType::List { element, length }, value) => {
+            let items = lower_list(value, element, resources)?;
+            if length.is_some() { Val::FixedLengthList(items) } else { Val::List(items) }
+        }
+        (ValueType::Map { key, value: item }, Value::Map(pairs)) => Val::Map(
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((lower(name, key, resources)?, lower(value, item, resources)?)))
+                .collect::<Result<_>>()?,
+        ),
+        (ValueType::Tuple { items }, Value::Fields(values)) if items.len() == values.len() => Val::Tuple(
+            items.iter().zip(values).map(|(ty, value)| lower(value, ty, resources)).collect::<Result<_>>()?,
+        ),
+        (ValueType::Record { fields, .. }, Value::Fields(values)) if fields.len() == values.len() => Val::Record(
+            fields
+                .iter()
+                .zip(values)
+                .map(|(field, value)| Ok((field.name.clone(), lower(value, &field.ty, resources)?)))
+                .collect::<Result<_>>()?,
+        ),
+        (ValueType::Flags { flags, .. }, Value::Flags(set)) => {
+            Val::Flags(set.iter().filter_map(|at| flags.get(*at as usize)).map(|flag| flag.name.clone()).collect())
+        }
+        (_, Value::Case(case, payload)) => lower_case(*case, payload.as_deref(), ty, resources)?,
+        (ValueType::Own { .. }, Value::Resource(key)) => {
+            Val::Resource(resources.as_mut().ok_or_else(|| mismatch(ty))?.take(*key)?)
+        }
+        (ValueType::Borrow { .. }, Value::Resource(key)) => {
+            Val::Resource(resources.as_mut().ok_or_else(|| mismatch(ty))?.get(*key)?)
+        }
+        _ => return Err(mismatch(ty)),
+    })
+}
+
+fn lower_case(
+    case: u32,
+    payload: Option<&Value>,
+    ty: &ValueType,
+    resources: &mut Option<&mut ResourceSlots>,
+) -> Result<Val> {
+    let mut boxed = |inner: Option<&ValueType>| -> Result<Option<Box<Val>>> {
+        match (inner, payload) {
+            (Some(inner), Some(value)) => Ok(Some(Box::new(lower(value, inner, resources)?))),
+            (None, None) => Ok(None),
+            _ => Err(mismatch(ty)),
+        }
+    };
+    Ok(match ty {
+        ValueType::Variant { cases, .. } => {
+            let case = cases.get(case as usize).ok_or_else(|| mismatch(ty))?;
+            Val::Variant(case.name.clone(), boxed(case.ty.as_ref())?)
+        }
+        ValueType::Enum { cases, .. } => Val::Enum(cases.get(case as usize).ok_or_else(|| mismatch(ty))?.clone()),
+        ValueType::Option { some } if case == 1 => Val::Option(boxed(Some(some))?),
+        ValueType::Option { .. } => Val::Option(None),
+        ValueType::Result { ok, .. } if case == 0 => Val::Result(Ok(boxed(ok.as_deref())?)),
+        ValueType::Result { err, .. } => Val::Result(Err(boxed(err.as_deref())?)),
+        _ => return Err(mismatch(ty)),
+    })
+}
+
+fn lower_list(value: &Value, element: &ValueType, resources: &mut Option<&mut ResourceSlots>) -> Result<Vec<Val>> {
+    Ok(match value {
+        Value::Bytes(bytes) => bytes.iter().copied().map(Val::U8).collect(),
+        Value::Numbers(numbers) => match numbers {
+            Numbers::S8(list) => list.iter().copied().map(Val::S8).collect(),
+            Numbers::U16(list) => list.iter().copied().map(Val::U16).collect(),
+            Numbers::S16(list) => list.iter().copied().map(Val::S16).collect(),
+            Numbers::U32(list) => list.iter().copied().map(Val::U32).collect(),
+            Numbers::S32(list) => list.iter().copied().map(Val::S32).collect(),
+            Numbers::U64(list) => list.iter().copied().map(Val::U64).collect(),
+            Numbers::S64(list) => list.iter().copied().map(Val::S64).collect(),
+            Numbers::F32(list) => list.iter().copied().map(Val::Float32).collect(),
+            Numbers::F64(list) => list.iter().copied().map(Val::Float64).collect(),
+        },
+        Value::List(items) => items.iter().map(|item| lower(item, element, resources)).collect::<Result<_>>()?,
+        _ => return Err(mismatch(element)),
+    })
+}
+
+/// Counts what a result weighs while it is converted, so that an oversized one is dropped early.
+pub(crate) struct OutputMeter {
+    left: u64,
+    limit: u64,
+}
+
+impl OutputMeter {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { left: limit, limit }
+    }
+
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<()> {
+        match self.left.checked_sub(bytes as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(output_limit(self.limit, None)),
+        }
+    }
+}
+
+/// Where lifted values go and what they may weigh.
+pub(crate) struct Lifting<'a> {
+    pub(crate) meter: OutputMeter,
+    pub(crate) resources: Option<&'a mut ResourceSlots>,
+}
+
+/// From a component value.
+pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<Value> {
+    to.meter.spend(8)?;
+    Ok(match (value, ty) {
+        (Val::Bool(value), _) => Value::Bool(value),
+        (Val::S8(value), _) => Value::I32(value.into()),
+        (Val::S16(value), _) => Value::I32(value.into()),
+        (Val::S32(value), _) => Value::I32(value),
+        (Val::U8(value), _) => Value::U32(value.into()),
+        (Val::U16(value), _) => Value::U32(value.into()),
+        (Val::U32(value), _) => Value::U32(value),
+        (Val::S64(value), _) => Value::I64(value),
+        (Val::U64(value), _) => Value::U64(value),
+        (Val::Float32(value), _) => Value::F32(value),
+        (Val::Float64(value), _) => Value::F64(value),
+        (Val::Char(value), _) => Value::Char(value),
+        (Val::String(text), _) => {
+            to.meter.spend(text.len())?;
+            Value::String(text)
+        }
+        (Val::List(items) | Val::FixedLengthList(items), ValueType::List { element, .. }) => lift_list(items, element, to)?,
+        (Val::Map(pairs), ValueType::Map { key, value: item }) => Value::Map(
+            pairs
+                .into_iter()
+                .map(|(name, value)| Ok((lift(name, key, to)?, lift(value, item, to)?)))
+                .collect::<Result<_>>()?,
+        ),
+        (Val::Tuple(values), ValueType::Tuple { items }) => {
+            Value::Fields(values.into_iter().zip(items).map(|(value, ty)| lift(value, ty, to)).collect::<Result<_>>()?)
+        }
+        (Val::Record(values), ValueType::Record { fields, .. }) => Value::Fields(
+            values.into_iter().zip(fields).map(|((_, value), field)| lift(value, &field.ty, to)).collect::<Result<_>>()?,
+        ),
+        (Val::Variant(name, payload), ValueType::Variant { cases, .. }) => {
+            let at = cases.iter().position(|case| case.name == name).ok_or_else(|| mismatch(ty))?;
+            Value::Case(at as u32, lift_payload(payload, cases[at].ty.as_ref(), to)?)
+        }
+        (Val::Enum(name), ValueType::Enum { cases, .. }) => {
+            let at = cases.iter().position(|case| *case == name).ok_or_else(|| mismatch(ty))?;
+            Value::Case(at as u32, None)
+        }
+        (Val::Option(payload), ValueType::Option { some }) => {
+            Value::Case(u32::from(payload.is_some()), lift_payload(payload, Some(some), to)?)
+        }
+        (Val::Result(Ok(payload)), ValueType::Result { ok, .. }) => {
+            Value::Case(0, lift_payload(payload, ok.as_deref(), to)?)
+        }
+        (Val::Result(Err(payload)), ValueType::Result { err, .. }) => {
+            Value::Case(1, lift_payload(payload, err.as_deref(), to)?)
+        }
+        (Val::Flags(names), ValueType::Flags { flags, .. }) => {
+            let position = |name: String| flags.iter().position(|flag| flag.name == name).map(|at| at as u32);
+            Value::Flags(names.into_iter().filter_map(position).collect())
+        }
+        (Val::Resource(resource), _) => match &mut to.resources {
+            Some(slots) => Value::Resource(slots.insert(resource)),
+            None => return Err(mismatch(ty)),
+        },
+        _ => return Err(mismatch(ty)),
+    })
+}
+
+fn lift_payload(
+    payload: Option<Box<Val>>,
+    ty: Option<&ValueType>,
+    to: &mut Lifting<'_>,
+) -> Result<Option<Box<Value>>> {
+    match (payload, ty) {
+        (Some(value), Some(ty)) => Ok(Some(Box::new(lift(*value, ty, to)?))),
+        _ => Ok(None),
+    }
+}
+
+fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Result<Value> {
+    /// One loop per width; a foreign element would be a bug of the engine and is left out rather than panicked about.
+    macro_rules! numbers {
+        ($case:ident, $variant:ident, $size:literal) => {{
+            to.meter.spend(items.len() * $size)?;
+            let list = items.into_iter().filter_map(|item| match item { Val::$variant(value) => Some(value), _ => None });
+            Value::Numbers(Numbers::$case(list.collect()))
+        }};
+    }
+    Ok(match element {
+        ValueType::U8 => {
+            to.meter.spend(items.len())?;
+            let bytes = items.into_iter().filter_map(|item| if let Val::U8(value) = item { Some(value) } else { None });
+            Value::Bytes(bytes.collect::<Vec<_>>().into())
+        }
+        ValueType::S8 => numbers!(S8, S8, 1),
+        ValueType::U16 => numbers!(U16, U16, 2),
+        ValueType::S16 => numbers!(S16, S16, 2),
+        ValueType::U32 => numbers!(U32, U32, 4),
+        ValueType::S32 => numbers!(S32, S32, 4),
+        ValueType::U64 => numbers!(U64, U64, 8),
+        ValueType::S64 => numbers!(S64, S64, 8),
+        ValueType::F32 => numbers!(F32, Float32, 4),
+        ValueType::F64 => numbers!(F64, Float64, 8),
+        _ => Value::List(items.into_iter().map(|item| lift(item, element, to)).collect::<Result<_>>()?),
+    })
+}
+
+/// To a core value.
+pub(crate) fn lower_core(value: &Value, ty: &ValueType) -> Result<wasmtime::Val> {
+    Ok(match (ty, value) {
+        (ValueType::I32, Value::I32(value)) => wasmtime::Val::I32(*value),
+        (ValueType::I64, Value::I64(value)) => wasmtime::Val::I64(*value),
+        (ValueType::F32, Value::F32(value)) => wasmtime::Val::F32(value.to_bits()),
+        (ValueType::F64, Value::F64(value)) => wasmtime::Val::F64(value.to_bits()),
+        (ValueType::V128, Value::V128(value)) => wasmtime::Val::V128((*value).into()),
+        _ => return Err(mismatch(ty)),
+    })
+}
+
+/// From a core value.
+pub(crate) fn lift_core(value: &wasmtime::Val) -> Result<Value> {
+    Ok(match value {
+        wasmtime::Val::I32(value) => Value::I32(*value),
+        wasmtime::Val::I64(value) => Value::I64(*value),
+        wasmtime::Val::F32(bits) => Value::F32(f32::from_bits(*bits)),
+        wasmtime::Val::F64(bits) => Value::F64(f64::from_bits(*bits)),
+        wasmtime::Val::V128(value) => Value::V128(value.as_u128()),
+        _ => return Err(EngineError::new(ErrorCode::Unsupported, "Core references cannot leave the guest").with("feature", "core references")),
+    })
+}
+
+/// Bytes as a result value, measured.
+pub(crate) fn bytes_result(bytes: Vec<u8>, limit: u64) -> Result<Value> {
+    OutputMeter::new(limit).spend(bytes.len())?;
+    Ok(Value::Bytes(Bytes::from(bytes)))
+}

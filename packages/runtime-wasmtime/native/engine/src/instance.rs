@@ -1,0 +1,287 @@
+//! Living instances: own memory, calls one after another, ended by the first trap.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex as SyncMutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use wasmtime::Store;
+
+use crate::calls::{CallControl, CancelledBy};
+use crate::convert::ResourceSlots;
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::invoke::{
+    Live, Output, Results, call_on_fiber, call_on_stack, check_callable, check_input, check_synchronous, effective_timeout,
+    explain_failure, native_stack_suffices, prepare, queue_full, rearm, start_on_fiber, unwrap_result,
+};
+use crate::module::{FunctionEntry, LoadedModule};
+use crate::runtime::{Runtime, stale};
+use crate::stats::CallMeter;
+use crate::store::StoreData;
+use crate::value::{ResourceKey, Value};
+
+/// Calls that may wait for one instance.
+const MAX_WAITING: usize = 1_000;
+
+struct Guest {
+    store: Store<StoreData>,
+    live: Live,
+    resources: ResourceSlots,
+}
+
+/// See the module's description.
+pub struct OpenInstance {
+    id: u32,
+    module: Arc<LoadedModule>,
+    guest: Mutex<Option<Guest>>,
+    alive: AtomicBool,
+    waiting: AtomicUsize,
+    /// The asynchronous call that has the guest.
+    running: SyncMutex<Option<Arc<CallControl>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for OpenInstance {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OpenInstance").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Makes a living instance.
+///
+/// # Errors
+/// `QUEUE_FULL` when the pool is full; what the start of a guest can fail with.
+pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
+    let runtime = Runtime::get()?;
+    runtime.check_signals()?;
+    let permit = runtime
+        .instance_permits
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| queue_full("pool", runtime.instance_permits.available_permits()))?;
+    let id = runtime.next_id();
+    let limit_ms = module.limits().timeout_ms;
+    let started = Instant::now();
+    let _running = runtime.ticker.running();
+    let mut store = prepare(&module, limit_ms, true, None)?;
+    let live = match tokio::time::timeout(Duration::from_millis(limit_ms), start_on_fiber(&module, &mut store)).await {
+        Ok(Ok(live)) => live,
+        Ok(Err(error)) => {
+            let failure = crate::invoke::CallFailure::Engine(error);
+            return Err(explain_failure(failure, &module, &store, started, ("timeoutMs", limit_ms)).0);
+        }
+        Err(_) => return Err(crate::trap::timeout("timeoutMs", limit_ms, limit_ms as f64)),
+    };
+    runtime.counters.open_instances.fetch_add(1, Ordering::Relaxed);
+    Ok(Arc::new(OpenInstance {
+        id,
+        module,
+        guest: Mutex::new(Some(Guest { store, live, resources: ResourceSlots::new(id) })),
+        alive: AtomicBool::new(true),
+        waiting: AtomicUsize::new(0),
+        running: SyncMutex::new(None),
+        _permit: permit,
+    }))
+}
+
+impl OpenInstance {
+    /// Unique in this process.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Its module.
+    pub fn module(&self) -> &Arc<LoadedModule> {
+        &self.module
+    }
+
+    /// Neither closed nor ended by a trap, timeout or cancellation.
+    pub fn alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    fn check_alive(&self) -> Result<()> {
+        if self.alive() { Ok(()) } else { Err(stale("instance", self.id)) }
+    }
+
+    /// Frees the guest; a call that runs is cancelled. Idempotent.
+    pub fn close(&self) {
+        self.alive.store(false, Ordering::Release);
+        if let Some(control) = &*self.running.lock() {
+            control.cancel(CancelledBy::Shutdown);
+        }
+        if let Ok(mut guest) = self.guest.try_lock() {
+            self.bury(guest.take());
+        }
+    }
+
+    fn bury(&self, guest: Option<Guest>) {
+        self.alive.store(false, Ordering::Release);
+        if let (Some(guest), Ok(runtime)) = (guest, Runtime::get()) {
+            runtime.bury(Box::new((guest.store, guest.resources)));
+        }
+    }
+
+    /// Refuses what cannot be admitted, before anything waits.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Waiting> {
+        self.check_alive()?;
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= MAX_WAITING {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(queue_full("instance", MAX_WAITING));
+        }
+        Ok(Waiting { instance: self.clone() })
+    }
+
+    /// Calls on this thread.
+    ///
+    /// # Errors
+    /// As [`crate::invoke::call_sync`], `BUSY`, `STALE_HANDLE`.
+    pub fn call_sync(&self, index: usize, args: &[Value], timeout_ms: u64) -> Result<Results> {
+        let runtime = Runtime::get()?;
+        runtime.check_signals()?;
+        self.check_alive()?;
+        check_synchronous(&self.module)?;
+        let function = self.module.function(index)?;
+        check_callable(function, true)?;
+        check_input(args, &self.module)?;
+        let mut guard = self.guest.try_lock().map_err(|_| {
+            EngineError::new(ErrorCode::Busy, "The instance is in another call; wait for it, or use call")
+        })?;
+        let guest = guard.as_mut().ok_or_else(|| stale("instance", self.id))?;
+        let limit_ms = effective_timeout(timeout_ms, self.module.limits().sync_timeout_ms);
+        rearm(&mut guest.store, limit_ms, false);
+        let _running = runtime.ticker.running();
+        let limit = self.module.limits().max_output_bytes;
+        let started = Instant::now();
+        let outcome = if native_stack_suffices() {
+            call_on_stack(&mut guest.store, guest.live, function, args, &mut Some(&mut guest.resources), limit)
+        } else {
+            let mut resources = Some(&mut guest.resources);
+            let call = call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limit);
+            futures_util::FutureExt::now_or_never(call)
+                .unwrap_or_else(|| Err(crate::invoke::CallFailure::Engine(wasmtime::Error::msg("call did not finish at once"))))
+        };
+        let mut meter = CallMeter { invoke: started.elapsed(), ..CallMeter::default() };
+        let (outcome, _) = self.settle(&mut guard, function, outcome, started, ("timeoutMs", limit_ms), &mut meter);
+        outcome
+    }
+
+    /// Ends one call: explains its failure, frees a guest that may not be used again, counts.
+    fn settle(
+        &self,
+        guard: &mut Option<Guest>,
+        function: &FunctionEntry,
+        outcome: std::result::Result<Results, crate::invoke::CallFailure>,
+        started: Instant,
+        time_limit: (&'static str, u64),
+        meter: &mut CallMeter,
+    ) -> (Result<Results>, Output) {
+        let Some(guest) = guard.as_ref() else {
+            return (Err(stale("instance", self.id)), Output::default());
+        };
+        let data = guest.store.data();
+        meter.memory_peak_bytes = data.limiter.peak_memory_bytes;
+        meter.refused_growths = data.limiter.refused_growths;
+        let output = Output::take(data);
+        let outcome = match outcome {
+            Ok(results) => unwrap_result(function, results),
+            Err(failure) => {
+                let (error, fatal) = explain_failure(failure, &self.module, &guest.store, started, time_limit);
+                if fatal {
+                    self.bury(guard.take());
+                }
+                Err(error)
+            }
+        };
+        if !self.alive() {
+            self.bury(guard.take());
+        }
+        self.module.stats.record(meter, outcome.as_ref().err());
+        (outcome, output)
+    }
+
+    /// Calls on a fiber, after the calls before it. Dropping the future ends the instance.
+    pub(crate) async fn call(
+        &self,
+        function: &FunctionEntry,
+        args: &[Value],
+        control: &Arc<CallControl>,
+        queued: Instant,
+    ) -> (Result<Results>, CallMeter, Output) {
+        let mut meter = CallMeter::default();
+        let mut guard = self.guest.lock().await;
+        meter.queue = queued.elapsed();
+        let mut turn = Turn { instance: self, finished: false };
+        let Some(guest) = guard.as_mut().filter(|_| self.alive()) else {
+            turn.finished = true;
+            return (Err(stale("instance", self.id)), meter, Output::default());
+        };
+        *self.running.lock() = Some(control.clone());
+        let cpu_ms = self.module.limits().cpu_ms.unwrap_or(self.module.limits().timeout_ms);
+        rearm(&mut guest.store, cpu_ms, true);
+        let limit = self.module.limits().max_output_bytes;
+        let started = Instant::now();
+        let mut resources = Some(&mut guest.resources);
+        let outcome = call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limit).await;
+        turn.finished = true;
+        meter.invoke = started.elapsed();
+        *self.running.lock() = None;
+        let (outcome, output) = self.settle(&mut guard, function, outcome, started, ("cpuMs", cpu_ms), &mut meter);
+        (outcome, meter, output)
+    }
+
+    /// Drops one resource.
+    pub(crate) async fn drop_resource(&self, key: ResourceKey) -> Result<()> {
+        let mut guard = self.guest.lock().await;
+        let guest = guard.as_mut().filter(|_| self.alive()).ok_or_else(|| stale("instance", self.id))?;
+        let resource = guest.resources.take(key)?;
+        let limit_ms = self.module.limits().timeout_ms;
+        rearm(&mut guest.store, limit_ms, true);
+        let started = Instant::now();
+        let mut turn = Turn { instance: self, finished: false };
+        let dropped = resource.resource_drop_async(&mut guest.store).await;
+        turn.finished = true;
+        let Err(error) = dropped else { return Ok(()) };
+        let failure = crate::invoke::CallFailure::Engine(error);
+        let (error, _) = explain_failure(failure, &self.module, &guest.store, started, ("timeoutMs", limit_ms));
+        self.bury(guard.take());
+        Err(error)
+    }
+}
+
+impl Drop for OpenInstance {
+    fn drop(&mut self) {
+        if let Ok(runtime) = Runtime::get() {
+            runtime.counters.open_instances.fetch_sub(1, Ordering::Relaxed);
+        }
+        let guest = self.guest.get_mut().take();
+        self.bury(guest);
+    }
+}
+
+/// One place in an instance's queue.
+pub(crate) struct Waiting {
+    pub(crate) instance: Arc<OpenInstance>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.instance.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A call that is dropped half-way leaves a guest that cannot be entered again.
+struct Turn<'a> {
+    instance: &'a OpenInstance,
+    finished: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.instance.alive.store(false, Ordering::Release);
+            *self.instance.running.lock() = None;
+        }
+    }
+}

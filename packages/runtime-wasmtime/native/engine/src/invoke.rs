@@ -1,0 +1,615 @@
+//! Calls: a fresh store and instance, the call, and everything dropped; or one more call on a living instance.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use wasmtime::{AsContextMut, Store};
+
+use crate::convert::{Lifting, OutputMeter, ResourceSlots, bytes_result, lift, lift_core, lower, lower_core};
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::module::{FastPath, FunctionEntry, Linked, LoadedModule, Target};
+use crate::policy::RunOptions;
+use crate::process;
+use crate::runtime::{MAX_WASM_STACK_BYTES, Runtime};
+use crate::stats::CallMeter;
+use crate::store::{Host, StoreData, meter_cpu, new_store};
+use crate::ticker::TICK_MS;
+use crate::trap::{Circumstances, explain, timeout};
+use crate::value::{Value, ValueType};
+use crate::wasi::new_host;
+
+/// Native stack that must be left beyond what a guest may use before it may run on it.
+const STACK_MARGIN_BYTES: usize = 512 * 1024;
+
+/// An instance of either kind.
+#[derive(Clone, Copy)]
+pub(crate) enum Live {
+    Core(wasmtime::Instance),
+    Component(wasmtime::component::Instance),
+}
+
+/// Values a function returned; empty for none, several for some core functions.
+pub type Results = Vec<Value>;
+
+fn ticks(limit_ms: u64) -> u64 {
+    // The current tick may be about to end: one more makes the limit a lower bound, and two ticks the upper one.
+    limit_ms.div_ceil(TICK_MS) + 1
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Makes one error of everything that can go wrong in a guest.
+fn explained(
+    error: &wasmtime::Error,
+    module: &LoadedModule,
+    data: &StoreData,
+    started: Instant,
+    time_limit: (&'static str, u64),
+    starting: bool,
+) -> EngineError {
+    explain(
+        error,
+        &Circumstances {
+            limits: module.limits(),
+            limiter: &data.limiter,
+            elapsed_ms: millis(started.elapsed()),
+            time_limit,
+            starting,
+        },
+    )
+}
+
+/// Refuses what no call can carry.
+pub(crate) fn check_callable(function: &FunctionEntry, on_instance: bool) -> Result<()> {
+    if let Some(feature) = function.unsupported {
+        return Err(EngineError::new(
+            ErrorCode::Unsupported,
+            format!("{:?} cannot be called: {feature} are not supported", function.name),
+        )
+        .with("feature", feature));
+    }
+    if function.needs_instance && !on_instance {
+        return Err(EngineError::new(
+            ErrorCode::Unsupported,
+            format!("{:?} uses resources, which live in an instance: open the module and call it there", function.name),
+        )
+        .with("feature", "resources on a fresh instance"));
+    }
+    Ok(())
+}
+
+/// Refuses oversized arguments before anything is allocated for them in the guest.
+pub(crate) fn check_input(args: &[Value], module: &LoadedModule) -> Result<()> {
+    let size: usize = args.iter().map(Value::size_bytes).sum();
+    check_input_size(size, module)
+}
+
+pub(crate) fn check_input_size(size: usize, module: &LoadedModule) -> Result<()> {
+    let limit = module.limits().max_input_bytes;
+    if size as u64 > limit {
+        return Err(EngineError::new(ErrorCode::InputLimit, format!("The input has {size} bytes; {limit} are allowed"))
+            .with("limitBytes", limit)
+            .with("sizeBytes", size));
+    }
+    Ok(())
+}
+
+/// Runs the same steps on the native stack or, through fibers, as a future. One text for both keeps them alike.
+macro_rules! call_steps {
+    ($mode:ident, $store:ident, $live:ident, $function:ident, $args:ident, $resources:ident, $limit:expr, [$($await:tt)*]) => {{
+        let missing = || wasmtime::Error::msg("export is missing from the instance");
+        match ($live, &$function.target) {
+            (Live::Core(instance), Target::Core(export)) => {
+                let function = instance
+                    .get_module_export(&mut *$store, export)
+                    .and_then(wasmtime::Extern::into_func)
+                    .ok_or_else(missing);
+                match function {
+                    Err(error) => Err(CallFailure::Engine(error)),
+                    Ok(function) => {
+                        let mut params = [const { wasmtime::Val::I32(0) }; 8];
+                        let mut results = [const { wasmtime::Val::I32(0) }; 4];
+                        let (mut more_params, mut more_results);
+                        let params = if $args.len() <= params.len() { &mut params[..$args.len()] } else {
+                            more_params = vec![wasmtime::Val::I32(0); $args.len()];
+                            &mut more_params[..]
+                        };
+                        let count = $function.results.len();
+                        let results = if count <= results.len() { &mut results[..count] } else {
+                            more_results = vec![wasmtime::Val::I32(0); count];
+                            &mut more_results[..]
+                        };
+                        let lowered = params.iter_mut().zip($args).zip(&$function.params).try_for_each(|((to, value), (_, ty))| {
+                            *to = lower_core(value, ty)?;
+                            Ok(())
+                        });
+                        match lowered {
+                            Err(error) => Err(CallFailure::Named(error)),
+                            Ok(()) => match call_steps!(@call $mode, function, $store, params, results)$($await)* {
+                                Err(error) => Err(CallFailure::Engine(error)),
+                                Ok(()) => results.iter().map(lift_core).collect::<Result<_>>().map_err(CallFailure::Named),
+                            },
+                        }
+                    }
+                }
+            }
+            (Live::Component(instance), Target::Component(export)) => {
+                match instance.get_func(&mut *$store, export).ok_or_else(missing) {
+                    Err(error) => Err(CallFailure::Engine(error)),
+                    Ok(function) => match ($function.fast, $args) {
+                        (Some(FastPath::BytesToBytes), [Value::Bytes(bytes)]) => {
+                            match function.typed::<(&[u8],), (Vec<u8>,)>(&*$store) {
+                                Err(error) => Err(CallFailure::Engine(error)),
+                                Ok(typed) => match call_steps!(@typed $mode, typed, $store, (bytes,))$($await)* {
+                                    Err(error) => Err(CallFailure::Engine(error)),
+                                    Ok((bytes,)) => bytes_result(bytes, $limit).map(|value| vec![value]).map_err(CallFailure::Named),
+                                },
+                            }
+                        }
+                        (Some(FastPath::StringToString), [Value::String(text)]) => {
+                            match function.typed::<(&str,), (String,)>(&*$store) {
+                                Err(error) => Err(CallFailure::Engine(error)),
+                                Ok(typed) => match call_steps!(@typed $mode, typed, $store, (text.as_str(),))$($await)* {
+                                    Err(error) => Err(CallFailure::Engine(error)),
+                                    Ok((text,)) => OutputMeter::new($limit)
+                                        .spend(text.len())
+                                        .map(|()| vec![Value::String(text)])
+                                        .map_err(CallFailure::Named),
+                                },
+                            }
+                        }
+                        _ => {
+                            let lowered: Result<Vec<_>> = $args
+                                .iter()
+                                .zip(&$function.params)
+                                .map(|(value, (_, ty))| lower(value, ty, $resources))
+                                .collect();
+                            match lowered {
+                                Err(error) => Err(CallFailure::Named(error)),
+                                Ok(params) => {
+                                    let mut results = vec![wasmtime::component::Val::Bool(false); $function.results.len()];
+                                    match call_steps!(@call $mode, function, $store, &params, &mut results)$($await)* {
+                                        Err(error) => Err(CallFailure::Engine(error)),
+                                        Ok(()) => {
+                                            let mut to = Lifting { meter: OutputMeter::new($limit), resources: $resources.as_deref_mut() };
+                                            results
+                                                .into_iter()
+                                                .zip(&$function.results)
+                                                .map(|(value, ty)| lift(value, ty, &mut to))
+                                                .collect::<Result<Results>>()
+                                                .map_err(CallFailure::Named)
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    },
+                }
+            }
+            _ => Err(CallFailure::Engine(missing())),
+        }
+    }};
+    (@call sync, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call(&mut *$store, $params, $results) };
+    (@call async, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call_async(&mut *$store, $params, $results) };
+    (@typed sync, $function:ident, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
+    (@typed async, $function:ident, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
+}
+
+/// Either the engine's own error, to be explained, or one that has its name already.
+pub(crate) enum CallFailure {
+    Engine(wasmtime::Error),
+    Named(EngineError),
+}
+
+pub(crate) fn call_on_stack(
+    store: &mut Store<StoreData>,
+    live: Live,
+    function: &FunctionEntry,
+    args: &[Value],
+    resources: &mut Option<&mut ResourceSlots>,
+    output_limit: u64,
+) -> Result<Results, CallFailure> {
+    call_steps!(sync, store, live, function, args, resources, output_limit, [])
+}
+
+pub(crate) async fn call_on_fiber(
+    store: &mut Store<StoreData>,
+    live: Live,
+    function: &FunctionEntry,
+    args: &[Value],
+    resources: &mut Option<&mut ResourceSlots>,
+    output_limit: u64,
+) -> Result<Results, CallFailure> {
+    call_steps!(async, store, live, function, args, resources, output_limit, [.await])
+}
+
+pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
+    match module.linked.as_ref() {
+        Some(Linked::Core(pre)) => {
+            let instance = pre.instantiate(&mut *store)?;
+            if let Some(export) = &module.initialize {
+                if let Some(function) = instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func) {
+                    function.call(&mut *store, &[], &mut [])?;
+                }
+            }
+            Ok(Live::Core(instance))
+        }
+        Some(Linked::Component(pre)) => pre.instantiate(store).map(Live::Component),
+        None => Err(wasmtime::Error::msg("module was released")),
+    }
+}
+
+pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
+    match module.linked.as_ref() {
+        Some(Linked::Core(pre)) => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            if let Some(export) = &module.initialize {
+                if let Some(function) = instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func) {
+                    function.call_async(&mut *store, &[], &mut []).await?;
+                }
+            }
+            Ok(Live::Core(instance))
+        }
+        Some(Linked::Component(pre)) => pre.instantiate_async(store).await.map(Live::Component),
+        None => Err(wasmtime::Error::msg("module was released")),
+    }
+}
+
+/// Turns the top-level `result` of a component function into the two outcomes JavaScript has.
+pub(crate) fn unwrap_result(function: &FunctionEntry, mut results: Results) -> Result<Results> {
+    let ([ValueType::Result { .. }], [Value::Case(case, payload)]) = (function.results.as_slice(), results.as_mut_slice())
+    else {
+        return Ok(results);
+    };
+    let payload = payload.take().map(|value| *value);
+    if *case == 0 {
+        return Ok(payload.into_iter().collect());
+    }
+    Err(EngineError::new(ErrorCode::GuestError, format!("{:?} returned an error", function.name)).with_payload(payload))
+}
+
+/// Whether a guest may run on what is left of this thread's stack.
+pub(crate) fn native_stack_suffices() -> bool {
+    let left = process::stack_headroom();
+    left == 0 || left > MAX_WASM_STACK_BYTES + STACK_MARGIN_BYTES
+}
+
+/// Refuses `callSync` where it cannot be.
+pub(crate) fn check_synchronous(module: &LoadedModule) -> Result<()> {
+    if module.pure() {
+        return Ok(());
+    }
+    let reason = "the module uses WASI, whose host calls may wait";
+    Err(EngineError::new(ErrorCode::NotSynchronous, format!("callSync is for pure modules: {reason}; use call"))
+        .with("reason", reason))
+}
+
+/// The smaller of what was asked for and what the policy allows.
+pub(crate) fn effective_timeout(asked_ms: u64, policy_ms: u64) -> u64 {
+    if asked_ms == 0 { policy_ms } else { asked_ms.min(policy_ms) }
+}
+
+/// Calls a pure module on this thread, on a fresh instance.
+///
+/// # Errors
+/// Everything a call can fail with; see `binding.d.ts`.
+pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeout_ms: u64) -> Result<Results> {
+    let runtime = Runtime::get()?;
+    runtime.check_signals()?;
+    check_synchronous(module)?;
+    let function = module.function(index)?;
+    check_callable(function, false)?;
+    check_input(args, module)?;
+    let limit_ms = effective_timeout(timeout_ms, module.limits().sync_timeout_ms);
+    let in_flight = module.enter();
+    let mut meter = CallMeter::default();
+    let Ok(_permit) = runtime.instance_permits.try_acquire() else {
+        module.stats.record_queue_full();
+        return Err(queue_full("pool", runtime.instance_permits.available_permits()));
+    };
+    let outcome = {
+        let _running = runtime.ticker.running();
+        if native_stack_suffices() {
+            fresh_on_stack(module, function, args, limit_ms, &mut meter)
+        } else {
+            // Never yields, so one poll finishes it.
+            fresh_on_fiber(module, function, args, limit_ms, false, &mut meter)
+                .now_or_never()
+                .unwrap_or_else(|| Err(EngineError::internal("a synchronous call did not finish at once")))
+        }
+    };
+    let outcome = outcome.and_then(|results| unwrap_result(function, results));
+    module.stats.record(&meter, outcome.as_ref().err());
+    drop(in_flight);
+    outcome
+}
+
+fn fresh_on_stack(
+    module: &LoadedModule,
+    function: &FunctionEntry,
+    args: &[Value],
+    limit_ms: u64,
+    meter: &mut CallMeter,
+) -> Result<Results> {
+    let started = Instant::now();
+    let mut store = new_store(&module.engine, module.limits(), Host::None);
+    store.set_epoch_deadline(ticks(limit_ms));
+    let time_limit = ("timeoutMs", limit_ms);
+    let live = start_on_stack(module, &mut store);
+    let begun = Instant::now();
+    meter.instantiate = begun - started;
+    let outcome = match live {
+        Err(error) => Err(explained(&error, module, store.data(), started, time_limit, true)),
+        Ok(live) => match call_on_stack(&mut store, live, function, args, &mut None, module.limits().max_output_bytes) {
+            Ok(results) => Ok(results),
+            Err(CallFailure::Named(error)) => Err(error),
+            Err(CallFailure::Engine(error)) => Err(explained(&error, module, store.data(), started, time_limit, false)),
+        },
+    };
+    meter.invoke = begun.elapsed();
+    read_meters(meter, store.data());
+    outcome
+}
+
+async fn fresh_on_fiber(
+    module: &LoadedModule,
+    function: &FunctionEntry,
+    args: &[Value],
+    cpu_ms: u64,
+    yields: bool,
+    meter: &mut CallMeter,
+) -> Result<Results> {
+    let started = Instant::now();
+    let mut store = prepare(module, cpu_ms, yields, None)?;
+    let time_limit = (if yields { "cpuMs" } else { "timeoutMs" }, cpu_ms);
+    let live = start_on_fiber(module, &mut store).await;
+    let begun = Instant::now();
+    meter.instantiate = begun - started;
+    let outcome = match live {
+        Err(error) => Err(explained(&error, module, store.data(), started, time_limit, true)),
+        Ok(live) => {
+            let limit = module.limits().max_output_bytes;
+            match call_on_fiber(&mut store, live, function, args, &mut None, limit).await {
+                Ok(results) => Ok(results),
+                Err(CallFailure::Named(error)) => Err(error),
+                Err(CallFailure::Engine(error)) => {
+                    Err(explained(&error, module, store.data(), started, time_limit, false))
+                }
+            }
+        }
+    };
+    meter.invoke = begun.elapsed();
+    read_meters(meter, store.data());
+    outcome
+}
+
+fn read_meters(meter: &mut CallMeter, data: &StoreData) {
+    meter.memory_peak_bytes = data.limiter.peak_memory_bytes;
+    meter.refused_growths = data.limiter.refused_growths;
+}
+
+/// A store for one instance, with its CPU meter running.
+pub(crate) fn prepare(
+    module: &LoadedModule,
+    cpu_ms: u64,
+    yields: bool,
+    run: Option<(&RunOptions, Bytes)>,
+) -> Result<Store<StoreData>> {
+    let host = new_host(module.wasi, &module.policy, &module.folders, run)?;
+    let mut store = new_store(&module.engine, module.limits(), host);
+    store.data_mut().start_call(ticks(cpu_ms), yields);
+    store.set_epoch_deadline(if yields { 1 } else { ticks(cpu_ms) });
+    meter_cpu(&mut store);
+    Ok(store)
+}
+
+/// Captured output of a call, if the guest wrote any.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// Head of standard output.
+    pub stdout: Vec<u8>,
+    /// Head of standard error.
+    pub stderr: Vec<u8>,
+    /// Bytes of standard output that were not kept.
+    pub stdout_dropped: u64,
+    /// Bytes of standard error that were not kept.
+    pub stderr_dropped: u64,
+}
+
+impl Output {
+    pub(crate) fn take(data: &StoreData) -> Self {
+        data.streams().map_or_else(Self::default, |streams| {
+            let (stdout, stdout_dropped) = streams.stdout.take();
+            let (stderr, stderr_dropped) = streams.stderr.take();
+            Self { stdout, stderr, stdout_dropped, stderr_dropped }
+        })
+    }
+}
+
+/// One fresh call off the caller's thread; the caller bounds its wall clock.
+pub(crate) async fn call_async(
+    module: &LoadedModule,
+    function: &FunctionEntry,
+    args: &[Value],
+    meter: &mut CallMeter,
+    output: &mut Output,
+) -> Result<Results> {
+    let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
+    if module.pure() {
+        let results = fresh_on_fiber(module, function, args, cpu_ms, true, meter).await?;
+        return unwrap_result(function, results);
+    }
+    let started = Instant::now();
+    let mut store = prepare(module, cpu_ms, true, None)?;
+    let streams = store.data().streams().cloned();
+    let live = start_on_fiber(module, &mut store).await;
+    let begun = Instant::now();
+    meter.instantiate = begun - started;
+    let limit = module.limits().max_output_bytes;
+    let outcome = match live {
+        Err(error) => Err(explained(&error, module, store.data(), started, ("cpuMs", cpu_ms), true)),
+        Ok(live) => match call_on_fiber(&mut store, live, function, args, &mut None, limit).await {
+            Ok(results) => unwrap_result(function, results),
+            Err(CallFailure::Named(error)) => Err(error),
+            Err(CallFailure::Engine(error)) => {
+                Err(explained(&error, module, store.data(), started, ("cpuMs", cpu_ms), false))
+            }
+        },
+    };
+    meter.invoke = begun.elapsed();
+    read_meters(meter, store.data());
+    drop(streams);
+    *output = Output::take(store.data());
+    outcome
+}
+
+/// Instantiates once and throws the instance away.
+pub(crate) async fn probe(module: &LoadedModule) -> Result<()> {
+    let started = Instant::now();
+    let limit_ms = module.limits().timeout_ms;
+    let mut store = prepare(module, limit_ms, true, None)?;
+    let deadline = Duration::from_millis(limit_ms);
+    match tokio::time::timeout(deadline, start_on_fiber(module, &mut store)).await {
+        Err(_) => Err(timeout("timeoutMs", limit_ms, millis(started.elapsed()))),
+        Ok(Err(error)) => Err(explained(&error, module, store.data(), started, ("timeoutMs", limit_ms), true)),
+        Ok(Ok(_)) => Ok(()),
+    }
+}
+
+/// One call on a living instance, on this thread or a fiber.
+pub(crate) fn explain_failure(
+    failure: CallFailure,
+    module: &LoadedModule,
+    store: &Store<StoreData>,
+    started: Instant,
+    time_limit: (&'static str, u64),
+) -> (EngineError, bool) {
+    match failure {
+        // The guest may have run already when its result turned out too large; its state is still sound.
+        CallFailure::Named(error) => (error, false),
+        CallFailure::Engine(error) => (explained(&error, module, store.data(), started, time_limit, false), true),
+    }
+}
+
+/// Sets the meter of a living instance for its next call.
+pub(crate) fn rearm(store: &mut Store<StoreData>, limit_ms: u64, yields: bool) {
+    let wait = ticks(limit_ms);
+    store.data_mut().start_call(wait, yields);
+    store.as_context_mut().set_epoch_deadline(if yields { 1 } else { wait });
+}
+
+/// Runs the command of a module once and returns its exit status.
+pub(crate) async fn run_command(
+    module: &LoadedModule,
+    options: &RunOptions,
+    stdin: Bytes,
+    meter: &mut CallMeter,
+    output: &mut Output,
+) -> Result<i32> {
+    let target = module.command.ok_or_else(|| {
+        EngineError::new(ErrorCode::UnknownExport, "The module is no WASI command: it exports neither _start nor wasi:cli/run")
+            .with("export", "_start")
+            .with("available", Vec::<String>::new())
+    })?;
+    let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
+    let started = Instant::now();
+    let mut store = prepare(module, cpu_ms, true, Some((options, stdin)))?;
+    let streams = store.data().streams().cloned();
+    let live = start_on_fiber(module, &mut store).await;
+    let begun = Instant::now();
+    meter.instantiate = begun - started;
+    let (outcome, starting) = match live {
+        Err(error) => (Err(error), true),
+        Ok(live) => (enter_command(&mut store, live, target).await, false),
+    };
+    meter.invoke = begun.elapsed();
+    read_meters(meter, store.data());
+    drop(streams);
+    *output = Output::take(store.data());
+    match outcome {
+        Ok(status) => Ok(status),
+        Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+            Some(exit) => Ok(exit.0),
+            None => Err(explained(&error, module, store.data(), started, ("cpuMs", cpu_ms), starting)),
+        },
+    }
+}
+
+async fn enter_command(store: &mut Store<StoreData>, live: Live, target: Target) -> wasmtime::Result<i32> {
+    let missing = || wasmtime::Error::msg("the command's entry is missing from the instance");
+    match (live, target) {
+        (Live::Core(instance), Target::Core(export)) => {
+            let function =
+                instance.get_module_export(&mut *store, &export).and_then(wasmtime::Extern::into_func).ok_or_else(missing)?;
+            function.call_async(&mut *store, &[], &mut []).await?;
+            Ok(0)
+        }
+        (Live::Component(instance), Target::Component(export)) => {
+            let function = instance.get_func(&mut *store, export).ok_or_else(missing)?;
+            let mut results = [wasmtime::component::Val::Bool(false)];
+            function.call_async(&mut *store, &[], &mut results).await?;
+            Ok(i32::from(matches!(results[0], wasmtime::component::Val::Result(Err(_)))))
+        }
+        _ => Err(missing()),
+    }
+}
+
+/// `QUEUE_FULL`.
+pub(crate) fn queue_full(scope: &'static str, limit: usize) -> EngineError {
+    EngineError::new(ErrorCode::QueueFull, format!("Too many calls are waiting ({scope}); try again later"))
+        .with("scope", scope)
+        .with("limit", limit)
+}
+
+/// Nanoseconds per fresh isolated call of a bare loop: store, instance, call, drop. The yardstick of `bench/`.
+///
+/// # Errors
+/// As [`call_sync`].
+pub fn bench_fresh(module: &Arc<LoadedModule>, index: usize, args: &[Value], iterations: u32) -> Result<f64> {
+    let runtime = Runtime::get()?;
+    check_synchronous(module)?;
+    let function = module.function(index)?;
+    check_callable(function, false)?;
+    let _running = runtime.ticker.running();
+    let started = Instant::now();
+    for _ in 0..iterations {
+        let mut store = Store::new(&module.engine, StoreData::new(module.limits(), Host::None));
+        store.set_epoch_deadline(1_000_000);
+        let outcome = match start_on_stack(module, &mut store) {
+            Ok(live) => call_on_stack(&mut store, live, function, args, &mut None, u64::MAX),
+            Err(error) => Err(CallFailure::Engine(error)),
+        };
+        if let Err(failure) = outcome {
+            return Err(explain_failure(failure, module, &store, started, ("timeoutMs", 0)).0);
+        }
+    }
+    Ok(started.elapsed().as_nanos() as f64 / f64::from(iterations.max(1)))
+}
+
+/// Nanoseconds per call on one warm instance of a bare loop. The yardstick of `bench/`.
+///
+/// # Errors
+/// As [`call_sync`].
+pub fn bench_warm(module: &Arc<LoadedModule>, index: usize, args: &[Value], iterations: u32) -> Result<f64> {
+    let runtime = Runtime::get()?;
+    check_synchronous(module)?;
+    let function = module.function(index)?;
+    check_callable(function, false)?;
+    let _running = runtime.ticker.running();
+    let mut store = new_store(&module.engine, module.limits(), Host::None);
+    store.set_epoch_deadline(1_000_000);
+    let begun = Instant::now();
+    let live = start_on_stack(module, &mut store)
+        .map_err(|error| explained(&error, module, store.data(), begun, ("timeoutMs", 0), true))?;
+    let started = Instant::now();
+    for _ in 0..iterations {
+        if let Err(failure) = call_on_stack(&mut store, live, function, args, &mut None, u64::MAX) {
+            return Err(explain_failure(failure, module, &store, started, ("timeoutMs", 0)).0);
+        }
+    }
+    Ok(started.elapsed().as_nanos() as f64 / f64::from(iterations.max(1)))
+}

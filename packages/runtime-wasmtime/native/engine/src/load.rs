@@ -1,0 +1,364 @@
+//! Bytes to a loaded module: size, cache or validation and compilation, linking against the policy, one probe.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::json;
+use wasmtime::{Engine, component};
+
+use crate::cache::{Code, CodeCache, Lookup, load_own};
+use crate::error::{EngineError, ErrorCode, Result, bounded};
+use crate::inspect::{check_size, describe, validate, wasi_level};
+use crate::invoke::probe;
+use crate::module::{Linked, LoadedModule};
+use crate::policy::LoadOptions;
+use crate::runtime::Runtime;
+use crate::store::StoreData;
+use crate::wasi::{OpenFolders, WasiLevel};
+
+/// Where loading spent its time.
+#[derive(Debug, Default)]
+struct Timings {
+    validate: Duration,
+    compile: Duration,
+    map: Duration,
+}
+
+/// Code in memory and how it got there.
+struct Obtained {
+    code: Code,
+    description: String,
+    cache: &'static str,
+    profile: &'static str,
+}
+
+/// What one load works on while it goes through its stages.
+struct Loading {
+    options: LoadOptions,
+    bytes: Option<Bytes>,
+    digest: String,
+    cache: Option<CodeCache>,
+    timings: Timings,
+    started: Instant,
+}
+
+/// Loads a module on the runtime's own threads.
+///
+/// # Errors
+/// See `Dispatcher.load` in `binding.d.ts`.
+pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<LoadedModule>> {
+    let runtime = Runtime::get()?;
+    runtime.check_signals()?;
+    options.policy.limits.check()?;
+    let started = Instant::now();
+    let (mut loading, found) = on_pool(&runtime.load_pool, move || {
+        let mut loading = Loading::open(bytes, options, started)?;
+        let found = loading.look_up(runtime)?;
+        Ok((loading, found))
+    })
+    .await?;
+    let obtained = match found {
+        (_, Some(obtained)) => obtained,
+        (cache, None) => {
+            let (back, obtained) = on_pool(&runtime.compile_pool, move || {
+                let obtained = loading.compile(runtime, cache)?;
+                Ok((loading, obtained))
+            })
+            .await?;
+            loading = back;
+            obtained
+        }
+    };
+    let (mut module, report, options) = on_pool(&runtime.load_pool, move || loading.link(runtime, obtained)).await?;
+    let probing = Instant::now();
+    if options.probe {
+        let _running = runtime.ticker.running();
+        probe(&module).await?;
+    }
+    finish(&mut module, report, probing.elapsed(), started);
+    let module = Arc::new(module);
+    runtime.register(&module);
+    Ok(module)
+}
+
+fn finish(module: &mut LoadedModule, mut report: serde_json::Value, probe: Duration, started: Instant) {
+    report["probeMs"] = json!(millis(probe));
+    report["totalMs"] = json!(millis(started.elapsed()));
+    module.set_report(&report);
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Runs one stage on a pool; a panic there becomes an error here.
+async fn on_pool<T: Send + 'static>(
+    pool: &rayon::ThreadPool,
+    stage: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    pool.spawn(move || {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(stage))
+            .unwrap_or_else(|panic| Err(crate::error::panic_error(&*panic)));
+        // A receiver that is gone was cancelled; its result goes with it.
+        drop(sender.send(outcome));
+    });
+    receiver.await.unwrap_or_else(|_| Err(EngineError::internal("the loading thread ended")))
+}
+
+impl Loading {
+    fn open(bytes: Option<Bytes>, options: LoadOptions, started: Instant) -> Result<Self> {
+        if let Some(bytes) = &bytes {
+            check_size(bytes.len(), options.max_module_bytes)?;
+        }
+        let cache = options.cache.as_ref().map(CodeCache::open).transpose()?;
+        let mut loading =
+            Self { options, bytes, digest: String::new(), cache, timings: Timings::default(), started };
+        loading.digest = match &loading.options.digest {
+            Some(digest) => digest.clone(),
+            None => format!("blake3:{}", blake3::hash(&loading.bytes()?).to_hex()),
+        };
+        Ok(loading)
+    }
+
+    fn bytes(&mut self) -> Result<Bytes> {
+        if let Some(bytes) = &self.bytes {
+            return Ok(bytes.clone());
+        }
+        let Some(path) = &self.options.path else {
+            return Err(EngineError::argument("bytes", "the module's bytes, or a path: the cache does not have them"));
+        };
+        let failed = |error: std::io::Error| {
+            EngineError::new(ErrorCode::IoFailed, format!("The module file cannot be read: {error}"))
+                .with("reason", error.to_string())
+        };
+        let size = std::fs::metadata(path).map_err(failed)?.len();
+        check_size(size as usize, self.options.max_module_bytes)?;
+        let bytes = Bytes::from(std::fs::read(path).map_err(failed)?);
+        check_size(bytes.len(), self.options.max_module_bytes)?;
+        self.bytes = Some(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Looks in the cache under both profiles: which one a module needs is only known once it is compiled.
+    fn look_up(&mut self, runtime: &Runtime) -> Result<(&'static str, Option<Obtained>)> {
+        let Some(cache) = &self.cache else {
+            return Ok(("off", None));
+        };
+        let mut state = "miss";
+        for profile in ["pooled", "on-demand"] {
+            let engine = match (profile, runtime.pooled()) {
+                ("pooled", None) => continue,
+                ("pooled", Some(engine)) => engine,
+                _ => runtime.on_demand()?,
+            };
+            let begun = Instant::now();
+            let entry = CodeCache::entry(&self.digest, engine, profile);
+            match cache.find(&entry, engine)? {
+                Lookup::Hit(hit) => {
+                    self.timings.map = begun.elapsed();
+                    runtime.counters.cache_hits.fetch_add(1, Ordering::Relaxed);
+                    let (code, description) = *hit;
+                    return Ok(("hit", Some(Obtained { code, description, cache: "hit", profile })));
+                }
+                Lookup::Rejected => {
+                    runtime.counters.cache_rejected.fetch_add(1, Ordering::Relaxed);
+                    state = "rejected";
+                }
+                Lookup::Miss => {}
+            }
+        }
+        runtime.counters.cache_misses.fetch_add(1, Ordering::Relaxed);
+        Ok((state, None))
+    }
+
+    fn compile(&mut self, runtime: &Runtime, cache: &'static str) -> Result<Obtained> {
+        let bytes = self.bytes()?;
+        let begun = Instant::now();
+        let preferred = match runtime.pooled() {
+            Some(engine) => engine,
+            None => runtime.on_demand()?,
+        };
+        validate(&bytes, preferred.get_wasm_features())?;
+        let description = describe(&bytes)?;
+        if description.memories.iter().any(|memory| memory.shared) {
+            return Err(EngineError::new(ErrorCode::Unsupported, "Shared memories are switched off")
+                .with("feature", "shared memory"));
+        }
+        let is_component = description.kind == "component";
+        let description = serde_json::to_string(&description).map_err(EngineError::internal)?;
+        self.timings.validate = begun.elapsed();
+
+        let begun = Instant::now();
+        let compile = |engine: &Engine| {
+            if is_component { engine.precompile_component(&bytes) } else { engine.precompile_module(&bytes) }
+        };
+        let refused = |error: wasmtime::Error| {
+            let reason = bounded(&format!("{error:#}"), 1_000);
+            EngineError::new(ErrorCode::CompileFailed, format!("The module cannot be compiled: {reason}"))
+                .with("reason", reason)
+        };
+        let artifact = compile(preferred).map_err(refused)?;
+        self.timings.compile = begun.elapsed();
+
+        let begun = Instant::now();
+        let (engine, profile, code) = match (load_own(preferred, &artifact, is_component), runtime.pooled()) {
+            (Ok(code), Some(_)) => (preferred, "pooled", code),
+            (Ok(code), None) => (preferred, "on-demand", code),
+            // The shape does not fit the pool (many memories, a huge table): allocate its instances one by one.
+            (Err(error), Some(_)) => {
+                let engine = runtime.on_demand()?;
+                let artifact = compile(engine).map_err(refused)?;
+                let code = load_own(engine, &artifact, is_component).map_err(|_| refused(error))?;
+                return Ok(self.keep(engine, "on-demand", code, &artifact, is_component, description, cache));
+            }
+            (Err(error), None) => return Err(refused(error)),
+        };
+        self.timings.map = begun.elapsed();
+        Ok(self.keep(engine, profile, code, &artifact, is_component, description, cache))
+    }
+
+    /// Stores the code, and uses the mapping of the stored file: its pages can be reclaimed, those of a copy cannot.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one cache entry")]
+    fn keep(
+        &self,
+        engine: &Engine,
+        profile: &'static str,
+        code: Code,
+        artifact: &[u8],
+        is_component: bool,
+        description: String,
+        state: &'static str,
+    ) -> Obtained {
+        let fallback = |code, description, state| Obtained { code, description, cache: state, profile };
+        let Some(cache) = &self.cache else {
+            return fallback(code, description, state);
+        };
+        let entry = CodeCache::entry(&self.digest, engine, profile);
+        if cache.store(&entry, artifact, is_component, &description).is_err() {
+            // A full disk costs the next start a compile, nothing else.
+            return fallback(code, description, "off");
+        }
+        match cache.find(&entry, engine) {
+            Ok(Lookup::Hit(hit)) => fallback(hit.0, hit.1, state),
+            _ => fallback(code, description, state),
+        }
+    }
+
+    fn link(self, runtime: &Runtime, obtained: Obtained) -> Result<(LoadedModule, serde_json::Value, LoadOptions)> {
+        let begun = Instant::now();
+        let Obtained { code, description, cache, profile } = obtained;
+        let folders = OpenFolders::open(&self.options.policy.wasi)?;
+        let (linked, wasi) = link(&code)?;
+        match &code {
+            Code::Core(module) => module.initialize_copy_on_write_image(),
+            Code::Component(component) => component.initialize_copy_on_write_image(),
+        }
+        .map_err(EngineError::internal)?;
+        let report = json!({
+            "cache": cache,
+            "validateMs": millis(self.timings.validate),
+            "compileMs": millis(self.timings.compile),
+            "mapMs": millis(self.timings.map),
+            "linkMs": millis(begun.elapsed()),
+            "probeMs": 0,
+            "totalMs": millis(self.started.elapsed()),
+            "profile": profile,
+            "codeBytes": code.image_bytes(),
+        });
+        let policy = self.options.policy.clone();
+        let module = LoadedModule::new(runtime, &code, linked, policy, folders, wasi, description)?;
+        Ok((module, report, self.options))
+    }
+}
+
+/// Checks every import against what the host offers. This is where "does it fit" is decided, once.
+fn link(code: &Code) -> Result<(Linked, WasiLevel)> {
+    match code {
+        Code::Core(module) => link_core(module),
+        Code::Component(component) => link_component(component),
+    }
+}
+
+fn link_core(module: &wasmtime::Module) -> Result<(Linked, WasiLevel)> {
+    let mut linker = wasmtime::Linker::<StoreData>::new(module.engine());
+    let wasi = module.imports().any(|import| import.module() == PREVIEW1);
+    if wasi {
+        wasmtime_wasi::p1::add_to_linker_async(&mut linker, StoreData::preview1).map_err(EngineError::internal)?;
+    }
+    if module.imports().any(|import| (import.module(), import.name()) == ("env", "abort")) {
+        link_abort(&mut linker)?;
+    }
+    let pre = linker.instantiate_pre(module).map_err(|error| {
+        let offered = |import: &wasmtime::ImportType<'_>| {
+            linker.iter_names().any(|(module, name)| module == import.module() && name == import.name())
+        };
+        let imports = module
+            .imports()
+            .filter(|import| !offered(import))
+            .map(|import| format!("{}::{}", import.module(), import.name()))
+            .collect();
+        link_failed(imports, &error)
+    })?;
+    Ok((Linked::Core(pre), if wasi { WasiLevel::Preview1 } else { WasiLevel::None }))
+}
+
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// `AssemblyScript` imports this to say where it failed. It grants nothing: it only ends the call.
+fn link_abort(linker: &mut wasmtime::Linker<StoreData>) -> Result<()> {
+    linker
+        .func_wrap("env", "abort", |_: i32, _: i32, line: i32, column: i32| -> wasmtime::Result<()> {
+            Err(wasmtime::Error::msg(format!("the guest called abort at {line}:{column} of its source")))
+        })
+        .map(drop)
+        .map_err(EngineError::internal)
+}
+
+fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel)> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let names: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let wasi = wasi_level(names.iter().map(String::as_str));
+    let mut linker = component::Linker::<StoreData>::new(engine);
+    if wasi == WasiLevel::Preview2 {
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::internal)?;
+    }
+    let pre = linker.instantiate_pre(component).map_err(|error| {
+        let foreign = names.iter().filter(|name| !OFFERED.iter().any(|prefix| name.starts_with(prefix)));
+        link_failed(foreign.cloned().collect(), &error)
+    })?;
+    // Type imports alone need no host.
+    Ok((Linked::Component(pre), wasi))
+}
+
+const OFFERED: [&str; 6] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/"];
+
+fn link_failed(imports: Vec<String>, error: &wasmtime::Error) -> EngineError {
+    let reason = bounded(&format!("{error:#}"), 1_000);
+    let what = if imports.is_empty() { Cow::from("an import has another type") } else { imports.join(", ").into() };
+    EngineError::new(ErrorCode::LinkFailed, format!("The host does not offer what the module imports: {what}"))
+        .with("imports", imports)
+        .with("reason", reason)
+}
+
+/// The names a linker offers; only wanted for an error message.
+trait OfferedNames {
+    fn iter_names(&self) -> impl Iterator<Item = (String, String)>;
+}
+
+impl OfferedNames for wasmtime::Linker<StoreData> {
+    fn iter_names(&self) -> impl Iterator<Item = (String, String)> {
+        let store = Mutex::new(wasmtime::Store::new(
+            self.engine(),
+            StoreData::new(&crate::policy::Limits::default(), crate::store::Host::None),
+        ));
+        let mut store = store.lock();
+        self.iter(&mut *store).map(|(module, name, _)| (module.to_owned(), name.to_owned())).collect::<Vec<_>>().into_iter()
+    }
+}

@@ -1,0 +1,348 @@
+//! A loaded module: linked code, its functions with their conversion plans, its limits and counters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+use tokio::sync::Notify;
+use wasmtime::component::{ComponentExportIndex, types::ComponentItem};
+use wasmtime::{Engine, ExternType, ModuleExport};
+
+use crate::cache::Code;
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::policy::{Limits, ModulePolicy};
+use crate::runtime::Runtime;
+use crate::stats::ModuleStats;
+use crate::store::StoreData;
+use crate::value::{TypeBudget, ValueType};
+use crate::wasi::{OpenFolders, WasiLevel};
+
+/// Linked code, ready to be instantiated.
+pub(crate) enum Linked {
+    Core(wasmtime::InstancePre<StoreData>),
+    Component(wasmtime::component::InstancePre<StoreData>),
+}
+
+/// Where a function is found in an instance without looking up its name.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    Core(ModuleExport),
+    Component(ComponentExportIndex),
+}
+
+/// Signatures with a path of their own that skips dynamic values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FastPath {
+    /// `(list<u8>) -> list<u8>`.
+    BytesToBytes,
+    /// `(string) -> string`.
+    StringToString,
+}
+
+/// One callable export.
+pub struct FunctionEntry {
+    /// `ns:pkg/iface@1.2.0#function`, or the bare name.
+    pub name: String,
+    /// Parameter names (empty for core) and types.
+    pub params: Vec<(String, ValueType)>,
+    /// Result types.
+    pub results: Vec<ValueType>,
+    /// Lifted with the async ABI.
+    pub is_async: bool,
+    /// Why no call can reach it.
+    pub unsupported: Option<&'static str>,
+    /// Resources in its types.
+    pub needs_instance: bool,
+    pub(crate) fast: Option<FastPath>,
+    pub(crate) target: Target,
+}
+
+impl FunctionEntry {
+    fn new(
+        name: String,
+        params: Vec<(String, ValueType)>,
+        results: Vec<ValueType>,
+        is_async: bool,
+        target: Target,
+    ) -> Self {
+        let mut unsupported = is_async.then_some("functions lifted with the async ABI");
+        let mut needs_instance = false;
+        for ty in params.iter().map(|(_, ty)| ty).chain(&results) {
+            let obstacles = ty.obstacles();
+            unsupported = unsupported.or(obstacles.unsupported);
+            needs_instance |= obstacles.resources;
+        }
+        let bytes = |ty: &ValueType| {
+            matches!(ty, ValueType::List { element, length: None } if **element == ValueType::U8)
+        };
+        let fast = match (params.as_slice(), results.as_slice()) {
+            ([(_, param)], [result]) if bytes(param) && bytes(result) => Some(FastPath::BytesToBytes),
+            ([(_, ValueType::String)], [ValueType::String]) => Some(FastPath::StringToString),
+            _ => None,
+        };
+        Self { name, params, results, is_async, unsupported, needs_instance, fast, target }
+    }
+}
+
+/// What loading did, as `LoadReport` of `binding.d.ts`.
+pub(crate) type LoadReport = serde_json::Value;
+
+/// See the module's description. Shared by handles, slots, instances and calls; the code goes when the last of them lets go.
+pub struct LoadedModule {
+    id: u32,
+    pub(crate) linked: Option<Linked>,
+    pub(crate) engine: Engine,
+    functions: Vec<FunctionEntry>,
+    by_name: HashMap<String, usize>,
+    pub(crate) policy: ModulePolicy,
+    pub(crate) folders: OpenFolders,
+    pub(crate) wasi: WasiLevel,
+    pub(crate) initialize: Option<ModuleExport>,
+    pub(crate) command: Option<Target>,
+    is_component: bool,
+    description: String,
+    report: String,
+    pub(crate) stats: ModuleStats,
+    in_flight: AtomicUsize,
+    pub(crate) idle: Notify,
+}
+
+impl std::fmt::Debug for LoadedModule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LoadedModule").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl LoadedModule {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        code: &Code,
+        linked: Linked,
+        policy: ModulePolicy,
+        folders: OpenFolders,
+        wasi: WasiLevel,
+        description: String,
+    ) -> Result<Self> {
+        let engine = match code {
+            Code::Core(module) => module.engine(),
+            Code::Component(component) => component.engine(),
+        };
+        let functions = match code {
+            Code::Core(module) => core_functions(module),
+            Code::Component(component) => component_functions(component)?,
+        };
+        let (initialize, command) = match code {
+            Code::Core(module) => (
+                niladic(module, "_initialize"),
+                niladic(module, "_start").map(Target::Core),
+            ),
+            Code::Component(_) => {
+                let run = functions.iter().find(|entry| {
+                    entry.name.starts_with("wasi:cli/run@") && entry.name.ends_with("#run") && !entry.is_async
+                });
+                (None, run.map(|entry| entry.target))
+            }
+        };
+        let by_name = functions.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
+        Ok(Self {
+            id: runtime.next_id(),
+            linked: Some(linked),
+            engine: engine.clone(),
+            functions,
+            by_name,
+            policy,
+            folders,
+            wasi,
+            initialize,
+            command,
+            is_component: matches!(code, Code::Component(_)),
+            description,
+            report: String::new(),
+            stats: ModuleStats::default(),
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+        })
+    }
+
+    pub(crate) fn set_report(&mut self, report: &LoadReport) {
+        self.report = report.to_string();
+    }
+
+    /// Unique in this process.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// A component rather than a core module.
+    pub fn is_component(&self) -> bool {
+        self.is_component
+    }
+
+    /// Calls nothing of the host: may run on the caller's thread.
+    pub fn pure(&self) -> bool {
+        self.wasi == WasiLevel::None
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.policy.limits
+    }
+
+    /// JSON of `ModuleDescription`.
+    pub fn description_json(&self) -> &str {
+        &self.description
+    }
+
+    /// JSON of `LoadReport`.
+    pub fn report_json(&self) -> &str {
+        &self.report
+    }
+
+    /// JSON of `ModuleStats`.
+    pub fn stats_json(&self) -> String {
+        self.stats.to_json(self.in_flight()).to_string()
+    }
+
+    /// JSON of `CallableDescription[]`.
+    pub fn functions_json(&self) -> String {
+        let describe = |entry: &FunctionEntry| {
+            json!({
+                "name": entry.name,
+                "params": entry.params.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect::<Vec<_>>(),
+                "results": entry.results,
+                "async": entry.is_async,
+                "synchronous": self.pure() && entry.unsupported.is_none(),
+                "unsupported": entry.unsupported,
+                "needsInstance": entry.needs_instance,
+            })
+        };
+        serde_json::Value::Array(self.functions.iter().map(describe).collect()).to_string()
+    }
+
+    /// Position of an export.
+    pub fn export_index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// An export by position.
+    ///
+    /// # Errors
+    /// `UNKNOWN_EXPORT`.
+    pub fn function(&self, index: usize) -> Result<&FunctionEntry> {
+        self.functions.get(index).ok_or_else(|| self.unknown_export(&index.to_string()))
+    }
+
+    /// An export by name.
+    ///
+    /// # Errors
+    /// `UNKNOWN_EXPORT` with the names that there are.
+    pub fn function_named(&self, name: &str) -> Result<usize> {
+        self.export_index(name).ok_or_else(|| self.unknown_export(name))
+    }
+
+    fn unknown_export(&self, export: &str) -> EngineError {
+        let available: Vec<_> = self.functions.iter().take(50).map(|entry| entry.name.as_str()).collect();
+        EngineError::new(
+            ErrorCode::UnknownExport,
+            format!("The module exports no function {export:?}; it has: {}", available.join(", ")),
+        )
+        .with("export", export)
+        .with("available", available)
+    }
+
+    /// Calls admitted and not finished.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight { module: self.clone() }
+    }
+}
+
+impl Drop for LoadedModule {
+    fn drop(&mut self) {
+        if let Ok(runtime) = Runtime::get() {
+            runtime.forget(self.id);
+            if let Some(linked) = self.linked.take() {
+                runtime.bury(Box::new(linked));
+            }
+        }
+    }
+}
+
+/// Counts one call on a module and keeps the module loaded until it ends.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) module: Arc<LoadedModule>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if self.module.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.module.idle.notify_waiters();
+        }
+    }
+}
+
+fn niladic(module: &wasmtime::Module, name: &str) -> Option<ModuleExport> {
+    match module.get_export(name) {
+        Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => module.get_export_index(name),
+        _ => None,
+    }
+}
+
+fn core_functions(module: &wasmtime::Module) -> Vec<FunctionEntry> {
+    let mut out = Vec::new();
+    for export in module.exports() {
+        let (ExternType::Func(ty), Some(target)) = (export.ty(), module.get_export_index(export.name())) else {
+            continue;
+        };
+        let params = ty.params().map(|ty| (String::new(), ValueType::from_core(&ty))).collect();
+        let results = ty.results().map(|ty| ValueType::from_core(&ty)).collect();
+        out.push(FunctionEntry::new(export.name().to_owned(), params, results, false, Target::Core(target)));
+    }
+    out
+}
+
+fn component_functions(component: &wasmtime::component::Component) -> Result<Vec<FunctionEntry>> {
+    let engine = component.engine();
+    let mut out = Vec::new();
+    let ty = component.component_type();
+    for (name, export) in ty.exports(engine) {
+        match export.ty {
+            ComponentItem::ComponentFunc(function) => {
+                if let Some(target) = component.get_export_index(None, name) {
+                    out.push(component_function(name.to_owned(), &function, target)?);
+                }
+            }
+            ComponentItem::ComponentInstance(interface) => {
+                let Some(parent) = component.get_export_index(None, name) else { continue };
+                for (item, export) in interface.exports(engine) {
+                    let ComponentItem::ComponentFunc(function) = export.ty else { continue };
+                    if let Some(target) = component.get_export_index(Some(&parent), item) {
+                        out.push(component_function(format!("{name}#{item}"), &function, target)?);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+fn component_function(
+    name: String,
+    function: &wasmtime::component::types::ComponentFunc,
+    target: ComponentExportIndex,
+) -> Result<FunctionEntry> {
+    let budget = &mut TypeBudget::default();
+    let mut params = Vec::new();
+    for (param, ty) in function.params() {
+        params.push((param.to_owned(), ValueType::from_component(&ty, budget)?));
+    }
+    let results = function.results().map(|ty| ValueType::from_component(&ty, budget)).collect::<Result<_>>()?;
+    Ok(FunctionEntry::new(name, params, results, function.async_(), Target::Component(target)))
+}

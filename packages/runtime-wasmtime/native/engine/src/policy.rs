@@ -1,0 +1,229 @@
+//! What a module may do and use: plain data from JSON, everything denied or bounded by default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::error::{EngineError, ErrorCode, Result};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Policy of one module. Unknown keys are refused: a misspelt limit must not silently be no limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct ModulePolicy {
+    /// Bounds on memory, time and sizes.
+    pub limits: Limits,
+    /// What WASI grants.
+    pub wasi: WasiPolicy,
+}
+
+/// Bounds of one instance or call. Units are in the names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "described in binding.d.ts, where users of the fields read it")]
+pub struct Limits {
+    pub max_memory_bytes: u64,
+    pub max_table_elements: u64,
+    pub max_instances: u32,
+    pub timeout_ms: u64,
+    pub cpu_ms: Option<u64>,
+    pub sync_timeout_ms: u64,
+    pub max_input_bytes: u64,
+    pub max_output_bytes: u64,
+    pub max_stdio_bytes: u64,
+    pub max_host_resources: u32,
+    pub max_pending_calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_memory_bytes: 64 * MIB,
+            max_table_elements: 100_000,
+            max_instances: 64,
+            timeout_ms: 5_000,
+            cpu_ms: None,
+            sync_timeout_ms: 100,
+            max_input_bytes: 16 * MIB,
+            max_output_bytes: 16 * MIB,
+            max_stdio_bytes: 64 * 1024,
+            max_host_resources: 10_000,
+            max_pending_calls: 1_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses values that mean nothing or could freeze the process.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bounds = [
+            ("timeoutMs", self.timeout_ms, 1, 24 * 3_600_000),
+            ("cpuMs", self.cpu_ms.unwrap_or(1), 1, 24 * 3_600_000),
+            ("syncTimeoutMs", self.sync_timeout_ms, 1, 1_000),
+            ("maxMemoryBytes", self.max_memory_bytes, 0, 4096 * MIB),
+            ("maxInstances", u64::from(self.max_instances), 1, 10_000),
+            ("maxOutputBytes", self.max_output_bytes, 1, 1024 * MIB),
+            ("maxStdioBytes", self.max_stdio_bytes, 0, 64 * MIB),
+            ("maxPendingCalls", u64::from(self.max_pending_calls), 1, 1_000_000),
+        ];
+        for (name, value, min, max) in bounds {
+            if value < min || value > max {
+                return Err(EngineError::argument(format!("policy.limits.{name}"), format!("{min} to {max}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a guest may move to the host in one transfer. Lifted lists of compound values take up to 40 bytes a node.
+    pub(crate) fn hostcall_fuel(&self) -> usize {
+        usize::try_from(self.max_output_bytes.saturating_mul(8).max(MIB)).unwrap_or(usize::MAX)
+    }
+}
+
+/// What WASI grants. Nothing by default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct WasiPolicy {
+    /// Arguments after the program name.
+    pub args: Vec<String>,
+    /// `argv[0]`.
+    pub program_name: String,
+    /// Environment variables, all of them.
+    pub env: BTreeMap<String, String>,
+    /// Folders.
+    pub preopens: Vec<Preopen>,
+}
+
+impl Default for WasiPolicy {
+    fn default() -> Self {
+        Self { args: Vec::new(), program_name: "module".to_owned(), env: BTreeMap::new(), preopens: Vec::new() }
+    }
+}
+
+/// One folder of the host shown to the guest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Preopen {
+    /// Folder on this machine.
+    pub host_path: PathBuf,
+    /// Its name in the guest.
+    pub guest_path: String,
+    /// No writes, renames or removals. Default true.
+    #[serde(default = "yes")]
+    pub read_only: bool,
+}
+
+/// How to load one module.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct LoadOptions {
+    /// Digest the caller has already verified; names the cache entry. Absent: the bytes are hashed here.
+    pub digest: Option<String>,
+    /// Where the bytes are, if they are needed and were not given.
+    pub path: Option<PathBuf>,
+    /// What the module may do and use.
+    pub policy: ModulePolicy,
+    /// Larger binaries are refused before parsing.
+    pub max_module_bytes: u64,
+    /// Compiled code on disk.
+    pub cache: Option<CacheOptions>,
+    /// Instantiate once before answering.
+    pub probe: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            digest: None,
+            path: None,
+            policy: ModulePolicy::default(),
+            max_module_bytes: DEFAULT_MAX_MODULE_BYTES,
+            cache: None,
+            probe: true,
+        }
+    }
+}
+
+/// 50 MiB.
+pub const DEFAULT_MAX_MODULE_BYTES: u64 = 50 * MIB;
+
+/// Where compiled code is kept and what authenticates it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CacheOptions {
+    /// Private folder.
+    pub directory: PathBuf,
+    /// 32 bytes in hex.
+    pub key_hex: String,
+}
+
+/// What `run` takes over the module's policy.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct RunOptions {
+    /// Replaces the policy's arguments.
+    pub args: Option<Vec<String>>,
+    /// Added to the policy's environment.
+    pub env: BTreeMap<String, String>,
+    /// At most the policy's.
+    pub timeout_ms: Option<u64>,
+}
+
+/// How to start the process-global runtime.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct RuntimeOptions {
+    /// Live instances at most; 0 switches the pool off.
+    pub pool_slots: u32,
+    /// Threads for asynchronous calls.
+    pub worker_threads: Option<usize>,
+    /// Threads that compile.
+    pub compile_threads: Option<usize>,
+    /// Calls admitted and not finished.
+    pub max_pending_calls: u32,
+    /// How traps are found.
+    pub trap_mode: TrapMode,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            pool_slots: 1_000,
+            worker_threads: None,
+            compile_threads: None,
+            max_pending_calls: 10_000,
+            trap_mode: TrapMode::Signals,
+        }
+    }
+}
+
+/// How traps are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TrapMode {
+    /// Guard pages and signal handlers.
+    Signals,
+    /// Checks in the code, no handlers.
+    Explicit,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Parses options from JSON; an empty text means all defaults.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the parser's own position.
+pub fn parse_options<T: DeserializeOwned + Default>(what: &str, text: &str) -> Result<T> {
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_str(text).map_err(|error| {
+        EngineError::new(ErrorCode::InvalidArgument, format!("{what}: {error}"))
+            .with("path", what)
+            .with("expected", error.to_string())
+    })
+}

@@ -1,0 +1,103 @@
+//! What this crate must ask of the process itself: staying mapped, keeping the fault handler, and how much stack is left.
+//!
+//! One of the two modules with `unsafe` code: each call below is a plain query of the operating system.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Address of the SIGSEGV handler that Wasmtime installed; 0 before the first engine and where there is none.
+static EXPECTED_HANDLER: AtomicUsize = AtomicUsize::new(0);
+static HANDLER_INTACT: AtomicBool = AtomicBool::new(true);
+
+/// Keeps the shared object that holds this code mapped for the life of the process.
+///
+/// Node unmaps an addon when the last environment that loaded it ends. Wasmtime's signal handler would then point into nothing, and the
+/// next fault of anyone in the process, V8's own WebAssembly included, would kill it. Call before the first engine exists.
+#[cfg(unix)]
+pub fn pin_image() {
+    let anchor = pin_image as *const libc::c_void;
+    // SAFETY: `dladdr` writes into the zeroed struct we own; the name it returns lives as long as the object is loaded, which is now.
+    // `dlopen` of an object that is already loaded only raises its reference count and sets the flag.
+    unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        if libc::dladdr(anchor, &raw mut info) != 0 && !info.dli_fname.is_null() {
+            libc::dlopen(info.dli_fname, libc::RTLD_NOW | libc::RTLD_NODELETE);
+        }
+    }
+}
+
+/// Windows keeps vectored handlers by module reference of its own.
+#[cfg(not(unix))]
+pub fn pin_image() {}
+
+#[cfg(unix)]
+fn current_handler() -> usize {
+    // SAFETY: a null new action makes `sigaction` a query into the zeroed struct we own.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGSEGV, std::ptr::null(), &raw mut action) == 0 { action.sa_sigaction } else { 0 }
+    }
+}
+
+#[cfg(not(unix))]
+fn current_handler() -> usize {
+    0
+}
+
+/// Remembers the handler that is installed now as the one that must stay. Call right after the first engine was made.
+pub(crate) fn remember_handler() {
+    EXPECTED_HANDLER.store(current_handler(), Ordering::Release);
+}
+
+/// Asks the operating system whether the handler is still ours, and remembers the answer for [`handler_intact`].
+pub fn check_handler() -> bool {
+    let expected = EXPECTED_HANDLER.load(Ordering::Acquire);
+    let intact = expected == 0 || current_handler() == expected;
+    HANDLER_INTACT.store(intact, Ordering::Release);
+    intact
+}
+
+/// The last answer of [`check_handler`], without a system call.
+pub(crate) fn handler_intact() -> bool {
+    HANDLER_INTACT.load(Ordering::Acquire)
+}
+
+#[cfg(target_os = "linux")]
+fn stack_floor() -> usize {
+    // SAFETY: the attribute object is initialised by `pthread_getattr_np`, read once and destroyed; all pointers are to locals.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return 0;
+        }
+        let mut floor: *mut libc::c_void = std::ptr::null_mut();
+        let mut size = 0;
+        let known = libc::pthread_attr_getstack(&raw const attributes, &raw mut floor, &raw mut size) == 0;
+        libc::pthread_attr_destroy(&raw mut attributes);
+        if known { floor as usize } else { 0 }
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn stack_floor() -> usize {
+    // SAFETY: both calls only read the calling thread's own attributes.
+    unsafe {
+        let thread = libc::pthread_self();
+        (libc::pthread_get_stackaddr_np(thread) as usize).saturating_sub(libc::pthread_get_stacksize_np(thread))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn stack_floor() -> usize {
+    0
+}
+
+/// Bytes of stack left on this thread, 0 when unknown.
+///
+/// Node's Workers have 4 MiB with little beyond V8's own limit, so a guest must not run on the native stack there when JavaScript is deep.
+pub(crate) fn stack_headroom() -> usize {
+    thread_local! {
+        static FLOOR: usize = stack_floor();
+    }
+    let here = 0_u8;
+    FLOOR.with(|floor| if *floor == 0 { 0 } else { (&raw const here as usize).saturating_sub(*floor) })
+}

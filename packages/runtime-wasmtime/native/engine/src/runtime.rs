@@ -1,0 +1,347 @@
+//! The process-global runtime: engines, threads, gauges. Made once, shared by all Node environments, never dropped.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
+
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::calls::CallRegistry;
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::module::LoadedModule;
+use crate::policy::{RuntimeOptions, TrapMode};
+use crate::process;
+use crate::ticker::{TICK_MS, Ticker};
+
+/// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
+pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 * 1024;
+const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
+const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
+/// Blocking file calls of WASI at once.
+const MAX_BLOCKING_THREADS: usize = 16;
+const LOAD_THREADS: usize = 2;
+/// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
+const KEEP_RESIDENT_MEMORY_BYTES: usize = 1024 * 1024;
+const KEEP_RESIDENT_TABLE_BYTES: usize = 64 * 1024;
+
+static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
+
+/// See the module's description.
+pub struct Runtime {
+    pub(crate) options: RuntimeOptions,
+    pooled: Option<Engine>,
+    pool_note: Option<String>,
+    pool_slots: u32,
+    on_demand: OnceLock<Result<Engine>>,
+    pub(crate) tokio: tokio::runtime::Runtime,
+    pub(crate) load_pool: rayon::ThreadPool,
+    pub(crate) compile_pool: rayon::ThreadPool,
+    worker_threads: usize,
+    compile_threads: usize,
+    pub(crate) ticker: Ticker,
+    /// One permit per live instance.
+    pub(crate) instance_permits: Arc<Semaphore>,
+    pub(crate) pending: AtomicUsize,
+    pub(crate) calls: CallRegistry,
+    modules: Mutex<HashMap<u32, Weak<LoadedModule>>>,
+    next_id: AtomicU32,
+    pub(crate) counters: RuntimeCounters,
+    janitor: Mutex<mpsc::Sender<Box<dyn std::any::Any + Send>>>,
+}
+
+/// Sums over the whole process.
+#[derive(Debug, Default)]
+pub(crate) struct RuntimeCounters {
+    pub(crate) queue_full: AtomicU64,
+    pub(crate) cache_hits: AtomicU64,
+    pub(crate) cache_misses: AtomicU64,
+    pub(crate) cache_rejected: AtomicU64,
+    pub(crate) open_instances: AtomicUsize,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Runtime").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// The runtime, started with defaults if nobody started it.
+    ///
+    /// # Errors
+    /// `INTERNAL` when engines or threads cannot be made; the answer is the same ever after.
+    pub fn get() -> Result<&'static Runtime> {
+        Self::start(RuntimeOptions::default()).map(|(runtime, _)| runtime)
+    }
+
+    /// Starts the runtime, or returns the one that runs; then the options are ignored and the flag is false.
+    ///
+    /// # Errors
+    /// As [`Runtime::get`].
+    pub fn start(options: RuntimeOptions) -> Result<(&'static Runtime, bool)> {
+        let mut started = false;
+        let runtime = RUNTIME.get_or_init(|| {
+            started = true;
+            Self::build(options)
+        });
+        runtime.as_ref().map(|runtime| (runtime, started)).map_err(Clone::clone)
+    }
+
+    fn build(options: RuntimeOptions) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let worker_threads = options.worker_threads.unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
+        let compile_threads = options.compile_threads.unwrap_or(cores / 2).clamp(1, 64);
+        process::pin_image();
+        let (pooled, pool_note, pool_slots) = probe_pool(&options)?;
+        process::remember_handler();
+        let ticker = Ticker::start().map_err(EngineError::internal)?;
+        if let Some(engine) = &pooled {
+            ticker.add(engine.weak());
+        }
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(worker_threads)
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
+            .thread_name("hotswap-call")
+            .thread_stack_size(WORKER_STACK_BYTES)
+            .on_thread_start(Engine::tls_eager_initialize)
+            .enable_all()
+            .build()
+            .map_err(EngineError::internal)?;
+        let pool = |name: &'static str, threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(move |index| format!("{name}-{index}"))
+                .stack_size(WORKER_STACK_BYTES)
+                .build()
+                .map_err(EngineError::internal)
+        };
+        let permits = if pooled.is_some() { pool_slots } else { options.pool_slots.max(100) };
+        Ok(Self {
+            pooled,
+            pool_note,
+            pool_slots,
+            on_demand: OnceLock::new(),
+            tokio,
+            load_pool: pool("hotswap-load", LOAD_THREADS)?,
+            compile_pool: pool("hotswap-compile", compile_threads)?,
+            worker_threads,
+            compile_threads,
+            ticker,
+            instance_permits: Arc::new(Semaphore::new(permits as usize)),
+            pending: AtomicUsize::new(0),
+            calls: CallRegistry::default(),
+            modules: Mutex::new(HashMap::new()),
+            next_id: AtomicU32::new(1),
+            counters: RuntimeCounters::default(),
+            janitor: Mutex::new(start_janitor()?),
+            options,
+        })
+    }
+
+    /// The engine with the pool, if there is one.
+    pub(crate) fn pooled(&self) -> Option<&Engine> {
+        self.pooled.as_ref()
+    }
+
+    /// The engine that allocates instances one by one, for modules whose shape does not fit the pool.
+    pub(crate) fn on_demand(&self) -> Result<&Engine> {
+        let engine = self.on_demand.get_or_init(|| {
+            let engine = Engine::new(&base_config(&self.options)).map_err(EngineError::internal)?;
+            process::remember_handler();
+            self.ticker.add(engine.weak());
+            Ok(engine)
+        });
+        engine.as_ref().map_err(Clone::clone)
+    }
+
+    /// A number no other module, instance, table or client of this process has.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn register(&self, module: &Arc<LoadedModule>) {
+        self.modules.lock().insert(module.id(), Arc::downgrade(module));
+    }
+
+    pub(crate) fn forget(&self, id: u32) {
+        self.modules.lock().remove(&id);
+    }
+
+    /// A module by its id.
+    ///
+    /// # Errors
+    /// `STALE_HANDLE` when nobody holds it any more.
+    pub fn module(&self, id: u32) -> Result<Arc<LoadedModule>> {
+        self.modules.lock().get(&id).and_then(Weak::upgrade).ok_or_else(|| stale("module", id))
+    }
+
+    /// Frees something large away from the calling thread: unmapping code takes up to milliseconds.
+    pub(crate) fn bury(&self, remains: Box<dyn std::any::Any + Send>) {
+        // A failed send hands the value back, which frees it here: late, but freed.
+        drop(self.janitor.lock().send(remains));
+    }
+
+    /// Refuses calls while someone else holds the fault handler: a trap would never end.
+    pub(crate) fn check_signals(&self) -> Result<()> {
+        if self.options.trap_mode == TrapMode::Explicit || process::handler_intact() || process::check_handler() {
+            return Ok(());
+        }
+        Err(signal_error())
+    }
+
+    /// Asks the operating system now.
+    ///
+    /// # Errors
+    /// `SIGNAL_HANDLER_REPLACED`.
+    pub fn health(&self) -> Result<()> {
+        if self.options.trap_mode == TrapMode::Explicit || process::check_handler() { Ok(()) } else { Err(signal_error()) }
+    }
+
+    /// `RuntimeInfo` of `binding.d.ts`, without the fields only the addon knows.
+    pub fn info_json(&self) -> serde_json::Value {
+        let mut pool = json!({
+            "enabled": self.pooled.is_some(),
+            "slots": if self.pooled.is_some() { self.pool_slots } else { 0 },
+            "pagemapScan": PoolingAllocationConfig::is_pagemap_scan_available(),
+        });
+        if let Some(reason) = &self.pool_note {
+            pool["reason"] = json!(reason);
+        }
+        json!({
+            "wasmtimeVersion": env!("HOTSWAP_WASMTIME_VERSION"),
+            "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            "trapMode": if self.options.trap_mode == TrapMode::Signals { "signals" } else { "explicit" },
+            "pool": pool,
+            "workerThreads": self.worker_threads,
+            "compileThreads": self.compile_threads,
+            "maxPendingCalls": self.options.max_pending_calls,
+            "epochTickMs": TICK_MS,
+            "maxWasmStackBytes": MAX_WASM_STACK_BYTES,
+            "wasi": { "preview1": true, "preview2": true, "preview3": false },
+        })
+    }
+
+    /// `RuntimeStats` of `binding.d.ts`.
+    pub fn stats_json(&self) -> serde_json::Value {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut stats = json!({
+            "pendingCalls": self.pending.load(Ordering::Relaxed),
+            "runningCalls": self.ticker.active(),
+            "queueFull": load(&self.counters.queue_full),
+            "loadedModules": self.modules.lock().len(),
+            "openInstances": self.counters.open_instances.load(Ordering::Relaxed),
+            "cacheHits": load(&self.counters.cache_hits),
+            "cacheMisses": load(&self.counters.cache_misses),
+            "cacheRejected": load(&self.counters.cache_rejected),
+        });
+        if let Some(metrics) = self.pooled.as_ref().and_then(Engine::pooling_allocator_metrics) {
+            stats["pool"] = json!({
+                "coreInstances": metrics.core_instances(),
+                "componentInstances": metrics.component_instances(),
+                "memories": metrics.memories(),
+                "tables": metrics.tables(),
+                "stacks": metrics.stacks(),
+                "unusedWarmMemories": metrics.unused_warm_memories(),
+                "unusedMemoryBytesResident": metrics.unused_memory_bytes_resident(),
+            });
+        }
+        stats
+    }
+}
+
+fn signal_error() -> EngineError {
+    EngineError::new(
+        ErrorCode::SignalHandlerReplaced,
+        "Another part of this process replaced the SIGSEGV handler; guests cannot run safely. Load that addon before this one, remove \
+         `process.on('SIGSEGV')`, or start with trapMode 'explicit'",
+    )
+    .with("signal", "SIGSEGV")
+}
+
+/// `STALE_HANDLE` for a thing that nobody holds any more.
+pub(crate) fn stale(kind: &str, id: u32) -> EngineError {
+    EngineError::new(ErrorCode::StaleHandle, format!("This {kind} is gone; nobody holds it any more"))
+        .with("kind", kind)
+        .with("id", id)
+        .with("reason", "released")
+}
+
+fn start_janitor() -> Result<mpsc::Sender<Box<dyn std::any::Any + Send>>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("hotswap-janitor".to_owned())
+        .spawn(move || {
+            for remains in receiver {
+                drop(remains);
+            }
+        })
+        .map_err(EngineError::internal)?;
+    Ok(sender)
+}
+
+fn base_config(options: &RuntimeOptions) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // Plain fibers: 1.2 to 1.5 times faster; the HTTP plane's WASI 0.3 gets an engine of its own when it comes.
+        .concurrency_support(false)
+        .wasm_component_model_async(false)
+        // Unbounded copies and unlimited memories respectively; `ResourceLimiter` is not asked for shared ones.
+        .wasm_memory64(false)
+        .wasm_threads(false)
+        .max_wasm_stack(MAX_WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(crate::trap::MAX_FRAMES))
+        .signals_based_traps(options.trap_mode == TrapMode::Signals);
+    if cfg!(not(windows)) {
+        config.native_unwind_info(false);
+    }
+    config
+}
+
+fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    // A component is several core instances; core instances and tables cost little, memories reserve 4 GiB of address space each.
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(8))
+        .total_memories(slots)
+        .total_tables(slots.saturating_mul(4))
+        .total_stacks(slots)
+        .total_gc_heaps(slots.min(100))
+        .max_memories_per_module(2)
+        .max_tables_per_module(4)
+        .max_core_instance_size(8 * 1024 * 1024)
+        .max_component_instance_size(8 * 1024 * 1024)
+        .table_elements(50_000)
+        .linear_memory_keep_resident(KEEP_RESIDENT_MEMORY_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
+        .async_stack_keep_resident(16 * 1024)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = base_config(options);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Tries the pool as asked, then smaller ones: containers and small devices may not have the address space.
+fn probe_pool(options: &RuntimeOptions) -> Result<(Option<Engine>, Option<String>, u32)> {
+    let mut note = None;
+    for slots in [options.pool_slots, options.pool_slots / 4, options.pool_slots / 16] {
+        if slots == 0 {
+            continue;
+        }
+        match Engine::new(&pooled_config(options, slots)) {
+            Ok(engine) => return Ok((Some(engine), note, slots)),
+            Err(error) => note = Some(format!("{} slots do not fit: {error:#}", options.pool_slots)),
+        }
+    }
+    if note.is_none() {
+        note = Some("switched off".to_owned());
+    }
+    // Proves that an engine can be made at all, so that the first load does not have to find out.
+    Engine::new(&base_config(options)).map_err(EngineError::internal)?;
+    Ok((None, note, 0))
+}

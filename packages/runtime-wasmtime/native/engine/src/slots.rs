@@ -1,0 +1,251 @@
+//! Names that calls go to. A swap is one pointer store; a call keeps the version it was admitted with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::{OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::module::LoadedModule;
+use crate::runtime::{Runtime, stale};
+
+/// `SlotAssignment` of `binding.d.ts`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Assignment {
+    /// Gets what the splits leave.
+    pub current: u32,
+    /// Shares of other versions.
+    #[serde(default)]
+    pub splits: Vec<Split>,
+    /// Versions without traffic that can be pinned.
+    #[serde(default)]
+    pub keep: Vec<u32>,
+}
+
+/// One share.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Split {
+    /// Version.
+    pub module_id: u32,
+    /// Percent of the calls.
+    pub weight_percent: f64,
+}
+
+struct Slot {
+    assignment: Assignment,
+    current: Arc<LoadedModule>,
+    /// Upper ends of the shares on the scale of all hashes, in order.
+    splits: Vec<(u64, Arc<LoadedModule>)>,
+    keep: Vec<Arc<LoadedModule>>,
+}
+
+impl Slot {
+    fn held(&self) -> impl Iterator<Item = &Arc<LoadedModule>> {
+        std::iter::once(&self.current).chain(self.splits.iter().map(|(_, module)| module)).chain(&self.keep)
+    }
+}
+
+/// See the module's description.
+pub struct SlotTable {
+    id: u32,
+    slots: ArcSwap<HashMap<String, Arc<ArcSwap<Slot>>>>,
+    /// Adding and removing names; replacing an assignment needs no lock.
+    names: Mutex<()>,
+}
+
+impl std::fmt::Debug for SlotTable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("SlotTable").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+static TABLES: OnceLock<Mutex<HashMap<u32, Weak<SlotTable>>>> = OnceLock::new();
+
+fn tables() -> &'static Mutex<HashMap<u32, Weak<SlotTable>>> {
+    TABLES.get_or_init(Mutex::default)
+}
+
+impl SlotTable {
+    /// An empty table, findable by its id from other threads.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the runtime cannot start.
+    pub fn create() -> Result<Arc<Self>> {
+        let id = Runtime::get()?.next_id();
+        let table = Arc::new(Self { id, slots: ArcSwap::default(), names: Mutex::new(()) });
+        tables().lock().insert(id, Arc::downgrade(&table));
+        Ok(table)
+    }
+
+    /// A table that someone holds.
+    ///
+    /// # Errors
+    /// `STALE_HANDLE`.
+    pub fn attach(id: u32) -> Result<Arc<Self>> {
+        tables().lock().get(&id).and_then(Weak::upgrade).ok_or_else(|| stale("slot table", id))
+    }
+
+    /// Unique in this process.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Replaces one assignment in one atomic step; returns how long that step took.
+    ///
+    /// # Errors
+    /// `STALE_HANDLE` for a module nobody holds, `INVALID_ARGUMENT` for weights that make no sense.
+    pub fn set(&self, name: &str, assignment: &Assignment) -> Result<Duration> {
+        let slot = Arc::new(build_slot(name, assignment)?);
+        if let Some(place) = self.slots.load().get(name) {
+            let begun = Instant::now();
+            let previous = place.swap(slot);
+            let took = begun.elapsed();
+            bury(previous);
+            return Ok(took);
+        }
+        let _guard = self.names.lock();
+        let begun = Instant::now();
+        let mut slots = HashMap::clone(&self.slots.load());
+        match slots.get(name) {
+            Some(place) => bury(place.swap(slot)),
+            None => {
+                slots.insert(name.to_owned(), Arc::new(ArcSwap::new(slot)));
+                self.slots.store(Arc::new(slots));
+            }
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// Takes a name out.
+    pub fn remove(&self, name: &str) -> bool {
+        let _guard = self.names.lock();
+        let mut slots = HashMap::clone(&self.slots.load());
+        let removed = slots.remove(name).is_some();
+        if removed {
+            self.slots.store(Arc::new(slots));
+        }
+        removed
+    }
+
+    /// What a name is bound to.
+    pub fn get(&self, name: &str) -> Option<Assignment> {
+        self.slots.load().get(name).map(|place| place.load().assignment.clone())
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.slots.load().keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The version a call goes to, held from now on.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SLOT`, `UNKNOWN_VERSION`.
+    pub fn choose(&self, name: &str, sticky_key: Option<&str>, version: Option<u32>) -> Result<Arc<LoadedModule>> {
+        let slots = self.slots.load();
+        let place = slots.get(name).ok_or_else(|| {
+            EngineError::new(ErrorCode::UnknownSlot, format!("No slot is named {name:?}")).with("slot", name)
+        })?;
+        let slot = place.load();
+        if let Some(version) = version {
+            return slot.held().find(|module| module.id() == version).cloned().ok_or_else(|| {
+                let held: Vec<_> = slot.held().map(|module| module.id()).collect();
+                EngineError::new(ErrorCode::UnknownVersion, format!("Slot {name:?} does not hold version {version}"))
+                    .with("slot", name)
+                    .with("moduleId", version)
+                    .with("held", held)
+            });
+        }
+        if slot.splits.is_empty() {
+            return Ok(slot.current.clone());
+        }
+        let point = sticky_key.map_or_else(random, |key| hash(name, key));
+        let chosen = slot.splits.iter().find(|(end, _)| point < *end).map_or(&slot.current, |(_, module)| module);
+        Ok(chosen.clone())
+    }
+}
+
+impl Drop for SlotTable {
+    fn drop(&mut self) {
+        tables().lock().remove(&self.id);
+    }
+}
+
+/// The old assignment may hold the last reference to a module: let that go elsewhere.
+fn bury(previous: Arc<Slot>) {
+    if let Ok(runtime) = Runtime::get() {
+        runtime.bury(Box::new(previous));
+    }
+}
+
+fn build_slot(name: &str, assignment: &Assignment) -> Result<Slot> {
+    if name.is_empty() || name.len() > 1_000 {
+        return Err(EngineError::argument("name", "1 to 1,000 bytes"));
+    }
+    let runtime = Runtime::get()?;
+    let (mut total, mut splits) = (0.0, Vec::with_capacity(assignment.splits.len()));
+    for (index, split) in assignment.splits.iter().enumerate() {
+        if !(0.0..=100.0).contains(&split.weight_percent) {
+            return Err(EngineError::argument(format!("splits[{index}].weightPercent"), "0 to 100"));
+        }
+        total += split.weight_percent;
+        if total > 100.000_001 {
+            return Err(EngineError::argument("splits", "weights of at most 100 together"));
+        }
+        // 100 % must include every hash; the cast saturates.
+        splits.push(((total / 100.0 * u64::MAX as f64) as u64, runtime.module(split.module_id)?));
+    }
+    Ok(Slot {
+        assignment: assignment.clone(),
+        current: runtime.module(assignment.current)?,
+        splits,
+        keep: assignment.keep.iter().map(|id| runtime.module(*id)).collect::<Result<_>>()?,
+    })
+}
+
+/// FNV-1a with a finisher that spreads short keys over the whole scale.
+fn hash(name: &str, key: &str) -> u64 {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes().chain([0]).chain(key.bytes()) {
+        state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    finish(state)
+}
+
+fn finish(mut state: u64) -> u64 {
+    state = (state ^ (state >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    state = (state ^ (state >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    state ^ (state >> 33)
+}
+
+/// Which version an anonymous call gets need not be unpredictable, only even.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    thread_local! {
+        static STATE: std::cell::Cell<u64> = std::cell::Cell::new(RandomState::new().build_hasher().finish());
+    }
+    STATE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        finish(next)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_spread_evenly() {
+        let below = (0..10_000).filter(|at| hash("slot", &format!("user-{at}")) < u64::MAX / 4).count();
+        assert!((2_200..2_800).contains(&below), "{below} of 10,000 keys fell into the first quarter");
+    }
+}

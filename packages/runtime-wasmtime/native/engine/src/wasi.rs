@@ -1,0 +1,123 @@
+//! WASI as the policy grants it. A context is built for each store; nothing is inherited from this process.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtxBuilder, WasiView};
+
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::policy::{ModulePolicy, RunOptions, WasiPolicy};
+use crate::stdio::CapturedOutput;
+use crate::store::{Host, Streams};
+
+/// Level of WASI a module imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WasiLevel {
+    /// None.
+    None,
+    /// `wasi_snapshot_preview1`.
+    Preview1,
+    /// `wasi:*@0.2`.
+    Preview2,
+    /// `wasi:*@0.3`.
+    Preview3,
+}
+
+impl WasiLevel {
+    /// Stable spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Preview1 => "preview1",
+            Self::Preview2 => "preview2",
+            Self::Preview3 => "preview3",
+        }
+    }
+}
+
+/// Folders of a policy, opened once when the module is loaded: a later rename cannot move them elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct OpenFolders(Vec<OpenFolder>);
+
+#[derive(Debug)]
+struct OpenFolder {
+    path: PathBuf,
+    guest_path: String,
+    permissions: FsPerms,
+    _handle: Option<File>,
+}
+
+impl OpenFolders {
+    pub(crate) fn open(policy: &WasiPolicy) -> Result<Self> {
+        let open = |(index, preopen): (usize, &crate::policy::Preopen)| {
+            let at = format!("policy.wasi.preopens[{index}].hostPath");
+            let path = preopen
+                .host_path
+                .canonicalize()
+                .ok()
+                .filter(|path| path.is_dir())
+                .ok_or_else(|| EngineError::argument(at.clone(), "a folder that exists and can be read"))?;
+            let permissions = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+            let (path, handle) = hold(path).map_err(|_| EngineError::argument(at, "a folder that can be opened"))?;
+            Ok(OpenFolder { path, guest_path: preopen.guest_path.clone(), permissions, _handle: handle })
+        };
+        policy.preopens.iter().enumerate().map(open).collect::<Result<_>>().map(Self)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn hold(path: PathBuf) -> std::io::Result<(PathBuf, Option<File>)> {
+    use std::os::fd::AsRawFd;
+    let handle = File::open(path)?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd())), Some(handle)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hold(path: PathBuf) -> std::io::Result<(PathBuf, Option<File>)> {
+    Ok((path, None))
+}
+
+/// Builds the host part of a store for one instance.
+pub(crate) fn new_host(
+    level: WasiLevel,
+    policy: &ModulePolicy,
+    folders: &OpenFolders,
+    run: Option<(&RunOptions, Bytes)>,
+) -> Result<Host> {
+    if matches!(level, WasiLevel::None | WasiLevel::Preview3) {
+        return Ok(Host::None);
+    }
+    let stdio_bytes = policy.limits.max_stdio_bytes as usize;
+    let streams = Streams { stdout: CapturedOutput::new(stdio_bytes), stderr: CapturedOutput::new(stdio_bytes) };
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdout(streams.stdout.clone()).stderr(streams.stderr.clone()).arg(&policy.wasi.program_name);
+    let own_args = run.as_ref().and_then(|(options, _)| options.args.as_ref());
+    builder.args(own_args.unwrap_or(&policy.wasi.args));
+    let mut env = policy.wasi.env.clone();
+    if let Some((options, stdin)) = run {
+        env.extend(options.env.clone());
+        builder.stdin(MemoryInputPipe::new(stdin));
+    }
+    for (name, value) in &env {
+        builder.env(name, value);
+    }
+    for folder in &folders.0 {
+        builder.preopened_dir(&folder.path, &folder.guest_path, folder.permissions).map_err(|error| {
+            EngineError::new(ErrorCode::IoFailed, "A preopened folder could not be opened")
+                .with("guestPath", folder.guest_path.as_str())
+                .with("reason", format!("{error:#}"))
+        })?;
+    }
+    let max_resources = policy.limits.max_host_resources as usize;
+    Ok(if level == WasiLevel::Preview1 {
+        let mut context = Box::new(builder.build_p1());
+        context.ctx().table.set_max_capacity(max_resources);
+        Host::Preview1 { context, streams }
+    } else {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(max_resources);
+        Host::Preview2 { context: Box::new((builder.build(), table)), streams }
+    })
+}
