@@ -19,7 +19,7 @@ import { runCommand, tail } from './run-command.mjs';
 
 const CRATE = 'hotswap-runtime-wasmtime';
 const addon = inRoot('packages', 'runtime-wasmtime', `${CRATE}.node`);
-/** Beside the addon: the key of the sources it was built from. */
+/** Beside the addon: the key of the sources it was built from, and its size, which tells when somebody put another there. */
 const stamp = `${addon}.key`;
 /** Old builds kept in the cache: enough to switch between a few branches. */
 const KEPT_BUILDS = 6;
@@ -72,8 +72,10 @@ function place(from, to) {
 
 function install(from, key) {
   place(from, addon);
-  writeFileSync(stamp, `${key}\n`);
+  writeFileSync(stamp, stampOf(key));
 }
+
+const stampOf = (key) => `${key} ${statSync(addon).size}\n`;
 
 async function cargoBuild(profile) {
   if ((await runCommand('cargo', ['--version'])).code !== 0) {
@@ -133,7 +135,7 @@ export async function buildAddon() {
   if (prebuilt !== undefined) return `prebuilt ${prebuilt}`;
   const profile = process.env.HOTSWAP_CARGO_PROFILE ?? 'release';
   const key = sourcesKey(await compilerVersion(), profile);
-  if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, 'utf8').trim() === key) return 'in place';
+  if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, 'utf8') === stampOf(key)) return 'in place';
   const builds = join(cacheFolder, 'addons');
   const cached = join(builds, `${key}.node`);
   if (existsSync(cached)) {
