@@ -3,24 +3,26 @@ import { isHotSwapError, latencyBucket, type ModuleStats, type ReleaseCallDelta 
 /** How a call ended, as metrics count it (D-11). @internal */
 export type CallOutcome = 'ok' | 'error' | 'crash';
 
-/** Codes of a guest that broke: traps, limits and time. */
-const crashCodes: ReadonlySet<string> = new Set([
-  'HS_RUNTIME_TRAP',
-  'HS_RUNTIME_TIMEOUT',
-  'HS_RUNTIME_MEMORY_LIMIT',
-  'HS_RUNTIME_TABLE_LIMIT',
-  'HS_RUNTIME_INSTANCE_LIMIT',
-  'HS_RUNTIME_OUTPUT_LIMIT',
+/** Calls that never reached the guest, or that their caller gave up: they say nothing about the release. */
+const notCounted: ReadonlySet<string> = new Set([
+  'HS_RUNTIME_INVALID_ARGUMENT',
+  'HS_RUNTIME_UNKNOWN_EXPORT',
+  'HS_RUNTIME_UNSUPPORTED',
+  'HS_RUNTIME_NOT_A_COMMAND',
+  'HS_RUNTIME_INPUT_LIMIT',
+  'HS_RUNTIME_QUEUE_FULL',
+  'HS_RUNTIME_CANCELLED',
+  'HS_RUNTIME_SIGNAL_HANDLER_REPLACED',
 ]);
 
 /**
- * What a failed call counts as, or `undefined` when it does not count: it was not admitted, or the caller went away.
+ * What a failed call counts as, or `undefined` when it does not count. A guest that broke in a way that has no name here
+ * has crashed: a release must not look well because its failure is new.
  * @internal
  */
 export function outcomeOfFailure(error: unknown): CallOutcome | undefined {
-  if (!isHotSwapError(error)) return 'error';
-  if (error.code === 'HS_RUNTIME_GUEST_ERROR') return 'error';
-  return crashCodes.has(error.code) ? 'crash' : undefined;
+  if (!isHotSwapError(error) || error.code === 'HS_RUNTIME_GUEST_ERROR') return 'error';
+  return error.code.startsWith('HS_AGENT_') || notCounted.has(error.code) ? undefined : 'crash';
 }
 
 /** Buckets beyond an hour share the last one. */

@@ -9,7 +9,7 @@ import { desiredModule, desiredRelease } from './node-fixture.ts';
 
 const invokeHeaders = { 'content-type': 'application/json' };
 /** Short, so that modules that never end do so soon. */
-const hostileLimits = { ...defaultResourceLimits, maxExecutionTime: 'PT0.3S', maxMemoryMB: 16 };
+const hostileLimits = { ...defaultResourceLimits, maxExecutionTime: 'PT0.3S', maxMemoryMB: 64 };
 
 interface Answer {
   readonly status: number;

@@ -64,30 +64,53 @@ const hardware = z.strictObject({
 });
 
 const fileSchema = z.strictObject({
+  /** Name of the node, unique in the fleet. */
   NodeId: id,
+  /** Where it is; deployments name regions as targets. */
   Region: place,
+  /** Part of the region, for selectors. */
   Zone: place.exactOptional(),
+  /** Free names and values, for selectors. */
   Labels: z.record(text.max(63), z.string().max(255)).default({}),
+  /** Base URL of the server. */
   OrchestratorApiUrl: z.url({ protocol: /^https?$/ }),
+  /** Runtime adapter by name. */
   Runtime: text.default('Wasmtime'),
   RuntimeVersion: text.exactOptional(),
+  /** Most module names that the node takes. */
   MaxModules: integer.pipe(z.int().min(1).max(1_000_000)).default(1_000),
+  /** Time between heartbeats until the server says otherwise. Default PT30S. */
   HeartbeatInterval: ms(positiveDurationSchema).default(30_000),
+  /** `CpuCores`, `TotalMemoryMB` and `Architecture` as the server is told. Default: what the machine has. */
   Hardware: hardware.prefault({}),
+  /** Credential, module cache, compiled code and applied state. */
   DataDirectory: text.default('hotswap-agent-data'),
+  /** Address on which calls arrive. */
   DataPlaneHost: text.default('127.0.0.1'),
+  /** 0 takes any free port. */
   DataPlanePort: integer.pipe(z.int().min(0).max(65_535)).default(0),
   DataPlaneUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+  /** Token with which the node joins the first time. Never a flag: other users can read arguments. */
   JoinToken: text.exactOptional(),
+  /** File that holds the join token. */
   JoinTokenFile: text.exactOptional(),
+  /** Most mebibytes of module bytes on disk. */
   CacheMaxSizeMB: integer.pipe(z.int().min(1)).default(20_480),
+  /** Environment variables that releases may set, `APP_*` allowed. */
   Env: z.array(text).default([]),
+  /** Folders that releases may ask for, by name: `{"assets": {"Path": "/srv/assets", "ReadOnly": true}}`. */
   Dirs: z.record(text, z.strictObject({ Path: text, ReadOnly: z.boolean().default(true) })).default({}),
+  /** Hosts that releases may ask for, `*.example.com` allowed. */
   AllowedHosts: z.array(text).default([]),
+  /** How long a dropped release goes on answering requests that are pinned to it. Default PT5S. */
   DrainGrace: ms(durationSchema).default(5_000),
+  /** How long the requests in work may take after that. Default PT30S. */
   DrainDeadline: ms(durationSchema).default(30_000),
+  /** Releases that are loaded at one time. */
   LoadConcurrency: integer.pipe(z.int().min(1).max(64)).default(4),
+  /** How long failed pulls are tried again before a release counts as failed. Default PT30S. */
   LoadRetry: ms(durationSchema).default(30_000),
+  /** One JSON line each on standard output. */
   LogLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
