@@ -52,8 +52,8 @@ async function createKey(keyFile: string): Promise<void> {
 async function assertPrivate(path: string, kind: 'folder' | 'file'): Promise<void> {
   const entry = await lstat(path);
   if (kind === 'folder' ? !entry.isDirectory() : !entry.isFile()) throw unusable(`a ${kind} of it is something else, perhaps a link`);
-  if (process.getuid === undefined) return;
-  if (entry.uid !== process.getuid()) throw unusable(`a ${kind} of it belongs to another user`);
+  if (process.geteuid === undefined) return;
+  if (entry.uid !== process.geteuid()) throw unusable(`a ${kind} of it belongs to another user`);
   if ((entry.mode & (kind === 'folder' ? 0o022 : 0o077)) !== 0) throw unusable(`others may ${kind === 'folder' ? 'write to a folder' : 'read a file'} of it (chmod ${kind === 'folder' ? '700' : '600'})`);
 }
 

@@ -84,7 +84,7 @@ describe('limits', () => {
   });
 
   it('give a trap its kind and the guest\'s call stack, innermost first', async () => {
-    await using module = await hostile('traps');
+    await using module = await hostile('unreachable');
     const { details } = await failureOf(module.invoke('unreachable', []));
     expect(details).toMatchObject({ trap: 'unreachable', frames: [{ functionName: 'inner', moduleName: 'traps' }, {}] });
     expect((await module.invoke('fine', [])).value).toBe(42);
@@ -94,7 +94,7 @@ describe('limits', () => {
   });
 
   it('end an open instance with its first trap', async () => {
-    await using module = await hostile('traps');
+    await using module = await hostile('unreachable');
     await using instance = await module.open();
     expect((await instance.invoke('fine', [])).value).toBe(42);
     expect((await failureOf(instance.invoke('unreachable', []))).code).toBe('HS_RUNTIME_TRAP');

@@ -41,12 +41,12 @@ describe('slots', () => {
       const module = adders[swap % 3] as LoadedModule;
       slots.set('adder', { versions: new Map([[String(swap), { module, weight: 1 }]]) });
       current = swap;
-      await new Promise((resolve) => setImmediate(resolve));
+      for (const until = answers.count + 5; answers.count < until; ) await new Promise((resolve) => setImmediate(resolve));
     }
     running = false;
     await Promise.all(clients);
     expect(answers.stale).toBe(0);
-    expect(answers.count).toBeGreaterThan(300);
+    expect(answers.count).toBeGreaterThanOrEqual(1_500);
   });
 
   it('keep a request on the version that it was admitted with, whatever happens to the slot', async () => {
