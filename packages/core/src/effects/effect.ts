@@ -49,8 +49,9 @@ export interface EffectTable {
   /** Makes a release present, verified and warm on nodes; it gets no traffic by that. */
   readonly deploy: {
     readonly input: {
+      /** Nodes to load it on, in this order. */
       readonly nodes: NodeSet;
-      /** Default: the release that the deployment is about. */
+      /** Release to load. Default: the one that the deployment is about. */
       readonly releaseId?: ReleaseId;
       /** Nodes that may be loading at one time. Default 1,000. */
       readonly maxInFlight?: number;
@@ -64,10 +65,11 @@ export interface EffectTable {
   /** Waits for a health verdict of each node from checks that ran after this step began. */
   readonly verify: {
     readonly input: {
+      /** Nodes that all have to be healthy. */
       readonly nodes: NodeSet;
       /** Laid over the deployment's health check. */
       readonly check?: HealthCheckOverride;
-      /** Default: `successThreshold` and `failureThreshold` rounds of the check's interval and timeout, at least 10,000. */
+      /** Time for a verdict. Default: `successThreshold` and `failureThreshold` rounds of the check's interval and timeout, at least 10,000. */
       readonly timeoutMs?: number;
       /** Text of the failure. Default `Health checks failed`. */
       readonly failure?: string;
@@ -77,10 +79,13 @@ export interface EffectTable {
   /** Lets active time pass (a person's pause stops the clock). `promote` ends it early. */
   readonly wait: {
     readonly input: {
+      /** Active time to let pass. */
       readonly forMs: number;
+      /** What is waited for, in words for people. */
       readonly reason: string;
-      /** Nodes whose health check runs meanwhile; one turning unhealthy ends the wait as a failure. */
+      /** Nodes whose health check runs meanwhile; one turning unhealthy ends the wait as a failure. Default: none. */
       readonly watch?: NodeSet;
+      /** Laid over the deployment's health check. */
       readonly check?: HealthCheckOverride;
       /** Text of that failure. Default `Health checks failed`. */
       readonly failure?: string;
@@ -90,9 +95,13 @@ export interface EffectTable {
   /** Gives `percent` of the requests that `among` serves to the release, on the nodes `to`; the rest stays on the baseline. */
   readonly shiftTraffic: {
     readonly input: {
+      /** Share of the requests that go to the release, 0 to 100. */
       readonly percent: number;
+      /** Nodes that serve the release. */
       readonly to: NodeSet;
+      /** Nodes whose requests are shared out. */
       readonly among: NodeSet;
+      /** Release that gets the share. Default: the one that the deployment is about. */
       readonly releaseId?: ReleaseId;
       /** Time for routers and nodes to report the new route. Default 30,000. */
       readonly timeoutMs?: number;
@@ -101,14 +110,24 @@ export interface EffectTable {
   };
   /** Measures both variants over a period. */
   readonly observe: {
-    readonly input: { readonly forMs: number; readonly baseline: NodeSet; readonly candidate: NodeSet };
+    readonly input: {
+      /** Active time to measure over. */
+      readonly forMs: number;
+      /** Nodes on which the baseline's calls count. */
+      readonly baseline: NodeSet;
+      /** Nodes on which the new release's calls count. */
+      readonly candidate: NodeSet;
+    };
     readonly value: { readonly baseline: VariantMetrics; readonly candidate: VariantMetrics };
   };
   /** Decides from observations. Too few samples are `Inconclusive`, never a win. */
   readonly judge: {
     readonly input: {
+      /** What was measured of A. */
       readonly baseline: VariantMetrics;
+      /** What was measured of B. */
       readonly candidate: VariantMetrics;
+      /** What counts as better, and by how much. */
       readonly criteria: WinnerCriteria;
       /** Name of a registered method. Default `welch`. */
       readonly method?: string;
@@ -116,23 +135,71 @@ export interface EffectTable {
     readonly value: { readonly verdict: Verdict; readonly improvementPercent: number | null; readonly reason: string };
   };
   /** Says how far the rollout is. */
-  readonly progress: { readonly input: { readonly percent: number; readonly stage?: string }; readonly value: null };
+  readonly progress: {
+    readonly input: {
+      /** 0 to 100. */
+      readonly percent: number;
+      /** Name of the stage that has been reached. */
+      readonly stage?: string;
+    };
+    readonly value: null;
+  };
   /** Stops until a person answers with one of the accepted commands. */
   readonly pause: {
-    readonly input: { readonly reason: string; readonly accepts: readonly PauseAnswer[] };
+    readonly input: {
+      /** What a person has to decide, in words. */
+      readonly reason: string;
+      /** Commands that end the pause; the others are refused. */
+      readonly accepts: readonly PauseAnswer[];
+    };
     readonly value: { readonly command: PauseAnswer };
   };
   /** Records a failure of the strategy's own finding; always ends as that failure. */
-  readonly fail: { readonly input: { readonly message: string; readonly cause?: FailureCause; readonly nodes?: NodeSet; readonly facts?: Json }; readonly value: never };
+  readonly fail: {
+    readonly input: {
+      /** A sentence for people. */
+      readonly message: string;
+      /** Default `strategy`. */
+      readonly cause?: FailureCause;
+      /** Nodes that it is about. Default: all. */
+      readonly nodes?: NodeSet;
+      /** Observed values and thresholds. */
+      readonly facts?: Json;
+    };
+    readonly value: never;
+  };
   /** Takes a release away from nodes that no longer route to it. */
-  readonly retire: { readonly input: { readonly nodes: NodeSet; readonly releaseId?: ReleaseId }; readonly value: null };
+  readonly retire: {
+    readonly input: {
+      /** Nodes that lose the release. */
+      readonly nodes: NodeSet;
+      /** Release to take away. Default: the one that the deployment is about. */
+      readonly releaseId?: ReleaseId;
+    };
+    readonly value: null;
+  };
   /** Brings nodes and their traffic back to the baseline snapshot of this deployment. */
   readonly restore: {
-    readonly input: { readonly nodes: NodeSet; readonly reason: string; /** Time after which silent nodes are listed as unknown. Default 30,000. */ readonly timeoutMs?: number };
+    readonly input: {
+      /** Nodes to bring back. */
+      readonly nodes: NodeSet;
+      /** Why, for the journal. */
+      readonly reason: string;
+      /** Time after which silent nodes are listed as unknown. Default 30,000. */
+      readonly timeoutMs?: number;
+    };
     readonly value: { readonly restored: number; readonly unknown: number };
   };
   /** Tells people something; delivered at least once, never waited for. */
-  readonly notify: { readonly input: { readonly text: string; readonly severity?: 'info' | 'warning' | 'critical' }; readonly value: null };
+  readonly notify: {
+    readonly input: {
+      /** A sentence for people. */
+      readonly text: string;
+      /** Default `info`. */
+      readonly severity?: 'info' | 'warning' | 'critical';
+    };
+    readonly value: null;
+  };
 }
 
 /** Names of all effects. @public */

@@ -38,13 +38,15 @@ export async function sweepCrashes(options: SimulationOptions & SimulatedDeploym
         when,
         same: JSON.stringify(journalEvents(simulation.journal())) === expected,
         outline: journalOutline(simulation.journal()),
-        delayMs: simulation.time.now() - reference.simulation.time.now(),
+        delayMs: endOf(simulation) - endOf(reference.simulation),
         summary: (await simulation.state()).summary,
       });
     }
   }
   return survived;
 }
+
+const endOf = (simulation: Simulation): number => simulation.journal().at(-1)?.at ?? 0;
 
 async function runWithCrash(options: SimulationOptions & SimulatedDeployment, point: CrashPoint | null): Promise<{ readonly simulation: Simulation; readonly commits: number }> {
   let commits = 0;
@@ -63,6 +65,6 @@ async function runWithCrash(options: SimulationOptions & SimulatedDeployment, po
   const simulation: Simulation = new Simulation({ ...options, failpoint });
   await simulation.deploy(options);
   armed = true;
-  await simulation.time.run();
+  await simulation.finish();
   return { simulation, commits };
 }

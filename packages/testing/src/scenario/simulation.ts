@@ -15,6 +15,8 @@ import { ScriptedMetrics, type MetricsQuery } from './scripted-metrics.ts';
 const moduleName = 'greeter';
 /** Reports that arrive within this time wake a deployment once. */
 const coalesceMs = 50;
+/** Longer than any rollout of a suite; one that polls for ever has to end somewhere. */
+const longestRolloutMs = 12 * 3_600_000;
 
 /** @public */
 export interface SimulationOptions {
@@ -138,6 +140,11 @@ export class Simulation {
     return this.database.journal('default', deploymentId);
   }
 
+  /** Lets everything happen that happens by itself within the time, retention included. Default 12 hours. */
+  async finish(limitMs: number = longestRolloutMs): Promise<void> {
+    await this.time.advance(limitMs);
+  }
+
   /** Share of all requests that a release gets by the route, in percent. */
   sharePercent(releaseId: string): number {
     let own = 0;
@@ -214,13 +221,12 @@ function interleaved(store: JournalStore, pause: () => Promise<void>): JournalSt
 }
 
 /**
- * Runs one rollout to its end, retention included, and returns the simulation for a look around.
+ * Runs one rollout to its end, retention included (12 hours unless told otherwise), and returns the simulation for a look around.
  * @public
  */
 export async function simulateRollout(options: SimulationOptions & SimulatedDeployment & { readonly untilMs?: number }): Promise<Simulation> {
   const simulation = new Simulation(options);
-  const startedAt = simulation.time.now();
   await simulation.deploy(options);
-  await simulation.time.run(options.untilMs === undefined ? undefined : startedAt + options.untilMs);
+  await simulation.finish(options.untilMs);
   return simulation;
 }

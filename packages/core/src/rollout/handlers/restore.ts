@@ -18,8 +18,8 @@ export const restoreHandler: EffectHandler<'restore'> = {
   async check({ input }, scope) {
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
     if (scope.cursor === askingHealth) return verdict(input.nodes, scope);
-    const progress = await scope.fleet.applyProgress(scope.spec.deploymentId, input.nodes);
-    const settled = progress.pending + progress.unreachable === 0;
+    const [progress, routed] = await Promise.all([scope.fleet.applyProgress(scope.spec.deploymentId, input.nodes), isRouted(scope)]);
+    const settled = progress.pending + progress.unreachable === 0 && routed;
     if (!settled && scope.activeMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.activeMs };
     if (progress.failed > 0) return failed(refused(progress, 'could not load the version from before'));
     const probed = await probedNodes(input.nodes, scope);
@@ -29,6 +29,12 @@ export const restoreHandler: EffectHandler<'restore'> = {
   end: () => [{ kind: 'endProbes' }],
   expectedMs: ({ input }) => (input.timeoutMs ?? defaultTimeoutMs) * 2,
 };
+
+/** Whether every router serves the route of the baseline, or a newer one. */
+async function isRouted({ spec, fleet, router }: EffectScope): Promise<boolean> {
+  const [revision, served] = await Promise.all([fleet.routeRevision(spec.tenant, spec.moduleName), router.servedRevision(spec.tenant, spec.moduleName)]);
+  return served === null || served >= revision;
+}
 
 async function verdict(nodes: NodeSet, scope: EffectScope): Promise<EffectCheck> {
   const { deploymentId } = scope.spec;
