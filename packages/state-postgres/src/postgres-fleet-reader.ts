@@ -26,13 +26,14 @@ export interface FleetReaderOptions {
   readonly unhealthyAfterMs?: number;
 }
 
+/** `+ 0` keeps the planner from the index of routes, which finds all nodes of the module for each node. */
 const readCandidates = statement(
   'fleet_candidates',
   `
 select n.node_id as "nodeId", n.region, n.zone, n.labels,
   coalesce(h.last_heartbeat_at >= clock_timestamp() - $4::float8 * interval '1 millisecond', false) as reachable,
   coalesce((select json_agg(json_build_object('releaseId', a.release_id, 'weight', a.weight) order by a.release_id)
-    from assignments a where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = $2 and a.weight > 0), '[]') as serving
+    from assignments a where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = $2 and a.weight + 0 > 0), '[]') as serving
 from nodes n left join node_heartbeats h on h.tenant = n.tenant and h.node_id = n.node_id
 where n.tenant = $1 and n.is_enabled and ($3::text[] is null or n.region = any ($3::text[]))
 order by n.region, n.node_id`,
@@ -78,7 +79,7 @@ const readApplied = statement(
   progressQuery(`
   select case when count(*) = 0 then 'done' else 'failed' end as state, min(o.error_code) as code, min(o.error_message) as message
   from observations o
-  join assignments a on a.tenant = o.tenant and a.node_id = o.node_id and a.module_name = o.module_name and a.release_id = o.release_id and a.weight > 0
+  join assignments a on a.tenant = o.tenant and a.node_id = o.node_id and a.module_name = o.module_name and a.release_id = o.release_id and a.weight + 0 > 0
   where o.tenant = t.tenant and o.node_id = t.node_id and o.module_name = t.module_name and o.state = 'failed'`),
 );
 

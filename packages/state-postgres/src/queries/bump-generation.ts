@@ -19,7 +19,7 @@ stamped as (
 
 /** Targets at the positions `$3` whose node still exists. @internal */
 export const targetNodes = `
-target as (
+target as materialized (
   select t.position, t.node_id from deployment_targets t join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
   where t.tenant = $1 and t.deployment_id = $2 and t.position <@ $3::int4multirange
 )`;

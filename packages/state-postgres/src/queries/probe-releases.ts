@@ -28,14 +28,18 @@ const probeBaselines = statement(
   'probe_baselines',
   `
 with ${targetNodes},
+wanted as materialized (
+  select t.node_id, b.release_id from target t join deployment_baselines b on b.deployment_id = $2 and b.position = t.position
+),
+checked as materialized (
+  select r.release_id, ($6::jsonb || m.health_check::jsonb || r.health_check::jsonb)::json as health_check
+  from releases r join modules m on m.tenant = r.tenant and m.module_id = r.module_id
+  where r.tenant = $1 and r.release_id in (select release_id from wanted)
+),
 probed as (
-  update assignments a set probe_deployment_id = $2, probe_round = $5,
-    probe_check = ($6::jsonb || m.health_check::jsonb || r.health_check::jsonb)::json
-  from target t
-  join deployment_baselines b on b.deployment_id = $2 and b.position = t.position
-  join releases r on r.tenant = $1 and r.release_id = b.release_id
-  join modules m on m.tenant = $1 and m.module_id = r.module_id
-  where a.tenant = $1 and a.node_id = t.node_id and a.module_name = $4 and a.release_id = b.release_id
+  update assignments a set probe_deployment_id = $2, probe_round = $5, probe_check = c.health_check
+  from wanted w join checked c using (release_id)
+  where a.tenant = $1 and a.node_id = w.node_id and a.module_name = $4 and a.release_id = w.release_id
   returning a.node_id
 ),
 changed as (select distinct node_id from probed),

@@ -15,7 +15,7 @@ baseline as (
 removed as (
   delete from assignments a using target t
   where a.tenant = $1 and a.node_id = t.node_id and a.module_name = $4
-    and not exists (select 1 from baseline b where b.node_id = a.node_id and b.release_id = a.release_id)
+    and not exists (select 1 from deployment_baselines b where b.deployment_id = $2 and b.position = t.position and b.release_id = a.release_id)
   returning a.node_id
 ),
 returned as (

@@ -11,7 +11,7 @@ import { toMultirange } from './node-ranges.ts';
 const route = statement(
   'shift_route',
   `
-with target as (
+with target as materialized (
   select t.position, t.node_id, t.position <@ $3::int4multirange as on_stage
   from deployment_targets t join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
   where t.tenant = $1 and t.deployment_id = $2 and (t.position <@ $4::int4multirange or t.position <@ $3::int4multirange)
