@@ -7,12 +7,12 @@ import { jsonSchema, labelsSchema, regionSchema, timestampSchema } from './wire-
 /** Statuses of a node. @public */
 export const nodeStatuses = ['Healthy', 'Degraded', 'Unhealthy', 'Disabled'] as const;
 
-/** `Unhealthy`: no heartbeat for PT2M. `Degraded`: heard of, but a condition is not met. @public */
+/** `Unhealthy`: no heartbeat for PT2M. `Degraded`: heard of, but a release could not be loaded. @public */
 export type NodeStatus = (typeof nodeStatuses)[number];
 
 /** One thing that is or is not as it should be with a node. @public */
 export interface NodeCondition {
-  readonly type: 'Connected' | 'Synced' | 'ModulesLoaded';
+  readonly type: 'Connected' | 'Synced' | 'ModulesLoaded' | 'CpuAvailable';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -143,7 +143,7 @@ export const nodeViewSchema: z.ZodType<NodeView> = z.object({
   isEnabled: z.boolean(),
   conditions: z.array(
     z.object({
-      type: z.enum(['Connected', 'Synced', 'ModulesLoaded']),
+      type: z.enum(['Connected', 'Synced', 'ModulesLoaded', 'CpuAvailable']),
       status: z.enum(['True', 'False', 'Unknown']),
       reason: z.string(),
       message: z.string(),

@@ -4,7 +4,7 @@ import type { NodeRecord } from '../ports/node-registry.ts';
 
 /** Silence after which a node counts as Unhealthy (NOD-5). @internal */
 export const unhealthyAfterMs = 120_000;
-/** CPU above which a node is hinted at as overloaded (NOD-9). */
+/** CPU above which a node is hinted at as overloaded (NOD-9); a hint, since a busy node still serves. */
 const overloadedPercent = 80;
 
 /** @internal */
@@ -49,7 +49,7 @@ export function nodeTag({ nodeId, isEnabled, labels, registeredAt }: NodeRecord)
 function statusOf(node: NodeRecord): NodeStatus {
   if (!node.isEnabled) return 'Disabled';
   if (!isConnected(node)) return 'Unhealthy';
-  return node.failedReleases.length > 0 || node.cpuUsagePercent > overloadedPercent ? 'Degraded' : 'Healthy';
+  return node.failedReleases.length > 0 ? 'Degraded' : 'Healthy';
 }
 
 const isConnected = ({ silentForMs }: NodeRecord): boolean => silentForMs !== null && silentForMs < unhealthyAfterMs;
@@ -58,6 +58,7 @@ function conditionsOf(node: NodeRecord): readonly NodeCondition[] {
   const { silentForMs, generation, observedGeneration, failedReleases } = node;
   const isSynced = observedGeneration >= generation;
   const seen = silentForMs !== null;
+  const isOverloaded = node.cpuUsagePercent > overloadedPercent;
   return [
     {
       type: 'Connected',
@@ -76,6 +77,12 @@ function conditionsOf(node: NodeRecord): readonly NodeCondition[] {
       status: failedReleases.length === 0 ? 'True' : 'False',
       reason: failedReleases.length === 0 ? 'AllLoaded' : 'LoadFailed',
       message: failedReleases.length === 0 ? 'every release is loaded or on its way' : `failed: ${failedReleases.slice(0, 10).join(', ')}`,
+    },
+    {
+      type: 'CpuAvailable',
+      status: seen ? (isOverloaded ? 'False' : 'True') : 'Unknown',
+      reason: seen ? (isOverloaded ? 'Overloaded' : 'WithinLimit') : 'NeverSeen',
+      message: `CPU usage is ${Math.round(node.cpuUsagePercent)} %`,
     },
   ];
 }
