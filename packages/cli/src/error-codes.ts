@@ -13,6 +13,7 @@ export const cliErrorCodes = {
     message: '{what} is not over after {seconds} s; it goes on without being watched: hotswap status {id} --watch',
     httpStatus: 408,
   },
+  HS_CLI_UNEXPECTED: { message: 'The command failed in a way that it does not know: {why}', httpStatus: 500 },
 } as const;
 
 /** Errors with the codes of the command line. @internal */

@@ -54,6 +54,8 @@ export const stateErrorCodes = {
     message: 'Another session of node {nodeId} has taken over: this one has to end',
     httpStatus: 410,
   },
+  HS_NODE_UNHEALTHY: { message: 'The health check of the node failed: {why}', httpStatus: 409 },
+  HS_NODE_FAILED: { message: 'The node could not do what it was told: {why}', httpStatus: 409 },
   HS_AUTH_INVALID_JOIN_TOKEN: {
     message: 'The join token is unknown, used up or expired: ask for a new one',
     httpStatus: 401,

@@ -72,7 +72,7 @@ export class MemoryFleetReader implements FleetReader {
       const answers = node.observed.releases.filter((release) => release.moduleName === row.spec.moduleName && release.health?.round === round);
       const sick = answers.find((release) => release.health?.state === 'unhealthy');
       if (node.observed.generation < stamp) return 'pending';
-      if (sick) return { code: 'HS_AGENT_UNHEALTHY', message: sick.health?.message ?? 'its health check failed' };
+      if (sick) return { code: 'HS_NODE_UNHEALTHY', message: sick.health?.message ?? 'its health check failed' };
       const isHealthy = probed.length > 0 && probed.every((id) => answers.some((release) => release.releaseId === id && release.health?.state === 'healthy'));
       return isHealthy ? 'done' : 'pending';
     });
