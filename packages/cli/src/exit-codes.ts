@@ -2,19 +2,29 @@ import { isHotSwapError, type DeploymentStatus } from '@hotswap/core';
 
 /** What a command ends with; scripts may rely on every one of them. @public */
 export const exitCodes = {
+  /** Done. */
   ok: 0,
+  /** An error, or a command module that exited with another code than 0. */
   error: 1,
+  /** Wrong usage, or input that the server refused. */
   usage: 2,
   /** A deployment failed, was rolled back or ended in part. */
   deploymentFailed: 3,
   /** A deployment is paused or waits for an approval. */
   paused: 4,
+  /** What was named does not exist. */
   notFound: 5,
+  /** No credential, or one that may not do this. */
   denied: 6,
+  /** Not possible as things stand now. */
   conflict: 7,
+  /** Not over in time. */
   timeout: 8,
+  /** The server does not answer. */
   serverUnreachable: 69,
+  /** No server is known, or its configuration is not valid. */
   badConfig: 78,
+  /** Ctrl-C. */
   interrupted: 130,
 } as const;
 

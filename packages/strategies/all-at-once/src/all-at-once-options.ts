@@ -21,6 +21,7 @@ export const allAtOnceConfigSchema: z.ZodType<AllAtOnceConfig, unknown> = z
   .strictObject({
     healthCheckTimeout: positiveDurationSchema.exactOptional(),
     healthCheckFunction: functionName.exactOptional(),
+    /** The same key as `healthCheckFunction` (X-14); give one of them. */
     functionName: functionName.exactOptional(),
     successThreshold: threshold.exactOptional(),
     failureThreshold: threshold.exactOptional(),

@@ -12,9 +12,9 @@ export interface CanaryConfig {
   readonly autoPromote: boolean;
   /** Function that is asked. Absent: the deployment's or the module's own. */
   readonly healthCheckFunction?: string;
-  /** Absent: the deployment's or the module's own. */
+  /** Good answers in a row that make a node healthy. Absent: the deployment's or the module's own. */
   readonly successThreshold?: number;
-  /** Absent: the deployment's or the module's own. */
+  /** Bad answers in a row that make a node unhealthy. Absent: the deployment's or the module's own. */
   readonly failureThreshold?: number;
 }
 
@@ -46,12 +46,15 @@ const stagesSchema = z
 const written = z
   .strictObject({
     stages: stagesSchema.exactOptional(),
+    /** Percent of the first stage, in the form without `stages` (X-8). Default 10. */
     initialPercentage: percentage.exactOptional(),
     // Below one percent a typo would make thousands of stages.
+    /** Percent that each stage adds to the one before it, up to 100 (X-8). Default 25. */
     incrementPercentage: percentage.min(1).exactOptional(),
     evaluationPeriod: positiveDurationSchema.default('PT5M'),
     autoPromote: z.boolean().default(true),
     healthCheckFunction: z.string().min(1).max(200).exactOptional(),
+    /** The same key as `healthCheckFunction` (X-14); give one of them. */
     functionName: z.string().min(1).max(200).exactOptional(),
     successThreshold: threshold.exactOptional(),
     failureThreshold: threshold.exactOptional(),

@@ -30,6 +30,7 @@ export const rollingConfigSchema: z.ZodType<RollingConfig, unknown> = z
     healthCheckTimeout: positiveDurationSchema.default('PT10S'),
     pauseOnFailure: z.boolean().default(true),
     healthCheckFunction: functionName.exactOptional(),
+    /** The same key as `healthCheckFunction` (X-14); give one of them. */
     functionName: functionName.exactOptional(),
     successThreshold: threshold.exactOptional(),
     failureThreshold: threshold.exactOptional(),
