@@ -1,0 +1,75 @@
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { parseSource } from '../doc-comments.ts';
+import { bindingCodes, engineCodes, engineMapping, errorTables } from '../error-tables.ts';
+import { errorsPage } from '../pages/errors-page.ts';
+import { findFiles, readText } from '../repository.ts';
+
+const tables = await errorTables();
+const declared = tables.flatMap(({ codes }) => Object.keys(codes));
+const sources = findFiles('packages/**/src/**/*.ts').filter((path) => !path.endsWith('/error-codes.ts'));
+/** Codes named by sources, in code or in comments, and where. Fakes declare none of their own. */
+const named = new Map(
+  sources.flatMap((path) =>
+    [...readText(path).matchAll(/\bHS_[A-Z0-9]+(?:_[A-Z0-9]+)+\b/g)].map(([code]) => [code, path] as const),
+  ),
+);
+
+describe('error codes', () => {
+  it('are written HS_AREA_CONDITION, with a status, in sentences', () => {
+    for (const [code, { httpStatus, message }] of tables.flatMap(({ codes }) => Object.entries(codes))) {
+      expect(code).toMatch(/^HS_[A-Z]+_[A-Z0-9_]+$/);
+      expect(httpStatus, code).toBeGreaterThanOrEqual(400);
+      expect(httpStatus, code).toBeLessThan(600);
+      expect(message, code).not.toBe('');
+    }
+  });
+
+  it('are all on the page, and the page has no others', async () => {
+    const page = await errorsPage.render();
+    const rows = [...page.matchAll(/^\| `(HS_\w+)` \|/gm)].map(([, code]) => code);
+    expect(rows).toEqual(declared);
+  });
+
+  it('have a union type that is the keys of the table', () => {
+    for (const { file } of tables) {
+      const aliases = parseSource(file).statements.filter(ts.isTypeAliasDeclaration);
+      const table = /export const (\w+ErrorCodes) =/.exec(readText(file))?.[1];
+      for (const alias of aliases) expect(alias.type.getText(), file).toBe(`keyof typeof ${table ?? ''}`);
+    }
+  });
+
+  it('are declared when a source names them', () => {
+    // A warning of the process has a code too, but is no error that a caller could meet.
+    const warnings = sources.flatMap((path) =>
+      [...readText(path).matchAll(/emitWarning\([^\n]*'(HS_\w+)'/g)].map(([, code]) => code),
+    );
+    const unknown = [...named]
+      .filter(([code]) => !declared.includes(code) && !warnings.includes(code))
+      .map(([code, path]) => `${code} in ${path}`);
+    expect(unknown).toEqual([]);
+  });
+
+  it('are named by a source when they are declared', async () => {
+    const fromEngine = Object.values(await engineMapping());
+    expect(declared.filter((code) => !named.has(code) && !fromEngine.includes(code))).toEqual([]);
+  });
+});
+
+describe('codes of the native engine', () => {
+  const engine = engineCodes().map(({ name }) => name);
+
+  it('are found in the Rust table', () => {
+    expect(engine.length).toBeGreaterThan(20);
+  });
+
+  it('are the union of the binding', () => {
+    expect(bindingCodes()).toEqual(engine);
+  });
+
+  it('are all mapped to codes that are declared', async () => {
+    const mapping = await engineMapping();
+    expect(Object.keys(mapping)).toEqual(engine);
+    for (const code of Object.values(mapping)) expect(declared).toContain(code);
+  });
+});
