@@ -68,9 +68,10 @@ async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | nul
   if (state.held) return whileHeld(draft, parts, reading);
   if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion) return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
   if (running && !knowsEffect(running.effect)) return decline(draft, `effect ${running.effect.kind}@${running.effect.version}`);
+  if (!running) return nextStep(draft, parts);
   const stuck = stuckAt(state);
-  if (stuck !== undefined && draft.now >= stuck) return hold(draft, 'stuck', `No progress for ${state.spec?.progressDeadline} beyond what step ${state.running?.step ?? state.nextStep} may take`);
-  return running ? runStep(draft, parts, reading) : nextStep(draft, parts);
+  if (stuck !== undefined && draft.now >= stuck) return hold(draft, 'stuck', `No progress for ${state.spec?.progressDeadline} beyond what step ${running.step} (${running.effect.kind}) may take`);
+  return runStep(draft, parts, reading);
 }
 
 async function whileHeld(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision> {
