@@ -23,8 +23,7 @@ export type NativeErrorCode =
   | 'UNKNOWN_VERSION' // the pinned module is not held by that slot. details: slot, moduleId, held[]
   | 'INVALID_ARGUMENT' // details: path (`args[0].points[3].x`), expected
   | 'GUEST_ERROR' // a component function returned the err case of its result; `payload` holds the value
-  | 'GUEST_EXIT' // the guest ended itself by exit during a function call (a command's exit is its result). details: exitCode
-  | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs
+  | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs, exitCode? (trap 'host': the guest called exit in a function call)
   | 'TIMEOUT' // wall clock or CPU limit. details: limit ('timeoutMs' | 'cpuMs'), limitMs, elapsedMs, queuedMs
   | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?
   | 'TABLE_LIMIT' // details: limitElements, requestedElements
@@ -140,6 +139,15 @@ export interface RuntimeStats {
   };
 }
 export function runtimeStats(): RuntimeStats;
+
+/**
+ * Nanoseconds of mapping one verified cache entry anew without verifying it, once per iteration. For `bench/` only: what loading costs
+ * beyond this is verification, linking and the probe.
+ *
+ * @param optionsJson `LoadOptions` with `digest` and `cache`.
+ * @throws `INVALID_ARGUMENT` when the cache has no such entry, `CACHE_UNUSABLE`
+ */
+export function benchMap(optionsJson: string, iterations: number): number[];
 
 // ------------------------------------------------------------------------------------------------------------- description
 

@@ -1,6 +1,6 @@
 //! Functions about the process: start, health, gauges, the table of codes.
 
-use hotswap_engine::{ErrorCode, Runtime, RuntimeOptions, parse_options};
+use hotswap_engine::{EngineError, ErrorCode, LoadOptions, Runtime, RuntimeOptions, bench_map as map_entry, parse_options};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue};
 use napi_derive::napi;
@@ -56,4 +56,16 @@ pub fn error_codes(env: &Env) -> napi::Result<Unknown<'_>> {
     let codes: Vec<_> =
         ErrorCode::ALL.iter().map(|code| json!({ "code": code.as_str(), "summary": code.summary() })).collect();
     as_value(env, &json!(codes))
+}
+
+/// See `binding.d.ts`.
+#[napi(catch_unwind)]
+pub fn bench_map(env: &Env, options_json: String, iterations: u32) -> napi::Result<Vec<f64>> {
+    let measured = parse_options::<LoadOptions>("options", &options_json).and_then(|options| {
+        let (Some(cache), Some(digest)) = (&options.cache, &options.digest) else {
+            return Err(EngineError::argument("options", "a cache and a digest"));
+        };
+        map_entry(cache, digest, iterations)
+    });
+    measured.map_err(|error| throw(env, &error, None))
 }

@@ -9,12 +9,14 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::CacheOptions;
+use crate::runtime::Runtime;
 
 /// Raise when the layout of an entry changes.
 const FORMAT: &str = "hotswap-aot-1";
@@ -157,6 +159,37 @@ impl CodeCache {
         }
         written
     }
+}
+
+/// Nanoseconds that mapping an entry's code takes without verifying it, once per iteration; it is verified before the first one. The
+/// yardstick of `bench/` for what verification costs.
+///
+/// # Errors
+/// `CACHE_UNUSABLE`, `INVALID_ARGUMENT` when the folder has no such entry.
+pub fn bench_map(options: &CacheOptions, digest: &str, iterations: u32) -> Result<Vec<f64>> {
+    let runtime = Runtime::get()?;
+    let cache = CodeCache::open(options)?;
+    let engine = runtime.pooled().map_or_else(|| runtime.on_demand(), Ok)?;
+    let entry = CodeCache::entry(digest, engine, if runtime.pooled().is_some() { "pooled" } else { "on-demand" });
+    let Lookup::Hit(hit) = cache.find(&entry, engine)? else {
+        return Err(EngineError::argument("digest", "one that the cache has"));
+    };
+    let (path, is_component) = (cache.path(&entry, "cwasm"), matches!(hit.0, Code::Component(_)));
+    (0..iterations)
+        .map(|_| {
+            let begun = Instant::now();
+            // SAFETY: the entry was verified above, in a folder that only this user can write.
+            let code = unsafe {
+                if is_component {
+                    Component::deserialize_file(engine, &path).map(Code::Component)
+                } else {
+                    Module::deserialize_file(engine, &path).map(Code::Core)
+                }
+            };
+            let took = begun.elapsed().as_nanos() as f64;
+            code.map(|_| took).map_err(EngineError::internal)
+        })
+        .collect()
 }
 
 struct Sidecar {

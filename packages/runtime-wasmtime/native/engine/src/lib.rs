@@ -39,6 +39,7 @@ mod trap;
 mod value;
 mod wasi;
 
+pub use cache::bench_map;
 pub use calls::CancelledBy;
 pub use client::{CallInfo, CallSettings, Client, Completion, Outcome};
 pub use error::{EngineError, ErrorCode, Result, panic_error};
