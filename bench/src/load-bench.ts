@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import process from 'node:process';
 import { type LoadedModule, type RuntimeHost, sha256Hex } from '@hotswap/core';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
@@ -74,9 +72,7 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await reloadMs(host, guests, 20);
   say(`${rounds * guests.length} loads from the cache ...`);
   const cachedMs = await reloadMs(host, guests, rounds);
-  const code = join(folder.path, 'code');
-  const compiled = (await readdir(code)).filter((name) => name.endsWith('.cwasm')).map((name) => join(code, name));
-  const bareMs = bareDeserializeMs(compiled, rounds);
+  const bareMs = await bareDeserializeMs(folder.path, guests.map(({ digest }) => digest), rounds);
 
   const count = full ? 20_000 : smallModules;
   say(`${count.toLocaleString('en')} small modules in one process ...`);
