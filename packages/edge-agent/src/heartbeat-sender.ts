@@ -14,6 +14,8 @@ export interface HeartbeatSenderOptions {
   readonly report: () => Omit<Heartbeat, 'bootId' | 'sequence'>;
   readonly send: (heartbeat: Heartbeat) => Promise<HeartbeatAnswer>;
   readonly onAnswer: (answer: HeartbeatAnswer) => void;
+  /** The first of the failures in a row; what was to be sent is sent again. */
+  readonly onUnanswered: (error: unknown) => void;
   /** The server refused this one for good; its metrics are lost. */
   readonly onRefused: (error: unknown) => void;
   /** Another agent has taken over, or the credential is not accepted: nothing more is sent until `start`. */
@@ -125,6 +127,7 @@ export class HeartbeatSender {
   }
 
   #afterFailure(error: unknown): number | undefined {
+    if (!this.#failed) this.#options.onUnanswered(error);
     this.#failed = true;
     if (
       isHotSwapError(error, 'HS_AGENT_SERVER_REFUSED') &&

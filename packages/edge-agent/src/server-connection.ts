@@ -53,6 +53,7 @@ export class ServerConnection {
       report: options.report,
       send: (heartbeat) => options.client.heartbeat(heartbeat),
       onAnswer: (answer) => this.#checkForLateState(answer),
+      onUnanswered: (error) => this.#emit('agent.heartbeat-not-answered', { why: messageOf(error) }),
       onRefused: (error) => this.#emit('agent.heartbeat-refused', { why: messageOf(error) }),
       onRejected: (error) => this.#rejected(error),
     });

@@ -10,6 +10,7 @@ const empty = {
 
 class Scripted {
   readonly sent: Heartbeat[] = [];
+  readonly unanswered: unknown[] = [];
   readonly refused: unknown[] = [];
   readonly rejected: unknown[] = [];
   reports = 0;
@@ -23,6 +24,7 @@ class Scripted {
       return this.answer();
     },
     onAnswer: () => undefined,
+    onUnanswered: (error) => this.unanswered.push(error),
     onRefused: (error) => this.refused.push(error),
     onRejected: (error) => this.rejected.push(error),
   });
@@ -82,6 +84,7 @@ describe('HeartbeatSender', () => {
     await vi.advanceTimersByTimeAsync(20_000);
     expect(script.sent.length).toBeGreaterThan(3);
     expect(new Set(script.sent.map((heartbeat) => JSON.stringify(heartbeat))).size).toBe(1);
+    expect(script.unanswered).toHaveLength(1);
     script.answer = async () => ({ generation: 0, heartbeatIntervalMs: 30_000 });
     await vi.advanceTimersByTimeAsync(6_000);
     expect(script.sent.slice(-2).map(({ sequence }) => sequence)).toEqual([1, 2]);
