@@ -12,7 +12,7 @@ const onlyFrom = (name, comment, from, own, allowed) => ({
   comment,
   severity: 'error',
   from: { path: from },
-  to: { path: '^(packages|examples|bench|scripts)/', pathNot: [own, ...allowed] },
+  to: { path: '^(packages|examples|bench|scripts)/', pathNot: ['node_modules/', own, ...allowed] },
 });
 
 module.exports = {
@@ -58,7 +58,7 @@ module.exports = {
       comment:
         'A store, state, coordination or runtime adapter imports core and its driver, never another adapter or the server.',
       from: { path: '^packages/((?:storage|state|coordination|runtime)-[^/]+)/src/' },
-      to: { path: '^(packages|examples|bench|scripts)/', pathNot: ['^packages/$1/', `${CORE}src/index`] },
+      to: { path: '^(packages|examples|bench|scripts)/', pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`] },
     },
     {
       name: 'testing-without-runner',

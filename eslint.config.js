@@ -156,6 +156,10 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      // Fakes are asynchronous or not, and break on purpose.
+      '@typescript-eslint/await-thenable': 'off',
+      '@typescript-eslint/prefer-promise-reject-errors': 'off',
+      'preserve-caught-error': 'off',
       'no-restricted-syntax': [
         'error',
         {
