@@ -62,12 +62,20 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
-  parts.lifecycle.state = 'stopping';
-  parts.streams.closeAll();
-  await app?.close();
-  await housekeeping.stop();
-  await parts.hub.stop();
-  await parts.loop.stop();
-  await parts.gateway.stop().catch((error: unknown) => parts.logger.warn({ err: error }, 'the gateway could not sign off'));
-  await release();
+  const { lifecycle, streams, hub, loop, gateway, logger } = parts;
+  lifecycle.state = 'stopping';
+  streams.closeAll();
+  const steps: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
+    requests: () => app?.close(),
+    housekeeping: () => housekeeping.stop(),
+    agents: () => hub.stop(),
+    rollouts: () => loop.stop(),
+    gateway: () => gateway.stop(),
+    stores: release,
+  };
+  for (const [step, stop] of Object.entries(steps)) {
+    const began = performance.now();
+    await stop()?.catch((error: unknown) => logger.warn({ err: error, step }, 'a part did not stop in order'));
+    logger.debug({ step, ms: Math.round(performance.now() - began) }, 'stopped');
+  }
 }
