@@ -42,7 +42,6 @@ error_codes! {
     UnknownVersion = "UNKNOWN_VERSION", "The slot does not hold the pinned version.";
     InvalidArgument = "INVALID_ARGUMENT", "An argument or option has the wrong type, shape or range.";
     GuestError = "GUEST_ERROR", "The function returned the error case of its result.";
-    GuestExit = "GUEST_EXIT", "The guest ended itself by exit during a function call.";
     Trap = "TRAP", "The guest trapped.";
     Timeout = "TIMEOUT", "The call ran into its wall clock or CPU limit.";
     MemoryLimit = "MEMORY_LIMIT", "The guest needed more memory than its limit.";

@@ -15,7 +15,7 @@ use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
-use crate::value::{TypeBudget, ValueType};
+use crate::value::{ResourceNames, TypeBudget, ValueType};
 use crate::wasi::{OpenFolders, WasiLevel};
 
 /// Linked code, ready to be instantiated.
@@ -311,11 +311,12 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
     let engine = component.engine();
     let mut out = Vec::new();
     let ty = component.component_type();
+    let names = resource_names(&ty, engine);
     for (name, export) in ty.exports(engine) {
         match export.ty {
             ComponentItem::ComponentFunc(function) => {
                 if let Some(target) = component.get_export_index(None, name) {
-                    out.push(component_function(name.to_owned(), &function, target)?);
+                    out.push(component_function(name.to_owned(), &function, target, &names)?);
                 }
             }
             ComponentItem::ComponentInstance(interface) => {
@@ -323,7 +324,7 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
                 for (item, export) in interface.exports(engine) {
                     let ComponentItem::ComponentFunc(function) = export.ty else { continue };
                     if let Some(target) = component.get_export_index(Some(&parent), item) {
-                        out.push(component_function(format!("{name}#{item}"), &function, target)?);
+                        out.push(component_function(format!("{name}#{item}"), &function, target, &names)?);
                     }
                 }
             }
@@ -333,16 +334,35 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
     Ok(out)
 }
 
+fn resource_names(ty: &wasmtime::component::types::Component, engine: &Engine) -> ResourceNames {
+    let mut names = ResourceNames::default();
+    for (name, item) in ty.exports(engine).chain(ty.imports(engine)) {
+        match item.ty {
+            ComponentItem::Resource(resource) => names.add(resource, name),
+            ComponentItem::ComponentInstance(interface) => {
+                for (name, item) in interface.exports(engine) {
+                    if let ComponentItem::Resource(resource) = item.ty {
+                        names.add(resource, name);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
 fn component_function(
     name: String,
     function: &wasmtime::component::types::ComponentFunc,
     target: ComponentExportIndex,
+    names: &ResourceNames,
 ) -> Result<FunctionEntry> {
     let budget = &mut TypeBudget::default();
     let mut params = Vec::new();
     for (param, ty) in function.params() {
-        params.push((param.to_owned(), ValueType::from_component(&ty, budget)?));
+        params.push((param.to_owned(), ValueType::from_component(&ty, budget, names)?));
     }
-    let results = function.results().map(|ty| ValueType::from_component(&ty, budget)).collect::<Result<_>>()?;
+    let results = function.results().map(|ty| ValueType::from_component(&ty, budget, names)).collect::<Result<_>>()?;
     Ok(FunctionEntry::new(name, params, results, function.async_(), Target::Component(target)))
 }

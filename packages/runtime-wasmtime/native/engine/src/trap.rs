@@ -79,8 +79,12 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
         return timeout(at.time_limit.0, at.time_limit.1, at.elapsed_ms);
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return EngineError::new(ErrorCode::GuestExit, format!("The guest exited with status {}", exit.0))
-            .with("exitCode", exit.0);
+        let message = format!("The guest exited with status {}", exit.0);
+        return if at.starting {
+            EngineError::new(ErrorCode::StartFailed, message.clone()).with("reason", message).with("exitCode", exit.0)
+        } else {
+            trap_error("host", &message, error, at).with("exitCode", exit.0)
+        };
     }
     if let Some(busy) = error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>() {
         return EngineError::new(ErrorCode::QueueFull, format!("The instance pool is full: {busy}"))
@@ -101,14 +105,15 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
     if error.downcast_ref::<wasmtime::ThrownException>().is_some() {
         return trap_error("uncaught-exception", "The guest threw an exception that nothing caught", error, at);
     }
-    if error.downcast_ref::<WasmBacktrace>().is_some() {
-        return trap_error("host", &format!("A host function refused the guest: {text}"), error, at);
+    if error.is::<wasmtime::WasmtimeBug>() {
+        return EngineError::internal(text);
     }
-    if at.starting {
+    if at.starting && error.downcast_ref::<WasmBacktrace>().is_none() {
         return EngineError::new(ErrorCode::StartFailed, format!("The module cannot be instantiated: {text}"))
             .with("reason", text);
     }
-    EngineError::internal(text)
+    // A host function, or the canonical ABI at the border: text that is not UTF-8, pointers out of bounds, unknown cases.
+    trap_error("host", &format!("The host refused what the guest did: {text}"), error, at)
 }
 
 fn limit_at_start(text: &str, at: &Circumstances<'_>) -> Option<EngineError> {

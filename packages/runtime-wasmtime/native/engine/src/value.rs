@@ -282,11 +282,11 @@ impl ValueType {
     ///
     /// # Errors
     /// `UNSUPPORTED` when the type has more than 10,000 nodes.
-    pub fn from_component(ty: &ComponentType, budget: &mut TypeBudget) -> Result<Self> {
+    pub fn from_component(ty: &ComponentType, budget: &mut TypeBudget, names: &ResourceNames) -> Result<Self> {
         budget.spend()?;
-        let boxed = |ty: &ComponentType, budget: &mut TypeBudget| Self::from_component(ty, budget).map(Box::new);
+        let boxed = |ty: &ComponentType, budget: &mut TypeBudget| Self::from_component(ty, budget, names).map(Box::new);
         let optional = |ty: Option<ComponentType>, budget: &mut TypeBudget| match ty {
-            Some(ty) => Self::from_component(&ty, budget).map(|ty| Some(Box::new(ty))),
+            Some(ty) => Self::from_component(&ty, budget, names).map(|ty| Some(Box::new(ty))),
             None => Ok(None),
         };
         Ok(match ty {
@@ -312,13 +312,13 @@ impl ValueType {
                 Self::Map { key: boxed(&map.key(), budget)?, value: boxed(&map.value(), budget)? }
             }
             ComponentType::Tuple(tuple) => Self::Tuple {
-                items: tuple.types().map(|ty| Self::from_component(&ty, budget)).collect::<Result<_>>()?,
+                items: tuple.types().map(|ty| Self::from_component(&ty, budget, names)).collect::<Result<_>>()?,
             },
             ComponentType::Record(record) => Self::Record {
                 name: None,
                 fields: record
                     .fields()
-                    .map(|field| Ok(FieldType::new(field.name, Self::from_component(&field.ty, budget)?)))
+                    .map(|field| Ok(FieldType::new(field.name, Self::from_component(&field.ty, budget, names)?)))
                     .collect::<Result<_>>()?,
             },
             ComponentType::Variant(variant) => Self::Variant {
@@ -326,7 +326,7 @@ impl ValueType {
                 cases: variant
                     .cases()
                     .map(|case| {
-                        let ty = case.ty.map(|ty| Self::from_component(&ty, budget)).transpose()?;
+                        let ty = case.ty.map(|ty| Self::from_component(&ty, budget, names)).transpose()?;
                         Ok(CaseType { name: case.name.to_owned(), ty })
                     })
                     .collect::<Result<_>>()?,
@@ -341,8 +341,8 @@ impl ValueType {
             ComponentType::Result(result) => {
                 Self::Result { ok: optional(result.ok(), budget)?, err: optional(result.err(), budget)? }
             }
-            ComponentType::Own(_) => Self::Own { resource: String::new() },
-            ComponentType::Borrow(_) => Self::Borrow { resource: String::new() },
+            ComponentType::Own(resource) => Self::Own { resource: names.find(*resource) },
+            ComponentType::Borrow(resource) => Self::Borrow { resource: names.find(*resource) },
             ComponentType::Stream(stream) => Self::Stream { item: optional(stream.ty(), budget)? },
             ComponentType::Future(future) => Self::Future { item: optional(future.ty(), budget)? },
         })
@@ -389,6 +389,21 @@ impl ValueType {
             }
             _ => {}
         }
+    }
+}
+
+/// Names of a component's resources: Wasmtime's types know them by identity only.
+#[derive(Debug, Default)]
+pub struct ResourceNames(Vec<(wasmtime::component::ResourceType, String)>);
+
+impl ResourceNames {
+    /// Adds one. The first name of a resource stays.
+    pub fn add(&mut self, resource: wasmtime::component::ResourceType, name: &str) {
+        self.0.push((resource, name.to_owned()));
+    }
+
+    fn find(&self, resource: wasmtime::component::ResourceType) -> String {
+        self.0.iter().find(|(known, _)| *known == resource).map(|(_, name)| name.clone()).unwrap_or_default()
     }
 }
 
