@@ -9,7 +9,7 @@ import { processMemory } from './process-memory.ts';
 import { scratchFolder } from './scratch-folder.ts';
 
 /** Up to 100 kB, as the target has it; a filler function is about 110 bytes. */
-const fillerFunctions = [0, 50, 200, 500, 880];
+const fillerFunctions = [0, 50, 200, 500, 780];
 const smallModules = 10_000;
 
 interface Guest {
