@@ -1,7 +1,6 @@
 import { HotSwapError } from '../errors/hotswap-error.ts';
 import { coreErrorCodes } from '../errors/error-codes.ts';
 import { isHotSwapError } from '../errors/is-hotswap-error.ts';
-import type { Json } from '../model/json.ts';
 import type { StageFailure } from './effect.ts';
 
 /**
@@ -13,7 +12,7 @@ export class StageFailed extends HotSwapError {
   readonly failure: StageFailure;
 
   constructor(failure: StageFailure) {
-    super('HS_STRATEGY_STAGE_FAILED', coreErrorCodes.HS_STRATEGY_STAGE_FAILED, { message: failure.message, cause: failure.cause, facts: failure.facts as Json });
+    super('HS_STRATEGY_STAGE_FAILED', coreErrorCodes.HS_STRATEGY_STAGE_FAILED, { message: failure.message, cause: failure.cause, facts: failure.facts });
     this.failure = failure;
   }
 }

@@ -16,8 +16,8 @@ export async function chainEntries(head: EntryHash, entries: readonly UnchainedE
   let previousHash = head;
   for (const entry of entries) {
     const linked = { ...entry, previousHash };
-    previousHash = await hashEntry(linked as JournalEntry);
-    chained.push({ ...linked, hash: previousHash } as JournalEntry);
+    previousHash = await hashEntry(linked);
+    chained.push({ ...linked, hash: previousHash });
   }
   return chained;
 }

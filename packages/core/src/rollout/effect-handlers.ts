@@ -31,5 +31,5 @@ export const effectHandlers: { readonly [K in EffectKind]: EffectHandler<K> } = 
 
 /** The handler of an effect's kind, typed loosely: the table has tied kinds and inputs together already. @internal */
 export function handlerOf(kind: EffectKind): EffectHandler<EffectKind> {
-  return effectHandlers[kind] as unknown as EffectHandler<EffectKind>;
+  return effectHandlers[kind];
 }

@@ -219,7 +219,7 @@ export function apply(state: RolloutState, entry: UnchainedEntry): RolloutState 
   if (entry.seq !== state.seq) throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId, seq: state.seq, why: `entry ${entry.seq} stands where ${state.seq} belongs` });
   const fold = Object.hasOwn(folds, entry.type) ? (folds[entry.type] as Fold<typeof entry.type>) : undefined;
   if (!fold) throw hotSwapError('HS_JOURNAL_UNKNOWN_ENTRY', { deploymentId, seq: entry.seq, type: (entry as { type: Json }).type });
-  return { ...state, ...fold(state, entry as never), seq: entry.seq + 1, at: entry.at };
+  return { ...state, ...fold(state, entry), seq: entry.seq + 1, at: entry.at };
 }
 
 /** Active time of the running step and since its last move: clocks stand still while the rollout is held. @internal */

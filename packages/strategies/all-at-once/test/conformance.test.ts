@@ -1,5 +1,4 @@
 import { describe, it } from 'vitest';
-import type { Strategy } from '@hotswap/core';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { strategySuite } from '@hotswap/testing';
 
@@ -7,7 +6,7 @@ describe('AllAtOnce', () => {
   strategySuite({
     test: it,
     create: async () => ({
-      strategy: allAtOnce() as Strategy<unknown>,
+      strategy: allAtOnce(),
       configs: [{}, { healthCheckTimeout: 'PT20S' }],
       refused: [
         { config: { healthCheckTimeout: 'PT0S' }, pointer: '/healthCheckTimeout' },

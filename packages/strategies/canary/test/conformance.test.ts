@@ -1,5 +1,4 @@
 import { describe, it } from 'vitest';
-import type { Strategy } from '@hotswap/core';
 import { canary } from '@hotswap/strategy-canary';
 import { strategySuite } from '@hotswap/testing';
 
@@ -7,7 +6,7 @@ describe('Canary', () => {
   strategySuite({
     test: it,
     create: async () => ({
-      strategy: canary() as Strategy<unknown>,
+      strategy: canary(),
       configs: [{ stages: [10, 50, 100], evaluationPeriod: 'PT1M' }, { initialPercentage: 50, incrementPercentage: 50, evaluationPeriod: 30 }],
       refused: [
         { config: { stages: [] }, pointer: '/stages' },

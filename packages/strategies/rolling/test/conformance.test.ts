@@ -1,5 +1,4 @@
 import { describe, it } from 'vitest';
-import type { Strategy } from '@hotswap/core';
 import { rolling } from '@hotswap/strategy-rolling';
 import { strategySuite } from '@hotswap/testing';
 
@@ -7,7 +6,7 @@ describe('Rolling', () => {
   strategySuite({
     test: it,
     create: async () => ({
-      strategy: rolling() as Strategy<unknown>,
+      strategy: rolling(),
       configs: [{ batchSize: 7, batchDelay: 'PT30S' }, { batchSize: 5, pauseOnFailure: false }],
       refused: [
         { config: { batchSize: 0 }, pointer: '/batchSize' },

@@ -72,7 +72,7 @@ class V8LoadedModule implements LoadedModule {
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     this.#counts.inFlight++;
     try {
-      await null;
+      await Promise.resolve();
       const startedAt = performance.now();
       const value = this.invokeSync(name, args, options);
       return { value, durationMs: performance.now() - startedAt };

@@ -8,7 +8,7 @@ const anything = z.record(z.string(), z.json()).prefault({});
 
 /** A strategy out of its steps. */
 export function strategyOf(name: string, rollout: (context: RolloutContext<never>) => Steps<Outcome>, more: Partial<Strategy<unknown>> = {}): Strategy<unknown> {
-  return { name, version: 1, configSchema: anything, rollout: rollout as Strategy<unknown>['rollout'], ...more };
+  return { name, version: 1, configSchema: anything, rollout: rollout, ...more };
 }
 
 interface Staged {

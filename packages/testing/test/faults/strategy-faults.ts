@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bake, deploy, progress, shiftTraffic, type Effect, type Outcome, type RolloutContext, type Steps, type Strategy } from '@hotswap/core';
+import { bake, deploy, progress, shiftTraffic, type Outcome, type RolloutContext, type Steps, type Strategy } from '@hotswap/core';
 import type { StrategyRig } from '@hotswap/testing';
 
 /** A small strategy that keeps every clause, to be spoilt. */
@@ -49,8 +49,8 @@ function forgetful(): Strategy<unknown> {
 
 /** Runs the plain strategy and then waits for somebody who never comes. */
 function* neverEnding(context: RolloutContext<unknown>): Steps<Outcome> {
-  yield* plainStrategy().rollout(context) as Steps<Outcome>;
-  for (;;) yield { kind: 'pause', version: 1, input: { reason: 'for ever', accepts: ['retry'] } } as Effect;
+  yield* plainStrategy().rollout(context);
+  for (;;) yield { kind: 'pause', version: 1, input: { reason: 'for ever', accepts: ['retry'] } };
 }
 
 /** Routes to nodes that were never told to have the release. */
@@ -63,7 +63,7 @@ function* routingFirst({ targets }: RolloutContext<unknown>): Steps<Outcome> {
 
 function* goingBack(context: RolloutContext<unknown>): Steps<Outcome> {
   yield* progress({ percent: 60 });
-  return yield* plainStrategy().rollout(context) as Steps<Outcome>;
+  return yield* plainStrategy().rollout(context);
 }
 
 /** A rig for one strategy. */

@@ -42,8 +42,8 @@ export class JournalWriter {
     let previousHash = more.expectedHead ?? this.head;
     for (const [n, event] of events.entries()) {
       const entry = { ...event, seq: this.seq + n, at: writtenAt + this.seq + n, actor: 'suite', previousHash };
-      previousHash = await hashEntry(entry as JournalEntry);
-      entries.push({ ...entry, hash: previousHash } as JournalEntry);
+      previousHash = await hashEntry(entry);
+      entries.push({ ...entry, hash: previousHash });
     }
     return { tenant: this.spec.tenant, deploymentId: this.spec.deploymentId, expectedHead: this.head, entries, changes, summary: this.summary, ...more };
   }

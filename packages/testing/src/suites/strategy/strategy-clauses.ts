@@ -207,6 +207,6 @@ export function pausesFrom(seed: number): () => Promise<void> {
   let state = seed * 7_919;
   return async () => {
     state = (state * 1_103_515_245 + 12_345) & 0x7f_ff_ff_ff;
-    for (let turns = (state >> 8) % 5; turns > 0; turns--) await null;
+    for (let turns = (state >> 8) % 5; turns > 0; turns--) await Promise.resolve();
   };
 }
