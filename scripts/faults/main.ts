@@ -20,7 +20,7 @@ const { values } = parseArgs({
 });
 
 /** Points of each group that `--sample` takes. */
-const sampleSize = 4;
+const sampleSize = 3;
 
 async function run(): Promise<FaultReport> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-faults-'));
@@ -33,11 +33,10 @@ async function run(): Promise<FaultReport> {
     const chosen = groups
       .flatMap((group) => (values.sample ? sampleOf(group, sampleSize) : group))
       .filter((point) => point.name.includes(values.only));
-    return await runPoints(chosen, (point, violations, tookMs) => {
-      console.error(
-        `  ${violations.length === 0 ? 'survived' : 'FAILED  '}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`,
-      );
-      for (const violation of violations) console.error(`            ${violation}`);
+    return await runPoints(chosen, (point, result, tookMs) => {
+      const verdict = result === 'void' ? 'void    ' : result.length === 0 ? 'survived' : 'FAILED  ';
+      console.error(`  ${verdict}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
+      if (result !== 'void') for (const violation of result) console.error(`            ${violation}`);
     });
   } finally {
     await bench[Symbol.asyncDispose]();
@@ -46,6 +45,8 @@ async function run(): Promise<FaultReport> {
 }
 
 const report = await run();
-console.error(`\n  ${String(report.survived)} of ${String(report.points)} faults survived`);
+console.error(
+  `\n  ${String(report.survived)} of ${String(report.points)} faults survived${report.void > 0 ? `; ${String(report.void)} moments never came` : ''}`,
+);
 if (values.json) console.log(JSON.stringify(report));
 process.exitCode = report.survived === report.points ? 0 : 1;

@@ -92,7 +92,7 @@ describe('startLocalCluster', () => {
   });
 
   it('contains a module that loops for ever while its neighbours keep answering', async () => {
-    const hostile = hostileModule('hostile-loop-in-export');
+    const hostile = hostileModule('loop-in-export');
     const moduleId = await register('looper', hostile.path, '1.0.0', false);
     expect(await rollOut(moduleId, 'AllAtOnce')).toMatchObject({ status: 'Completed' });
     const looping = cluster.client.modules.invoke('looper', hostile.function ?? '', {
