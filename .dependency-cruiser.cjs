@@ -58,7 +58,10 @@ module.exports = {
       comment:
         'A store, state, coordination or runtime adapter imports core and its driver, never another adapter or the server.',
       from: { path: '^packages/((?:storage|state|coordination|runtime)-[^/]+)/src/' },
-      to: { path: '^(packages|examples|bench|scripts)/', pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`] },
+      to: {
+        path: '^(packages|examples|bench|scripts)/',
+        pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`],
+      },
     },
     {
       name: 'testing-without-runner',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { inRoot } from './bootstrap/paths.mjs';
 import { runAsCommand, say } from './bootstrap/progress.mjs';
-import { publicPackages } from './gates/public-packages.mjs';
+import { publicPackages } from './gates/workspaces.mjs';
 
 /** One entry for each export that has declarations: `.` and subpaths. A program (`./main`) exports nothing. */
 function entriesOf({ name, folder, manifest }) {

@@ -1,10 +1,11 @@
 // `npm run gates`: everything but tests that a change must pass, each counted as one. Names narrow the run:
 // `npm run gates -- lint types`.
+import { existsSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { cargoTargetFolder, environmentOfClone, inRoot, root } from './bootstrap/paths.mjs';
 import { SetupProblem, runAsCommand, say, seconds } from './bootstrap/progress.mjs';
 import { runCommand, tail } from './bootstrap/run-command.mjs';
-import { publicPackages } from './gates/public-packages.mjs';
+import { publicPackages, workspaceFolders } from './gates/workspaces.mjs';
 import { printParts, writeSummary } from './test/print-parts.mjs';
 
 const FAILURE_LINES = 60;
@@ -14,11 +15,18 @@ const cargo = (...args) => ['cargo', ...args];
 /** For each published package, a command; the gate passes when all do. */
 const forEachPackage = (command) => () => publicPackages().map((entry) => command(entry));
 
+/**
+ * For each folder with a tsconfig. One program over all of them would be quicker and wrong: a package whose dependency
+ * brings the DOM's types would change what the others see.
+ */
+const forEachProject = (command) => () =>
+  ['.', ...workspaceFolders().filter((folder) => existsSync(inRoot(folder, 'tsconfig.json')))].map(command);
+
 /** In this order: what is quick and most often wrong comes first. A gate is one command or several. */
 const GATES = [
   { name: 'format', commands: () => [['prettier', '--check', '--log-level=warn', '.']] },
   { name: 'lint', commands: () => [['eslint', '.', '--max-warnings=0']] },
-  { name: 'types', commands: () => [['tsc', '-p', 'tsconfig.json', '--noEmit']] },
+  { name: 'types', commands: forEachProject((folder) => ['tsc', '-p', folder, '--noEmit']) },
   {
     name: 'boundaries',
     commands: () => [['depcruise', 'packages', 'examples', 'scripts', '--config', '.dependency-cruiser.cjs']],
