@@ -12,6 +12,9 @@ use crate::policy::{ModulePolicy, RunOptions, WasiPolicy};
 use crate::stdio::CapturedOutput;
 use crate::store::{Host, Streams};
 
+/// Random bytes per request; more traps. They are drawn one by one, which nothing interrupts: 32 MiB take a second, this some milliseconds.
+const MAX_RANDOM_BYTES: u64 = 256 * 1024;
+
 /// Level of WASI a module imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WasiLevel {
@@ -95,6 +98,7 @@ pub(crate) fn new_host(
     builder.stdout(streams.stdout.clone()).stderr(streams.stderr.clone()).arg(&policy.wasi.program_name);
     let own_args = run.as_ref().and_then(|(options, _)| options.args.as_ref());
     builder.args(own_args.unwrap_or(&policy.wasi.args));
+    builder.max_random_size(MAX_RANDOM_BYTES);
     let mut env = policy.wasi.env.clone();
     if let Some((options, stdin)) = run {
         env.extend(options.env.clone());
