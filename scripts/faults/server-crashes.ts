@@ -39,7 +39,7 @@ async function crashOnce(
   rollout: Rollout,
   failpoint: string,
   reference: Reference,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | 'void'> {
   const moduleId = bench.next;
   const deploymentId = bench.newId();
   await bench.cluster.restartServer({ HOTSWAP_FAILPOINT: failpoint });
