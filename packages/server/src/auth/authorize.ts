@@ -68,7 +68,10 @@ function admit(request: FastifyRequest, principal: Principal | null): Error | un
   const role = request.routeOptions.config.role;
   request.principal = principal;
   if (role === 'open') return undefined;
-  if (role === 'joinToken') return principal === null ? undefined : forbidden(principal, 'a join token');
+  if (role === 'joinToken') {
+    if (principal !== null) return forbidden(principal, 'a join token');
+    return bearerToken(request) === undefined ? serverError('HS_AUTH_REQUIRED') : undefined;
+  }
   if (principal === null) return serverError('HS_AUTH_REQUIRED');
   return role?.includes(principal.role) === true ? undefined : forbidden(principal, (role ?? []).join(' or '));
 }

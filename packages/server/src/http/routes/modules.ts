@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { z } from 'zod';
 import {
   apiBase, moduleListQuerySchema, moduleListSchema, moduleMetadataSchema, moduleReportSchema, moduleViewSchema, registerModuleSchema,
@@ -15,7 +15,7 @@ import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app.ts';
 import { readRange } from '../byte-range.ts';
 import { entityTag, hasAlready, requireMatch } from '../entity-tag.ts';
-import { invalidRequest, issuesOf } from '../validate-request.ts';
+import { invalidRequest, issuesOf, validateByZod } from '../validate-request.ts';
 
 const base = `${apiBase}/modules`;
 const params = z.strictObject({ moduleId: z.string().max(170) });
@@ -30,7 +30,7 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
 
   app.post(
     base,
-    { ...uploads, config: { role: writing, idempotent: true }, preValidation: explainLimit(config.maxWasmSizeBytes), schema: { tags: ['modules'], body: uploadOr(registerModuleSchema), response: { 200: moduleViewSchema, 201: moduleViewSchema } } },
+    { ...uploads, config: { role: writing, idempotent: true }, validatorCompiler: validateUnlessUpload, preValidation: explainLimit(config.maxWasmSizeBytes), schema: { tags: ['modules'], body: registerModuleSchema, response: { 200: moduleViewSchema, 201: moduleViewSchema } } },
     async (request, reply): Promise<ModuleView> => {
       const { upload, metadata } = readUpload(request, (body) => moduleService.decode(body.wasmBinary));
       const { module, created } = await moduleService.register(upload, metadata, callerOf(request));
@@ -85,14 +85,14 @@ export function pageOf<Query extends object>(query: Query): { [Key in keyof Quer
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as { [Key in keyof Query]: Exclude<Query[Key], undefined> };
 }
 
-/** A streamed upload is the body itself and is not JSON that a schema could read. */
-function uploadOr(schema: z.ZodType<RegisterModuleRequest, unknown>): z.ZodType<RegisterModuleRequest | WasmUpload, unknown> {
-  return z.union([schema, z.custom<WasmUpload>(isWasmUpload)]) as z.ZodType<RegisterModuleRequest | WasmUpload, unknown>;
-}
+/** A streamed upload is no JSON that a schema could read. */
+const validateUnlessUpload: FastifySchemaCompiler<unknown> = (route) => {
+  const validate = validateByZod(route as Parameters<typeof validateByZod>[0]);
+  return (data: unknown) => (isWasmUpload(data) ? { value: data } : (validate(data) as { value: unknown }));
+};
 
-/** The schema's union would hide which field is wrong: JSON bodies are read again by themselves. */
 function readUpload(request: FastifyRequest, decode: (body: RegisterModuleRequest) => WasmUpload): { upload: WasmUpload; metadata: ModuleMetadata } {
-  const { body } = request;
+  const body: unknown = request.body;
   if (isWasmUpload(body)) return { upload: body, metadata: metadataFromQuery(request.query as Readonly<Record<string, unknown>>) };
   const { wasmBinary: _bytes, ...metadata } = body as RegisterModuleRequest;
   return { upload: decode(body as RegisterModuleRequest), metadata };

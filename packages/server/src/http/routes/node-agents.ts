@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { errorFactory } from '@hotswap/core';
 import { apiBase, heartbeatAnswerSchema, heartbeatSchema, nodeRegisteredSchema, nodeRegistrationSchema, nodeSessionSchema } from '@hotswap/protocol';
@@ -24,32 +24,30 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
   const tags = ['agents'];
 
   app.post(base, { config: { role: 'joinToken' }, schema: { tags, body: nodeRegistrationSchema, response: { 201: nodeRegisteredSchema } } }, async (request, reply) => {
-    const token = bearerToken(request);
-    if (token === undefined) throw serverError('HS_AUTH_REQUIRED');
     const { nodeId } = request.body;
-    const { tenant, credential } = await nodes.register(token, request.body);
+    const { tenant, credential } = await nodes.register(bearerToken(request) ?? '', request.body);
     events.emit({ topic: 'node.joined', tenant, subject: nodeId });
     void reply.code(201).header('location', `${base}/${nodeId}`);
     return { nodeId, credential, serverPublicKey, tenant };
   });
 
-  app.put(`${base}/:id/session`, { config: { role: beingAgent }, schema: { tags, params, body: nodeRegistrationSchema, response: { 200: nodeSessionSchema } } }, async (request) => {
-    const { tenant, nodeId } = ownNode(request, request.params.id);
+  app.put(`${base}/:id/session`, { ...ownOnly, schema: { tags, params, body: nodeRegistrationSchema, response: { 200: nodeSessionSchema } } }, async (request) => {
+    const { tenant, nodeId } = ownNode(request);
     if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
     await nodes.openSession(tenant, request.body);
     events.emit({ topic: 'node.connected', tenant, subject: nodeId });
     return { serverPublicKey };
   });
 
-  app.get(`${base}/:id/desired`, { config: { role: beingAgent }, schema: { tags, params } }, async (request, reply) => {
-    const { tenant, nodeId } = ownNode(request, request.params.id);
+  app.get(`${base}/:id/desired`, { ...ownOnly, schema: { tags, params } }, async (request, reply) => {
+    const { tenant, nodeId } = ownNode(request);
     await nodes.get(tenant, nodeId);
     await hub.connect(tenant, nodeId, streams.open(request, reply));
     return reply;
   });
 
-  app.post(`${base}/:id/heartbeat`, { config: { role: beingAgent }, bodyLimit: maxHeartbeatBytes, schema: { tags, params, body: heartbeatSchema, response: { 200: heartbeatAnswerSchema } } }, async (request) => {
-    const { tenant, nodeId } = ownNode(request, request.params.id);
+  app.post(`${base}/:id/heartbeat`, { ...ownOnly, bodyLimit: maxHeartbeatBytes, schema: { tags, params, body: heartbeatSchema, response: { 200: heartbeatAnswerSchema } } }, async (request) => {
+    const { tenant, nodeId } = ownNode(request);
     const { kind, generation, heartbeatIntervalMs } = await intake.take(tenant, { nodeId, ...request.body });
     if (kind === 'unknown') throw sessionErrors('HS_NODE_NOT_FOUND', { nodeId });
     if (kind === 'superseded') throw sessionErrors('HS_NODE_SUPERSEDED', { nodeId });
@@ -57,9 +55,17 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
   });
 }
 
-/** An agent may speak for its own node only. */
-function ownNode(request: FastifyRequest, id: string): { tenant: string; nodeId: string } {
-  const { tenant, nodeId, subject, role } = callerOf(request);
-  if (nodeId !== id) throw serverError('HS_AUTH_FORBIDDEN', { subject, role, needed: 'the credential of that node' });
+/** An agent may speak for its own node only; held before anything of the body is read. */
+const ownOnly = {
+  config: { role: beingAgent },
+  onRequest: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    const { nodeId, subject, role } = callerOf(request);
+    const { id } = request.params as { readonly id: string };
+    done(nodeId === id ? undefined : serverError('HS_AUTH_FORBIDDEN', { subject, role, needed: 'the credential of that node' }));
+  },
+};
+
+function ownNode(request: FastifyRequest): { readonly tenant: string; readonly nodeId: string } {
+  const { tenant, nodeId = '' } = callerOf(request);
   return { tenant, nodeId };
 }
