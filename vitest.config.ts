@@ -22,7 +22,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: [...files('test.ts'), 'scripts/test/**/*.test.mjs', 'scripts/docs/test/**/*.test.ts'],
+          include: [...files('test.ts'), 'scripts/test/**/*.test.mjs', 'scripts/docs/**/*.test.ts'],
           exclude: ['**/*.int.test.ts', '**/*.e2e.test.ts'],
           testTimeout: 10_000,
         },

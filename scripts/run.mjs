@@ -16,6 +16,7 @@ const PROGRAMS = {
   services: { entry: 'scripts/services.mjs' },
   test: { entry: 'scripts/test.mjs' },
   gates: { entry: 'scripts/gates.mjs' },
+  docs: { entry: 'scripts/docs/main.ts' },
 };
 
 function runOnPinnedNode(entry, args) {
