@@ -1,9 +1,11 @@
-// Writes the pages of docs/reference from the sources; with --check it only says which are out of date, and which rows of
+// Writes the pages of docs/reference, and the marked parts of other pages, from the sources; with --check it only says which are out of date, and which rows of
 // docs/requirements.md name something that does not exist.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { allBlocks } from './all-blocks.ts';
 import { allPages } from './all-pages.ts';
+import { fillBlock } from './generated-block.ts';
 import { renderPage } from './reference-page.ts';
 import { readText, root } from './repository.ts';
 import { requirementProblems } from './requirements.ts';
@@ -11,20 +13,23 @@ import { requirementProblems } from './requirements.ts';
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 
 let stale = 0;
-for (const page of allPages) {
-  const text = await renderPage(page);
-  if (existsSync(join(root, page.path)) && readText(page.path) === text) continue;
+function compare(path: string, text: string): void {
+  if (existsSync(join(root, path)) && readText(path) === text) return;
   stale += 1;
-  console.log(
-    `${page.path} ${values.check ? 'is out of date: run node --conditions=@hotswap/source scripts/docs/main.ts' : 'written'}`,
-  );
-  if (values.check) continue;
-  mkdirSync(dirname(join(root, page.path)), { recursive: true });
-  writeFileSync(join(root, page.path), text);
+  console.log(`${path} ${values.check ? 'is out of date: run npm run docs' : 'written'}`);
+  if (values.check) return;
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+for (const page of allPages) compare(page.path, await renderPage(page));
+for (const block of allBlocks) {
+  const filled = await fillBlock(readText(block.path), block);
+  if (filled !== undefined) compare(block.path, filled);
 }
 const problems = requirementProblems();
 for (const problem of problems) console.log(problem);
 console.log(
-  `${String(allPages.length)} pages, ${String(stale)} ${values.check ? 'out of date' : 'written'}; ${String(problems.length)} problems in docs/requirements.md`,
+  `${String(stale)} ${values.check ? 'out of date' : 'written'}; ${String(problems.length)} problems in docs/requirements.md`,
 );
 process.exitCode = problems.length > 0 || (values.check && stale > 0) ? 1 : 0;
