@@ -210,7 +210,9 @@ fn read_sidecar(file: File) -> Option<Sidecar> {
         "core" => false,
         _ => return None,
     };
-    let mac = blake3::Hash::from_hex(lines.next()?).ok()?;
+    let hex = lines.next()?;
+    // One spelling only: an entry is as it was written, or it is not believed.
+    let mac = blake3::Hash::from_hex(hex).ok().filter(|mac| mac.to_hex().as_str() == hex)?;
     Some(Sidecar { is_component, mac, description: lines.next()?.to_owned() })
 }
 
