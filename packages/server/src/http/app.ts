@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifySerializerCompiler, type RawServerDefault } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifySerializerCompiler } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { problemDetailsSchema } from '@hotswap/protocol';
@@ -9,6 +9,7 @@ import { authorizeRoutes } from '../auth/authorize.ts';
 import { serverError } from '../error-codes.ts';
 import { takeWasmUploads } from '../modules/wasm-upload.ts';
 import type { ServerParts } from '../server-parts.ts';
+import type { App } from './app-type.ts';
 import { answerNotModified } from './entity-tag.ts';
 import { answerRepeats } from './idempotency.ts';
 import { answerProblems } from './problem-details.ts';
@@ -24,9 +25,6 @@ import { nodeRoutes } from './routes/nodes.ts';
 import { releaseRoutes } from './routes/releases.ts';
 import { trafficRoutes } from './routes/routes.ts';
 import { validateByZod } from './validate-request.ts';
-
-/** The application as route files see it. @internal */
-export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
 const jsonBodyLimitBytes = 1_048_576;
 /** A connection that says nothing for that long is closed; calls of functions may take up to 65 s. */

@@ -14,7 +14,7 @@ import { toJournalEntryView } from '../../deployments/explain-entry.ts';
 import { serverError } from '../../error-codes.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 

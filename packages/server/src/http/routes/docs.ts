@@ -1,6 +1,6 @@
 import { docsPage, docsScript, docsStyle } from '../docs-page.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 

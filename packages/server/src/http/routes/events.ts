@@ -3,7 +3,7 @@ import { apiBase } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
 import { reading } from '../../auth/principal.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 
 const query = z.strictObject({ topic: z.string().max(100).regex(/^[a-z.]+$/, 'must be a topic such as deployment or node.joined').optional() });
 

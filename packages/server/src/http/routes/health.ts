@@ -1,7 +1,7 @@
 import { healthViewSchema, type HealthView } from '@hotswap/protocol';
 import { toDuration } from '@hotswap/core';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 
 const databaseTimeoutMs = 2_000;
 

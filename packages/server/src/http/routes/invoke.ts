@@ -5,7 +5,7 @@ import type { GatewayReply } from '@hotswap/gateway';
 import { callerOf } from '../../auth/authorize.ts';
 import { invoking } from '../../auth/principal.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { invalidRequest } from '../validate-request.ts';
 
 /** Above the largest input that a module may allow; the module's own limit is held by the node. */

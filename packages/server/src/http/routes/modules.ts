@@ -12,7 +12,7 @@ import { serverError } from '../../error-codes.ts';
 import { toModuleView } from '../../modules/module-view.ts';
 import { boundUploads, isWasmUpload, type WasmUpload } from '../../modules/wasm-upload.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { readRange } from '../byte-range.ts';
 import { entityTag, hasAlready, requireMatch } from '../entity-tag.ts';
 import { invalidRequest, issuesOf, validateByZod } from '../validate-request.ts';

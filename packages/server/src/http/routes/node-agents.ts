@@ -6,7 +6,7 @@ import { bearerToken, callerOf } from '../../auth/authorize.ts';
 import { beingAgent } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { invalidRequest } from '../validate-request.ts';
 
 const base = `${apiBase}/nodes`;

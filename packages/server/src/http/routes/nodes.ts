@@ -9,7 +9,7 @@ import { administering, reading } from '../../auth/principal.ts';
 import { nodeTag, toNodeHealthView, toNodeView, unhealthyAfterMs } from '../../nodes/node-view.ts';
 import type { NodeQuery } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 

@@ -6,7 +6,7 @@ import { callerOf } from '../../auth/authorize.ts';
 import { reading } from '../../auth/principal.ts';
 import type { LiveRoute } from '../../ports/live-routes.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app-type.ts';
 import { entityTag } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 
