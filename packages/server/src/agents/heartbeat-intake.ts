@@ -25,7 +25,6 @@ export interface HeartbeatIntakeParts {
 export class HeartbeatIntake {
   readonly #parts: HeartbeatIntakeParts;
   #waiting: Waiting[] = [];
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: HeartbeatIntakeParts) {
     this.#parts = parts;
@@ -35,12 +34,11 @@ export class HeartbeatIntake {
   take(tenant: string, report: HeartbeatReport): Promise<HeartbeatOutcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ tenant, report, resolve, reject });
-      this.#timer ??= setTimeout(() => this.#flush(), gatherMs);
+      if (this.#waiting.length === 1) setTimeout(() => this.#flush(), gatherMs);
     });
   }
 
   #flush(): void {
-    this.#timer = undefined;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const [tenant, ofTenant] of Map.groupBy(waiting, (one) => one.tenant)) {

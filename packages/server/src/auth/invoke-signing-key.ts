@@ -19,7 +19,7 @@ export async function openInvokeSigningKey(settings: SharedSettings): Promise<In
   const key = await importJWK(jwk, 'EdDSA');
   const { d: _private, ...publicKey } = jwk;
   return {
-    publicKey: publicKey as Record<string, Json>,
+    publicKey: publicKey,
     sign: (nodeId, lifetimeMs) => {
       const nowSeconds = Math.floor(Date.now() / 1_000);
       return new SignJWT()
@@ -35,5 +35,5 @@ export async function openInvokeSigningKey(settings: SharedSettings): Promise<In
 
 async function makeKey(): Promise<Json> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  return (await exportJWK(privateKey)) as Record<string, Json>;
+  return (await exportJWK(privateKey));
 }

@@ -54,16 +54,16 @@ export async function createApp(parts: ServerParts): Promise<App> {
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validateByZod);
   app.setSerializerCompiler(parts.checksAnswers ? checkedJson : plainJson);
-  answerProblems(app as unknown as FastifyInstance);
-  readJsonBodies(app as unknown as FastifyInstance);
-  takeWasmUploads(app as unknown as FastifyInstance, parts.config.maxWasmSizeBytes);
+  answerProblems(app);
+  readJsonBodies(app);
+  takeWasmUploads(app, parts.config.maxWasmSizeBytes);
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done(parts.lifecycle.state === 'stopping' && !request.url.startsWith('/health') ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' }) : undefined);
   });
-  authorizeRoutes(app as unknown as FastifyInstance, parts.authenticator);
-  answerRepeats(app as unknown as FastifyInstance, parts.keys);
-  answerNotModified(app as unknown as FastifyInstance);
+  authorizeRoutes(app, parts.authenticator);
+  answerRepeats(app, parts.keys);
+  answerNotModified(app);
   logAnswers(app);
   describeApi(app);
   await app.register(fastifySwagger, openApiOptions(parts.version));
@@ -85,7 +85,7 @@ const plainJson: FastifySerializerCompiler<z.ZodType> = () => (data) => JSON.str
 
 const checkedJson: FastifySerializerCompiler<z.ZodType> = ({ schema, method, url, httpStatus }) => (data) => {
   const text = JSON.stringify(data);
-  const read = (schema as z.ZodType).safeParse(JSON.parse(text));
+  const read = (schema).safeParse(JSON.parse(text));
   if (read.success) return text;
   throw serverError('HS_API_INTERNAL', { requestId: `${method} ${url} ${String(httpStatus)}: ${read.error.message}` });
 };

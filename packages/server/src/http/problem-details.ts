@@ -26,7 +26,7 @@ export function toProblem(thrown: unknown, requestId: string): ProblemDetails {
     detail: error.message,
     code: error.code,
     requestId,
-    ...(Array.isArray(errors) ? { errors: errors as unknown as readonly ValidationIssue[] } : {}),
+    ...(Array.isArray(errors) ? { errors: errors } : {}),
     ...(Object.keys(shown).length === 0 ? {} : { details: shown }),
     ...(error.retryable ? { retryable: true } : {}),
   };

@@ -59,7 +59,7 @@ export class RolloutLoop {
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const entry of this.#entries.values()) clearTimeout(entry.timer);
-    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.running));
+    await Promise.allSettled([...this.#entries.values()].flatMap((entry) => entry.running ?? []));
     await this.#parts.scheduler[Symbol.asyncDispose]();
   }
 
