@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
-import { createApp, type App } from './http/app.ts';
+import { createApp } from './http/app.ts';
+import type { App } from './http/app-type.ts';
 import type { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import type { Credentials } from './ports/credentials.ts';
 import type { ServerParts } from './server-parts.ts';
