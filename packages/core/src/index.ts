@@ -7,16 +7,68 @@ export type { MetricsSource } from './contracts/metrics-source.ts';
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
 export type { NodeSelector } from './contracts/node-selector.ts';
-export type { CallOptions, CallResult, CommandOptions, CommandResult, LoadOptions, LoadedModule, ModuleInstance, ModuleSource, ModuleStats, ResourceHandle, RuntimeCapabilities, RuntimeHost, SlotAssignment, SlotCall, SlotResult, SlotTable, WasiPolicy, WitValue } from './contracts/runtime-host.ts';
-export type { Advance, CommandOptions as DeploymentCommandOptions, Deployment, RolloutEngine, RolloutEngineFactory, RolloutEngineOptions } from './contracts/rollout-engine.ts';
+export type {
+  CallOptions,
+  CallResult,
+  CommandOptions,
+  CommandResult,
+  LoadOptions,
+  LoadedModule,
+  ModuleInstance,
+  ModuleSource,
+  ModuleStats,
+  ResourceHandle,
+  RuntimeCapabilities,
+  RuntimeHost,
+  SlotAssignment,
+  SlotCall,
+  SlotResult,
+  SlotTable,
+  WasiPolicy,
+  WitValue,
+} from './contracts/runtime-host.ts';
+export type {
+  Advance,
+  CommandOptions as DeploymentCommandOptions,
+  Deployment,
+  RolloutEngine,
+  RolloutEngineFactory,
+  RolloutEngineOptions,
+} from './contracts/rollout-engine.ts';
 export type { Scheduler } from './contracts/scheduler.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
 export type { TrafficRouter } from './contracts/traffic-router.ts';
 export { attempt, bake, within } from './effects/compose-steps.ts';
 export type { Attempted } from './effects/compose-steps.ts';
-export { deploy, fail, judge, notify, observe, pause, progress, restore, retire, shiftTraffic, verify, wait } from './effects/create-effects.ts';
+export {
+  deploy,
+  fail,
+  judge,
+  notify,
+  observe,
+  pause,
+  progress,
+  restore,
+  retire,
+  shiftTraffic,
+  verify,
+  wait,
+} from './effects/create-effects.ts';
 export type { EffectCreator } from './effects/create-effects.ts';
-export type { Effect, EffectInput, EffectKind, EffectOf, EffectResult, EffectTable, EffectValue, FailureCause, PauseAnswer, StageFailure, Verdict, WinnerCriteria } from './effects/effect.ts';
+export type {
+  Effect,
+  EffectInput,
+  EffectKind,
+  EffectOf,
+  EffectResult,
+  EffectTable,
+  EffectValue,
+  FailureCause,
+  PauseAnswer,
+  StageFailure,
+  Verdict,
+  WinnerCriteria,
+} from './effects/effect.ts';
 export { StageFailed, isStageFailed } from './effects/stage-failed.ts';
 export { coreErrorCodes } from './errors/error-codes.ts';
 export type { CoreErrorCode } from './errors/error-codes.ts';
@@ -26,13 +78,32 @@ export { isHotSwapError } from './errors/is-hotswap-error.ts';
 export { autoRollbackSchema, defaultAutoRollback } from './model/auto-rollback.ts';
 export type { AutoRollback, RollbackTrigger } from './model/auto-rollback.ts';
 export { deploymentStatuses } from './model/deployment.ts';
-export type { DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary, Instant, ReleaseId } from './model/deployment.ts';
-export type { DesiredModule, DesiredRelease, DesiredState, ObservedRelease, ObservedState, ReleaseCallDelta } from './model/desired-state.ts';
+export type {
+  DeploymentId,
+  DeploymentSpec,
+  DeploymentStatus,
+  DeploymentSummary,
+  Instant,
+  ReleaseId,
+} from './model/deployment.ts';
+export type {
+  DesiredModule,
+  DesiredRelease,
+  DesiredState,
+  ObservedRelease,
+  ObservedState,
+  ReleaseCallDelta,
+} from './model/desired-state.ts';
 export { digestSchema, sha256Hex } from './model/digest.ts';
 export type { Digest } from './model/digest.ts';
 export { durationMs, durationSchema, positiveDurationSchema, toDuration } from './model/duration.ts';
 export type { Duration } from './model/duration.ts';
-export { defaultHealthCheck, healthCheckOverrideSchema, healthCheckSchema, resolveHealthCheck } from './model/health-check.ts';
+export {
+  defaultHealthCheck,
+  healthCheckOverrideSchema,
+  healthCheckSchema,
+  resolveHealthCheck,
+} from './model/health-check.ts';
 export type { HealthCheck, HealthCheckOverride } from './model/health-check.ts';
 export { canonicalJson, deepFreeze } from './model/json.ts';
 export type { Json } from './model/json.ts';
@@ -41,8 +112,26 @@ export type { LatencySketch } from './model/latency-sketch.ts';
 export { metricNames, metricValue } from './model/metrics.ts';
 export type { LatencySummary, MetricName, VariantMetrics } from './model/metrics.ts';
 export { defaultResourceLimits, noCapabilities } from './model/module.ts';
-export type { Capabilities, FunctionSignature, ModuleDescription, ModuleExtern, ModuleRecord, Release, ResourceLimits, WasiLevel } from './model/module.ts';
-export { hasPosition, nodeCount, nodeSetOf, nodeSetSchema, positionsOf, sliceNodes, subtractNodes, unionNodes } from './model/node-set.ts';
+export type {
+  Capabilities,
+  FunctionSignature,
+  ModuleDescription,
+  ModuleExtern,
+  ModuleRecord,
+  Release,
+  ResourceLimits,
+  WasiLevel,
+} from './model/module.ts';
+export {
+  hasPosition,
+  nodeCount,
+  nodeSetOf,
+  nodeSetSchema,
+  positionsOf,
+  sliceNodes,
+  subtractNodes,
+  unionNodes,
+} from './model/node-set.ts';
 export type { NodeRange, NodeSet } from './model/node-set.ts';
 export type { Change, DeploymentChange } from './rollout/change.ts';
 export { hashEntry, verifyJournal } from './rollout/chain-entries.ts';
@@ -50,7 +139,17 @@ export { commandSituations, commandTable } from './rollout/command-table.ts';
 export type { CommandRule, CommandSituation } from './rollout/command-table.ts';
 export type { Failpoint } from './rollout/failpoint.ts';
 export { deploymentCommands, genesisHash } from './rollout/journal-entry.ts';
-export type { BaselineGroup, DeploymentCommand, EngineEffect, EntryHash, HoldReason, JournalEntry, JournalEvent, JournalPosition, RetainEffect } from './rollout/journal-entry.ts';
+export type {
+  BaselineGroup,
+  DeploymentCommand,
+  EngineEffect,
+  EntryHash,
+  HoldReason,
+  JournalEntry,
+  JournalEvent,
+  JournalPosition,
+  RetainEffect,
+} from './rollout/journal-entry.ts';
 export { judgeWelch } from './rollout/judge-welch.ts';
 export { parseStrategyConfig } from './rollout/replay.ts';
 export type { StrategyPosition } from './rollout/replay.ts';

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson, genesisHash, hashEntry, verifyJournal, type JournalEntry } from '../src/index.ts';
 import { chainEntries } from '../src/rollout/chain-entries.ts';
 
-const unchained = [0, 1, 2].map((seq) => ({ type: 'command', command: 'pause', reason: `n${seq}`, seq, at: seq, actor: 'test' }) as const);
+const unchained = [0, 1, 2].map(
+  (seq) => ({ type: 'command', command: 'pause', reason: `n${seq}`, seq, at: seq, actor: 'test' }) as const,
+);
 
 describe('the hash chain', () => {
   it('is SHA-256 over the canonical JSON of an entry without its hash', async () => {
@@ -14,8 +16,12 @@ describe('the hash chain', () => {
   });
 
   it('does not depend on the order of keys', async () => {
-    const reordered = unchained.map((entry) => Object.fromEntries(Object.entries(entry).reverse()) as unknown as (typeof unchained)[number]);
-    expect((await chainEntries(genesisHash, reordered)).at(-1)?.hash).toBe((await chainEntries(genesisHash, unchained)).at(-1)?.hash);
+    const reordered = unchained.map(
+      (entry) => Object.fromEntries(Object.entries(entry).reverse()) as unknown as (typeof unchained)[number],
+    );
+    expect((await chainEntries(genesisHash, reordered)).at(-1)?.hash).toBe(
+      (await chainEntries(genesisHash, unchained)).at(-1)?.hash,
+    );
   });
 
   it('proves a journal, and names the first entry that was touched', async () => {
@@ -30,7 +36,10 @@ describe('the hash chain', () => {
       [[entries[0], { ...forged, hash: await hashEntry(forged) }, third], 2],
       [[{ ...entries[0], previousHash: 'aa' }, second, third], 0],
     ] as const) {
-      await expect(verifyJournal('d', journal as readonly JournalEntry[])).rejects.toMatchObject({ code: 'HS_JOURNAL_CORRUPT', details: { seq } });
+      await expect(verifyJournal('d', journal as readonly JournalEntry[])).rejects.toMatchObject({
+        code: 'HS_JOURNAL_CORRUPT',
+        details: { seq },
+      });
     }
   });
 });

@@ -9,11 +9,22 @@ describe('the table of commands', () => {
   });
 
   it('says why whenever it refuses', () => {
-    for (const command of deploymentCommands) for (const rule of Object.values(commandTable[command])) if ('refused' in rule) expect(rule.refused).toMatch(/^\S.{5,}\S$/);
+    for (const command of deploymentCommands)
+      for (const rule of Object.values(commandTable[command]))
+        if ('refused' in rule) expect(rule.refused).toMatch(/^\S.{5,}\S$/);
   });
 
   it('lets nobody be stuck: every situation that is not over can be left by abort or rollback', () => {
-    for (const situation of ['pending', 'offline', 'running', 'waiting', 'asking', 'heldByPerson', 'heldByEngine'] as const) expect(commandTable.abort[situation]).toEqual({ does: 'undo' });
+    for (const situation of [
+      'pending',
+      'offline',
+      'running',
+      'waiting',
+      'asking',
+      'heldByPerson',
+      'heldByEngine',
+    ] as const)
+      expect(commandTable.abort[situation]).toEqual({ does: 'undo' });
     expect(commandTable.rollback.retained).toEqual({ does: 'undo' });
   });
 });

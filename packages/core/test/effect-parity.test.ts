@@ -7,22 +7,63 @@ import { effectInputSchemas, effectVersions, knowsEffect, readEffect } from '../
 
 const kinds = Object.keys(effectHandlers).sort() as EffectKind[];
 const nodes = [[0, 1]];
-const metrics = { samples: 0, errorRatePercent: null, crashRatePercent: null, latency: null, peakMemoryBytes: null, memoryRefusals: 0 };
+const metrics = {
+  samples: 0,
+  errorRatePercent: null,
+  crashRatePercent: null,
+  latency: null,
+  peakMemoryBytes: null,
+  memoryRefusals: 0,
+};
 
 /** One good input of each kind, and one that has to be refused. */
 const inputs: { readonly [K in EffectKind]: readonly [good: object, bad: object] } = {
-  deploy: [{ nodes, maxInFlight: 5, nodeDeadlineMs: 1_000, maxUnknown: 1 }, { nodes, maxInFlight: 0 }],
-  verify: [{ nodes, timeoutMs: 1_000, failure: 'x', check: { functionName: 'ping' } }, { nodes, check: { nope: 1 } }],
-  wait: [{ forMs: 0, reason: 'x', watch: nodes }, { forMs: Number.NaN, reason: 'x' }],
-  shiftTraffic: [{ percent: 100, to: nodes, among: nodes }, { percent: 101, to: nodes, among: nodes }],
-  observe: [{ forMs: 1, baseline: nodes, candidate: [] }, { forMs: -1, baseline: nodes, candidate: nodes }],
-  judge: [{ baseline: metrics, candidate: metrics, criteria: { metric: 'error_rate', comparison: 'lower_is_better', thresholdPercent: 10, minimumSampleSize: 0 } }, { baseline: metrics, candidate: metrics, criteria: { metric: 'luck' } }],
+  deploy: [
+    { nodes, maxInFlight: 5, nodeDeadlineMs: 1_000, maxUnknown: 1 },
+    { nodes, maxInFlight: 0 },
+  ],
+  verify: [
+    { nodes, timeoutMs: 1_000, failure: 'x', check: { functionName: 'ping' } },
+    { nodes, check: { nope: 1 } },
+  ],
+  wait: [
+    { forMs: 0, reason: 'x', watch: nodes },
+    { forMs: Number.NaN, reason: 'x' },
+  ],
+  shiftTraffic: [
+    { percent: 100, to: nodes, among: nodes },
+    { percent: 101, to: nodes, among: nodes },
+  ],
+  observe: [
+    { forMs: 1, baseline: nodes, candidate: [] },
+    { forMs: -1, baseline: nodes, candidate: nodes },
+  ],
+  judge: [
+    {
+      baseline: metrics,
+      candidate: metrics,
+      criteria: { metric: 'error_rate', comparison: 'lower_is_better', thresholdPercent: 10, minimumSampleSize: 0 },
+    },
+    { baseline: metrics, candidate: metrics, criteria: { metric: 'luck' } },
+  ],
   progress: [{ percent: 12.5, stage: '12%' }, { percent: -1 }],
-  pause: [{ reason: 'x', accepts: ['promote'] }, { reason: 'x', accepts: [] }],
-  fail: [{ message: 'x', cause: 'capacity', facts: { a: [1, null] } }, { message: 'x', cause: 'bad luck' }],
+  pause: [
+    { reason: 'x', accepts: ['promote'] },
+    { reason: 'x', accepts: [] },
+  ],
+  fail: [
+    { message: 'x', cause: 'capacity', facts: { a: [1, null] } },
+    { message: 'x', cause: 'bad luck' },
+  ],
   retire: [{ nodes }, { nodes: [[1, 1]] }],
-  restore: [{ nodes, reason: 'x' }, { nodes: 'all', reason: 'x' }],
-  notify: [{ text: 'x', severity: 'info' }, { text: 'x', severity: 'panic' }],
+  restore: [
+    { nodes, reason: 'x' },
+    { nodes: 'all', reason: 'x' },
+  ],
+  notify: [
+    { text: 'x', severity: 'info' },
+    { text: 'x', severity: 'panic' },
+  ],
 };
 
 describe('the set of effects', () => {
@@ -47,12 +88,23 @@ describe('the set of effects', () => {
   });
 
   it.each(kinds)('%s: input that makes no sense is refused when it is yielded', (kind) => {
-    expect(() => readEffect({ kind, version: 1, input: inputs[kind][1] })).toThrow(expect.objectContaining({ code: 'HS_STRATEGY_INVALID_EFFECT' }));
-    expect(() => readEffect({ kind, version: 1, input: { ...inputs[kind][0], surprise: 1 } })).toThrow(expect.objectContaining({ code: 'HS_STRATEGY_INVALID_EFFECT' }));
+    expect(() => readEffect({ kind, version: 1, input: inputs[kind][1] })).toThrow(
+      expect.objectContaining({ code: 'HS_STRATEGY_INVALID_EFFECT' }),
+    );
+    expect(() => readEffect({ kind, version: 1, input: { ...inputs[kind][0], surprise: 1 } })).toThrow(
+      expect.objectContaining({ code: 'HS_STRATEGY_INVALID_EFFECT' }),
+    );
   });
 
   it('refuses what is no effect at all', () => {
-    for (const yielded of [undefined, null, 'deploy', {}, { kind: 'toString', version: 1, input: {} }, (function* () {})()]) {
+    for (const yielded of [
+      undefined,
+      null,
+      'deploy',
+      {},
+      { kind: 'toString', version: 1, input: {} },
+      (function* () {})(),
+    ]) {
       expect(() => readEffect(yielded)).toThrow(expect.objectContaining({ code: 'HS_STRATEGY_INVALID_EFFECT' }));
     }
   });
@@ -65,9 +117,14 @@ describe('the set of effects', () => {
   it('throws a failed result where the strategy waits for it, and returns a good one', () => {
     const steps = creators.deploy({ nodes: [[0, 1]] });
     steps.next();
-    expect(steps.next({ ok: true, value: { ready: 1, unknown: 0 } })).toEqual({ done: true, value: { ready: 1, unknown: 0 } });
+    expect(steps.next({ ok: true, value: { ready: 1, unknown: 0 } })).toEqual({
+      done: true,
+      value: { ready: 1, unknown: 0 },
+    });
     const failing = creators.deploy({ nodes: [[0, 1]] });
     failing.next();
-    expect(() => failing.next({ ok: false, failure: { cause: 'load', message: 'no' } })).toThrow(expect.objectContaining({ code: 'HS_STRATEGY_STAGE_FAILED', message: 'no' }));
+    expect(() => failing.next({ ok: false, failure: { cause: 'load', message: 'no' } })).toThrow(
+      expect.objectContaining({ code: 'HS_STRATEGY_STAGE_FAILED', message: 'no' }),
+    );
   });
 });

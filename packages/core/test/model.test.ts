@@ -1,12 +1,35 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  autoRollbackSchema, canonicalJson, deepFreeze, defaultAutoRollback, defaultHealthCheck, digestSchema, durationMs, durationSchema, healthCheckOverrideSchema, isHotSwapError, latencyBucket, mergeSketches, metricValue,
-  positiveDurationSchema, resolveHealthCheck, sha256Hex, sketchQuantileMs, toDuration, type VariantMetrics,
+  autoRollbackSchema,
+  canonicalJson,
+  deepFreeze,
+  defaultAutoRollback,
+  defaultHealthCheck,
+  digestSchema,
+  durationMs,
+  durationSchema,
+  healthCheckOverrideSchema,
+  isHotSwapError,
+  latencyBucket,
+  mergeSketches,
+  metricValue,
+  positiveDurationSchema,
+  resolveHealthCheck,
+  sha256Hex,
+  sketchQuantileMs,
+  toDuration,
+  type VariantMetrics,
 } from '../src/index.ts';
 
 describe('durations', () => {
-  it.each([['PT5M', 300_000], ['PT1H30M', 5_400_000], ['P1DT1S', 86_401_000], ['PT0.5S', 500], ['PT0S', 0]])('%s is %d ms', (text, ms) => {
+  it.each([
+    ['PT5M', 300_000],
+    ['PT1H30M', 5_400_000],
+    ['P1DT1S', 86_401_000],
+    ['PT0.5S', 500],
+    ['PT0S', 0],
+  ])('%s is %d ms', (text, ms) => {
     expect(durationMs(text)).toBe(ms);
   });
 
@@ -19,7 +42,12 @@ describe('durations', () => {
   });
 
   it('are read from bare seconds, and written canonically', () => {
-    expect([durationSchema.parse(5), durationSchema.parse(0.25), durationSchema.parse('PT90S'), durationSchema.parse('PT60M')]).toEqual(['PT5S', 'PT0.25S', 'PT1M30S', 'PT1H']);
+    expect([
+      durationSchema.parse(5),
+      durationSchema.parse(0.25),
+      durationSchema.parse('PT90S'),
+      durationSchema.parse('PT60M'),
+    ]).toEqual(['PT5S', 'PT0.25S', 'PT1M30S', 'PT1H']);
   });
 
   it.each(['', 'P', 'PT', '5M', 'P1Y', 'P1M', 'P1W', 'PT-5S', 'PT5', -1, null, 'PT5M '])('refuse %j', (text) => {
@@ -38,7 +66,11 @@ describe('canonical JSON', () => {
   it('is the same whatever the order of keys, and leaves undefined out', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        const reversed = JSON.parse(JSON.stringify(value), (_, item: unknown) => (item !== null && typeof item === 'object' && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).reverse()) : item)) as unknown;
+        const reversed = JSON.parse(JSON.stringify(value), (_, item: unknown) =>
+          item !== null && typeof item === 'object' && !Array.isArray(item)
+            ? Object.fromEntries(Object.entries(item).reverse())
+            : item,
+        ) as unknown;
         expect(canonicalJson(reversed)).toBe(canonicalJson(value));
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
@@ -59,13 +91,21 @@ describe('canonical JSON', () => {
 describe('latency sketches', () => {
   it('tell quantiles within 5 percent, merged or not', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0.001, max: 60_000, noNaN: true }), { minLength: 1, maxLength: 200 }), fc.constantFrom(0.5, 0.95, 0.99), (latencies, q) => {
-        const half = Math.floor(latencies.length / 2);
-        const sketch = (items: readonly number[]) => items.reduce<Record<string, number>>((counts, ms) => ({ ...counts, [latencyBucket(ms)]: (counts[latencyBucket(ms)] ?? 0) + 1 }), {});
-        const merged = mergeSketches(sketch(latencies.slice(0, half)), sketch(latencies.slice(half)));
-        const exact = [...latencies].sort((a, b) => a - b)[Math.max(1, Math.ceil(q * latencies.length)) - 1] ?? 0;
-        expect(Math.abs((sketchQuantileMs(merged, q) ?? 0) - exact) / exact).toBeLessThanOrEqual(0.0501);
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0.001, max: 60_000, noNaN: true }), { minLength: 1, maxLength: 200 }),
+        fc.constantFrom(0.5, 0.95, 0.99),
+        (latencies, q) => {
+          const half = Math.floor(latencies.length / 2);
+          const sketch = (items: readonly number[]) =>
+            items.reduce<Record<string, number>>(
+              (counts, ms) => ({ ...counts, [latencyBucket(ms)]: (counts[latencyBucket(ms)] ?? 0) + 1 }),
+              {},
+            );
+          const merged = mergeSketches(sketch(latencies.slice(0, half)), sketch(latencies.slice(half)));
+          const exact = [...latencies].sort((a, b) => a - b)[Math.max(1, Math.ceil(q * latencies.length)) - 1] ?? 0;
+          expect(Math.abs((sketchQuantileMs(merged, q) ?? 0) - exact) / exact).toBeLessThanOrEqual(0.0501);
+        },
+      ),
     );
     expect(sketchQuantileMs({}, 0.5)).toBeNull();
   });
@@ -73,27 +113,65 @@ describe('latency sketches', () => {
 
 describe('health checks', () => {
   it('lay later layers over earlier ones', () => {
-    expect(resolveHealthCheck({ functionName: 'a', failureThreshold: 9 }, undefined, { functionName: 'b' })).toEqual({ ...defaultHealthCheck, functionName: 'b', failureThreshold: 9 });
+    expect(resolveHealthCheck({ functionName: 'a', failureThreshold: 9 }, undefined, { functionName: 'b' })).toEqual({
+      ...defaultHealthCheck,
+      functionName: 'b',
+      failureThreshold: 9,
+    });
   });
 
   it('accept seconds and refuse unknown keys and zero', () => {
-    expect(healthCheckOverrideSchema.parse({ timeout: 5, interval: 'PT2S' })).toEqual({ timeout: 'PT5S', interval: 'PT2S' });
-    for (const wrong of [{ timeout: 0 }, { successThreshold: 0 }, { nope: 1 }, { functionName: '' }]) expect(healthCheckOverrideSchema.safeParse(wrong).success).toBe(false);
+    expect(healthCheckOverrideSchema.parse({ timeout: 5, interval: 'PT2S' })).toEqual({
+      timeout: 'PT5S',
+      interval: 'PT2S',
+    });
+    for (const wrong of [{ timeout: 0 }, { successThreshold: 0 }, { nope: 1 }, { functionName: '' }])
+      expect(healthCheckOverrideSchema.safeParse(wrong).success).toBe(false);
   });
 });
 
 describe('automatic rollback', () => {
   it('has triggers of its own until a block replaces them', () => {
     expect(autoRollbackSchema.parse({})).toEqual(defaultAutoRollback);
-    expect(autoRollbackSchema.parse({ triggers: [{ metric: 'error_rate', threshold: 5, unit: 'percent' }, { metric: 'avg_latency_ms', threshold: 100, comparison: 'greater_than' }] })).toEqual({
+    expect(
+      autoRollbackSchema.parse({
+        triggers: [
+          { metric: 'error_rate', threshold: 5, unit: 'percent' },
+          { metric: 'avg_latency_ms', threshold: 100, comparison: 'greater_than' },
+        ],
+      }),
+    ).toEqual({
       enabled: true,
-      triggers: [{ metric: 'error_rate', threshold: 5, comparison: 'greater_than', minimumSamples: 10 }, { metric: 'avg_latency_ms', threshold: 100, comparison: 'greater_than', minimumSamples: 10 }],
+      triggers: [
+        { metric: 'error_rate', threshold: 5, comparison: 'greater_than', minimumSamples: 10 },
+        { metric: 'avg_latency_ms', threshold: 100, comparison: 'greater_than', minimumSamples: 10 },
+      ],
     });
   });
 
   it('reads every metric by its name', () => {
-    const metrics: VariantMetrics = { samples: 1, errorRatePercent: 1, crashRatePercent: 2, latency: { averageMs: 3, varianceMs2: 0, p50Ms: 4, p95Ms: 5, p99Ms: 6 }, peakMemoryBytes: 7_340_032, memoryRefusals: 8 };
-    expect((['error_rate', 'crash_rate', 'avg_latency_ms', 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms', 'peak_memory_mb', 'memory_refusals'] as const).map((name) => metricValue(metrics, name))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const metrics: VariantMetrics = {
+      samples: 1,
+      errorRatePercent: 1,
+      crashRatePercent: 2,
+      latency: { averageMs: 3, varianceMs2: 0, p50Ms: 4, p95Ms: 5, p99Ms: 6 },
+      peakMemoryBytes: 7_340_032,
+      memoryRefusals: 8,
+    };
+    expect(
+      (
+        [
+          'error_rate',
+          'crash_rate',
+          'avg_latency_ms',
+          'p50_latency_ms',
+          'p95_latency_ms',
+          'p99_latency_ms',
+          'peak_memory_mb',
+          'memory_refusals',
+        ] as const
+      ).map((name) => metricValue(metrics, name)),
+    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });
 

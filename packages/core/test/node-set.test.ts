@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasPosition, nodeCount, nodeSetOf, nodeSetSchema, positionsOf, sliceNodes, subtractNodes, unionNodes, type NodeSet } from '../src/index.ts';
+import {
+  hasPosition,
+  nodeCount,
+  nodeSetOf,
+  nodeSetSchema,
+  positionsOf,
+  sliceNodes,
+  subtractNodes,
+  unionNodes,
+  type NodeSet,
+} from '../src/index.ts';
 
 const positions = fc.array(fc.nat({ max: 60 }), { maxLength: 40 });
 const list = (set: NodeSet): number[] => [...positionsOf(set)];
@@ -40,7 +50,25 @@ describe('node sets', () => {
     );
   });
 
-  it.each([[[[3, 3]]], [[[5, 4]]], [[[0, 2], [1, 3]]], [[[4, 5], [0, 1]]], [[[-1, 2]]], [[[0.5, 2]]], ['all']])('are refused in any other form: %j', (set) => {
+  it.each([
+    [[[3, 3]]],
+    [[[5, 4]]],
+    [
+      [
+        [0, 2],
+        [1, 3],
+      ],
+    ],
+    [
+      [
+        [4, 5],
+        [0, 1],
+      ],
+    ],
+    [[[-1, 2]]],
+    [[[0.5, 2]]],
+    ['all'],
+  ])('are refused in any other form: %j', (set) => {
     expect(nodeSetSchema.safeParse(set).success).toBe(false);
   });
 });

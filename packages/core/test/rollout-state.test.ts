@@ -1,14 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { defaultAutoRollback, defaultHealthCheck, deepFreeze, type DeploymentSpec, type JournalEvent } from '../src/index.ts';
+import {
+  defaultAutoRollback,
+  defaultHealthCheck,
+  deepFreeze,
+  type DeploymentSpec,
+  type JournalEvent,
+} from '../src/index.ts';
 import { absentState, activeTimes, apply, type RolloutState } from '../src/rollout/rollout-state.ts';
 
 const spec: DeploymentSpec = {
-  tenant: 'default', deploymentId: 'd', moduleName: 'greeter', moduleId: 'greeter-v2', releaseId: 'v2', strategy: 'Canary', config: {}, regions: null, healthCheck: defaultHealthCheck,
-  autoRollback: defaultAutoRollback, progressDeadline: 'PT30M', retention: 'PT1H', author: 'alice',
+  tenant: 'default',
+  deploymentId: 'd',
+  moduleName: 'greeter',
+  moduleId: 'greeter-v2',
+  releaseId: 'v2',
+  strategy: 'Canary',
+  config: {},
+  regions: null,
+  healthCheck: defaultHealthCheck,
+  autoRollback: defaultAutoRollback,
+  progressDeadline: 'PT30M',
+  retention: 'PT1H',
+  author: 'alice',
 };
-const executed: JournalEvent = { type: 'executed', strategyVersions: { Canary: 1 }, effectSetVersion: 1, targets: ['a', 'b', 'c', 'd'], regions: {}, baseline: [], routerSpansNodes: true, epoch: 1 };
-const began = (step: number, effect: object): JournalEvent => ({ type: 'began', step, effect: { version: 1, ...effect } as never });
-const ended = (step: number, value: null | object = null): JournalEvent => ({ type: 'ended', step, result: { ok: true, value: value as never } });
+const executed: JournalEvent = {
+  type: 'executed',
+  strategyVersions: { Canary: 1 },
+  effectSetVersion: 1,
+  targets: ['a', 'b', 'c', 'd'],
+  regions: {},
+  baseline: [],
+  routerSpansNodes: true,
+  epoch: 1,
+};
+const began = (step: number, effect: object): JournalEvent => ({
+  type: 'began',
+  step,
+  effect: { version: 1, ...effect } as never,
+});
+const ended = (step: number, value: null | object = null): JournalEvent => ({
+  type: 'ended',
+  step,
+  result: { ok: true, value: value as never },
+});
 
 /** Folds events that happen a second apart, over states that nobody can write to. */
 function fold(...events: readonly JournalEvent[]): RolloutState {
@@ -26,23 +60,44 @@ describe('the fold', () => {
   });
 
   it('refuses an entry type that it does not know, and one that is not the next', () => {
-    expect(() => apply(absentState, { type: 'teleported', seq: 0, at: 0, actor: 'x' } as never)).toThrow(expect.objectContaining({ code: 'HS_JOURNAL_UNKNOWN_ENTRY' }));
-    expect(() => apply(absentState, { type: 'toString', seq: 0, at: 0, actor: 'x' } as never)).toThrow(expect.objectContaining({ code: 'HS_JOURNAL_UNKNOWN_ENTRY' }));
-    expect(() => apply(absentState, { type: 'freed', seq: 1, at: 0, actor: 'x' })).toThrow(expect.objectContaining({ code: 'HS_JOURNAL_CORRUPT' }));
+    expect(() => apply(absentState, { type: 'teleported', seq: 0, at: 0, actor: 'x' } as never)).toThrow(
+      expect.objectContaining({ code: 'HS_JOURNAL_UNKNOWN_ENTRY' }),
+    );
+    expect(() => apply(absentState, { type: 'toString', seq: 0, at: 0, actor: 'x' } as never)).toThrow(
+      expect.objectContaining({ code: 'HS_JOURNAL_UNKNOWN_ENTRY' }),
+    );
+    expect(() => apply(absentState, { type: 'freed', seq: 1, at: 0, actor: 'x' })).toThrow(
+      expect.objectContaining({ code: 'HS_JOURNAL_CORRUPT' }),
+    );
   });
 
   it('knows which nodes have the release', () => {
     const state = fold(
       executed,
-      began(0, { kind: 'deploy', input: { nodes: [[0, 3]] } }), ended(0),
-      began(1, { kind: 'deploy', input: { nodes: [[3, 4]], releaseId: 'other' } }), ended(1),
-      began(2, { kind: 'restore', input: { nodes: [[1, 2]], reason: 'x' } }), ended(2),
+      began(0, { kind: 'deploy', input: { nodes: [[0, 3]] } }),
+      ended(0),
+      began(1, { kind: 'deploy', input: { nodes: [[3, 4]], releaseId: 'other' } }),
+      ended(1),
+      began(2, { kind: 'restore', input: { nodes: [[1, 2]], reason: 'x' } }),
+      ended(2),
     );
-    expect([state.deployed, state.changed]).toEqual([[[0, 1], [2, 3]], true]);
+    expect([state.deployed, state.changed]).toEqual([
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      true,
+    ]);
   });
 
   it('never takes progress back, and keeps the stage', () => {
-    const state = fold(executed, began(0, { kind: 'progress', input: { percent: 50, stage: '50%' } }), ended(0), began(1, { kind: 'progress', input: { percent: 20 } }), ended(1));
+    const state = fold(
+      executed,
+      began(0, { kind: 'progress', input: { percent: 50, stage: '50%' } }),
+      ended(0),
+      began(1, { kind: 'progress', input: { percent: 20 } }),
+      ended(1),
+    );
     expect([state.progressPercent, state.stage]).toEqual([50, '50%']);
   });
 
@@ -60,36 +115,87 @@ describe('the fold', () => {
   });
 
   it('keeps the clock where it was while it is held', () => {
-    const state = fold(executed, began(0, { kind: 'wait', input: { forMs: 60_000, reason: 'x' } }), { type: 'held', why: 'stuck', detail: 'x' });
+    const state = fold(executed, began(0, { kind: 'wait', input: { forMs: 60_000, reason: 'x' } }), {
+      type: 'held',
+      why: 'stuck',
+      detail: 'x',
+    });
     expect(activeTimes(state, 9_999_999)).toEqual({ activeMs: 1_000, sinceMoveMs: 1_000 });
   });
 
   it('stays paused when a strategy asks while a person has paused it', () => {
     const asking = began(0, { kind: 'pause', input: { reason: 'promote?', accepts: ['promote'] } });
     expect(fold(executed, asking).status).toBe('Paused');
-    expect(fold(executed, asking, { type: 'held', why: 'person', detail: 'x' }, { type: 'freed' })).toMatchObject({ status: 'Paused', reason: 'promote?' });
-    expect(fold(executed, asking, ended(0, { command: 'promote' }))).toMatchObject({ status: 'InProgress', reason: null });
+    expect(fold(executed, asking, { type: 'held', why: 'person', detail: 'x' }, { type: 'freed' })).toMatchObject({
+      status: 'Paused',
+      reason: 'promote?',
+    });
+    expect(fold(executed, asking, ended(0, { command: 'promote' }))).toMatchObject({
+      status: 'InProgress',
+      reason: null,
+    });
   });
 
   it('runs several retentions one after the other, the shortest first', () => {
-    const state = fold(executed, { type: 'turned', to: 'retention', reason: 'done', outcome: { status: 'Completed', retain: [{ forMs: 900, retire: [[0, 1]] }, { forMs: 100, retire: [[1, 2]] }] } });
-    expect(state.retentions).toEqual([{ forMs: 100, retire: [[1, 2]] }, { forMs: 800, retire: [[0, 1]] }]);
+    const state = fold(executed, {
+      type: 'turned',
+      to: 'retention',
+      reason: 'done',
+      outcome: {
+        status: 'Completed',
+        retain: [
+          { forMs: 900, retire: [[0, 1]] },
+          { forMs: 100, retire: [[1, 2]] },
+        ],
+      },
+    });
+    expect(state.retentions).toEqual([
+      { forMs: 100, retire: [[1, 2]] },
+      { forMs: 800, retire: [[0, 1]] },
+    ]);
     expect(state.retainedUntil).toBe(2_900);
   });
 
   it('shows the share that succeeded of a partial end', () => {
-    const state = fold(executed, { type: 'turned', to: 'retention', reason: 'partly', outcome: { status: 'PartiallyCompleted', failed: [[3, 4]] } });
+    const state = fold(executed, {
+      type: 'turned',
+      to: 'retention',
+      reason: 'partly',
+      outcome: { status: 'PartiallyCompleted', failed: [[3, 4]] },
+    });
     expect([state.status, state.progressPercent]).toEqual(['PartiallyCompleted', 75]);
   });
 
   it('counts trigger samples per part of the rollout, and anew after part of it is restored', () => {
     const shift = (step: number, scope?: readonly (readonly [number, number])[]): readonly JournalEvent[] => [
-      began(step, { kind: 'shiftTraffic', input: { percent: 10, to: [[0, 1]], among: [[0, 2]] }, ...(scope ? { scope } : {}) }),
+      began(step, {
+        kind: 'shiftTraffic',
+        input: { percent: 10, to: [[0, 1]], among: [[0, 2]] },
+        ...(scope ? { scope } : {}),
+      }),
       ended(step, { revision: step }),
     ];
     const state = fold(executed, ...shift(0, [[0, 2]]), ...shift(1, [[2, 4]]));
-    expect(state.traffic).toEqual([{ nodes: [[0, 2]], since: 3_000 }, { nodes: [[2, 4]], since: 5_000 }]);
-    const restored = fold(executed, ...shift(0, [[0, 2]]), ...shift(1, [[2, 4]]), began(2, { kind: 'restore', input: { nodes: [[0, 2], [3, 4]], reason: 'x' } }), ended(2));
+    expect(state.traffic).toEqual([
+      { nodes: [[0, 2]], since: 3_000 },
+      { nodes: [[2, 4]], since: 5_000 },
+    ]);
+    const restored = fold(
+      executed,
+      ...shift(0, [[0, 2]]),
+      ...shift(1, [[2, 4]]),
+      began(2, {
+        kind: 'restore',
+        input: {
+          nodes: [
+            [0, 2],
+            [3, 4],
+          ],
+          reason: 'x',
+        },
+      }),
+      ended(2),
+    );
     expect(restored.traffic).toEqual([{ nodes: [[2, 4]], since: 7_000 }]);
   });
 });

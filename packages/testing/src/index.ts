@@ -28,3 +28,5 @@ export type { RuntimeHostRig } from './suites/runtime-host/host-clauses.ts';
 export { runtimeHostSuite } from './suites/runtime-host/index.ts';
 export { schedulerSuite } from './suites/scheduler/index.ts';
 export type { SchedulerRig } from './suites/scheduler/scheduler-rig.ts';
+export { stepThrough } from './scenario/step-through.ts';
+export type { SteppedThrough, StepThroughOptions } from './scenario/step-through.ts';

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { createMemoryJournalStoreRig, journalStoreSuite, MemoryModuleStore, moduleStoreSuite, runtimeHostSuite, schedulerSuite, V8RuntimeHost, VirtualScheduler, VirtualTime } from '@hotswap/testing';
+import {
+  createMemoryJournalStoreRig,
+  journalStoreSuite,
+  MemoryModuleStore,
+  moduleStoreSuite,
+  runtimeHostSuite,
+  schedulerSuite,
+  V8RuntimeHost,
+  VirtualScheduler,
+  VirtualTime,
+} from '@hotswap/testing';
 import { readWasmSections } from '../src/fakes/wasm-sections.ts';
 import { bytesOf, commandModule, coreModule, importingModule } from '../src/suites/runtime-host/contract-modules.ts';
 
@@ -10,7 +20,10 @@ describe('MemoryJournalStore', () => {
 });
 
 describe('MemoryModuleStore', () => {
-  moduleStoreSuite({ test: it, create: async () => ({ store: new MemoryModuleStore(), [Symbol.asyncDispose]: nothing }) });
+  moduleStoreSuite({
+    test: it,
+    create: async () => ({ store: new MemoryModuleStore(), [Symbol.asyncDispose]: nothing }),
+  });
 });
 
 describe('VirtualScheduler', () => {
@@ -18,7 +31,13 @@ describe('VirtualScheduler', () => {
     test: it,
     create: async () => {
       const time = new VirtualTime();
-      return { scheduler: new VirtualScheduler(time), now: () => time.now(), letPass: (ms) => time.advance(ms), patienceMs: 10_000, [Symbol.asyncDispose]: nothing };
+      return {
+        scheduler: new VirtualScheduler(time),
+        now: () => time.now(),
+        letPass: (ms) => time.advance(ms),
+        patienceMs: 10_000,
+        [Symbol.asyncDispose]: nothing,
+      };
     },
   });
 });
@@ -29,7 +48,13 @@ describe('V8RuntimeHost', () => {
 
 describe('defineSuite', () => {
   it('refuses to skip a clause that it does not have', () => {
-    expect(() => moduleStoreSuite({ test: () => {}, create: async () => ({ store: new MemoryModuleStore(), [Symbol.asyncDispose]: nothing }), skip: [{ test: 'no such clause', reason: 'none' }] })).toThrow('no such clause');
+    expect(() =>
+      moduleStoreSuite({
+        test: () => {},
+        create: async () => ({ store: new MemoryModuleStore(), [Symbol.asyncDispose]: nothing }),
+        skip: [{ test: 'no such clause', reason: 'none' }],
+      }),
+    ).toThrow('no such clause');
   });
 
   it('leaves out what is skipped', () => {
@@ -43,7 +68,11 @@ describe('defineSuite', () => {
 });
 
 describe('modules of the runtime suite', () => {
-  it.each([['core', coreModule], ['command', commandModule], ['importing', importingModule]] as const)('%s exports what its text says', (_, module) => {
+  it.each([
+    ['core', coreModule],
+    ['command', commandModule],
+    ['importing', importingModule],
+  ] as const)('%s exports what its text says', (_, module) => {
     const written = [...module.wat.matchAll(/\(export "([^"]+)"\)/g)].map(([, name]) => name);
     expect(readWasmSections(bytesOf(module)).exports.map(({ name }) => name)).toEqual(written);
   });

@@ -25,7 +25,11 @@ export interface ModuleStore extends AsyncDisposable {
    * @throws HS_STORE_DIGEST_MISMATCH when the bytes have another digest; nothing is kept.
    * @throws HS_STORE_TOO_LARGE when more than `maxSizeBytes` arrive; nothing is kept.
    */
-  put(digest: Digest, bytes: AsyncIterable<Uint8Array>, options?: { readonly maxSizeBytes?: number }): Promise<StoredModule>;
+  put(
+    digest: Digest,
+    bytes: AsyncIterable<Uint8Array>,
+    options?: { readonly maxSizeBytes?: number },
+  ): Promise<StoredModule>;
   /**
    * Streams the object or the half-open byte range `[from, to)` of it; `to` beyond the end is cut.
    * @throws HS_STORE_NOT_FOUND

@@ -7,7 +7,13 @@ import type { NodeSelector } from './node-selector.ts';
 import type { Strategy } from './strategy.ts';
 import type { TrafficRouter } from './traffic-router.ts';
 import type { PauseAnswer } from '../effects/effect.ts';
-import type { DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary, Instant } from '../model/deployment.ts';
+import type {
+  DeploymentId,
+  DeploymentSpec,
+  DeploymentStatus,
+  DeploymentSummary,
+  Instant,
+} from '../model/deployment.ts';
 import type { NodeSet } from '../model/node-set.ts';
 import type { Failpoint } from '../rollout/failpoint.ts';
 import type { BaselineGroup, DeploymentCommand, EntryHash, HoldReason } from '../rollout/journal-entry.ts';
@@ -79,7 +85,13 @@ export interface RolloutEngine {
    * @throws HS_DEPLOYMENT_NO_TARGETS from `execute` when no node can take the module
    * @throws HS_DEPLOYMENT_ACTIVE from `execute` when another deployment is at work on the same nodes
    */
-  command(tenant: string, deploymentId: DeploymentId, command: DeploymentCommand, actor: string, options?: CommandOptions): Promise<Deployment>;
+  command(
+    tenant: string,
+    deploymentId: DeploymentId,
+    command: DeploymentCommand,
+    actor: string,
+    options?: CommandOptions,
+  ): Promise<Deployment>;
   /**
    * Catches up, decides, appends, until the deployment is blocked. Safe to call at any time, twice, and anywhere.
    * @throws HS_DEPLOYMENT_NOT_FOUND

@@ -31,7 +31,11 @@ export interface RuntimeCapabilities {
  * @public
  */
 export type WitValue =
-  | undefined | boolean | number | bigint | string
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
   | ArrayBufferView
   | readonly WitValue[]
   | { readonly [field: string]: WitValue }

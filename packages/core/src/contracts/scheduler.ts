@@ -8,7 +8,9 @@ import type { DeploymentId, Instant } from '../model/deployment.ts';
  */
 export interface Scheduler extends AsyncDisposable {
   /** Starts handing due wakes to the handler. A handler that fails is called again. */
-  start(onWake: (wake: { readonly tenant: string; readonly deploymentId: DeploymentId }) => Promise<void>): Promise<void>;
+  start(
+    onWake: (wake: { readonly tenant: string; readonly deploymentId: DeploymentId }) => Promise<void>,
+  ): Promise<void>;
   /** Asks for a wake outside a journal commit; a time in the past means at once. */
   wake(tenant: string, deploymentId: DeploymentId, at: Instant): Promise<void>;
 }

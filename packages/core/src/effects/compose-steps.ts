@@ -23,7 +23,8 @@ export function* bake(stage: {
 }
 
 /** How {@link attempt} ended. @public */
-export type Attempted<Result> = { readonly ok: true; readonly value: Result } | { readonly ok: false; readonly failure: StageFailure };
+export type Attempted<Result> =
+  { readonly ok: true; readonly value: Result } | { readonly ok: false; readonly failure: StageFailure };
 
 /**
  * Runs steps and returns their failure instead of throwing it. Everything but a `StageFailed` passes through: a bare
@@ -44,7 +45,12 @@ export function* attempt<Result>(steps: () => Steps<Result>): Steps<Attempted<Re
  * maps their progress of 0-100 onto `[fromPercent, toPercent]`.
  * @public
  */
-export function* within<Result>(scope: NodeSet, fromPercent: number, toPercent: number, steps: Steps<Result>): Steps<Result> {
+export function* within<Result>(
+  scope: NodeSet,
+  fromPercent: number,
+  toPercent: number,
+  steps: Steps<Result>,
+): Steps<Result> {
   let next = steps.next();
   while (!next.done) {
     next = steps.next(yield scoped(next.value, scope, fromPercent, toPercent));

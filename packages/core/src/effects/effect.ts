@@ -22,7 +22,8 @@ export interface StageFailure {
 }
 
 /** What the journal holds as the end of an effect: results only, never exceptions. @public */
-export type EffectResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: StageFailure };
+export type EffectResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: StageFailure };
 
 /** Commands with which a person can answer a strategy's own pause. @public */
 export type PauseAnswer = 'promote' | 'retry' | 'resume';

@@ -12,7 +12,11 @@ export class StageFailed extends HotSwapError {
   readonly failure: StageFailure;
 
   constructor(failure: StageFailure) {
-    super('HS_STRATEGY_STAGE_FAILED', coreErrorCodes.HS_STRATEGY_STAGE_FAILED, { message: failure.message, cause: failure.cause, facts: failure.facts });
+    super('HS_STRATEGY_STAGE_FAILED', coreErrorCodes.HS_STRATEGY_STAGE_FAILED, {
+      message: failure.message,
+      cause: failure.cause,
+      facts: failure.facts,
+    });
     this.failure = failure;
   }
 }

@@ -3,22 +3,52 @@
  * @public
  */
 export const coreErrorCodes = {
-  HS_CORE_INVALID_DURATION: { message: '{value} is not a duration: write ISO-8601 such as PT30S, PT5M or PT1H, or a number of seconds', httpStatus: 400 },
+  HS_CORE_INVALID_DURATION: {
+    message: '{value} is not a duration: write ISO-8601 such as PT30S, PT5M or PT1H, or a number of seconds',
+    httpStatus: 400,
+  },
   HS_CORE_INVALID_VALUE: { message: '{what} is not valid: {why}', httpStatus: 400 },
-  HS_JOURNAL_CONFLICT: { message: 'The journal of {deploymentId} has moved on since it was read: read it again and decide anew', httpStatus: 409, retryable: true },
+  HS_JOURNAL_CONFLICT: {
+    message: 'The journal of {deploymentId} has moved on since it was read: read it again and decide anew',
+    httpStatus: 409,
+    retryable: true,
+  },
   HS_JOURNAL_CORRUPT: { message: 'The journal of {deploymentId} is damaged at entry {seq}: {why}', httpStatus: 500 },
-  HS_JOURNAL_UNKNOWN_ENTRY: { message: 'Entry {seq} of {deploymentId} is of type {type}, which this version does not know: run the version that wrote it, or a newer one', httpStatus: 500 },
+  HS_JOURNAL_UNKNOWN_ENTRY: {
+    message:
+      'Entry {seq} of {deploymentId} is of type {type}, which this version does not know: run the version that wrote it, or a newer one',
+    httpStatus: 500,
+  },
   HS_DEPLOYMENT_NOT_FOUND: { message: 'There is no deployment {deploymentId}', httpStatus: 404 },
-  HS_DEPLOYMENT_EXISTS: { message: 'A deployment with the id {deploymentId} exists already: leave deploymentId out or choose another', httpStatus: 409 },
-  HS_DEPLOYMENT_ACTIVE: { message: 'Deployment {deploymentId} of {moduleName} is still {status} in an overlapping set of regions: wait for it, abort it or roll it back first', httpStatus: 409 },
-  HS_DEPLOYMENT_COMMAND_REFUSED: { message: '{command} is not possible while the deployment is {status}: {why}', httpStatus: 409 },
-  HS_DEPLOYMENT_STEP_MOVED: { message: 'The deployment is at step {actual}, not at step {expected}: look at it again before deciding', httpStatus: 412 },
+  HS_DEPLOYMENT_EXISTS: {
+    message: 'A deployment with the id {deploymentId} exists already: leave deploymentId out or choose another',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_ACTIVE: {
+    message:
+      'Deployment {deploymentId} of {moduleName} is still {status} in an overlapping set of regions: wait for it, abort it or roll it back first',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_COMMAND_REFUSED: {
+    message: '{command} is not possible while the deployment is {status}: {why}',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_STEP_MOVED: {
+    message: 'The deployment is at step {actual}, not at step {expected}: look at it again before deciding',
+    httpStatus: 412,
+  },
   HS_DEPLOYMENT_NO_TARGETS: { message: 'No node can take {moduleName}: {why}', httpStatus: 409 },
   HS_STRATEGY_UNKNOWN: { message: 'There is no strategy {strategy}: this server knows {known}', httpStatus: 400 },
   HS_STRATEGY_INVALID_CONFIG: { message: 'The configuration of {strategy} is not valid: {why}', httpStatus: 400 },
   HS_STRATEGY_STAGE_FAILED: { message: '{message}', httpStatus: 409 },
-  HS_STRATEGY_INVALID_EFFECT: { message: '{kind} was yielded with input that its schema refuses: {why}', httpStatus: 500 },
-  HS_SELECT_UNKNOWN_REGION: { message: 'No node is in region {region}: regions with nodes are {known}', httpStatus: 400 },
+  HS_STRATEGY_INVALID_EFFECT: {
+    message: '{kind} was yielded with input that its schema refuses: {why}',
+    httpStatus: 500,
+  },
+  HS_SELECT_UNKNOWN_REGION: {
+    message: 'No node is in region {region}: regions with nodes are {known}',
+    httpStatus: 400,
+  },
   HS_PLUGIN_DUPLICATE: { message: 'Two {kind} plugins are named {name}: register one of them', httpStatus: 500 },
 } as const;
 

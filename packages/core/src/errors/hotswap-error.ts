@@ -46,14 +46,19 @@ export class HotSwapError extends Error {
 }
 
 /** Makes the errors of one table; each package exports one for its own codes. @public */
-export type ErrorFactory<T extends ErrorCodeTable> = (code: keyof T & string, details?: ErrorDetails, cause?: unknown) => HotSwapError;
+export type ErrorFactory<T extends ErrorCodeTable> = (
+  code: keyof T & string,
+  details?: ErrorDetails,
+  cause?: unknown,
+) => HotSwapError;
 
 /**
  * Makes a package's error factory from its table: `const storeError = errorFactory(storeErrorCodes)`.
  * @public
  */
 export function errorFactory<T extends ErrorCodeTable>(table: T): ErrorFactory<T> {
-  return (code, details = {}, cause) => new HotSwapError(code, (table as ErrorCodeTable)[code] as ErrorCodeEntry, details, cause);
+  return (code, details = {}, cause) =>
+    new HotSwapError(code, (table as ErrorCodeTable)[code] as ErrorCodeEntry, details, cause);
 }
 
 /** Errors with the codes that core itself declares. @public */

@@ -5,7 +5,10 @@ import { brand, type HotSwapError } from './hotswap-error.ts';
  * copies of this package, where `instanceof` does not.
  * @public
  */
-export function isHotSwapError<C extends string = string>(value: unknown, code?: C): value is HotSwapError & { readonly code: C } {
+export function isHotSwapError<C extends string = string>(
+  value: unknown,
+  code?: C,
+): value is HotSwapError & { readonly code: C } {
   if (value === null || typeof value !== 'object' || (value as { [brand]?: unknown })[brand] !== true) return false;
   return code === undefined || (value as HotSwapError).code === code;
 }

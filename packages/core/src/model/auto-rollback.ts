@@ -52,5 +52,9 @@ const triggerSchema = z
 /** Reads an `autoRollback` block; a block replaces the default triggers. @public */
 export const autoRollbackSchema: z.ZodType<AutoRollback, unknown> = z.strictObject({
   enabled: z.boolean().default(true),
-  triggers: z.array(triggerSchema).max(50).readonly().default(() => defaultAutoRollback.triggers),
+  triggers: z
+    .array(triggerSchema)
+    .max(50)
+    .readonly()
+    .default(() => defaultAutoRollback.triggers),
 });

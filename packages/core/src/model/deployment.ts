@@ -12,7 +12,16 @@ export type Instant = number;
 
 /** Every status that a deployment can have on the wire. @public */
 export const deploymentStatuses = [
-  'Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack', 'RolledBack', 'Completed', 'PartiallyCompleted', 'Failed', 'Cancelled',
+  'Pending',
+  'PendingApproval',
+  'InProgress',
+  'Paused',
+  'RollingBack',
+  'RolledBack',
+  'Completed',
+  'PartiallyCompleted',
+  'Failed',
+  'Cancelled',
 ] as const;
 
 /** @see {@link deploymentStatuses} @public */
@@ -60,7 +69,12 @@ export interface DeploymentSummary {
   readonly reason?: string;
   readonly verdict?: 'A' | 'B' | 'Inconclusive';
   /** Number and kind of the effect that runs, and when it counts as stuck; absent when none runs. */
-  readonly running?: { readonly step: number; readonly kind: string; readonly since: Instant; readonly stuckAt?: Instant };
+  readonly running?: {
+    readonly step: number;
+    readonly kind: string;
+    readonly since: Instant;
+    readonly stuckAt?: Instant;
+  };
   readonly executedAt?: Instant;
   readonly endedAt?: Instant;
   /** Until then the replaced release is warm and a rollback from Completed works. */

@@ -34,14 +34,19 @@ export function toDuration(ms: number): Duration {
 const isDuration = (text: string): boolean => form.test(text) && !/[PT]$/.test(text);
 const asText = z.union([
   z.string().refine(isDuration, { error: 'must be an ISO-8601 duration such as PT30S, PT5M or PT1H' }),
-  z.number().min(0).transform((seconds) => toDuration(seconds * 1_000)),
+  z
+    .number()
+    .min(0)
+    .transform((seconds) => toDuration(seconds * 1_000)),
 ]);
 
 /**
  * Reads a duration: ISO-8601 text, or a bare number of seconds (X-14). Yields the canonical text.
  * @public
  */
-export const durationSchema: z.ZodType<Duration, string | number> = asText.transform((text) => toDuration(durationMs(text)));
+export const durationSchema: z.ZodType<Duration, string | number> = asText.transform((text) =>
+  toDuration(durationMs(text)),
+);
 
 /** Like {@link durationSchema}, but zero is refused: for periods in which something has to happen. @public */
 export const positiveDurationSchema: z.ZodType<Duration, string | number> = asText

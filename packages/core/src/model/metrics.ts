@@ -31,7 +31,14 @@ export interface LatencySummary {
 
 /** Names under which metrics appear in triggers and winner criteria. @public */
 export const metricNames = [
-  'error_rate', 'crash_rate', 'avg_latency_ms', 'p50_latency_ms', 'p95_latency_ms', 'p99_latency_ms', 'peak_memory_mb', 'memory_refusals',
+  'error_rate',
+  'crash_rate',
+  'avg_latency_ms',
+  'p50_latency_ms',
+  'p95_latency_ms',
+  'p99_latency_ms',
+  'peak_memory_mb',
+  'memory_refusals',
 ] as const;
 
 /** @see {@link metricNames} @public */

@@ -16,7 +16,12 @@ export interface ResourceLimits {
 }
 
 /** What every limit is when nobody sets it. @public */
-export const defaultResourceLimits: ResourceLimits = { maxMemoryMB: 128, maxCpuPercent: 100, maxExecutionTime: 'PT5S', maxInputSize: 1_048_576 };
+export const defaultResourceLimits: ResourceLimits = {
+  maxMemoryMB: 128,
+  maxCpuPercent: 100,
+  maxExecutionTime: 'PT5S',
+  maxInputSize: 1_048_576,
+};
 
 /** What a module asks for beyond computing; a node grants it where its own configuration allows. Default: nothing. @public */
 export interface Capabilities {

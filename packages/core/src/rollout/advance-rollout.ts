@@ -66,21 +66,33 @@ async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | nul
   const { running } = state;
   const reading = running || state.held ? await readTriggers(state, parts.metrics) : null;
   if (state.held) return whileHeld(draft, parts, reading);
-  if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion) return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
-  if (running && !knowsEffect(running.effect)) return decline(draft, `effect ${running.effect.kind}@${running.effect.version}`);
+  if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion)
+    return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
+  if (running && !knowsEffect(running.effect))
+    return decline(draft, `effect ${running.effect.kind}@${running.effect.version}`);
   if (!running) return nextStep(draft, parts);
   const stuck = stuckAt(state);
-  if (stuck !== undefined && draft.now >= stuck) return hold(draft, 'stuck', `No progress for ${state.spec?.progressDeadline} beyond what step ${running.step} (${running.effect.kind}) may take`);
+  if (stuck !== undefined && draft.now >= stuck)
+    return hold(
+      draft,
+      'stuck',
+      `No progress for ${state.spec?.progressDeadline} beyond what step ${running.step} (${running.effect.kind}) may take`,
+    );
   return runStep(draft, parts, reading);
 }
 
 async function whileHeld(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision> {
   const effect = draft.state.running?.effect;
-  const watched = effect && effect.kind !== 'retain' && knowsEffect(effect) ? await handlerOf(effect.kind).watch?.(effect, effectScope(draft, parts)) : undefined;
+  const watched =
+    effect && effect.kind !== 'retain' && knowsEffect(effect)
+      ? await handlerOf(effect.kind).watch?.(effect, effectScope(draft, parts))
+      : undefined;
   const failure = reading?.failure ?? watched;
   if (failure) return goBack(draft, parts, failure);
   const { status } = draft.state;
-  return reading === null && watched === undefined ? { kind: 'blocked', status } : { kind: 'blocked', status, wakeAt: draft.now + parts.triggerIntervalMs };
+  return reading === null && watched === undefined
+    ? { kind: 'blocked', status }
+    : { kind: 'blocked', status, wakeAt: draft.now + parts.triggerIntervalMs };
 }
 
 async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision | null> {
@@ -95,7 +107,11 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
     return null;
   }
   if (move(draft, check)) return { kind: 'again' };
-  const wakes = [check.wakeAt, stuckAt(draft.state), triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined];
+  const wakes = [
+    check.wakeAt,
+    stuckAt(draft.state),
+    triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined,
+  ];
   return blocked(draft, wakes);
 }
 
@@ -112,19 +128,38 @@ function move(draft: Draft, check: Extract<EffectCheck, { ended?: undefined }>):
   return true;
 }
 
-function endStep(draft: Draft, effect: Effect, end: { readonly ended: EffectResult<Json>; readonly facts?: Json; readonly changes?: Extract<EffectCheck, { ended: EffectResult<Json> }>['changes'] }): void {
-  draft.put({ type: 'ended', step: draft.state.running?.step ?? 0, result: end.ended, ...(end.facts === undefined ? {} : { facts: end.facts }) });
+function endStep(
+  draft: Draft,
+  effect: Effect,
+  end: {
+    readonly ended: EffectResult<Json>;
+    readonly facts?: Json;
+    readonly changes?: Extract<EffectCheck, { ended: EffectResult<Json> }>['changes'];
+  },
+): void {
+  draft.put({
+    type: 'ended',
+    step: draft.state.running?.step ?? 0,
+    result: end.ended,
+    ...(end.facts === undefined ? {} : { facts: end.facts }),
+  });
   draft.changes.push(...(end.changes ?? []), ...(handlerOf(effect.kind).end?.(effect) ?? []));
 }
 
 async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | null> {
   const { live, state } = draft;
-  if (!state.spec || !state.frozen) throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: live.deploymentId, seq: state.seq, why: 'it rolls out without having been executed' });
+  if (!state.spec || !state.frozen)
+    throw hotSwapError('HS_JOURNAL_CORRUPT', {
+      deploymentId: live.deploymentId,
+      seq: state.seq,
+      why: 'it rolls out without having been executed',
+    });
   live.run ??= new StrategyRun(parts.shelf, state.spec, state.frozen);
   const position = live.run.catchUp(live.steps);
   switch (position.kind) {
     case 'effect':
-      if (!knowsEffect(position.effect)) return decline(draft, `effect ${position.effect.kind}@${position.effect.version}`);
+      if (!knowsEffect(position.effect))
+        return decline(draft, `effect ${position.effect.kind}@${position.effect.version}`);
       return begin(draft, parts, position.effect);
     case 'returned':
       return finish(draft, parts, position.outcome);
@@ -140,7 +175,12 @@ async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | nu
 }
 
 async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<Decision | null> {
-  if (draft.entries.length >= mostEntriesPerCommit) return hold(draft, 'strategyThrew', `${draft.state.spec?.strategy} yields effect after effect without ever waiting`);
+  if (draft.entries.length >= mostEntriesPerCommit)
+    return hold(
+      draft,
+      'strategyThrew',
+      `${draft.state.spec?.strategy} yields effect after effect without ever waiting`,
+    );
   const handler = handlerOf(effect.kind);
   draft.put({ type: 'began', step: draft.state.nextStep, effect });
   const changes = handler.begin(effect, effectScope(draft, parts));
@@ -153,13 +193,22 @@ async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<
 
 /** The failure path: the baseline comes back. Where nothing was changed there is nothing to bring back. */
 async function goBack(draft: Draft, parts: EngineParts, failure: StageFailure): Promise<Decision> {
-  const facts: Json = { cause: failure.cause, ...(failure.nodes ? { nodes: failure.nodes } : {}), ...(failure.facts === undefined ? {} : { facts: failure.facts }) };
+  const facts: Json = {
+    cause: failure.cause,
+    ...(failure.nodes ? { nodes: failure.nodes } : {}),
+    ...(failure.facts === undefined ? {} : { facts: failure.facts }),
+  };
   if (draft.state.changed) {
     await turnBack(draft, parts, { reason: failure.message, then: 'RolledBack', facts });
     return { kind: 'again' };
   }
   draft.put({ type: 'closed', status: 'Failed', reason: failure.message, facts });
-  draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: ${failure.message}`, facts });
+  draft.changes.push({
+    kind: 'notify',
+    severity: 'critical',
+    text: `${draft.state.spec?.moduleName}: ${failure.message}`,
+    facts,
+  });
   return { kind: 'idle', status: draft.state.status };
 }
 
@@ -168,13 +217,21 @@ const outcomeSchema = z.strictObject({
   message: z.string().exactOptional(),
   verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
   failed: nodeSetSchema.exactOptional(),
-  retain: z.array(z.strictObject({ forMs: z.number().min(0), retire: nodeSetSchema })).readonly().exactOptional(),
+  retain: z
+    .array(z.strictObject({ forMs: z.number().min(0), retire: nodeSetSchema }))
+    .readonly()
+    .exactOptional(),
 });
 
 async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Promise<Decision | null> {
   const read = outcomeSchema.safeParse(returned);
   const { state } = draft;
-  if (!read.success) return hold(draft, 'strategyThrew', `${state.spec?.strategy} returned no valid outcome: ${z.prettifyError(read.error)}`);
+  if (!read.success)
+    return hold(
+      draft,
+      'strategyThrew',
+      `${state.spec?.strategy} returned no valid outcome: ${z.prettifyError(read.error)}`,
+    );
   const outcome = read.data as Outcome;
   if (outcome.status === 'RolledBack') {
     const reason = outcome.message ?? state.reason ?? 'The strategy took everything back';
@@ -185,7 +242,11 @@ async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Prom
   const claimed = subtractNodes(state.deployed, outcome.failed ?? []);
   const progress = await parts.fleet.loadProgress(draft.live.deploymentId, claimed, state.spec?.releaseId ?? '');
   if (nodeCount(claimed) > 0 && progress.failed > 0) {
-    return hold(draft, 'strategyThrew', `${state.spec?.strategy} returned ${outcome.status}, but ${progress.failed} of its nodes could not load the release`);
+    return hold(
+      draft,
+      'strategyThrew',
+      `${state.spec?.strategy} returned ${outcome.status}, but ${progress.failed} of its nodes could not load the release`,
+    );
   }
   draft.put({ type: 'turned', to: 'retention', reason: outcome.message ?? outcome.status, outcome });
   draft.live.run = null;
@@ -195,15 +256,31 @@ async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Prom
 async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | null> {
   const effect = draft.state.running?.effect;
   if (effect?.kind !== 'restore') {
-    throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: draft.live.deploymentId, seq: draft.state.seq, why: 'it rolls back without a restore' });
+    throw hotSwapError('HS_JOURNAL_CORRUPT', {
+      deploymentId: draft.live.deploymentId,
+      seq: draft.state.seq,
+      why: 'it rolls back without a restore',
+    });
   }
   const check = await handlerOf('restore').check(effect, effectScope(draft, parts));
   if (!check.ended) return move(draft, check) ? { kind: 'again' } : blocked(draft, [check.wakeAt]);
   endStep(draft, effect, check);
-  const facts = check.ended.ok ? { ...(check.ended.value as object), ...(check.facts as object | undefined) } : check.ended.failure.facts;
+  const facts = check.ended.ok
+    ? { ...(check.ended.value as object), ...(check.facts as object | undefined) }
+    : check.ended.failure.facts;
   const reason = check.ended.ok ? draft.state.reason : `${draft.state.reason}; then ${check.ended.failure.message}`;
-  draft.put({ type: 'closed', status: check.ended.ok ? draft.state.rollbackEnd : 'Failed', ...(reason === null ? {} : { reason }), ...(facts === undefined ? {} : { facts }) });
-  if (!check.ended.ok) draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: the rollback failed: ${reason}` });
+  draft.put({
+    type: 'closed',
+    status: check.ended.ok ? draft.state.rollbackEnd : 'Failed',
+    ...(reason === null ? {} : { reason }),
+    ...(facts === undefined ? {} : { facts }),
+  });
+  if (!check.ended.ok)
+    draft.changes.push({
+      kind: 'notify',
+      severity: 'critical',
+      text: `${draft.state.spec?.moduleName}: the rollback failed: ${reason}`,
+    });
   return null;
 }
 
@@ -218,7 +295,12 @@ function retain(draft: Draft): Decision | null {
     return null;
   }
   const next = retentions[0];
-  if (next) draft.put({ type: 'began', step, effect: { kind: 'retain', version: 1, input: { forMs: next.forMs, retire: next.retire } } });
+  if (next)
+    draft.put({
+      type: 'began',
+      step,
+      effect: { kind: 'retain', version: 1, input: { forMs: next.forMs, retire: next.retire } },
+    });
   else draft.put({ type: 'closed', status: draft.state.status as 'Completed' | 'PartiallyCompleted' });
   return null;
 }
@@ -226,13 +308,18 @@ function retain(draft: Draft): Decision | null {
 function hold(draft: Draft, why: HoldReason, detail: string): Decision {
   draft.put({ type: 'held', why, detail });
   draft.live.run = null;
-  draft.changes.push({ kind: 'notify', severity: 'critical', text: `${draft.state.spec?.moduleName}: paused: ${detail}` });
+  draft.changes.push({
+    kind: 'notify',
+    severity: 'critical',
+    text: `${draft.state.spec?.moduleName}: paused: ${detail}`,
+  });
   return { kind: 'again' };
 }
 
 /** Leaves a step to a process that knows it, until the deadline at which any process pauses the deployment. */
 function decline(draft: Draft, needs: string): Decision {
   const deadline = stuckAt(draft.state);
-  if (deadline !== undefined && draft.now >= deadline) return hold(draft, 'stuck', `It waits for a server with ${needs}, and none has come`);
+  if (deadline !== undefined && draft.now >= deadline)
+    return hold(draft, 'stuck', `It waits for a server with ${needs}, and none has come`);
   return { kind: 'declined', needs, ...(deadline === undefined ? {} : { wakeAt: deadline }) };
 }

@@ -23,14 +23,22 @@ export interface CommandRequest {
  * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS
  * @internal
  */
-export async function carryOutCommand(draft: Draft, parts: EngineParts, journal: JournalStore, request: CommandRequest): Promise<void> {
+export async function carryOutCommand(
+  draft: Draft,
+  parts: EngineParts,
+  journal: JournalStore,
+  request: CommandRequest,
+): Promise<void> {
   const { state, live } = draft;
   const { command, options } = request;
-  if (state.phase === 'absent' || !state.spec) throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: live.deploymentId });
+  if (state.phase === 'absent' || !state.spec)
+    throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: live.deploymentId });
   const step = state.running?.step ?? null;
-  if (options.ifStep !== undefined && options.ifStep !== step) throw hotSwapError('HS_DEPLOYMENT_STEP_MOVED', { expected: options.ifStep, actual: step });
+  if (options.ifStep !== undefined && options.ifStep !== step)
+    throw hotSwapError('HS_DEPLOYMENT_STEP_MOVED', { expected: options.ifStep, actual: step });
   const rule = commandRule(state, command);
-  if ('refused' in rule) throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
+  if ('refused' in rule)
+    throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
   if (rule.does === 'nothing') return;
   draft.put({ type: 'command', command, ...(options.reason === undefined ? {} : { reason: options.reason }) });
   switch (rule.does) {
@@ -46,7 +54,11 @@ export async function carryOutCommand(draft: Draft, parts: EngineParts, journal:
     case 'endWait':
       return endRunning(draft, { ended: 'promoted' });
     case 'answer':
-      if (command === 'retry') draft.changes.push({ kind: 'raiseEpoch', epoch: (await parts.fleet.epoch(live.tenant, state.spec.moduleName)) + 1 });
+      if (command === 'retry')
+        draft.changes.push({
+          kind: 'raiseEpoch',
+          epoch: (await parts.fleet.epoch(live.tenant, state.spec.moduleName)) + 1,
+        });
       return endRunning(draft, { command });
     case 'undo':
       return undo(draft, parts, request);

@@ -11,7 +11,10 @@ export async function hashEntry(entry: Omit<JournalEntry, 'hash'>): Promise<Entr
 }
 
 /** Links entries to the head that they were decided on. @internal */
-export async function chainEntries(head: EntryHash, entries: readonly UnchainedEntry[]): Promise<readonly JournalEntry[]> {
+export async function chainEntries(
+  head: EntryHash,
+  entries: readonly UnchainedEntry[],
+): Promise<readonly JournalEntry[]> {
   const chained: JournalEntry[] = [];
   let previousHash = head;
   for (const entry of entries) {

@@ -16,19 +16,36 @@ export type Change =
   /** Opens a deployment: its row, and the claim that no other active one holds the module in an overlapping region set. */
   | { readonly kind: 'open'; readonly spec: DeploymentSpec }
   /** Freezes targets and their baseline, and raises the module's epoch to `epoch`. */
-  | { readonly kind: 'freeze'; readonly targets: readonly string[]; readonly baseline: readonly BaselineGroup[]; readonly epoch: number }
+  | {
+      readonly kind: 'freeze';
+      readonly targets: readonly string[];
+      readonly baseline: readonly BaselineGroup[];
+      readonly epoch: number;
+    }
   /** Raises the epoch alone (rollback, retry). */
   | { readonly kind: 'raiseEpoch'; readonly epoch: number }
   /** The release shall be present and warm on the nodes, without traffic. Clears a former failure to load it. */
   | { readonly kind: 'assign'; readonly nodes: NodeSet; readonly releaseId: ReleaseId }
   /** The nodes run the check on the release, from its first round on, and report under the step's number. */
-  | { readonly kind: 'probe'; readonly nodes: NodeSet; readonly releaseId: ReleaseId; readonly step: number; readonly check: HealthCheck }
+  | {
+      readonly kind: 'probe';
+      readonly nodes: NodeSet;
+      readonly releaseId: ReleaseId;
+      readonly step: number;
+      readonly check: HealthCheck;
+    }
   /** The nodes check whichever baseline release each of them serves; with `healthCheck` of that release itself. */
   | { readonly kind: 'probeBaseline'; readonly nodes: NodeSet; readonly step: number }
   /** No node probes for this deployment any more. */
   | { readonly kind: 'endProbes' }
   /** The live route changes: weights per `RouteWeights` on `to`, and on the rest of `among`. Raises the route's revision. */
-  | { readonly kind: 'route'; readonly releaseId: ReleaseId; readonly to: NodeSet; readonly among: NodeSet; readonly weights: RouteWeights }
+  | {
+      readonly kind: 'route';
+      readonly releaseId: ReleaseId;
+      readonly to: NodeSet;
+      readonly among: NodeSet;
+      readonly weights: RouteWeights;
+    }
   /** Nodes lose a release. */
   | { readonly kind: 'retire'; readonly nodes: NodeSet; readonly releaseId: ReleaseId }
   /** Nodes lose every release of the module that the route no longer names, the deployment's own excepted. */
@@ -36,7 +53,12 @@ export type Change =
   /** Nodes get back exactly their baseline: releases and weights; the deployment's release goes. Raises the revision. */
   | { readonly kind: 'restore'; readonly nodes: NodeSet }
   /** A message for the outbox; notifiers deliver it after the commit, at least once. */
-  | { readonly kind: 'notify'; readonly text: string; readonly severity: 'info' | 'warning' | 'critical'; readonly facts?: Json };
+  | {
+      readonly kind: 'notify';
+      readonly text: string;
+      readonly severity: 'info' | 'warning' | 'critical';
+      readonly facts?: Json;
+    };
 
 /** A change with the deployment that it belongs to, as stores see it. @public */
 export interface DeploymentChange {

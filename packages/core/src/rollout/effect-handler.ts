@@ -31,7 +31,12 @@ export interface EffectScope {
 /** What a look at the fleet came to. `changes` are committed with the entry that follows from it. @internal */
 export type EffectCheck =
   | { readonly ended: EffectResult<Json>; readonly facts?: Json; readonly changes?: readonly Change[] }
-  | { readonly ended?: undefined; readonly wakeAt?: Instant; readonly cursor?: number; readonly changes?: readonly Change[] };
+  | {
+      readonly ended?: undefined;
+      readonly wakeAt?: Instant;
+      readonly cursor?: number;
+      readonly changes?: readonly Change[];
+    };
 
 /**
  * How one kind of effect is carried out. Handlers read and the engine writes, so a check may be repeated at any time on
@@ -74,5 +79,8 @@ export function checkOf(input: { readonly check?: HealthCheckOverride }, spec: D
 
 /** Positions named by failures, ascending. @internal */
 export function namedNodes(failures: readonly { readonly position: number }[]): NodeSet {
-  return failures.map(({ position }) => position).sort((a, b) => a - b).map((position) => [position, position + 1] as const);
+  return failures
+    .map(({ position }) => position)
+    .sort((a, b) => a - b)
+    .map((position) => [position, position + 1] as const);
 }

@@ -1,7 +1,13 @@
 import type { EffectKind } from '../effects/effect.ts';
 import type { EffectHandler } from './effect-handler.ts';
 import { deployHandler } from './handlers/deploy.ts';
-import { failHandler, notifyHandler, pauseHandler, progressHandler, retireHandler } from './handlers/instant-effects.ts';
+import {
+  failHandler,
+  notifyHandler,
+  pauseHandler,
+  progressHandler,
+  retireHandler,
+} from './handlers/instant-effects.ts';
 import { judgeHandler } from './handlers/judge.ts';
 import { observeHandler } from './handlers/observe.ts';
 import { restoreHandler } from './handlers/restore.ts';

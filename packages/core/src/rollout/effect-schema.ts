@@ -15,7 +15,13 @@ const text = z.string().max(10_000);
 const releaseId = z.string().min(1).max(200);
 const json: z.ZodType<Json> = z.json();
 
-const latency = z.strictObject({ averageMs: z.number(), varianceMs2: z.number(), p50Ms: z.number(), p95Ms: z.number(), p99Ms: z.number() });
+const latency = z.strictObject({
+  averageMs: z.number(),
+  varianceMs2: z.number(),
+  p50Ms: z.number(),
+  p95Ms: z.number(),
+  p99Ms: z.number(),
+});
 const variantMetrics = z.strictObject({
   samples: z.number().min(0),
   errorRatePercent: z.number().nullable(),
@@ -43,13 +49,41 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     nodeDeadlineMs: timeMs.min(1).exactOptional(),
     maxUnknown: z.int().min(0).exactOptional(),
   }),
-  verify: z.strictObject({ nodes: nodeSetSchema, check: healthCheckOverrideSchema.exactOptional(), timeoutMs: timeMs.exactOptional(), failure: text.exactOptional() }),
-  wait: z.strictObject({ forMs: timeMs, reason: text, watch: nodeSetSchema.exactOptional(), check: healthCheckOverrideSchema.exactOptional(), failure: text.exactOptional() }),
-  shiftTraffic: z.strictObject({ percent, to: nodeSetSchema, among: nodeSetSchema, releaseId: releaseId.exactOptional(), timeoutMs: timeMs.exactOptional() }),
+  verify: z.strictObject({
+    nodes: nodeSetSchema,
+    check: healthCheckOverrideSchema.exactOptional(),
+    timeoutMs: timeMs.exactOptional(),
+    failure: text.exactOptional(),
+  }),
+  wait: z.strictObject({
+    forMs: timeMs,
+    reason: text,
+    watch: nodeSetSchema.exactOptional(),
+    check: healthCheckOverrideSchema.exactOptional(),
+    failure: text.exactOptional(),
+  }),
+  shiftTraffic: z.strictObject({
+    percent,
+    to: nodeSetSchema,
+    among: nodeSetSchema,
+    releaseId: releaseId.exactOptional(),
+    timeoutMs: timeMs.exactOptional(),
+  }),
   observe: z.strictObject({ forMs: timeMs, baseline: nodeSetSchema, candidate: nodeSetSchema }),
-  judge: z.strictObject({ baseline: variantMetrics, candidate: variantMetrics, criteria, method: z.string().min(1).max(100).exactOptional() }),
+  judge: z.strictObject({
+    baseline: variantMetrics,
+    candidate: variantMetrics,
+    criteria,
+    method: z.string().min(1).max(100).exactOptional(),
+  }),
   progress: z.strictObject({ percent, stage: text.exactOptional() }),
-  pause: z.strictObject({ reason: text, accepts: z.array(z.enum(['promote', 'retry', 'resume'])).min(1).readonly() }),
+  pause: z.strictObject({
+    reason: text,
+    accepts: z
+      .array(z.enum(['promote', 'retry', 'resume']))
+      .min(1)
+      .readonly(),
+  }),
   fail: z.strictObject({
     message: text,
     cause: z.enum(['load', 'health', 'deadline', 'trigger', 'capacity', 'metrics', 'strategy']).exactOptional(),
@@ -63,12 +97,25 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
 
 /** Versions of each kind that this engine can carry out. @internal */
 export const effectVersions: { readonly [K in EffectKind]: readonly number[] } = {
-  deploy: [1], verify: [1], wait: [1], shiftTraffic: [1], observe: [1], judge: [1], progress: [1], pause: [1], fail: [1], retire: [1], restore: [1], notify: [1],
+  deploy: [1],
+  verify: [1],
+  wait: [1],
+  shiftTraffic: [1],
+  observe: [1],
+  judge: [1],
+  progress: [1],
+  pause: [1],
+  fail: [1],
+  retire: [1],
+  restore: [1],
+  notify: [1],
 };
 
 /** Whether this engine knows what an effect of the kind and version means. @internal */
 export function knowsEffect(effect: { readonly kind: string; readonly version: number }): boolean {
-  return Object.hasOwn(effectVersions, effect.kind) && effectVersions[effect.kind as EffectKind].includes(effect.version);
+  return (
+    Object.hasOwn(effectVersions, effect.kind) && effectVersions[effect.kind as EffectKind].includes(effect.version)
+  );
 }
 
 /**
@@ -80,10 +127,15 @@ export function knowsEffect(effect: { readonly kind: string; readonly version: n
 export function readEffect(yielded: unknown): Effect {
   const kind = String((yielded as { kind?: unknown } | null)?.kind);
   if (yielded === null || typeof yielded !== 'object' || !Object.hasOwn(effectInputSchemas, kind)) {
-    throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', { kind, why: 'it is no effect: write yield* before the name of an effect' });
+    throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', {
+      kind,
+      why: 'it is no effect: write yield* before the name of an effect',
+    });
   }
   const { input, scope } = yielded as EffectOf<EffectKind>;
-  const checked = z.strictObject({ input: effectInputSchemas[kind as EffectKind], scope: nodeSetSchema.exactOptional() }).safeParse({ input, ...(scope === undefined ? {} : { scope }) });
+  const checked = z
+    .strictObject({ input: effectInputSchemas[kind as EffectKind], scope: nodeSetSchema.exactOptional() })
+    .safeParse({ input, ...(scope === undefined ? {} : { scope }) });
   if (!checked.success) throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', { kind, why: z.prettifyError(checked.error) });
   return deepFreeze(JSON.parse(canonicalJson(yielded)) as Effect);
 }

@@ -8,8 +8,24 @@ import { activeTimes } from './rollout-state.ts';
 export function effectScope(draft: Draft, parts: EngineParts): EffectScope {
   const { spec, frozen, running } = draft.state;
   if (!spec || !frozen || !running) {
-    throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: draft.live.deploymentId, seq: draft.state.seq, why: 'an effect runs in a deployment that was not executed' });
+    throw hotSwapError('HS_JOURNAL_CORRUPT', {
+      deploymentId: draft.live.deploymentId,
+      seq: draft.state.seq,
+      why: 'an effect runs in a deployment that was not executed',
+    });
   }
   const { fleet, metrics, router, judges } = parts;
-  return { spec, frozen, step: running.step, since: running.since, cursor: running.cursor, now: draft.now, ...activeTimes(draft.state, draft.now), fleet, metrics, router, judges };
+  return {
+    spec,
+    frozen,
+    step: running.step,
+    since: running.since,
+    cursor: running.cursor,
+    now: draft.now,
+    ...activeTimes(draft.state, draft.now),
+    fleet,
+    metrics,
+    router,
+    judges,
+  };
 }

@@ -19,17 +19,36 @@ import { allTargets } from './rollout-state.ts';
  * @throws HS_DEPLOYMENT_NO_TARGETS
  * @internal
  */
-export async function freezeTargets(draft: Draft, parts: EngineParts, journal: JournalStore, spec: DeploymentSpec, actor: string): Promise<void> {
+export async function freezeTargets(
+  draft: Draft,
+  parts: EngineParts,
+  journal: JournalStore,
+  spec: DeploymentSpec,
+  actor: string,
+): Promise<void> {
   const { tenant, moduleName, regions } = spec;
   const candidates = await parts.fleet.candidates(tenant, moduleName, regions);
   const where = regions === null ? 'any region' : regions.join(', ');
-  if (candidates.length === 0) throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', { moduleName, why: `no enabled node is registered in ${where}` });
+  if (candidates.length === 0)
+    throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', { moduleName, why: `no enabled node is registered in ${where}` });
   const chosen = chooseNodes(candidates, parts);
   if (chosen.length === 0) {
-    if (candidates.some((node) => node.reachable)) throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', { moduleName, why: `the selector ${parts.selector.name} chose none of ${candidates.length} nodes in ${where}` });
+    if (candidates.some((node) => node.reachable))
+      throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', {
+        moduleName,
+        why: `the selector ${parts.selector.name} chose none of ${candidates.length} nodes in ${where}`,
+      });
     if (draft.state.held) draft.put({ type: 'freed' });
-    draft.put({ type: 'held', why: 'offline', detail: `All ${candidates.length} nodes in ${where} are offline: resume when they are back` });
-    draft.changes.push({ kind: 'notify', severity: 'critical', text: `${moduleName}: paused: all ${candidates.length} target nodes are offline` });
+    draft.put({
+      type: 'held',
+      why: 'offline',
+      detail: `All ${candidates.length} nodes in ${where} are offline: resume when they are back`,
+    });
+    draft.changes.push({
+      kind: 'notify',
+      severity: 'critical',
+      text: `${moduleName}: paused: all ${candidates.length} target nodes are offline`,
+    });
     return;
   }
   const epoch = (await parts.fleet.epoch(tenant, moduleName)) + 1;
@@ -59,16 +78,32 @@ function chooseNodes(candidates: readonly CandidateNode[], parts: EngineParts): 
 }
 
 function regionsOf(chosen: readonly CandidateNode[]): Readonly<Record<string, NodeSet>> {
-  return Object.fromEntries([...Map.groupBy(chosen.entries(), ([, node]) => node.region)].map(([region, nodes]) => [region, nodeSetOf(nodes.map(([at]) => at))]));
+  return Object.fromEntries(
+    [...Map.groupBy(chosen.entries(), ([, node]) => node.region)].map(([region, nodes]) => [
+      region,
+      nodeSetOf(nodes.map(([at]) => at)),
+    ]),
+  );
 }
 
 function baselineOf(chosen: readonly CandidateNode[]): readonly BaselineGroup[] {
-  const groups = Map.groupBy(chosen.entries(), ([, node]) => canonicalJson([...node.serving].sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1))));
-  return [...groups].map(([releases, nodes]) => ({ nodes: nodeSetOf(nodes.map(([at]) => at)), releases: JSON.parse(releases) as BaselineGroup['releases'] }));
+  const groups = Map.groupBy(chosen.entries(), ([, node]) =>
+    canonicalJson([...node.serving].sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1))),
+  );
+  return [...groups].map(([releases, nodes]) => ({
+    nodes: nodeSetOf(nodes.map(([at]) => at)),
+    releases: JSON.parse(releases) as BaselineGroup['releases'],
+  }));
 }
 
 /** The commit that closes another deployment's retention; `null` when it has ended by itself meanwhile. */
-async function endRetention(journal: JournalStore, tenant: string, replaced: DeploymentId, by: Draft, actor: string): Promise<JournalBatch | null> {
+async function endRetention(
+  journal: JournalStore,
+  tenant: string,
+  replaced: DeploymentId,
+  by: Draft,
+  actor: string,
+): Promise<JournalBatch | null> {
   const live = new LiveRollout(tenant, replaced);
   live.add(await journal.read(tenant, replaced));
   if (live.state.phase !== 'retention') return null;

@@ -65,7 +65,12 @@ export type JournalEvent =
       readonly outcome?: Outcome;
       readonly facts?: Json;
     }
-  | { readonly type: 'closed'; readonly status: 'Completed' | 'PartiallyCompleted' | 'RolledBack' | 'Cancelled' | 'Failed'; readonly reason?: string; readonly facts?: Json };
+  | {
+      readonly type: 'closed';
+      readonly status: 'Completed' | 'PartiallyCompleted' | 'RolledBack' | 'Cancelled' | 'Failed';
+      readonly reason?: string;
+      readonly facts?: Json;
+    };
 
 /** Where an entry stands in its journal. @public */
 export interface JournalPosition {

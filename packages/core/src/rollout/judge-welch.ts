@@ -18,15 +18,28 @@ export const judgeWelch: Judge = ({ baseline, candidate, criteria }) => {
   const after = metricValue(candidate, criteria.metric);
   const needed = Math.max(criteria.minimumSampleSize, fewestSamples);
   if (Math.min(baseline.samples, candidate.samples) < needed) {
-    return { verdict: 'Inconclusive', improvementPercent: null, reason: `Needs ${needed} calls of each variant, has ${baseline.samples} of A and ${candidate.samples} of B` };
+    return {
+      verdict: 'Inconclusive',
+      improvementPercent: null,
+      reason: `Needs ${needed} calls of each variant, has ${baseline.samples} of A and ${candidate.samples} of B`,
+    };
   }
-  if (before === null || after === null) return { verdict: 'Inconclusive', improvementPercent: null, reason: `No value of ${criteria.metric} was reported` };
+  if (before === null || after === null)
+    return { verdict: 'Inconclusive', improvementPercent: null, reason: `No value of ${criteria.metric} was reported` };
   const improvementPercent = improvement(before, after, criteria);
   if (Math.abs(improvementPercent) < criteria.thresholdPercent || before === after) {
-    return { verdict: 'Inconclusive', improvementPercent, reason: `B differs by ${round(improvementPercent)} %, less than the threshold of ${criteria.thresholdPercent} %` };
+    return {
+      verdict: 'Inconclusive',
+      improvementPercent,
+      reason: `B differs by ${round(improvementPercent)} %, less than the threshold of ${criteria.thresholdPercent} %`,
+    };
   }
   if (!isSignificant(baseline, candidate, criteria, before, after)) {
-    return { verdict: 'Inconclusive', improvementPercent, reason: `B differs by ${round(improvementPercent)} %, which chance alone could explain` };
+    return {
+      verdict: 'Inconclusive',
+      improvementPercent,
+      reason: `B differs by ${round(improvementPercent)} %, which chance alone could explain`,
+    };
   }
   const verdict = improvementPercent > 0 ? 'B' : 'A';
   return { verdict, improvementPercent, reason: `${criteria.metric} went from ${round(before)} to ${round(after)}` };
@@ -41,7 +54,13 @@ function improvement(before: number, after: number, criteria: WinnerCriteria): n
   return criteria.comparison === 'lower_is_better' ? -relative : relative;
 }
 
-function isSignificant(a: VariantMetrics, b: VariantMetrics, criteria: WinnerCriteria, before: number, after: number): boolean {
+function isSignificant(
+  a: VariantMetrics,
+  b: VariantMetrics,
+  criteria: WinnerCriteria,
+  before: number,
+  after: number,
+): boolean {
   switch (criteria.metric) {
     case 'avg_latency_ms': {
       const error = Math.sqrt((a.latency?.varianceMs2 ?? 0) / a.samples + (b.latency?.varianceMs2 ?? 0) / b.samples);

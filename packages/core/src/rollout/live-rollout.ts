@@ -34,7 +34,11 @@ export class LiveRollout {
   add(entries: readonly JournalEntry[]): void {
     for (const entry of entries) {
       if (entry.previousHash !== this.head) {
-        throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId: this.deploymentId, seq: entry.seq, why: 'it does not follow the entry before it' });
+        throw hotSwapError('HS_JOURNAL_CORRUPT', {
+          deploymentId: this.deploymentId,
+          seq: entry.seq,
+          why: 'it does not follow the entry before it',
+        });
       }
       this.fold(entry);
       this.head = entry.hash;

@@ -20,7 +20,10 @@ export interface ReplayedJournal {
  * @throws HS_JOURNAL_CORRUPT, HS_JOURNAL_UNKNOWN_ENTRY
  * @public
  */
-export function replayJournal(entries: readonly JournalEntry[], strategies: readonly Strategy<unknown>[]): ReplayedJournal {
+export function replayJournal(
+  entries: readonly JournalEntry[],
+  strategies: readonly Strategy<unknown>[],
+): ReplayedJournal {
   const live = new LiveRollout('', '');
   live.add(entries);
   const { spec, frozen, status } = live.state;

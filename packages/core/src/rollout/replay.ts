@@ -87,7 +87,8 @@ export class StrategyRun {
       const step = recorded[this.#fed];
       if (!step?.result) break;
       if (this.#position.kind === 'missing') return this.#position;
-      if (this.#position.kind !== 'effect' || !sameEffect(this.#position.effect, step.effect)) return this.#diverged(step.effect);
+      if (this.#position.kind !== 'effect' || !sameEffect(this.#position.effect, step.effect))
+        return this.#diverged(step.effect);
       const { result } = step;
       this.#position = this.#run((steps) => steps.next(deepFreeze(structuredCloneJson(result))));
     }
@@ -96,8 +97,16 @@ export class StrategyRun {
 
   #diverged(journalled: Effect): StrategyPosition {
     const position = this.#position;
-    const yields = position?.kind === 'effect' ? canonicalJson(position.effect) : position?.kind === 'returned' ? 'its end' : canonicalJson(position);
-    return { kind: 'diverged', detail: `At step ${this.#fed} the journal holds ${canonicalJson(journalled)}, but ${this.#spec.strategy} yields ${yields}` };
+    const yields =
+      position?.kind === 'effect'
+        ? canonicalJson(position.effect)
+        : position?.kind === 'returned'
+          ? 'its end'
+          : canonicalJson(position);
+    return {
+      kind: 'diverged',
+      detail: `At step ${this.#fed} the journal holds ${canonicalJson(journalled)}, but ${this.#spec.strategy} yields ${yields}`,
+    };
   }
 
   #start(): StrategyPosition {
@@ -112,7 +121,9 @@ export class StrategyRun {
   #run(next: (steps: Steps<Outcome>) => IteratorResult<Effect, Outcome>): StrategyPosition {
     try {
       const { done, value } = next(this.#steps as Steps<Outcome>);
-      return done ? { kind: 'returned', outcome: deepFreeze(structuredCloneJson(value)) } : { kind: 'effect', effect: readEffect(value) };
+      return done
+        ? { kind: 'returned', outcome: deepFreeze(structuredCloneJson(value)) }
+        : { kind: 'effect', effect: readEffect(value) };
     } catch (thrown) {
       return positionOf(thrown);
     }
@@ -122,32 +133,56 @@ export class StrategyRun {
     const version = this.#frozen.strategyVersions[name];
     const strategy = this.#shelf.find(name, version);
     if (strategy) return strategy;
-    if (version === undefined) throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: name, known: Object.keys(this.#frozen.strategyVersions).join(', ') });
+    if (version === undefined)
+      throw hotSwapError('HS_STRATEGY_UNKNOWN', {
+        strategy: name,
+        known: Object.keys(this.#frozen.strategyVersions).join(', '),
+      });
     throw new StrategyMissing(`strategy ${name}@${version}`);
   }
 
   #context(): RolloutContext<unknown> {
     const { targets, regions, baseline } = this.#frozen;
     const { deploymentId, releaseId, moduleId, healthCheck, config } = this.#spec;
-    const running = baseline.filter((group) => group.releases.length > 0).reduce<NodeSet>((nodes, group) => unionNodes(nodes, group.nodes), []);
-    const outer = structuredCloneJson({ deploymentId, releaseId, moduleId, healthCheck, config, regions, running, targets: targets.length === 0 ? [] : [[0, targets.length]] as NodeSet });
+    const running = baseline
+      .filter((group) => group.releases.length > 0)
+      .reduce<NodeSet>((nodes, group) => unionNodes(nodes, group.nodes), []);
+    const outer = structuredCloneJson({
+      deploymentId,
+      releaseId,
+      moduleId,
+      healthCheck,
+      config,
+      regions,
+      running,
+      targets: targets.length === 0 ? [] : ([[0, targets.length]] as NodeSet),
+    });
     const context = (part: typeof outer): RolloutContext<unknown> =>
       Object.freeze({
         ...deepFreeze(part),
         inner: (name: string, inside: { readonly targets: NodeSet; readonly config: Json }): Steps<Outcome> => {
           const strategy = this.#strategy(name);
           const parsed = parseStrategyConfig(strategy, inside.config);
-          return strategy.rollout(context(structuredCloneJson({ ...part, ...partOf(part, inside.targets), config: parsed })));
+          return strategy.rollout(
+            context(structuredCloneJson({ ...part, ...partOf(part, inside.targets), config: parsed })),
+          );
         },
       });
     return context(outer);
   }
 }
 
-function partOf(whole: { readonly regions: Readonly<Record<string, NodeSet>>; readonly running: NodeSet }, targets: NodeSet): { targets: NodeSet; regions: Record<string, NodeSet>; running: NodeSet } {
+function partOf(
+  whole: { readonly regions: Readonly<Record<string, NodeSet>>; readonly running: NodeSet },
+  targets: NodeSet,
+): { targets: NodeSet; regions: Record<string, NodeSet>; running: NodeSet } {
   const common = (nodes: NodeSet): NodeSet => subtractNodes(nodes, subtractNodes(nodes, targets));
   const regions = Object.entries(whole.regions).map(([region, nodes]) => [region, common(nodes)] as const);
-  return { targets, regions: Object.fromEntries(regions.filter(([, nodes]) => nodes.length > 0)), running: common(whole.running) };
+  return {
+    targets,
+    regions: Object.fromEntries(regions.filter(([, nodes]) => nodes.length > 0)),
+    running: common(whole.running),
+  };
 }
 
 function positionOf(thrown: unknown): StrategyPosition {
@@ -171,9 +206,16 @@ export function parseStrategyConfig(strategy: Strategy<unknown>, config: unknown
   if (parsed.success) return parsed.data as Json;
   const errors = parsed.error.issues.map((issue) => {
     const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-    return { pointer: path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''), detail: issue.message };
+    return {
+      pointer: path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      detail: issue.message,
+    };
   });
   const why = errors.map(({ pointer, detail }) => `${pointer === '' ? 'the whole' : pointer} ${detail}`).join('; ');
-  throw hotSwapError('HS_STRATEGY_INVALID_CONFIG', { strategy: strategy.name, why, pointer: errors[0]?.pointer ?? '', errors });
+  throw hotSwapError('HS_STRATEGY_INVALID_CONFIG', {
+    strategy: strategy.name,
+    why,
+    pointer: errors[0]?.pointer ?? '',
+    errors,
+  });
 }
-

@@ -1,5 +1,11 @@
 import { allReachableNodes } from '../contracts/node-selector.ts';
-import type { Advance, Deployment, RolloutEngine, RolloutEngineFactory, RolloutEngineOptions } from '../contracts/rollout-engine.ts';
+import type {
+  Advance,
+  Deployment,
+  RolloutEngine,
+  RolloutEngineFactory,
+  RolloutEngineOptions,
+} from '../contracts/rollout-engine.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import { isHotSwapError } from '../errors/is-hotswap-error.ts';
 import type { DeploymentId, DeploymentSpec, Instant } from '../model/deployment.ts';
@@ -49,7 +55,11 @@ class JournalRolloutEngine implements RolloutEngine {
     this.#journal = options.journal;
     this.#failpoint = options.failpoint ?? noFailpoint;
     this.#parts = {
-      fleet, metrics, clock, router, engineId,
+      fleet,
+      metrics,
+      clock,
+      router,
+      engineId,
       shelf: new StrategyShelf(options.strategies),
       selector: options.selector ?? allReachableNodes,
       judges: { welch: judgeWelch, ...options.judges },
@@ -60,7 +70,8 @@ class JournalRolloutEngine implements RolloutEngine {
 
   async create(spec: DeploymentSpec, actor: string): Promise<Deployment> {
     const { shelf, clock, pendingExpiryMs } = this.#parts;
-    if (!shelf.names.includes(spec.strategy)) throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: spec.strategy, known: shelf.names.join(', ') });
+    if (!shelf.names.includes(spec.strategy))
+      throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: spec.strategy, known: shelf.names.join(', ') });
     const frozen = JSON.parse(JSON.stringify(spec)) as DeploymentSpec;
     return this.#serially(spec.tenant, spec.deploymentId, async () => {
       const draft = new Draft(new LiveRollout(spec.tenant, spec.deploymentId), clock.now(), actor);
@@ -71,7 +82,9 @@ class JournalRolloutEngine implements RolloutEngine {
     });
   }
 
-  async command(...[tenant, deploymentId, command, actor, options = {}]: Parameters<RolloutEngine['command']>): Promise<Deployment> {
+  async command(
+    ...[tenant, deploymentId, command, actor, options = {}]: Parameters<RolloutEngine['command']>
+  ): Promise<Deployment> {
     const request: CommandRequest = { command, actor, options };
     return this.#decide(tenant, deploymentId, actor, async (draft) => {
       await carryOutCommand(draft, this.#parts, this.#journal, request);
@@ -84,7 +97,8 @@ class JournalRolloutEngine implements RolloutEngine {
     for (;;) {
       const decision = await this.#decide(tenant, deploymentId, this.#parts.engineId, async (draft) => {
         const reached = await advanceRollout(draft, this.#parts);
-        const wakeAt = reached.kind === 'again' ? draft.now + lookAgainMs : reached.kind === 'idle' ? undefined : reached.wakeAt;
+        const wakeAt =
+          reached.kind === 'again' ? draft.now + lookAgainMs : reached.kind === 'idle' ? undefined : reached.wakeAt;
         if (draft.entries.length > 0) await this.#append(draft, wakeAt);
         if (reached.kind === 'idle') this.#kept.delete(keyOf(tenant, deploymentId));
         return reached;
@@ -102,7 +116,12 @@ class JournalRolloutEngine implements RolloutEngine {
   }
 
   /** Decides on what the journal holds, anew whenever somebody else has written in between. */
-  async #decide<T>(tenant: string, deploymentId: DeploymentId, actor: string, decide: (draft: Draft) => Promise<T>): Promise<T> {
+  async #decide<T>(
+    tenant: string,
+    deploymentId: DeploymentId,
+    actor: string,
+    decide: (draft: Draft) => Promise<T>,
+  ): Promise<T> {
     return this.#serially(tenant, deploymentId, async () => {
       for (let conflicts = 0; ; conflicts++) {
         const live = await this.#catchUp(tenant, deploymentId);

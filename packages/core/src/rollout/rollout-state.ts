@@ -85,12 +85,33 @@ export interface RolloutState {
 
 /** State of a journal without entries. @internal */
 export const absentState: RolloutState = {
-  seq: 0, at: 0, phase: 'absent', status: 'Pending', spec: null, frozen: null, progressPercent: 0, stage: null, reason: null, nextStep: 0,
-  running: null, held: null, freedAt: 0, changed: false, deployed: [], traffic: [], rollbackEnd: 'RolledBack', outcome: null, retentions: [],
-  retainedUntil: null, endedAt: null,
+  seq: 0,
+  at: 0,
+  phase: 'absent',
+  status: 'Pending',
+  spec: null,
+  frozen: null,
+  progressPercent: 0,
+  stage: null,
+  reason: null,
+  nextStep: 0,
+  running: null,
+  held: null,
+  freedAt: 0,
+  changed: false,
+  deployed: [],
+  traffic: [],
+  rollbackEnd: 'RolledBack',
+  outcome: null,
+  retentions: [],
+  retainedUntil: null,
+  endedAt: null,
 };
 
-type Fold<T extends JournalEvent['type']> = (state: RolloutState, entry: Extract<UnchainedEntry, { type: T }>) => Partial<RolloutState>;
+type Fold<T extends JournalEvent['type']> = (
+  state: RolloutState,
+  entry: Extract<UnchainedEntry, { type: T }>,
+) => Partial<RolloutState>;
 
 /** All targets of an executed deployment. @internal */
 export function allTargets(state: RolloutState): NodeSet {
@@ -100,20 +121,45 @@ export function allTargets(state: RolloutState): NodeSet {
 
 const folds: { readonly [T in JournalEvent['type']]: Fold<T> } = {
   created: (_, entry) => ({ phase: 'pending', status: 'Pending', spec: entry.spec }),
-  executed: (_, { type: _type, seq: _seq, actor: _actor, ...frozen }) => ({ phase: 'rollout', status: 'InProgress', frozen, held: null, reason: null }),
+  executed: (_, { type: _type, seq: _seq, actor: _actor, ...frozen }) => ({
+    phase: 'rollout',
+    status: 'InProgress',
+    frozen,
+    held: null,
+    reason: null,
+  }),
   began: (state, entry) => ({
-    running: { step: entry.step, effect: entry.effect, since: entry.at, movedAt: entry.at, cursor: 0, heldMs: 0, heldSinceMoveMs: 0 },
+    running: {
+      step: entry.step,
+      effect: entry.effect,
+      since: entry.at,
+      movedAt: entry.at,
+      cursor: 0,
+      heldMs: 0,
+      heldSinceMoveMs: 0,
+    },
     nextStep: entry.step + 1,
     ...beginEffect(state, entry.effect),
   }),
-  moved: (state, entry) => ({ running: state.running && { ...state.running, cursor: entry.cursor, movedAt: entry.at, heldSinceMoveMs: 0 } }),
+  moved: (state, entry) => ({
+    running: state.running && { ...state.running, cursor: entry.cursor, movedAt: entry.at, heldSinceMoveMs: 0 },
+  }),
   ended: (state, entry) => ({ running: null, ...(state.running ? endEffect(state, state.running.effect, entry) : {}) }),
   command: () => ({}),
-  held: (_, entry) => ({ held: { why: entry.why, since: entry.at, detail: entry.detail }, status: 'Paused', reason: entry.detail }),
+  held: (_, entry) => ({
+    held: { why: entry.why, since: entry.at, detail: entry.detail },
+    status: 'Paused',
+    reason: entry.detail,
+  }),
   freed: (state, entry) => free(state, entry.at),
   turned: (state, entry) => (entry.to === 'rollback' ? turnBack(entry) : retain(state, entry)),
   closed: (state, entry) => ({
-    phase: 'closed', status: entry.status, running: null, held: null, endedAt: state.endedAt ?? entry.at, retainedUntil: null,
+    phase: 'closed',
+    status: entry.status,
+    running: null,
+    held: null,
+    endedAt: state.endedAt ?? entry.at,
+    retainedUntil: null,
     reason: entry.reason ?? state.reason,
   }),
 };
@@ -134,18 +180,34 @@ function beginEffect(state: RolloutState, effect: EngineEffect): Partial<Rollout
   }
 }
 
-function endEffect(state: RolloutState, effect: EngineEffect, entry: Extract<UnchainedEntry, { type: 'ended' }>): Partial<RolloutState> {
+function endEffect(
+  state: RolloutState,
+  effect: EngineEffect,
+  entry: Extract<UnchainedEntry, { type: 'ended' }>,
+): Partial<RolloutState> {
   switch (effect.kind) {
     case 'progress':
-      return { progressPercent: Math.max(state.progressPercent, effect.input.percent), ...(effect.input.stage === undefined ? {} : { stage: effect.input.stage }) };
+      return {
+        progressPercent: Math.max(state.progressPercent, effect.input.percent),
+        ...(effect.input.stage === undefined ? {} : { stage: effect.input.stage }),
+      };
     case 'pause':
       return state.held ? {} : { status: 'InProgress', reason: null };
     case 'shiftTraffic':
-      return entry.result.ok ? { traffic: moveTraffic(state.traffic, effect.scope ?? allTargets(state), entry.at) } : {};
+      return entry.result.ok
+        ? { traffic: moveTraffic(state.traffic, effect.scope ?? allTargets(state), entry.at) }
+        : {};
     case 'restore':
-      return entry.result.ok ? { deployed: subtractNodes(state.deployed, effect.input.nodes), traffic: withdrawTraffic(state.traffic, effect.input.nodes, entry.at) } : {};
+      return entry.result.ok
+        ? {
+            deployed: subtractNodes(state.deployed, effect.input.nodes),
+            traffic: withdrawTraffic(state.traffic, effect.input.nodes, entry.at),
+          }
+        : {};
     case 'retire':
-      return effect.input.releaseId === undefined || effect.input.releaseId === state.spec?.releaseId ? { deployed: subtractNodes(state.deployed, effect.input.nodes) } : {};
+      return effect.input.releaseId === undefined || effect.input.releaseId === state.spec?.releaseId
+        ? { deployed: subtractNodes(state.deployed, effect.input.nodes) }
+        : {};
     case 'retain':
       return { retentions: state.retentions.slice(1) };
     default:
@@ -153,7 +215,8 @@ function endEffect(state: RolloutState, effect: EngineEffect, entry: Extract<Unc
   }
 }
 
-const sameNodes = (a: NodeSet, b: NodeSet): boolean => nodeCount(subtractNodes(a, b)) === 0 && nodeCount(subtractNodes(b, a)) === 0;
+const sameNodes = (a: NodeSet, b: NodeSet): boolean =>
+  nodeCount(subtractNodes(a, b)) === 0 && nodeCount(subtractNodes(b, a)) === 0;
 
 function moveTraffic(traffic: readonly MovedTraffic[], nodes: NodeSet, since: Instant): readonly MovedTraffic[] {
   return [...traffic.filter((moved) => !sameNodes(moved.nodes, nodes)), { nodes, since }];
@@ -163,7 +226,9 @@ function moveTraffic(traffic: readonly MovedTraffic[], nodes: NodeSet, since: In
 function withdrawTraffic(traffic: readonly MovedTraffic[], restored: NodeSet, at: Instant): readonly MovedTraffic[] {
   return traffic
     .filter((moved) => nodeCount(subtractNodes(moved.nodes, restored)) > 0)
-    .map((moved) => (nodeCount(subtractNodes(moved.nodes, restored)) < nodeCount(moved.nodes) ? { ...moved, since: at } : moved));
+    .map((moved) =>
+      nodeCount(subtractNodes(moved.nodes, restored)) < nodeCount(moved.nodes) ? { ...moved, since: at } : moved,
+    );
 }
 
 function free(state: RolloutState, at: Instant): Partial<RolloutState> {
@@ -175,24 +240,36 @@ function free(state: RolloutState, at: Instant): Partial<RolloutState> {
     freedAt: at,
     status: asking === null ? restartable : 'Paused',
     reason: asking,
-    running: running && held && {
-      ...running,
-      heldMs: running.heldMs + at - Math.max(held.since, running.since),
-      heldSinceMoveMs: running.heldSinceMoveMs + at - Math.max(held.since, running.movedAt),
-    },
+    running: running &&
+      held && {
+        ...running,
+        heldMs: running.heldMs + at - Math.max(held.since, running.since),
+        heldSinceMoveMs: running.heldSinceMoveMs + at - Math.max(held.since, running.movedAt),
+      },
   };
 }
 
 function turnBack(entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<RolloutState> {
   return {
-    phase: 'rollback', status: 'RollingBack', running: null, held: null, reason: entry.reason, rollbackEnd: entry.then ?? 'RolledBack',
-    outcome: null, retentions: [], retainedUntil: null, endedAt: null, traffic: [],
+    phase: 'rollback',
+    status: 'RollingBack',
+    running: null,
+    held: null,
+    reason: entry.reason,
+    rollbackEnd: entry.then ?? 'RolledBack',
+    outcome: null,
+    retentions: [],
+    retainedUntil: null,
+    endedAt: null,
+    traffic: [],
   };
 }
 
 function retain(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<RolloutState> {
   const outcome: Outcome = entry.outcome ?? { status: 'Completed' };
-  const asked = [...(outcome.retain ?? [{ forMs: durationMs(state.spec?.retention ?? 'PT0S'), retire: allTargets(state) }])].sort((a, b) => a.forMs - b.forMs);
+  const asked = [
+    ...(outcome.retain ?? [{ forMs: durationMs(state.spec?.retention ?? 'PT0S'), retire: allTargets(state) }]),
+  ].sort((a, b) => a.forMs - b.forMs);
   const all = nodeCount(allTargets(state));
   return {
     phase: 'retention',
@@ -202,7 +279,10 @@ function retain(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'tur
     held: null,
     reason: outcome.message ?? null,
     endedAt: entry.at,
-    progressPercent: outcome.status === 'Completed' ? 100 : Math.floor((100 * (all - nodeCount(outcome.failed ?? []))) / Math.max(1, all)),
+    progressPercent:
+      outcome.status === 'Completed'
+        ? 100
+        : Math.floor((100 * (all - nodeCount(outcome.failed ?? []))) / Math.max(1, all)),
     retentions: asked.map(({ forMs, retire }, i) => ({ forMs: forMs - (asked[i - 1]?.forMs ?? 0), retire })),
     retainedUntil: entry.at + Math.max(0, ...asked.map(({ forMs }) => forMs)),
   };
@@ -216,14 +296,27 @@ function retain(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'tur
  */
 export function apply(state: RolloutState, entry: UnchainedEntry): RolloutState {
   const deploymentId = state.spec?.deploymentId ?? 'the deployment';
-  if (entry.seq !== state.seq) throw hotSwapError('HS_JOURNAL_CORRUPT', { deploymentId, seq: state.seq, why: `entry ${entry.seq} stands where ${state.seq} belongs` });
+  if (entry.seq !== state.seq)
+    throw hotSwapError('HS_JOURNAL_CORRUPT', {
+      deploymentId,
+      seq: state.seq,
+      why: `entry ${entry.seq} stands where ${state.seq} belongs`,
+    });
   const fold = Object.hasOwn(folds, entry.type) ? (folds[entry.type] as Fold<typeof entry.type>) : undefined;
-  if (!fold) throw hotSwapError('HS_JOURNAL_UNKNOWN_ENTRY', { deploymentId, seq: entry.seq, type: (entry as { type: Json }).type });
+  if (!fold)
+    throw hotSwapError('HS_JOURNAL_UNKNOWN_ENTRY', {
+      deploymentId,
+      seq: entry.seq,
+      type: (entry as { type: Json }).type,
+    });
   return { ...state, ...fold(state, entry), seq: entry.seq + 1, at: entry.at };
 }
 
 /** Active time of the running step and since its last move: clocks stand still while the rollout is held. @internal */
-export function activeTimes(state: RolloutState, now: Instant): { readonly activeMs: number; readonly sinceMoveMs: number } {
+export function activeTimes(
+  state: RolloutState,
+  now: Instant,
+): { readonly activeMs: number; readonly sinceMoveMs: number } {
   const { running, held } = state;
   if (!running) return { activeMs: 0, sinceMoveMs: 0 };
   const until = held ? held.since : now;

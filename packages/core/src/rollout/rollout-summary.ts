@@ -14,7 +14,16 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
     ...(state.stage === null ? {} : { stage: state.stage }),
     ...(state.reason === null ? {} : { reason: state.reason }),
     ...(state.outcome?.verdict === undefined ? {} : { verdict: state.outcome.verdict }),
-    ...(running ? { running: { step: running.step, kind: running.effect.kind, since: running.since, ...(stuckAt === undefined ? {} : { stuckAt }) } } : {}),
+    ...(running
+      ? {
+          running: {
+            step: running.step,
+            kind: running.effect.kind,
+            since: running.since,
+            ...(stuckAt === undefined ? {} : { stuckAt }),
+          },
+        }
+      : {}),
     ...(state.frozen ? { executedAt: state.frozen.at } : {}),
     ...(state.endedAt === null ? {} : { endedAt: state.endedAt }),
     ...(state.retainedUntil === null ? {} : { retainedUntil: state.retainedUntil }),

@@ -29,10 +29,18 @@ export function routeWeights(shift: {
 }): RouteWeights {
   const { percent, stageNodes, allNodes } = shift;
   const others = allNodes - stageNodes;
-  const all: RouteWeights = { candidate: stageNodes === 0 ? 0 : (100 * allNodes) / stageNodes, baselineOnStage: 0, baselineElsewhere: 0 };
+  const all: RouteWeights = {
+    candidate: stageNodes === 0 ? 0 : (100 * allNodes) / stageNodes,
+    baselineOnStage: 0,
+    baselineElsewhere: 0,
+  };
   if (percent >= 100 || (!shift.baselineOnStage && !shift.baselineElsewhere)) return all;
   if (shift.routerSpansNodes && others > 0 && shift.baselineElsewhere) {
-    return { candidate: (percent * allNodes) / stageNodes, baselineOnStage: 0, baselineElsewhere: ((100 - percent) * allNodes) / others };
+    return {
+      candidate: (percent * allNodes) / stageNodes,
+      baselineOnStage: 0,
+      baselineElsewhere: ((100 - percent) * allNodes) / others,
+    };
   }
   const local = shift.baselineOnStage ? Math.min(100, (percent * allNodes) / stageNodes) : 100;
   return { candidate: local, baselineOnStage: 100 - local, baselineElsewhere: 100 };

@@ -15,6 +15,8 @@ export function stuckAt(state: RolloutState): Instant | undefined {
   const { running } = state;
   if (!running) return Math.max(state.at, state.freedAt) + graceMs;
   if (running.effect.kind === 'retain') return undefined;
-  const expectedMs = knowsEffect(running.effect) ? handlerOf(running.effect.kind).expectedMs(running.effect, state.spec) : 0;
+  const expectedMs = knowsEffect(running.effect)
+    ? handlerOf(running.effect.kind).expectedMs(running.effect, state.spec)
+    : 0;
   return expectedMs === null ? undefined : Math.max(running.movedAt, state.freedAt) + expectedMs + graceMs;
 }

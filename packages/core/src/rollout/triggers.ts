@@ -9,11 +9,15 @@ import type { RolloutState } from './rollout-state.ts';
 
 /** Nodes and start of the window that the triggers look at now; `null` while no traffic has moved there. @internal */
 export function triggerWindow(state: RolloutState): { readonly nodes: NodeSet; readonly since: Instant } | null {
-  if (state.phase !== 'rollout' || !state.spec?.autoRollback.enabled || state.spec.autoRollback.triggers.length === 0) return null;
+  if (state.phase !== 'rollout' || !state.spec?.autoRollback.enabled || state.spec.autoRollback.triggers.length === 0)
+    return null;
   const effect = state.running?.effect;
   if (effect?.kind === 'restore') return null;
   const scope = effect?.kind === 'retain' ? undefined : effect?.scope;
-  const inScope = scope === undefined ? state.traffic : state.traffic.filter((moved) => nodeCount(subtractNodes(moved.nodes, scope)) === 0);
+  const inScope =
+    scope === undefined
+      ? state.traffic
+      : state.traffic.filter((moved) => nodeCount(subtractNodes(moved.nodes, scope)) === 0);
   if (inScope.length === 0) return null;
   return {
     nodes: inScope.reduce<NodeSet>((nodes, moved) => unionNodes(nodes, moved.nodes), []),
@@ -35,7 +39,14 @@ export async function readTriggers(state: RolloutState, source: MetricsSource): 
   const window = triggerWindow(state);
   if (!window || !state.spec) return null;
   const { tenant, deploymentId, moduleName, releaseId, autoRollback } = state.spec;
-  const metrics = await source.read({ tenant, deploymentId, moduleName, variant: releaseId, nodes: window.nodes, since: window.since });
+  const metrics = await source.read({
+    tenant,
+    deploymentId,
+    moduleName,
+    variant: releaseId,
+    nodes: window.nodes,
+    since: window.since,
+  });
   const fired = autoRollback.triggers.find((trigger) => fires(trigger, metrics));
   return { metrics, failure: fired ? failureOf(fired, metrics) : null };
 }
@@ -47,7 +58,14 @@ function fires(trigger: RollbackTrigger, metrics: VariantMetrics): boolean {
 }
 
 const units: Readonly<Record<RollbackTrigger['metric'], string>> = {
-  error_rate: ' %', crash_rate: ' %', avg_latency_ms: ' ms', p50_latency_ms: ' ms', p95_latency_ms: ' ms', p99_latency_ms: ' ms', peak_memory_mb: ' MB', memory_refusals: '',
+  error_rate: ' %',
+  crash_rate: ' %',
+  avg_latency_ms: ' ms',
+  p50_latency_ms: ' ms',
+  p95_latency_ms: ' ms',
+  p99_latency_ms: ' ms',
+  peak_memory_mb: ' MB',
+  memory_refusals: '',
 };
 
 function failureOf(trigger: RollbackTrigger, metrics: VariantMetrics): StageFailure {
@@ -57,7 +75,13 @@ function failureOf(trigger: RollbackTrigger, metrics: VariantMetrics): StageFail
   return {
     cause: 'trigger',
     message: `${trigger.metric} is ${Number(observed.toFixed(2))}${unit}, ${side} the threshold of ${trigger.threshold}${unit}`,
-    facts: { metric: trigger.metric, observed, threshold: trigger.threshold, comparison: trigger.comparison, samples: metrics.samples },
+    facts: {
+      metric: trigger.metric,
+      observed,
+      threshold: trigger.threshold,
+      comparison: trigger.comparison,
+      samples: metrics.samples,
+    },
   };
 }
 

@@ -20,12 +20,17 @@ export async function turnBack(
   const { spec } = draft.state;
   const epoch = (await parts.fleet.epoch(draft.live.tenant, spec?.moduleName ?? '')) + 1;
   draft.put({ type: 'turned', to: 'rollback', ...turn });
-  const effect = readEffect({ kind: 'restore', version: 1, input: { nodes: allTargets(draft.state), reason: turn.reason } }) as EffectOf<'restore'>;
+  const effect = readEffect({
+    kind: 'restore',
+    version: 1,
+    input: { nodes: allTargets(draft.state), reason: turn.reason },
+  }) as EffectOf<'restore'>;
   draft.put({ type: 'began', step: draft.state.nextStep, effect });
   draft.live.run = null;
-  draft.changes.push(
-    { kind: 'raiseEpoch', epoch },
-    ...restoreHandler.begin(effect, effectScope(draft, parts)),
-    { kind: 'notify', severity: 'critical', text: `${spec?.moduleName ?? ''}: ${turn.reason}`, ...(turn.facts === undefined ? {} : { facts: turn.facts }) },
-  );
+  draft.changes.push({ kind: 'raiseEpoch', epoch }, ...restoreHandler.begin(effect, effectScope(draft, parts)), {
+    kind: 'notify',
+    severity: 'critical',
+    text: `${spec?.moduleName ?? ''}: ${turn.reason}`,
+    ...(turn.facts === undefined ? {} : { facts: turn.facts }),
+  });
 }

@@ -27,8 +27,16 @@ export const allAtOnceConfigSchema: z.ZodType<AllAtOnceConfig, unknown> = z
     failureThreshold: threshold.exactOptional(),
   })
   .superRefine((config, context) => {
-    if (config.healthCheckFunction !== undefined && config.functionName !== undefined && config.healthCheckFunction !== config.functionName) {
-      context.addIssue({ code: 'custom', path: ['functionName'], message: 'is the same key as healthCheckFunction: give one of them' });
+    if (
+      config.healthCheckFunction !== undefined &&
+      config.functionName !== undefined &&
+      config.healthCheckFunction !== config.functionName
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['functionName'],
+        message: 'is the same key as healthCheckFunction: give one of them',
+      });
     }
   })
   .transform(({ functionName: alias, ...config }): AllAtOnceConfig => {

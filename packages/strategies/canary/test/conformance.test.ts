@@ -7,7 +7,10 @@ describe('Canary', () => {
     test: it,
     create: async () => ({
       strategy: canary(),
-      configs: [{ stages: [10, 50, 100], evaluationPeriod: 'PT1M' }, { initialPercentage: 50, incrementPercentage: 50, evaluationPeriod: 30 }],
+      configs: [
+        { stages: [10, 50, 100], evaluationPeriod: 'PT1M' },
+        { initialPercentage: 50, incrementPercentage: 50, evaluationPeriod: 30 },
+      ],
       refused: [
         { config: { stages: [] }, pointer: '/stages' },
         { config: { stages: [50, 25, 100] }, pointer: '/stages/1' },

@@ -7,7 +7,10 @@ describe('Rolling', () => {
     test: it,
     create: async () => ({
       strategy: rolling(),
-      configs: [{ batchSize: 7, batchDelay: 'PT30S' }, { batchSize: 5, pauseOnFailure: false }],
+      configs: [
+        { batchSize: 7, batchDelay: 'PT30S' },
+        { batchSize: 5, pauseOnFailure: false },
+      ],
       refused: [
         { config: { batchSize: 0 }, pointer: '/batchSize' },
         { config: { batchSize: 1.5 }, pointer: '/batchSize' },

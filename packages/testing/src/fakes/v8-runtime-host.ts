@@ -1,6 +1,18 @@
 import {
-  sha256Hex, type CallOptions, type CallResult, type Digest, type FunctionSignature, type LoadedModule, type ModuleDescription, type ModuleInstance, type ModuleSource, type ModuleStats,
-  type RuntimeCapabilities, type RuntimeHost, type SlotTable, type WitValue,
+  sha256Hex,
+  type CallOptions,
+  type CallResult,
+  type Digest,
+  type FunctionSignature,
+  type LoadedModule,
+  type ModuleDescription,
+  type ModuleInstance,
+  type ModuleSource,
+  type ModuleStats,
+  type RuntimeCapabilities,
+  type RuntimeHost,
+  type SlotTable,
+  type WitValue,
 } from '@hotswap/core';
 import { fakeError } from './testing-errors.ts';
 import { V8SlotTable } from './v8-slot-table.ts';
@@ -28,22 +40,39 @@ export class V8RuntimeHost implements RuntimeHost {
   readonly name = 'v8';
   readonly version = '1';
   readonly capabilities: RuntimeCapabilities = {
-    components: false, wasi: [], synchronous: true, cpuLimit: false, memoryLimit: false, fuel: false, pooling: false, backtraces: false, aotCache: false, statefulInstances: true,
+    components: false,
+    wasi: [],
+    synchronous: true,
+    cpuLimit: false,
+    memoryLimit: false,
+    fuel: false,
+    pooling: false,
+    backtraces: false,
+    aotCache: false,
+    statefulInstances: true,
   };
 
   async inspect(bytes: Uint8Array): Promise<ModuleDescription> {
     if (!engine.validate(bytes)) throw fakeError('HS_RUNTIME_INVALID_MODULE', { reason: 'it does not validate' });
     const sections = readWasmSections(bytes);
     const usesWasi = sections.imports.some(({ name }) => name.startsWith('wasi_snapshot_preview1.'));
-    return { kind: 'core', wasiLevel: usesWasi ? 'preview1' : 'none', sizeBytes: bytes.length, ...sections, isCommand: sections.functions.some(({ name }) => name === '_start') };
+    return {
+      kind: 'core',
+      wasiLevel: usesWasi ? 'preview1' : 'none',
+      sizeBytes: bytes.length,
+      ...sections,
+      isCommand: sections.functions.some(({ name }) => name === '_start'),
+    };
   }
 
   async load(source: ModuleSource): Promise<LoadedModule> {
     if (!('bytes' in source)) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature: 'files' });
     const description = await this.inspect(source.bytes);
     const actual = await sha256Hex(new Uint8Array(source.bytes));
-    if (source.digest !== undefined && source.digest !== actual) throw fakeError('HS_RUNTIME_DIGEST_MISMATCH', { actual, expected: source.digest });
-    if (description.imports.length > 0) throw fakeError('HS_RUNTIME_LINK_FAILED', { imports: description.imports.map(({ name }) => name).join(', ') });
+    if (source.digest !== undefined && source.digest !== actual)
+      throw fakeError('HS_RUNTIME_DIGEST_MISMATCH', { actual, expected: source.digest });
+    if (description.imports.length > 0)
+      throw fakeError('HS_RUNTIME_LINK_FAILED', { imports: description.imports.map(({ name }) => name).join(', ') });
     return new V8LoadedModule(source.bytes, actual, description);
   }
 
@@ -123,10 +152,12 @@ class V8LoadedModule implements LoadedModule {
 }
 
 function checkArguments({ params }: FunctionSignature, args: readonly WitValue[]): void {
-  if (args.length !== params.length) throw fakeError('HS_RUNTIME_INVALID_ARGUMENT', { path: 'args', expected: `${params.length} values` });
+  if (args.length !== params.length)
+    throw fakeError('HS_RUNTIME_INVALID_ARGUMENT', { path: 'args', expected: `${params.length} values` });
   params.forEach(({ type }, n) => {
     const wanted = type === 'i64' ? 'bigint' : 'number';
-    if (typeof args[n] !== wanted) throw fakeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `args[${n}]`, expected: wanted });
+    if (typeof args[n] !== wanted)
+      throw fakeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `args[${n}]`, expected: wanted });
   });
 }
 

@@ -1,4 +1,14 @@
-import type { CallResult, CommandOptions, CommandResult, LoadedModule, SlotAssignment, SlotCall, SlotResult, SlotTable, WitValue } from '@hotswap/core';
+import type {
+  CallResult,
+  CommandOptions,
+  CommandResult,
+  LoadedModule,
+  SlotAssignment,
+  SlotCall,
+  SlotResult,
+  SlotTable,
+  WitValue,
+} from '@hotswap/core';
 import { fakeError } from './testing-errors.ts';
 
 /** Where a key stands on the line from 0 to 1: the same for good, so that a growing share only ever takes keys in. */
@@ -22,7 +32,12 @@ export class V8SlotTable implements SlotTable {
     this.#slots.delete(name);
   }
 
-  async invoke(name: string, fn: string, args: readonly WitValue[], call: SlotCall = {}): Promise<SlotResult<CallResult>> {
+  async invoke(
+    name: string,
+    fn: string,
+    args: readonly WitValue[],
+    call: SlotCall = {},
+  ): Promise<SlotResult<CallResult>> {
     const { version, module } = this.#choose(name, call);
     return { version, result: await this.#track(module, module.invoke(fn, args, call)) };
   }

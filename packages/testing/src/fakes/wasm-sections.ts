@@ -63,25 +63,30 @@ export function readWasmSections(bytes: Uint8Array): WasmSections {
   const functions: number[] = [];
   const imports: ModuleExtern[] = [];
   const exported: { readonly name: string; readonly kind: number; readonly index: number }[] = [];
-  for (let at = 8; at < bytes.length; ) {
+  for (let at = 8; at < bytes.length;) {
     const reader = new ByteReader(bytes, at);
     const id = reader.byte();
     const size = reader.number();
     at = reader.at + size;
     if (id === section.type) {
-      types.push(...reader.list(() => {
-        reader.byte();
-        const value = (): string => valueTypes[reader.byte()] ?? 'ref';
-        return { params: reader.list(value), results: reader.list(value) };
-      }));
+      types.push(
+        ...reader.list(() => {
+          reader.byte();
+          const value = (): string => valueTypes[reader.byte()] ?? 'ref';
+          return { params: reader.list(value), results: reader.list(value) };
+        }),
+      );
     } else if (id === section.import) imports.push(...reader.list(() => readImport(reader, functions)));
     else if (id === section.function) functions.push(...reader.list(() => reader.number()));
-    else if (id === section.export) exported.push(...reader.list(() => ({ name: reader.text(), kind: reader.byte(), index: reader.number() })));
+    else if (id === section.export)
+      exported.push(...reader.list(() => ({ name: reader.text(), kind: reader.byte(), index: reader.number() })));
   }
   return {
     imports,
     exports: exported.map(({ name, kind }) => ({ name, kind: externKinds[kind] ?? 'function' })),
-    functions: exported.filter(({ kind }) => kind === 0).map(({ name, index }) => signature(name, types[functions[index] ?? -1])),
+    functions: exported
+      .filter(({ kind }) => kind === 0)
+      .map(({ name, index }) => signature(name, types[functions[index] ?? -1])),
   };
 }
 

@@ -1,5 +1,18 @@
-import { hotSwapError, positionsOf, resolveHealthCheck, type Change, type NodeSet, type ReleaseId } from '@hotswap/core';
-import { isActive, type Assignment, type DeploymentRow, type MemoryDatabase, type TargetRow } from './memory-database.ts';
+import {
+  hotSwapError,
+  positionsOf,
+  resolveHealthCheck,
+  type Change,
+  type NodeSet,
+  type ReleaseId,
+} from '@hotswap/core';
+import {
+  isActive,
+  type Assignment,
+  type DeploymentRow,
+  type MemoryDatabase,
+  type TargetRow,
+} from './memory-database.ts';
 
 /** Releases of the deployment's module on one node, by id. */
 type Releases = Map<ReleaseId, Assignment>;
@@ -15,10 +28,18 @@ export interface ChangeContext {
 const baselineWeight = (target: TargetRow): number => target.baseline.reduce((sum, { weight }) => sum + weight, 0);
 
 /** Lets a deed change the releases of each node of a set; a node that it altered gets a new generation. */
-function eachNode({ row, altered }: ChangeContext, nodes: NodeSet, deed: (releases: Releases, target: TargetRow) => boolean): void {
+function eachNode(
+  { row, altered }: ChangeContext,
+  nodes: NodeSet,
+  deed: (releases: Releases, target: TargetRow) => boolean,
+): void {
   for (const position of positionsOf(nodes)) {
     const target = row.targets[position];
-    if (!target) throw hotSwapError('HS_CORE_INVALID_VALUE', { what: 'a node set', why: `position ${position} is beyond the ${row.targets.length} targets` });
+    if (!target)
+      throw hotSwapError('HS_CORE_INVALID_VALUE', {
+        what: 'a node set',
+        why: `position ${position} is beyond the ${row.targets.length} targets`,
+      });
     const { node } = target;
     const releases = node.modules.get(row.spec.moduleName) ?? new Map<ReleaseId, Assignment>();
     if (!deed(releases, target)) continue;
@@ -35,7 +56,13 @@ function setWeight(releases: Releases, releaseId: ReleaseId, weight: number): bo
   return true;
 }
 
-function probe(context: ChangeContext, releases: Releases, releaseId: ReleaseId, step: number, check: ChangeOf<'probe'>['check']): boolean {
+function probe(
+  context: ChangeContext,
+  releases: Releases,
+  releaseId: ReleaseId,
+  step: number,
+  check: ChangeOf<'probe'>['check'],
+): boolean {
   const assignment = releases.get(releaseId);
   if (!assignment) return false;
   assignment.probe = { round: `${context.row.spec.deploymentId}:${step}`, check };
@@ -46,16 +73,26 @@ function freeze({ database, row }: ChangeContext, change: ChangeOf<'freeze'>): v
   const { tenant, moduleName, deploymentId } = row.spec;
   const wanted = new Set(change.targets);
   for (const other of database.deployments.values()) {
-    if (other === row || other.spec.moduleName !== moduleName || other.spec.tenant !== tenant || !isActive(other)) continue;
+    if (other === row || other.spec.moduleName !== moduleName || other.spec.tenant !== tenant || !isActive(other))
+      continue;
     if (!other.targets.some((target) => wanted.has(target.node.nodeId))) continue;
-    throw hotSwapError('HS_DEPLOYMENT_ACTIVE', { deploymentId: other.spec.deploymentId, moduleName, status: other.summary.status });
+    throw hotSwapError('HS_DEPLOYMENT_ACTIVE', {
+      deploymentId: other.spec.deploymentId,
+      moduleName,
+      status: other.summary.status,
+    });
   }
   const baselines = new Map<number, TargetRow['baseline']>();
-  for (const group of change.baseline) for (const position of positionsOf(group.nodes)) baselines.set(position, group.releases);
+  for (const group of change.baseline)
+    for (const position of positionsOf(group.nodes)) baselines.set(position, group.releases);
   row.targets = change.targets.map((nodeId, position) => {
     const node = database.node(nodeId);
     const baseline = baselines.get(position);
-    if (!baseline) throw hotSwapError('HS_CORE_INVALID_VALUE', { what: `the baseline of ${deploymentId}`, why: `position ${position} is in no group` });
+    if (!baseline)
+      throw hotSwapError('HS_CORE_INVALID_VALUE', {
+        what: `the baseline of ${deploymentId}`,
+        why: `position ${position} is in no group`,
+      });
     const targeted = database.targeted.get(nodeId) ?? [];
     if (!targeted.includes(deploymentId)) database.targeted.set(nodeId, [...targeted, deploymentId]);
     return { node, baseline, stamp: node.generation };
@@ -70,7 +107,10 @@ function raiseEpoch({ database, row }: ChangeContext, epoch: number): void {
 
 function assign(context: ChangeContext, { nodes, releaseId }: ChangeOf<'assign'>): void {
   eachNode(context, nodes, (releases, { node }) => {
-    const hasFailed = node.observed.releases.some((seen) => seen.moduleName === context.row.spec.moduleName && seen.releaseId === releaseId && seen.state === 'failed');
+    const hasFailed = node.observed.releases.some(
+      (seen) =>
+        seen.moduleName === context.row.spec.moduleName && seen.releaseId === releaseId && seen.state === 'failed',
+    );
     if (releases.has(releaseId) && !hasFailed) return false;
     if (!releases.has(releaseId)) releases.set(releaseId, { weight: 0, probe: null });
     return true;
@@ -78,19 +118,33 @@ function assign(context: ChangeContext, { nodes, releaseId }: ChangeOf<'assign'>
 }
 
 /** The candidate gets its weight, the node's baseline shares the rest in its own proportions, everything else gets none. */
-function reweigh(releases: Releases, target: TargetRow, candidate: { readonly releaseId: ReleaseId; readonly weight: number }, baseline: number): boolean {
+function reweigh(
+  releases: Releases,
+  target: TargetRow,
+  candidate: { readonly releaseId: ReleaseId; readonly weight: number },
+  baseline: number,
+): boolean {
   const weights = new Map<ReleaseId, number>();
-  for (const { releaseId, weight } of target.baseline) weights.set(releaseId, (baseline * weight) / baselineWeight(target));
+  for (const { releaseId, weight } of target.baseline)
+    weights.set(releaseId, (baseline * weight) / baselineWeight(target));
   if (candidate.weight > 0 || !weights.has(candidate.releaseId)) weights.set(candidate.releaseId, candidate.weight);
-  return [...releases.keys()].map((releaseId) => setWeight(releases, releaseId, weights.get(releaseId) ?? 0)).some(Boolean);
+  return [...releases.keys()]
+    .map((releaseId) => setWeight(releases, releaseId, weights.get(releaseId) ?? 0))
+    .some(Boolean);
 }
 
 function route(context: ChangeContext, { releaseId, to, among, weights }: ChangeOf<'route'>): void {
   const stage = new Set(positionsOf(to));
   context.database.moduleRow(context.row.spec.tenant, context.row.spec.moduleName).revision++;
-  eachNode(context, to, (releases, target) => reweigh(releases, target, { releaseId, weight: weights.candidate }, weights.baselineOnStage));
-  const elsewhere = [...positionsOf(among)].filter((position) => !stage.has(position)).map((position) => [position, position + 1] as const);
-  eachNode(context, elsewhere, (releases, target) => reweigh(releases, target, { releaseId, weight: 0 }, weights.baselineElsewhere));
+  eachNode(context, to, (releases, target) =>
+    reweigh(releases, target, { releaseId, weight: weights.candidate }, weights.baselineOnStage),
+  );
+  const elsewhere = [...positionsOf(among)]
+    .filter((position) => !stage.has(position))
+    .map((position) => [position, position + 1] as const);
+  eachNode(context, elsewhere, (releases, target) =>
+    reweigh(releases, target, { releaseId, weight: 0 }, weights.baselineElsewhere),
+  );
 }
 
 function restore(context: ChangeContext, { nodes }: ChangeOf<'restore'>): void {
@@ -98,7 +152,8 @@ function restore(context: ChangeContext, { nodes }: ChangeOf<'restore'>): void {
   eachNode(context, nodes, (releases, target) => {
     const wanted = new Map(target.baseline.map(({ releaseId, weight }) => [releaseId, weight]));
     let altered = false;
-    for (const releaseId of [...releases.keys()]) if (!wanted.has(releaseId)) altered = releases.delete(releaseId) || altered;
+    for (const releaseId of [...releases.keys()])
+      if (!wanted.has(releaseId)) altered = releases.delete(releaseId) || altered;
     for (const [releaseId, weight] of wanted) {
       altered = setWeight(releases, releaseId, weight) || !releases.has(releaseId) || altered;
       if (!releases.has(releaseId)) releases.set(releaseId, { weight, probe: null });
@@ -138,11 +193,16 @@ export function applyChange(context: ChangeContext, change: Change): void {
     case 'assign':
       return assign(context, change);
     case 'probe':
-      return eachNode(context, change.nodes, (releases) => probe(context, releases, change.releaseId, change.step, change.check));
+      return eachNode(context, change.nodes, (releases) =>
+        probe(context, releases, change.releaseId, change.step, change.check),
+      );
     case 'probeBaseline':
       return eachNode(context, change.nodes, (releases, target) => {
-        const checkOf = (releaseId: ReleaseId) => resolveHealthCheck(context.database.releases.get(releaseId)?.healthCheck);
-        return target.baseline.map(({ releaseId }) => probe(context, releases, releaseId, change.step, checkOf(releaseId))).some(Boolean);
+        const checkOf = (releaseId: ReleaseId) =>
+          resolveHealthCheck(context.database.releases.get(releaseId)?.healthCheck);
+        return target.baseline
+          .map(({ releaseId }) => probe(context, releases, releaseId, change.step, checkOf(releaseId)))
+          .some(Boolean);
       });
     case 'endProbes':
       return endProbes(context);
@@ -155,6 +215,10 @@ export function applyChange(context: ChangeContext, change: Change): void {
     case 'restore':
       return restore(context, change);
     case 'notify':
-      context.database.outbox.push({ deploymentId: context.row.spec.deploymentId, severity: change.severity, text: change.text });
+      context.database.outbox.push({
+        deploymentId: context.row.spec.deploymentId,
+        severity: change.severity,
+        text: change.text,
+      });
   }
 }

@@ -1,4 +1,16 @@
-import type { BaselineGroup, DeploymentId, DeploymentSpec, DeploymentSummary, DesiredState, HealthCheck, Instant, JournalEntry, ObservedState, Release, ReleaseId } from '@hotswap/core';
+import type {
+  BaselineGroup,
+  DeploymentId,
+  DeploymentSpec,
+  DeploymentSummary,
+  DesiredState,
+  HealthCheck,
+  Instant,
+  JournalEntry,
+  ObservedState,
+  Release,
+  ReleaseId,
+} from '@hotswap/core';
 
 /** What one node shall do with one release. @internal */
 export interface Assignment {
@@ -82,9 +94,26 @@ export class MemoryDatabase {
   onWake: (wake: RequestedWake) => void = () => {};
 
   /** Registers a node: enabled, reachable, without modules. */
-  addNode(node: { readonly nodeId: string; readonly region: string; readonly zone?: string; readonly labels?: Readonly<Record<string, string>>; readonly tenant?: string }): void {
+  addNode(node: {
+    readonly nodeId: string;
+    readonly region: string;
+    readonly zone?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly tenant?: string;
+  }): void {
     const { tenant = 'default', nodeId, region, zone = null, labels = {} } = node;
-    this.nodes.set(nodeId, { tenant, nodeId, region, zone, labels, enabled: true, reachable: true, generation: 0, modules: new Map(), observed: { generation: 0, releases: [] } });
+    this.nodes.set(nodeId, {
+      tenant,
+      nodeId,
+      region,
+      zone,
+      labels,
+      enabled: true,
+      reachable: true,
+      generation: 0,
+      modules: new Map(),
+      observed: { generation: 0, releases: [] },
+    });
   }
 
   addRelease(release: Release): void {
@@ -119,7 +148,13 @@ export class MemoryDatabase {
       modules: modules.map(([moduleName, releases]) => ({
         moduleName,
         epoch: this.moduleRow(node.tenant, moduleName).epoch,
-        releases: [...releases].sort(([a], [b]) => (a < b ? -1 : 1)).map(([releaseId, { weight, probe }]) => ({ ...this.#describe(releaseId), weight, ...(probe ? { probe } : {}) })),
+        releases: [...releases]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([releaseId, { weight, probe }]) => ({
+            ...this.#describe(releaseId),
+            weight,
+            ...(probe ? { probe } : {}),
+          })),
       })),
     };
   }

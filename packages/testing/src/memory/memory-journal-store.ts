@@ -1,8 +1,17 @@
-import { genesisHash, hotSwapError, type Change, type DeploymentId, type JournalBatch, type JournalEntry, type JournalStore } from '@hotswap/core';
+import {
+  genesisHash,
+  hotSwapError,
+  type Change,
+  type DeploymentId,
+  type JournalBatch,
+  type JournalEntry,
+  type JournalStore,
+} from '@hotswap/core';
 import { applyChange } from './apply-change.ts';
 import { isActive, type DeploymentRow, type MemoryDatabase } from './memory-database.ts';
 
-const overlap = (a: readonly string[] | null, b: readonly string[] | null): boolean => a === null || b === null || a.some((region) => b.includes(region));
+const overlap = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
+  a === null || b === null || a.some((region) => b.includes(region));
 
 /**
  * Journals in memory, for embedding without a database and for tests. Entries go through JSON text, as they would in a
@@ -32,7 +41,8 @@ export class MemoryJournalStore implements JournalStore {
       undo();
       throw thrown;
     }
-    for (const { tenant, deploymentId, wakeAt } of batches) if (wakeAt !== undefined) this.#database.onWake({ tenant, deploymentId, at: wakeAt });
+    for (const { tenant, deploymentId, wakeAt } of batches)
+      if (wakeAt !== undefined) this.#database.onWake({ tenant, deploymentId, at: wakeAt });
     for (const nodeId of altered) this.#database.onDesired(nodeId);
   }
 
@@ -49,8 +59,18 @@ export class MemoryJournalStore implements JournalStore {
     const { deploymentId, tenant, moduleName, regions } = spec;
     if (this.#database.deployments.has(deploymentId)) throw hotSwapError('HS_DEPLOYMENT_EXISTS', { deploymentId });
     for (const row of this.#database.deployments.values()) {
-      if (row.spec.tenant !== tenant || row.spec.moduleName !== moduleName || !isActive(row) || !overlap(row.spec.regions, regions)) continue;
-      throw hotSwapError('HS_DEPLOYMENT_ACTIVE', { deploymentId: row.spec.deploymentId, moduleName, status: row.summary.status });
+      if (
+        row.spec.tenant !== tenant ||
+        row.spec.moduleName !== moduleName ||
+        !isActive(row) ||
+        !overlap(row.spec.regions, regions)
+      )
+        continue;
+      throw hotSwapError('HS_DEPLOYMENT_ACTIVE', {
+        deploymentId: row.spec.deploymentId,
+        moduleName,
+        status: row.summary.status,
+      });
     }
   }
 
@@ -60,7 +80,8 @@ export class MemoryJournalStore implements JournalStore {
     const rows = this.#database.journals.get(key) ?? [];
     this.#database.journals.set(key, rows);
     const opening = batch.changes.find((change) => change.kind === 'open');
-    if (opening) this.#database.deployments.set(deploymentId, { spec: opening.spec, summary: batch.summary, targets: [] });
+    if (opening)
+      this.#database.deployments.set(deploymentId, { spec: opening.spec, summary: batch.summary, targets: [] });
     const row = this.#database.deployments.get(deploymentId);
     if (!row) throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId });
     for (const change of batch.changes) applyChange({ database: this.#database, row, altered }, change);

@@ -13,13 +13,18 @@ export class MemoryModuleStore implements ModuleStore {
   readonly capabilities = { presign: false } as const;
   readonly #objects = new Map<Digest, Uint8Array>();
 
-  async put(digest: Digest, bytes: AsyncIterable<Uint8Array>, options: { readonly maxSizeBytes?: number } = {}): Promise<StoredModule> {
+  async put(
+    digest: Digest,
+    bytes: AsyncIterable<Uint8Array>,
+    options: { readonly maxSizeBytes?: number } = {},
+  ): Promise<StoredModule> {
     const key = digestSchema.parse(digest);
     const parts: Uint8Array[] = [];
     let sizeBytes = 0;
     for await (const part of bytes) {
       sizeBytes += part.length;
-      if (options.maxSizeBytes !== undefined && sizeBytes > options.maxSizeBytes) throw fakeError('HS_STORE_TOO_LARGE', { maxSizeBytes: options.maxSizeBytes });
+      if (options.maxSizeBytes !== undefined && sizeBytes > options.maxSizeBytes)
+        throw fakeError('HS_STORE_TOO_LARGE', { maxSizeBytes: options.maxSizeBytes });
       parts.push(part.slice());
     }
     const whole = new Uint8Array(sizeBytes);
@@ -30,7 +35,10 @@ export class MemoryModuleStore implements ModuleStore {
     return { digest: key, sizeBytes };
   }
 
-  async *get(digest: Digest, range: { readonly from: number; readonly to?: number } = { from: 0 }): AsyncGenerator<Uint8Array, void, undefined> {
+  async *get(
+    digest: Digest,
+    range: { readonly from: number; readonly to?: number } = { from: 0 },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const whole = this.#objects.get(digestSchema.parse(digest));
     if (!whole) throw fakeError('HS_STORE_NOT_FOUND', { digest });
     const end = Math.min(range.to ?? whole.length, whole.length);

@@ -26,7 +26,9 @@ class Crashed extends Error {}
  * engine afterwards that knows only what the store holds.
  * @public
  */
-export async function sweepCrashes(options: SimulationOptions & SimulatedDeployment): Promise<readonly SurvivedCrash[]> {
+export async function sweepCrashes(
+  options: SimulationOptions & SimulatedDeployment,
+): Promise<readonly SurvivedCrash[]> {
   const reference = await runWithCrash(options, null);
   const expected = JSON.stringify(journalEvents(reference.simulation.journal()));
   const survived: SurvivedCrash[] = [];
@@ -48,7 +50,10 @@ export async function sweepCrashes(options: SimulationOptions & SimulatedDeploym
 
 const endOf = (simulation: Simulation): number => simulation.journal().at(-1)?.at ?? 0;
 
-async function runWithCrash(options: SimulationOptions & SimulatedDeployment, point: CrashPoint | null): Promise<{ readonly simulation: Simulation; readonly commits: number }> {
+async function runWithCrash(
+  options: SimulationOptions & SimulatedDeployment,
+  point: CrashPoint | null,
+): Promise<{ readonly simulation: Simulation; readonly commits: number }> {
   let commits = 0;
   let armed = false;
   const failpoint = (name: string): void => {

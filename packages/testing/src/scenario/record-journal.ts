@@ -7,7 +7,10 @@ export function journalLines(entries: readonly JournalEntry[]): string {
 
 /** Reads what {@link journalLines} wrote. @public */
 export function parseJournalLines(text: string): readonly JournalEntry[] {
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as JournalEntry);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as JournalEntry);
 }
 
 /** What happened, without when and by whom: equal for two runs that decided alike. @public */

@@ -59,7 +59,10 @@ export class ScriptedFleet {
 
   /** Releases that the node has loaded, by what it knows itself. */
   loaded(nodeId: string): readonly ReleaseId[] {
-    return [...(this.#held.get(nodeId) ?? [])].filter(([, state]) => state === 'ready').map(([releaseId]) => releaseId).sort();
+    return [...(this.#held.get(nodeId) ?? [])]
+      .filter(([, state]) => state === 'ready')
+      .map(([releaseId]) => releaseId)
+      .sort();
   }
 
   /** Declares that a node has been serving releases all along. */
@@ -85,10 +88,25 @@ export class ScriptedFleet {
     const releases: ObservedRelease[] = [];
     for (const [moduleName, assignments] of node.modules) {
       for (const [releaseId, { probe }] of assignments) {
-        const state = before.get(releaseId) === 'ready' || (this.#script.loads?.(node, releaseId, this.#time.now()) ?? true) ? 'ready' : 'failed';
+        const state =
+          before.get(releaseId) === 'ready' || (this.#script.loads?.(node, releaseId, this.#time.now()) ?? true)
+            ? 'ready'
+            : 'failed';
         now.set(releaseId, state);
-        if (state === 'failed') releases.push({ moduleName, releaseId, state, error: { code: 'HS_AGENT_LOAD_FAILED', message: `${nodeId} could not load ${releaseId}` } });
-        else releases.push({ moduleName, releaseId, state, ...(probe ? { health: this.#ask(nodeId, releaseId, probe.round) } : {}) });
+        if (state === 'failed')
+          releases.push({
+            moduleName,
+            releaseId,
+            state,
+            error: { code: 'HS_AGENT_LOAD_FAILED', message: `${nodeId} could not load ${releaseId}` },
+          });
+        else
+          releases.push({
+            moduleName,
+            releaseId,
+            state,
+            ...(probe ? { health: this.#ask(nodeId, releaseId, probe.round) } : {}),
+          });
       }
     }
     this.#held.set(nodeId, now);
@@ -100,14 +118,24 @@ export class ScriptedFleet {
     const isHealthy = this.#script.healthy?.(this.#database.node(nodeId), releaseId, this.#time.now()) ?? true;
     return isHealthy
       ? { round, state: 'healthy', consecutiveSuccesses: 1, consecutiveFailures: 0 }
-      : { round, state: 'unhealthy', consecutiveSuccesses: 0, consecutiveFailures: 3, message: `the health check of ${releaseId} did not answer OK on ${nodeId}` };
+      : {
+          round,
+          state: 'unhealthy',
+          consecutiveSuccesses: 0,
+          consecutiveFailures: 3,
+          message: `the health check of ${releaseId} did not answer OK on ${nodeId}`,
+        };
   }
 
   #askAgain(nodeId: string): void {
     const { recheckMs } = this.#script;
     const node = this.#database.node(nodeId);
     const { generation } = node;
-    if (recheckMs === undefined || ![...node.modules.values()].some((releases) => [...releases.values()].some(({ probe }) => probe))) return;
+    if (
+      recheckMs === undefined ||
+      ![...node.modules.values()].some((releases) => [...releases.values()].some(({ probe }) => probe))
+    )
+      return;
     this.#time.after(recheckMs, () => {
       if (this.#offline.has(nodeId) || node.generation !== generation) return;
       const before = JSON.stringify(node.observed);

@@ -15,7 +15,14 @@ export const healthyMetrics: VariantMetrics = {
 };
 
 /** What is known of a variant that got no call. @public */
-export const noMetrics: VariantMetrics = { samples: 0, errorRatePercent: null, crashRatePercent: null, latency: null, peakMemoryBytes: null, memoryRefusals: 0 };
+export const noMetrics: VariantMetrics = {
+  samples: 0,
+  errorRatePercent: null,
+  crashRatePercent: null,
+  latency: null,
+  peakMemoryBytes: null,
+  memoryRefusals: 0,
+};
 
 /** Metrics as a function of the question and the virtual time. @public */
 export class ScriptedMetrics implements MetricsSource {

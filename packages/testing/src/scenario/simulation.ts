@@ -1,7 +1,23 @@
 import {
-  createRolloutEngine, defaultAutoRollback, defaultHealthCheck, defaultResourceLimits, noCapabilities, parseStrategyConfig,
-  type Advance, type Deployment, type DeploymentCommand, type DeploymentSpec, type JournalEntry, type JournalStore, type NodeSelector, type Release, type RolloutEngine,
-  type RolloutEngineOptions, type Strategy, type TrafficRouter, type VariantMetrics,
+  createRolloutEngine,
+  defaultAutoRollback,
+  defaultHealthCheck,
+  defaultResourceLimits,
+  noCapabilities,
+  parseStrategyConfig,
+  type Advance,
+  type Deployment,
+  type DeploymentCommand,
+  type DeploymentSpec,
+  type JournalEntry,
+  type JournalStore,
+  type NodeSelector,
+  type Release,
+  type RolloutEngine,
+  type RolloutEngineOptions,
+  type Strategy,
+  type TrafficRouter,
+  type VariantMetrics,
 } from '@hotswap/core';
 import { MemoryDatabase } from '../memory/memory-database.ts';
 import { MemoryFleetReader } from '../memory/memory-fleet-reader.ts';
@@ -50,8 +66,17 @@ export interface SimulatedDeployment {
 export const instantRouter: TrafficRouter = { name: 'instant', spansNodes: true, servedRevision: async () => null };
 
 const releaseOf = (releaseId: string): Release => ({
-  tenant: 'default', releaseId, moduleId: `${moduleName}-${releaseId}`, moduleName, version: '1.0.0', digest: '0'.repeat(64), sizeBytes: 1_000,
-  config: {}, capabilities: noCapabilities, resourceLimits: defaultResourceLimits, healthCheck: {},
+  tenant: 'default',
+  releaseId,
+  moduleId: `${moduleName}-${releaseId}`,
+  moduleName,
+  version: '1.0.0',
+  digest: '0'.repeat(64),
+  sizeBytes: 1_000,
+  config: {},
+  capabilities: noCapabilities,
+  resourceLimits: defaultResourceLimits,
+  healthCheck: {},
 });
 
 /**
@@ -102,8 +127,16 @@ export class Simulation {
   makeEngine(options: Partial<RolloutEngineOptions> = {}): RolloutEngine {
     const { strategies, router = instantRouter, selector, failpoint } = this.#options;
     return createRolloutEngine({
-      journal: this.store, fleet: this.fleetReader, metrics: this.metrics, clock: this.time, router, strategies, engineId: 'engine',
-      ...(selector ? { selector } : {}), ...(failpoint ? { failpoint } : {}), ...options,
+      journal: this.store,
+      fleet: this.fleetReader,
+      metrics: this.metrics,
+      clock: this.time,
+      router,
+      strategies,
+      engineId: 'engine',
+      ...(selector ? { selector } : {}),
+      ...(failpoint ? { failpoint } : {}),
+      ...options,
     });
   }
 
@@ -113,8 +146,20 @@ export class Simulation {
     const strategy = this.#options.strategies.find((known) => known.name === name);
     const config = strategy ? parseStrategyConfig(strategy, deployment.config) : null;
     const spec: DeploymentSpec = {
-      tenant: 'default', deploymentId: 'd', moduleName, moduleId: `${moduleName}-v2`, releaseId: 'v2', strategy: name ?? '', config, regions: null,
-      healthCheck: defaultHealthCheck, autoRollback: defaultAutoRollback, progressDeadline: 'PT30M', retention: 'PT1H', author: 'alice', ...deployment.spec,
+      tenant: 'default',
+      deploymentId: 'd',
+      moduleName,
+      moduleId: `${moduleName}-v2`,
+      releaseId: 'v2',
+      strategy: name ?? '',
+      config,
+      regions: null,
+      healthCheck: defaultHealthCheck,
+      autoRollback: defaultAutoRollback,
+      progressDeadline: 'PT30M',
+      retention: 'PT1H',
+      author: 'alice',
+      ...deployment.spec,
     };
     if (!this.database.releases.has(spec.releaseId)) this.database.addRelease(releaseOf(spec.releaseId));
     return this.engine.create(spec, 'alice');
@@ -127,7 +172,10 @@ export class Simulation {
   }
 
   /** Gives a command to the first engine. */
-  async command(command: DeploymentCommand, options: { readonly deploymentId?: string; readonly reason?: string; readonly ifStep?: number } = {}): Promise<Deployment> {
+  async command(
+    command: DeploymentCommand,
+    options: { readonly deploymentId?: string; readonly reason?: string; readonly ifStep?: number } = {},
+  ): Promise<Deployment> {
     const { deploymentId = 'd', ...rest } = options;
     return this.engine.command('default', deploymentId, command, 'bob', rest);
   }
@@ -183,11 +231,14 @@ export class Simulation {
   }
 
   #schedule(deploymentId: string, advance: Advance): void {
-    if (advance.kind !== 'idle' && advance.wakeAt !== undefined) this.scheduler.request({ tenant: 'default', deploymentId, at: Math.max(advance.wakeAt, this.time.now()) });
+    if (advance.kind !== 'idle' && advance.wakeAt !== undefined)
+      this.scheduler.request({ tenant: 'default', deploymentId, at: Math.max(advance.wakeAt, this.time.now()) });
   }
 
   #makeEngines(strategies: readonly Strategy<unknown>[] = this.#options.strategies): readonly RolloutEngine[] {
-    return Array.from({ length: this.#options.engines ?? 1 }, (_, n) => this.makeEngine({ engineId: `engine-${n}`, strategies }));
+    return Array.from({ length: this.#options.engines ?? 1 }, (_, n) =>
+      this.makeEngine({ engineId: `engine-${n}`, strategies }),
+    );
   }
 
   #populate(): void {
@@ -224,7 +275,9 @@ function interleaved(store: JournalStore, pause: () => Promise<void>): JournalSt
  * Runs one rollout to its end, retention included (12 hours unless told otherwise), and returns the simulation for a look around.
  * @public
  */
-export async function simulateRollout(options: SimulationOptions & SimulatedDeployment & { readonly untilMs?: number }): Promise<Simulation> {
+export async function simulateRollout(
+  options: SimulationOptions & SimulatedDeployment & { readonly untilMs?: number },
+): Promise<Simulation> {
   const simulation = new Simulation(options);
   await simulation.deploy(options);
   await simulation.finish(options.untilMs);

@@ -22,7 +22,8 @@ export type Clauses<Rig> = Readonly<Record<string, (rig: Rig) => Promise<void>>>
  */
 export function defineSuite<Rig extends AsyncDisposable>(options: SuiteOptions<Rig>, clauses: Clauses<Rig>): void {
   const skipped = new Set((options.skip ?? []).map(({ test }) => test));
-  for (const name of skipped) if (!Object.hasOwn(clauses, name)) throw new TypeError(`the suite has no clause named ${name}`);
+  for (const name of skipped)
+    if (!Object.hasOwn(clauses, name)) throw new TypeError(`the suite has no clause named ${name}`);
   for (const [name, clause] of Object.entries(clauses)) {
     if (skipped.has(name)) continue;
     options.test(name, async () => {

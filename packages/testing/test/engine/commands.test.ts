@@ -1,18 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { commandSituations, commandTable, deploymentCommands, isHotSwapError, type CommandSituation, type DeploymentCommand } from '@hotswap/core';
+import {
+  commandSituations,
+  commandTable,
+  deploymentCommands,
+  isHotSwapError,
+  type CommandSituation,
+  type DeploymentCommand,
+} from '@hotswap/core';
 import { journalOutline, Simulation } from '@hotswap/testing';
 import { batched, staged, strategyOf, testStrategies } from './test-strategies.ts';
 import { deploy } from '@hotswap/core';
 
 const minute = 60_000;
 
-async function running(config: object = {}, options: Partial<ConstructorParameters<typeof Simulation>[0]> = {}): Promise<Simulation> {
+async function running(
+  config: object = {},
+  options: Partial<ConstructorParameters<typeof Simulation>[0]> = {},
+): Promise<Simulation> {
   const simulation = new Simulation({ strategies: testStrategies, ...options });
   await simulation.deploy({ strategy: 'Staged', config });
   return simulation;
 }
 
-const codeOf = async (work: Promise<unknown>): Promise<string> => work.then(() => 'no error', (thrown: unknown) => (isHotSwapError(thrown) ? thrown.code : String(thrown)));
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (thrown: unknown) => (isHotSwapError(thrown) ? thrown.code : String(thrown)),
+  );
 
 describe('execute', () => {
   it('runs once however often it is asked for', async () => {
@@ -71,7 +85,9 @@ describe('pause and resume by a person', () => {
     await simulation.time.advance(1_000);
     await simulation.command('pause');
     await simulation.time.advance(30 * minute);
-    const told = [...simulation.database.nodes.values()].filter((node) => node.modules.get('greeter')?.has('v2')).length;
+    const told = [...simulation.database.nodes.values()].filter((node) =>
+      node.modules.get('greeter')?.has('v2'),
+    ).length;
     expect(told).toBe(1_000);
     await simulation.command('resume');
     await simulation.finish();
@@ -108,7 +124,14 @@ describe('promote', () => {
     await simulation.time.advance(10_000);
     await simulation.command('promote');
     await simulation.time.advance(1_000);
-    expect(journalOutline(simulation.journal()).slice(6, 12)).toEqual(['ended', 'began wait', 'promote', 'ended', 'began verify', 'ended']);
+    expect(journalOutline(simulation.journal()).slice(6, 12)).toEqual([
+      'ended',
+      'began wait',
+      'promote',
+      'ended',
+      'began verify',
+      'ended',
+    ]);
     expect((await simulation.state()).summary).toMatchObject({ progressPercent: 10, stage: '10%' });
   });
 
@@ -139,7 +162,10 @@ describe('promote', () => {
 describe('retry', () => {
   it('runs a failed batch again, and its old failure does not count', async () => {
     let broken = true;
-    const simulation = new Simulation({ strategies: testStrategies, script: { loads: (node, id) => !(broken && id === 'v2' && node.nodeId === 'us-east-5') } });
+    const simulation = new Simulation({
+      strategies: testStrategies,
+      script: { loads: (node, id) => !(broken && id === 'v2' && node.nodeId === 'us-east-5') },
+    });
     await simulation.deploy({ strategy: 'Batched' });
     await simulation.time.advance(5 * minute);
     const stopped = await simulation.state();
@@ -158,7 +184,10 @@ describe('retry', () => {
   });
 
   it('leaves a batch out when a person resumes instead, and says so', async () => {
-    const simulation = new Simulation({ strategies: testStrategies, script: { loads: (node, id) => !(id === 'v2' && node.nodeId === 'us-east-5') } });
+    const simulation = new Simulation({
+      strategies: testStrategies,
+      script: { loads: (node, id) => !(id === 'v2' && node.nodeId === 'us-east-5') },
+    });
     await simulation.deploy({ strategy: 'Batched' });
     await simulation.time.advance(5 * minute);
     await simulation.command('resume');
@@ -235,13 +264,16 @@ describe('the table of commands and situations', () => {
     },
   };
 
-  const cases = (Object.keys(commandSituations) as CommandSituation[]).flatMap((situation) => deploymentCommands.map((command) => [situation, command] as const));
+  const cases = (Object.keys(commandSituations) as CommandSituation[]).flatMap((situation) =>
+    deploymentCommands.map((command) => [situation, command] as const),
+  );
 
   it.each(cases)('%s: %s does what the table says', async (situation: CommandSituation, command: DeploymentCommand) => {
     const simulation = await situations[situation]();
     const before = await simulation.state();
     const rule = commandTable[command][situation];
-    const isRefused = 'refused' in rule || (rule.does === 'answer' && !before.accepts.some((accepted) => accepted === command));
+    const isRefused =
+      'refused' in rule || (rule.does === 'answer' && !before.accepts.some((accepted) => accepted === command));
     expect(before.allowed.includes(command)).toBe(!isRefused);
     const code = await codeOf(simulation.command(command));
     expect(code).toBe(isRefused ? 'HS_DEPLOYMENT_COMMAND_REFUSED' : 'no error');

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { deploy, progress, verifyJournal, wait, type JournalStore, type Strategy } from '@hotswap/core';
-import { assertReplays, journalEvents, journalOutline, pausesFrom, Simulation, simulateRollout, sweepCrashes, type SimulatedDeployment, type SimulationOptions } from '@hotswap/testing';
+import {
+  assertReplays,
+  journalEvents,
+  journalOutline,
+  pausesFrom,
+  Simulation,
+  simulateRollout,
+  sweepCrashes,
+  type SimulatedDeployment,
+  type SimulationOptions,
+} from '@hotswap/testing';
 import { staged, strategyOf, testStrategies } from './test-strategies.ts';
 
 const minute = 60_000;
@@ -12,9 +22,28 @@ const shapes: readonly (readonly [string, Shape])[] = [
   ['Batched', { strategy: 'Batched' }],
   ['TwoSets', { strategy: 'TwoSets', serves: (_, position) => position < 10 }],
   ['ByRegion', { strategy: 'ByRegion' }],
-  ['Compared', { strategy: 'Compared', metrics: ({ variant }) => ({ samples: 5_000, errorRatePercent: 0, crashRatePercent: 0, latency: { averageMs: variant === 'v2' ? 15 : 20, varianceMs2: 4, p50Ms: 1, p95Ms: 1, p99Ms: 1 }, peakMemoryBytes: null, memoryRefusals: 0 }) }],
+  [
+    'Compared',
+    {
+      strategy: 'Compared',
+      metrics: ({ variant }) => ({
+        samples: 5_000,
+        errorRatePercent: 0,
+        crashRatePercent: 0,
+        latency: { averageMs: variant === 'v2' ? 15 : 20, varianceMs2: 4, p50Ms: 1, p95Ms: 1, p99Ms: 1 },
+        peakMemoryBytes: null,
+        memoryRefusals: 0,
+      }),
+    },
+  ],
   ['a failing one', { strategy: 'Staged', script: { healthy: (_: unknown, id: string) => id !== 'v2' } }],
-  ['one with a failing region', { strategy: 'ByRegion', script: { loads: (node: { region: string }, id: string) => !(id === 'v2' && node.region === 'us-east') } }],
+  [
+    'one with a failing region',
+    {
+      strategy: 'ByRegion',
+      script: { loads: (node: { region: string }, id: string) => !(id === 'v2' && node.region === 'us-east') },
+    },
+  ],
 ];
 
 describe.each(shapes)('%s', (_, shape) => {
@@ -24,7 +53,8 @@ describe.each(shapes)('%s', (_, shape) => {
     const reference = await simulateRollout(options);
     const survived = await sweepCrashes(options);
     expect(survived.length).toBeGreaterThanOrEqual(10);
-    for (const { same, delayMs, commit, when } of survived) expect({ commit, when, same, inTime: delayMs <= 15_000 }).toEqual({ commit, when, same: true, inTime: true });
+    for (const { same, delayMs, commit, when } of survived)
+      expect({ commit, when, same, inTime: delayMs <= 15_000 }).toEqual({ commit, when, same: true, inTime: true });
     expect(reference.errors).toEqual([]);
   });
 
@@ -51,7 +81,11 @@ describe('races', () => {
       const simulation = new Simulation({ strategies: testStrategies, engines: 3, interleave: pausesFrom(seed) });
       await simulation.deploy({ strategy: 'Staged' });
       await simulation.time.advance((seed * 13_337) % (14 * minute));
-      const attempts = [...simulation.engines.map((engine) => engine.advance('default', 'd')), simulation.engine.command('default', 'd', 'pause', 'x'), simulation.engines[1]?.advance('default', 'd')];
+      const attempts = [
+        ...simulation.engines.map((engine) => engine.advance('default', 'd')),
+        simulation.engine.command('default', 'd', 'pause', 'x'),
+        simulation.engines[1]?.advance('default', 'd'),
+      ];
       await Promise.allSettled(attempts);
       await simulation.time.advance(1_000);
       await simulation.engines[2]?.command('default', 'd', 'resume', 'x').catch(() => undefined);
@@ -102,7 +136,9 @@ describe('races', () => {
     const engine = simulation.makeEngine({ journal: forgetful });
     await expect(engine.command('default', 'd', 'pause', 'bob')).rejects.toThrow('the connection is gone');
     expect((await engine.command('default', 'd', 'pause', 'bob')).summary.status).toBe('Paused');
-    expect(simulation.journal().filter((entry) => entry.type === 'command' && entry.command === 'pause')).toHaveLength(1);
+    expect(simulation.journal().filter((entry) => entry.type === 'command' && entry.command === 'pause')).toHaveLength(
+      1,
+    );
   });
 });
 
@@ -121,10 +157,14 @@ describe('restarts', () => {
 
 describe('strategies that change or are missing', () => {
   const firstWaits = (version: number): Strategy<unknown> =>
-    strategyOf('Staged', function* (context) {
-      yield* wait({ forMs: 1_000, reason: 'a new first step' });
-      return yield* staged.rollout(context);
-    }, { version });
+    strategyOf(
+      'Staged',
+      function* (context) {
+        yield* wait({ forMs: 1_000, reason: 'a new first step' });
+        return yield* staged.rollout(context);
+      },
+      { version },
+    );
 
   async function begun(): Promise<Simulation> {
     const simulation = new Simulation({ strategies: testStrategies });
@@ -154,10 +194,15 @@ describe('strategies that change or are missing', () => {
     simulation.restart([staged, firstWaits(2)]);
     await simulation.finish();
     expect((await simulation.state()).summary.status).toBe('Completed');
-    await simulation.engine.create({ ...(await simulation.state()).spec, deploymentId: 'next', releaseId: 'v2' }, 'alice');
+    await simulation.engine.create(
+      { ...(await simulation.state()).spec, deploymentId: 'next', releaseId: 'v2' },
+      'alice',
+    );
     await simulation.command('execute', { deploymentId: 'next' });
     await simulation.finish();
-    expect(simulation.journal('next').find((entry) => entry.type === 'began')).toMatchObject({ effect: { kind: 'wait' } });
+    expect(simulation.journal('next').find((entry) => entry.type === 'began')).toMatchObject({
+      effect: { kind: 'wait' },
+    });
   });
 
   it('are declined without writing, then paused when no server with them comes', async () => {
@@ -165,7 +210,10 @@ describe('strategies that change or are missing', () => {
     simulation.restart([firstWaits(2)]);
     await simulation.time.advance(4 * minute);
     const written = simulation.journal().length;
-    expect(await simulation.engine.advance('default', 'd')).toMatchObject({ kind: 'declined', needs: 'strategy Staged@1' });
+    expect(await simulation.engine.advance('default', 'd')).toMatchObject({
+      kind: 'declined',
+      needs: 'strategy Staged@1',
+    });
     expect(simulation.journal()).toHaveLength(written);
     await simulation.time.advance(40 * minute);
     const { held, summary } = await simulation.state();
@@ -224,7 +272,11 @@ describe('strategies that change or are missing', () => {
       }
       return { status: 'Completed' };
     });
-    const simulation = await simulateRollout({ strategies: [swallowing], script: { loads: (_, id) => id !== 'v2' }, untilMs: minute });
+    const simulation = await simulateRollout({
+      strategies: [swallowing],
+      script: { loads: (_, id) => id !== 'v2' },
+      untilMs: minute,
+    });
     const { held } = await simulation.state();
     expect(held?.detail).toContain('returned Completed, but 20 of its nodes could not load the release');
   });
@@ -233,27 +285,74 @@ describe('strategies that change or are missing', () => {
     const simulation = await begun();
     const wanted = simulation.journal();
     const last = wanted.at(-1);
-    const unknown = { ...wanted.find((entry) => entry.type === 'began'), effect: { kind: 'teleport', version: 1, input: {} } };
+    const unknown = {
+      ...wanted.find((entry) => entry.type === 'began'),
+      effect: { kind: 'teleport', version: 1, input: {} },
+    };
     const key = 'default/d';
     const rows = simulation.database.journals.get(key) ?? [];
-    rows.push(JSON.stringify({ type: 'ended', step: 6, result: { ok: true, value: null }, seq: wanted.length, at: last?.at, actor: 'newer', previousHash: last?.hash, hash: 'aa' }));
-    rows.push(JSON.stringify({ ...unknown, step: 7, seq: wanted.length + 1, at: last?.at, actor: 'newer', previousHash: 'aa', hash: 'bb' }));
-    expect(await simulation.makeEngine().advance('default', 'd')).toMatchObject({ kind: 'declined', needs: 'effect teleport@1' });
+    rows.push(
+      JSON.stringify({
+        type: 'ended',
+        step: 6,
+        result: { ok: true, value: null },
+        seq: wanted.length,
+        at: last?.at,
+        actor: 'newer',
+        previousHash: last?.hash,
+        hash: 'aa',
+      }),
+    );
+    rows.push(
+      JSON.stringify({
+        ...unknown,
+        step: 7,
+        seq: wanted.length + 1,
+        at: last?.at,
+        actor: 'newer',
+        previousHash: 'aa',
+        hash: 'bb',
+      }),
+    );
+    expect(await simulation.makeEngine().advance('default', 'd')).toMatchObject({
+      kind: 'declined',
+      needs: 'effect teleport@1',
+    });
   });
 
   it('whose journal holds an entry of an unknown type are refused', async () => {
     const simulation = await begun();
     const last = simulation.journal().at(-1);
-    simulation.database.journals.get('default/d')?.push(JSON.stringify({ type: 'teleported', seq: (last?.seq ?? 0) + 1, at: last?.at, actor: 'newer', previousHash: last?.hash, hash: 'aa' }));
-    await expect(simulation.makeEngine().advance('default', 'd')).rejects.toMatchObject({ code: 'HS_JOURNAL_UNKNOWN_ENTRY' });
+    simulation.database.journals
+      .get('default/d')
+      ?.push(
+        JSON.stringify({
+          type: 'teleported',
+          seq: (last?.seq ?? 0) + 1,
+          at: last?.at,
+          actor: 'newer',
+          previousHash: last?.hash,
+          hash: 'aa',
+        }),
+      );
+    await expect(simulation.makeEngine().advance('default', 'd')).rejects.toMatchObject({
+      code: 'HS_JOURNAL_UNKNOWN_ENTRY',
+    });
   });
 });
 
 describe('a thousand batches of one node', () => {
   it('are a matter of about a second, fleet and store included', { timeout: 60_000 }, async () => {
     const startedAt = performance.now();
-    const simulation = await simulateRollout({ strategies: testStrategies, strategy: 'Batched', config: { size: 1, delayMs: 1_000 }, nodes: { a: 1_000 } });
-    console.log(`1,000 batches: ${Math.round(performance.now() - startedAt)} ms with fleet and store, ${simulation.journal().length} entries`);
+    const simulation = await simulateRollout({
+      strategies: testStrategies,
+      strategy: 'Batched',
+      config: { size: 1, delayMs: 1_000 },
+      nodes: { a: 1_000 },
+    });
+    console.log(
+      `1,000 batches: ${Math.round(performance.now() - startedAt)} ms with fleet and store, ${simulation.journal().length} entries`,
+    );
     expect((await simulation.state()).summary.status).toBe('Completed');
     expect(journalEvents(simulation.journal()).length).toBeGreaterThan(10_000);
   });

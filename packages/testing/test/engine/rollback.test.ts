@@ -4,7 +4,10 @@ import { healthyMetrics, journalOutline, Simulation, simulateRollout, type Simul
 import { batched, strategyOf, testStrategies } from './test-strategies.ts';
 
 const minute = 60_000;
-const nodesHold = (simulation: Simulation): ReadonlySet<string> => new Set([...simulation.database.nodes.keys()].map((nodeId) => simulation.fleet.loaded(nodeId).join('+') || 'nothing'));
+const nodesHold = (simulation: Simulation): ReadonlySet<string> =>
+  new Set(
+    [...simulation.database.nodes.keys()].map((nodeId) => simulation.fleet.loaded(nodeId).join('+') || 'nothing'),
+  );
 
 async function midway(options: Partial<SimulationOptions> = {}, afterMs = 8 * minute): Promise<Simulation> {
   const simulation = new Simulation({ strategies: testStrategies, ...options });
@@ -20,8 +23,19 @@ describe('rollback', () => {
     const length = simulation.journal().length;
     const epoch = await simulation.fleetReader.epoch('default', 'greeter');
     await simulation.command('rollback', { reason: 'p99 above 100 ms' });
-    expect(journalOutline(simulation.journal().slice(length))).toEqual(['rollback', 'turned to rollback', 'began restore']);
-    expect(new Set(simulation.journal().slice(length).map(({ at }) => at)).size).toBe(1);
+    expect(journalOutline(simulation.journal().slice(length))).toEqual([
+      'rollback',
+      'turned to rollback',
+      'began restore',
+    ]);
+    expect(
+      new Set(
+        simulation
+          .journal()
+          .slice(length)
+          .map(({ at }) => at),
+      ).size,
+    ).toBe(1);
     expect(simulation.sharePercent('v2')).toBe(0);
     expect(await simulation.fleetReader.epoch('default', 'greeter')).toBe(epoch + 1);
     const startedAt = simulation.time.now();
@@ -33,7 +47,9 @@ describe('rollback', () => {
   });
 
   it('asks the restored version for its health, and fails loudly when it is sick (D-10)', async () => {
-    const simulation = await midway({ script: { healthy: (node, id) => !(id === 'v1' && node.nodeId === 'us-east-3') } });
+    const simulation = await midway({
+      script: { healthy: (node, id) => !(id === 'v1' && node.nodeId === 'us-east-3') },
+    });
     await simulation.command('rollback', { reason: 'complaints' });
     await simulation.time.advance(minute);
     const { summary } = await simulation.state();
@@ -50,7 +66,10 @@ describe('rollback', () => {
     expect((await simulation.state()).summary.status).toBe('RollingBack');
     await simulation.time.advance(minute);
     expect((await simulation.state()).summary.status).toBe('RolledBack');
-    expect(simulation.journal().at(-1)).toMatchObject({ type: 'closed', facts: { restored: 19, unknown: 1, unknownNodes: [[1, 2]] } });
+    expect(simulation.journal().at(-1)).toMatchObject({
+      type: 'closed',
+      facts: { restored: 19, unknown: 1, unknownNodes: [[1, 2]] },
+    });
     simulation.fleet.connect('eu-central-1');
     await simulation.time.advance(1_000);
     expect(simulation.fleet.loaded('eu-central-1')).toEqual(['v1']);
@@ -67,7 +86,10 @@ describe('rollback', () => {
 
   it('works from Completed without loading anything, until the retention ends', async () => {
     const loads: string[] = [];
-    const simulation = await midway({ script: { loads: (node, id) => (loads.push(`${node.nodeId} ${id}`), true) } }, 20 * minute);
+    const simulation = await midway(
+      { script: { loads: (node, id) => (loads.push(`${node.nodeId} ${id}`), true) } },
+      20 * minute,
+    );
     const { summary } = await simulation.state();
     expect(summary.status).toBe('Completed');
     expect((summary.retainedUntil ?? 0) - (summary.endedAt ?? 0)).toBe(60 * minute);
@@ -91,7 +113,10 @@ describe('rollback', () => {
     simulation.restart([batched]);
     expect(await simulation.engine.advance('default', 'd')).toMatchObject({ kind: 'blocked' });
     await simulation.time.advance(10 * minute);
-    expect(await simulation.engine.advance('default', 'd')).toMatchObject({ kind: 'declined', needs: 'strategy Staged@1' });
+    expect(await simulation.engine.advance('default', 'd')).toMatchObject({
+      kind: 'declined',
+      needs: 'strategy Staged@1',
+    });
     await simulation.command('rollback');
     await simulation.time.advance(1_000);
     expect((await simulation.state()).summary.status).toBe('RolledBack');
@@ -100,7 +125,10 @@ describe('rollback', () => {
   it('wins over whatever the rollout does at the same moment', async () => {
     for (let afterMs = 0; afterMs < 800; afterMs += 10) {
       const simulation = await midway({ engines: 2 }, afterMs);
-      await Promise.all([...simulation.engines.map((engine) => engine.advance('default', 'd')), simulation.command('rollback')]);
+      await Promise.all([
+        ...simulation.engines.map((engine) => engine.advance('default', 'd')),
+        simulation.command('rollback'),
+      ]);
       await simulation.finish(2 * minute);
       expect((await simulation.state()).summary.status).toBe('RolledBack');
       expect([simulation.sharePercent('v2'), nodesHold(simulation)]).toEqual([0, new Set(['v1'])]);
@@ -112,12 +140,18 @@ describe('abort', () => {
   it('of a deployment that was not executed ends at once', async () => {
     const simulation = new Simulation({ strategies: testStrategies });
     await simulation.create({ strategy: 'Staged' });
-    expect((await simulation.command('abort', { reason: 'wrong module' })).summary).toMatchObject({ status: 'Cancelled', reason: 'wrong module' });
+    expect((await simulation.command('abort', { reason: 'wrong module' })).summary).toMatchObject({
+      status: 'Cancelled',
+      reason: 'wrong module',
+    });
   });
 
   it('takes everything back and ends as Cancelled', async () => {
     const simulation = await midway();
-    expect((await simulation.command('abort')).summary).toMatchObject({ status: 'RollingBack', reason: 'Aborted by bob' });
+    expect((await simulation.command('abort')).summary).toMatchObject({
+      status: 'RollingBack',
+      reason: 'Aborted by bob',
+    });
     await simulation.time.advance(1_000);
     expect((await simulation.state()).summary.status).toBe('Cancelled');
     expect(nodesHold(simulation)).toEqual(new Set(['v1']));
@@ -136,26 +170,54 @@ describe('abort', () => {
 
 describe('a failure', () => {
   it('that nothing catches brings the baseline back and says why', async () => {
-    const simulation = await simulateRollout({ strategies: testStrategies, strategy: 'Staged', script: { healthy: (node, id) => !(id === 'v2' && node.nodeId === 'us-east-2') } });
+    const simulation = await simulateRollout({
+      strategies: testStrategies,
+      strategy: 'Staged',
+      script: { healthy: (node, id) => !(id === 'v2' && node.nodeId === 'us-east-2') },
+    });
     const { summary } = await simulation.state();
     expect(summary).toMatchObject({ status: 'RolledBack', reason: 'Health checks failed at stage 50%' });
     const turned = simulation.journal().find((entry) => entry.type === 'turned');
     expect(turned).toMatchObject({ facts: { cause: 'health', nodes: [[6, 7]] } });
     expect(nodesHold(simulation)).toEqual(new Set(['v1']));
-    expect(simulation.database.outbox).toContainEqual({ deploymentId: 'd', severity: 'critical', text: 'greeter: Health checks failed at stage 50%' });
+    expect(simulation.database.outbox).toContainEqual({
+      deploymentId: 'd',
+      severity: 'critical',
+      text: 'greeter: Health checks failed at stage 50%',
+    });
   });
 
   it('of a node that turns unhealthy within a bake ends the bake at once', async () => {
-    const simulation = new Simulation({ strategies: testStrategies, script: { recheckMs: 1_000, healthy: (_, id, now) => !(id === 'v2' && now >= Date.UTC(2026, 0, 1) + 2 * minute) } });
+    const simulation = new Simulation({
+      strategies: testStrategies,
+      script: { recheckMs: 1_000, healthy: (_, id, now) => !(id === 'v2' && now >= Date.UTC(2026, 0, 1) + 2 * minute) },
+    });
     await simulation.deploy({ strategy: 'Staged' });
     await simulation.time.advance(2 * minute + 5_000);
-    expect((await simulation.state()).summary).toMatchObject({ status: 'RolledBack', reason: 'Health checks failed at stage 10%' });
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'RolledBack',
+      reason: 'Health checks failed at stage 10%',
+    });
   });
 
   it('before anything was changed ends as Failed with nothing to restore (D-6)', async () => {
-    const simulation = await simulateRollout({ strategies: testStrategies, strategy: 'TwoSets', serves: (_, position) => position < 15 });
-    expect((await simulation.state()).summary).toMatchObject({ status: 'Failed', reason: 'Insufficient capacity for Green environment' });
-    expect(journalOutline(simulation.journal())).toEqual(['created', 'execute', 'executed', 'began fail', 'failed: Insufficient capacity for Green environment', 'closed: Failed']);
+    const simulation = await simulateRollout({
+      strategies: testStrategies,
+      strategy: 'TwoSets',
+      serves: (_, position) => position < 15,
+    });
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'Failed',
+      reason: 'Insufficient capacity for Green environment',
+    });
+    expect(journalOutline(simulation.journal())).toEqual([
+      'created',
+      'execute',
+      'executed',
+      'began fail',
+      'failed: Insufficient capacity for Green environment',
+      'closed: Failed',
+    ]);
   });
 
   it('of a node that stays silent ends in time', async () => {
@@ -175,13 +237,20 @@ describe('a failure', () => {
       return { status: 'Completed' };
     });
     const simulation = await simulateRollout({ strategies: [proud] });
-    expect(simulation.journal().find((entry) => entry.type === 'ended' && !entry.result.ok)).toMatchObject({ result: { failure: { message: 'not good enough', cause: 'metrics', facts: { score: 3 } } } });
+    expect(simulation.journal().find((entry) => entry.type === 'ended' && !entry.result.ok)).toMatchObject({
+      result: { failure: { message: 'not good enough', cause: 'metrics', facts: { score: 3 } } },
+    });
     expect((await simulation.state()).summary).toMatchObject({ status: 'RolledBack', reason: 'not good enough' });
   });
 });
 
 describe('triggers', () => {
-  const bad = (from: number, metrics: object = { errorRatePercent: 12 }): NonNullable<SimulationOptions['metrics']> => ({ variant, now }) => ({ ...healthyMetrics, ...(variant === 'v2' && now >= Date.UTC(2026, 0, 1) + from ? metrics : {}) });
+  const bad =
+    (from: number, metrics: object = { errorRatePercent: 12 }): NonNullable<SimulationOptions['metrics']> =>
+    ({ variant, now }) => ({
+      ...healthyMetrics,
+      ...(variant === 'v2' && now >= Date.UTC(2026, 0, 1) + from ? metrics : {}),
+    });
 
   it.each([
     ['errors above 10 %', { errorRatePercent: 12 }, 'error_rate is 12 %, above the threshold of 10 %'],
@@ -190,7 +259,9 @@ describe('triggers', () => {
   ])('%s end the wait and bring the baseline back', async (_, metrics, reason) => {
     const simulation = await midway({ metrics: bad(2 * minute, metrics) }, 2 * minute + 10_000);
     expect((await simulation.state()).summary).toMatchObject({ status: 'RolledBack', reason });
-    expect(simulation.journal().find((entry) => entry.type === 'ended' && !entry.result.ok)).toMatchObject({ result: { failure: { cause: 'trigger' } } });
+    expect(simulation.journal().find((entry) => entry.type === 'ended' && !entry.result.ok)).toMatchObject({
+      result: { failure: { cause: 'trigger' } },
+    });
   });
 
   it.each([
@@ -205,15 +276,40 @@ describe('triggers', () => {
 
   it('can look for what falls below a bound, and can be switched off', async () => {
     const slow: SimulationOptions = { strategies: testStrategies, metrics: bad(0, { errorRatePercent: 90 }) };
-    const off = await simulateRollout({ ...slow, strategy: 'Staged', spec: { autoRollback: { enabled: false, triggers: [{ metric: 'error_rate', threshold: 1, comparison: 'greater_than', minimumSamples: 0 }] } } });
+    const off = await simulateRollout({
+      ...slow,
+      strategy: 'Staged',
+      spec: {
+        autoRollback: {
+          enabled: false,
+          triggers: [{ metric: 'error_rate', threshold: 1, comparison: 'greater_than', minimumSamples: 0 }],
+        },
+      },
+    });
     expect((await off.state()).summary.status).toBe('Completed');
-    const below = await simulateRollout({ ...slow, strategy: 'Staged', spec: { autoRollback: { enabled: true, triggers: [{ metric: 'error_rate', threshold: 95, comparison: 'less_than', minimumSamples: 0 }] } } });
+    const below = await simulateRollout({
+      ...slow,
+      strategy: 'Staged',
+      spec: {
+        autoRollback: {
+          enabled: true,
+          triggers: [{ metric: 'error_rate', threshold: 95, comparison: 'less_than', minimumSamples: 0 }],
+        },
+      },
+    });
     expect((await below.state()).summary.reason).toBe('error_rate is 90 %, below the threshold of 95 %');
   });
 
   it('look at the time since traffic last moved, on the nodes of their part', async () => {
     const simulation = await midway({}, 7 * minute);
-    const routed = simulation.journal().filter((entry, n, all) => entry.type === 'ended' && all[n - 1]?.type === 'began' && (all[n - 1] as { effect: { kind: string } }).effect.kind === 'shiftTraffic');
+    const routed = simulation
+      .journal()
+      .filter(
+        (entry, n, all) =>
+          entry.type === 'ended' &&
+          all[n - 1]?.type === 'began' &&
+          (all[n - 1] as { effect: { kind: string } }).effect.kind === 'shiftTraffic',
+      );
     const asked = simulation.metrics.queries.filter(({ variant }) => variant === 'v2');
     expect(new Set(asked.map(({ since }) => since))).toEqual(new Set(routed.map(({ at }) => at)));
     expect(asked.every(({ nodes }) => JSON.stringify(nodes) === '[[0,20]]')).toBe(true);
@@ -225,7 +321,10 @@ describe('triggers', () => {
     await simulation.time.advance(16 * minute);
     expect((await simulation.state()).summary.status).toBe('Paused');
     await simulation.time.advance(2 * minute);
-    expect((await simulation.state()).summary).toMatchObject({ status: 'RolledBack', reason: 'error_rate is 12 %, above the threshold of 10 %' });
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'RolledBack',
+      reason: 'error_rate is 12 %, above the threshold of 10 %',
+    });
   });
 
   it('stay live while a strategy waits for its answer', async () => {
@@ -236,7 +335,14 @@ describe('triggers', () => {
   });
 
   it('restore only the region that they fire in', async () => {
-    const simulation = await simulateRollout({ strategies: testStrategies, strategy: 'ByRegion', metrics: ({ variant, nodes, now }) => ({ ...healthyMetrics, errorRatePercent: variant === 'v2' && nodes[0]?.[0] === 4 && now < Date.UTC(2026, 0, 1) + 60 * minute ? 60 : 0 }) });
+    const simulation = await simulateRollout({
+      strategies: testStrategies,
+      strategy: 'ByRegion',
+      metrics: ({ variant, nodes, now }) => ({
+        ...healthyMetrics,
+        errorRatePercent: variant === 'v2' && nodes[0]?.[0] === 4 && now < Date.UTC(2026, 0, 1) + 60 * minute ? 60 : 0,
+      }),
+    });
     const { summary, regions } = await simulation.state();
     expect(summary).toMatchObject({ status: 'PartiallyCompleted', failedNodes: regions['us-east'] });
     expect(simulation.sharePercent('v2')).toBe(50);
@@ -248,7 +354,10 @@ describe('triggers', () => {
       yield* wait({ forMs: minute, reason: 'no traffic yet' });
       return { status: 'Completed' };
     });
-    const simulation = await simulateRollout({ strategies: [idle], metrics: () => ({ ...healthyMetrics, errorRatePercent: 99 }) });
+    const simulation = await simulateRollout({
+      strategies: [idle],
+      metrics: () => ({ ...healthyMetrics, errorRatePercent: 99 }),
+    });
     expect((await simulation.state()).summary.status).toBe('Completed');
     expect(simulation.metrics.queries).toEqual([]);
   });

@@ -1,41 +1,80 @@
-import { isHotSwapError, type LoadedModule, type ModuleDescription, type RuntimeHost, type SlotTable } from '@hotswap/core';
+import {
+  isHotSwapError,
+  type LoadedModule,
+  type ModuleDescription,
+  type RuntimeHost,
+  type SlotTable,
+} from '@hotswap/core';
 import { V8RuntimeHost } from '@hotswap/testing';
 
 type Break = (host: RuntimeHost) => Partial<RuntimeHost>;
 
-const inspect = (alter: (description: ModuleDescription) => ModuleDescription): Break => (host) => ({ inspect: async (bytes) => alter(await host.inspect(bytes)) });
+const inspect =
+  (alter: (description: ModuleDescription) => ModuleDescription): Break =>
+  (host) => ({ inspect: async (bytes) => alter(await host.inspect(bytes)) });
 /** A loaded module with some methods replaced. */
-const loaded = (patch: (module: LoadedModule) => Partial<LoadedModule>): Break => (host) => ({
-  load: async (...args) => {
-    const module = await host.load(...args);
-    const whole: LoadedModule = {
-      description: module.description, digest: module.digest,
-      invoke: (...call) => module.invoke(...call), run: (...call) => module.run(...call), open: () => module.open(), stats: () => module.stats(),
-      ...(module.invokeSync ? { invokeSync: module.invokeSync.bind(module) } : {}),
-      [Symbol.asyncDispose]: () => module[Symbol.asyncDispose](),
-    };
-    return { ...whole, ...patch(module) };
-  },
-});
-const invoke = (alter: (module: LoadedModule, ...call: Parameters<LoadedModule['invoke']>) => ReturnType<LoadedModule['invoke']>): Break => loaded((module) => ({ invoke: (...call) => alter(module, ...call) }));
-const slots = (patch: (table: SlotTable) => Partial<SlotTable>): Break => (host) => ({
-  createSlotTable: () => {
-    const table = host.createSlotTable();
-    const whole: SlotTable = { set: (...args) => table.set(...args), remove: (...args) => table.remove(...args), invoke: (...args) => table.invoke(...args), run: (...args) => table.run(...args), drain: (...args) => table.drain(...args) };
-    return { ...whole, ...patch(table) };
-  },
-});
-const declares = (capability: Partial<RuntimeHost['capabilities']>): Break => (host) => ({ capabilities: { ...host.capabilities, ...capability } });
+const loaded =
+  (patch: (module: LoadedModule) => Partial<LoadedModule>): Break =>
+  (host) => ({
+    load: async (...args) => {
+      const module = await host.load(...args);
+      const whole: LoadedModule = {
+        description: module.description,
+        digest: module.digest,
+        invoke: (...call) => module.invoke(...call),
+        run: (...call) => module.run(...call),
+        open: () => module.open(),
+        stats: () => module.stats(),
+        ...(module.invokeSync ? { invokeSync: module.invokeSync.bind(module) } : {}),
+        [Symbol.asyncDispose]: () => module[Symbol.asyncDispose](),
+      };
+      return { ...whole, ...patch(module) };
+    },
+  });
+const invoke = (
+  alter: (module: LoadedModule, ...call: Parameters<LoadedModule['invoke']>) => ReturnType<LoadedModule['invoke']>,
+): Break => loaded((module) => ({ invoke: (...call) => alter(module, ...call) }));
+const slots =
+  (patch: (table: SlotTable) => Partial<SlotTable>): Break =>
+  (host) => ({
+    createSlotTable: () => {
+      const table = host.createSlotTable();
+      const whole: SlotTable = {
+        set: (...args) => table.set(...args),
+        remove: (...args) => table.remove(...args),
+        invoke: (...args) => table.invoke(...args),
+        run: (...args) => table.run(...args),
+        drain: (...args) => table.drain(...args),
+      };
+      return { ...whole, ...patch(table) };
+    },
+  });
+const declares =
+  (capability: Partial<RuntimeHost['capabilities']>): Break =>
+  (host) => ({ capabilities: { ...host.capabilities, ...capability } });
 /** `spin` on this thread would never come back, so it answers at once. */
-const noSpin: Break = invoke(async (module, name, ...rest) => (name === 'spin' ? { value: undefined, durationMs: 0 } : module.invoke(name, ...rest)));
-const both = (...faults: readonly Break[]): Break => (host) => Object.assign({}, ...faults.map((fault) => fault(host))) as Partial<RuntimeHost>;
+const noSpin: Break = invoke(async (module, name, ...rest) =>
+  name === 'spin' ? { value: undefined, durationMs: 0 } : module.invoke(name, ...rest),
+);
+const both =
+  (...faults: readonly Break[]): Break =>
+  (host) =>
+    Object.assign({}, ...faults.map((fault) => fault(host))) as Partial<RuntimeHost>;
 
 const acceptsAll: Break = (host) => ({
   inspect: async (bytes) => {
     try {
       return await host.inspect(bytes);
     } catch {
-      return { kind: 'core', wasiLevel: 'none', sizeBytes: bytes.length, imports: [], exports: [], functions: [], isCommand: false };
+      return {
+        kind: 'core',
+        wasiLevel: 'none',
+        sizeBytes: bytes.length,
+        imports: [],
+        exports: [],
+        functions: [],
+        isCommand: false,
+      };
     }
   },
 });
@@ -56,18 +95,30 @@ const otherCode = (from: string): Break =>
 /** For each clause of the runtime suite a host that breaks it. */
 export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'names itself and its version': () => ({ version: '' }),
-  'describes a core module without running it': inspect((description) => ({ ...description, functions: description.functions.map(({ name }) => ({ name, params: [] })) })),
+  'describes a core module without running it': inspect((description) => ({
+    ...description,
+    functions: description.functions.map(({ name }) => ({ name, params: [] })),
+  })),
   'describes imports, WASI level and commands': inspect((description) => ({ ...description, wasiLevel: 'none' })),
   'refuses what is no module, truncated ones too, and lives': acceptsAll,
-  'refuses bytes of another digest': (host) => ({ load: (source, options) => host.load('bytes' in source ? { bytes: source.bytes } : source, options) }),
+  'refuses bytes of another digest': (host) => ({
+    load: (source, options) => host.load('bytes' in source ? { bytes: source.bytes } : source, options),
+  }),
   'refuses a module whose imports nobody offers, and names them': (host) => ({
-    load: async (source, options) => host.load(source, options).catch((thrown: unknown) => Promise.reject(isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') ? new TypeError('cannot link') : thrown)),
+    load: async (source, options) =>
+      host
+        .load(source, options)
+        .catch((thrown: unknown) =>
+          Promise.reject(isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') ? new TypeError('cannot link') : thrown),
+        ),
   }),
   'calls exports with numbers of each width': invoke(async (module, name, args, options) => {
     const { value, durationMs } = await module.invoke(name, args, options);
     return { value: typeof value === 'bigint' ? BigInt(Number(value) - 1) : value, durationMs };
   }),
-  'takes - and _ in a name for the same': invoke(async (module, name, ...rest) => module.invoke(name.replace('-', '#'), ...rest)),
+  'takes - and _ in a name for the same': invoke(async (module, name, ...rest) =>
+    module.invoke(name.replace('-', '#'), ...rest),
+  ),
   'gives every call a fresh instance': oneInstance,
   'a trap fails its own call and harms no other': oneInstance,
   'refuses an unknown export, and arguments that do not fit': otherCode('HS_RUNTIME_INVALID_ARGUMENT'),
@@ -76,29 +127,52 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'can be cancelled, where it limits time': both(declares({ cpuLimit: true }), noSpin),
   'refuses memory beyond the limit, where it limits memory': declares({ memoryLimit: true }),
   'runs a command and gives its exit code as a result, where it has WASI': declares({ wasi: ['preview1'] }),
-  'keeps the state of an opened instance, and closes it when it traps': loaded((module) => ({ open: async () => ({ invoke: (...call) => module.invoke(...call), [Symbol.asyncDispose]: async () => {} }) })),
-  'counts calls, errors and crashes': loaded(() => ({ stats: () => ({ calls: 0, errors: 0, crashes: 0, inFlight: 0, peakMemoryBytes: 0, memoryRefusals: 0 }) })),
+  'keeps the state of an opened instance, and closes it when it traps': loaded((module) => ({
+    open: async () => ({ invoke: (...call) => module.invoke(...call), [Symbol.asyncDispose]: async () => {} }),
+  })),
+  'counts calls, errors and crashes': loaded(() => ({
+    stats: () => ({ calls: 0, errors: 0, crashes: 0, inFlight: 0, peakMemoryBytes: 0, memoryRefusals: 0 }),
+  })),
   'refuses calls once it is closed': loaded(() => ({ [Symbol.asyncDispose]: async () => {} })),
-  'a slot serves its version and says which one it was': slots((table) => ({ invoke: async (...args) => ({ ...(await table.invoke(...args)), version: 'current' }) })),
-  'unknown slots and versions are refused by name': slots((table) => ({ remove: () => undefined, set: (...args) => table.set(...args) })),
-  'a pinned request gets its version, whatever the weights': slots((table) => ({ invoke: (name, fn, args, { version: _version, ...call } = {}) => table.invoke(name, fn, args, call) })),
-  'weights share the requests': slots((table) => ({ set: (name, { versions }) => table.set(name, { versions: new Map([...versions].map(([id, { module }]) => [id, { module, weight: 1 }])) }) })),
-  'a key keeps its version and never flips back as a weight grows': slots((table) => ({ invoke: (name, fn, args, { stickyKey: _key, ...call } = {}) => table.invoke(name, fn, args, call) })),
+  'a slot serves its version and says which one it was': slots((table) => ({
+    invoke: async (...args) => ({ ...(await table.invoke(...args)), version: 'current' }),
+  })),
+  'unknown slots and versions are refused by name': slots((table) => ({
+    remove: () => undefined,
+    set: (...args) => table.set(...args),
+  })),
+  'a pinned request gets its version, whatever the weights': slots((table) => ({
+    invoke: (name, fn, args, { version: _version, ...call } = {}) => table.invoke(name, fn, args, call),
+  })),
+  'weights share the requests': slots((table) => ({
+    set: (name, { versions }) =>
+      table.set(name, { versions: new Map([...versions].map(([id, { module }]) => [id, { module, weight: 1 }])) }),
+  })),
+  'a key keeps its version and never flips back as a weight grows': slots((table) => ({
+    invoke: (name, fn, args, { stickyKey: _key, ...call } = {}) => table.invoke(name, fn, args, call),
+  })),
   'a swap under load fails no request': slots((table) => ({
     set: (name, assignment) => {
       table.remove(name);
       queueMicrotask(() => table.set(name, assignment));
     },
   })),
-  'drain resolves when no request holds the module any more': slots(() => ({ drain: async () => ({ finished: 0, cut: 1 }) })),
+  'drain resolves when no request holds the module any more': slots(() => ({
+    drain: async () => ({ finished: 0, cut: 1 }),
+  })),
 };
 
 /** The host on the JavaScript engine's WebAssembly with a fault. */
 export function brokenRuntimeHost(fault: Break): RuntimeHost {
   const host = new V8RuntimeHost();
   const whole: RuntimeHost = {
-    name: host.name, version: host.version, capabilities: host.capabilities,
-    inspect: (bytes) => host.inspect(bytes), load: (source) => host.load(source), createSlotTable: () => host.createSlotTable(), [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+    name: host.name,
+    version: host.version,
+    capabilities: host.capabilities,
+    inspect: (bytes) => host.inspect(bytes),
+    load: (source) => host.load(source),
+    createSlotTable: () => host.createSlotTable(),
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   };
   return { ...whole, ...fault(whole) };
 }

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { bake, deploy, progress, shiftTraffic, type Outcome, type RolloutContext, type Steps, type Strategy } from '@hotswap/core';
+import {
+  bake,
+  deploy,
+  progress,
+  shiftTraffic,
+  type Outcome,
+  type RolloutContext,
+  type Steps,
+  type Strategy,
+} from '@hotswap/core';
 import type { StrategyRig } from '@hotswap/testing';
 
 /** A small strategy that keeps every clause, to be spoilt. */
@@ -19,12 +28,18 @@ export function plainStrategy(): Strategy<unknown> {
   };
 }
 
-const spoilt = (patch: Partial<Strategy<unknown>>): (() => Strategy<unknown>) => () => ({ ...plainStrategy(), ...patch });
-const steps = (rollout: (context: RolloutContext<unknown>) => Steps<Outcome>): (() => Strategy<unknown>) => spoilt({ rollout });
+const spoilt =
+  (patch: Partial<Strategy<unknown>>): (() => Strategy<unknown>) =>
+  () => ({ ...plainStrategy(), ...patch });
+const steps = (rollout: (context: RolloutContext<unknown>) => Steps<Outcome>): (() => Strategy<unknown>) =>
+  spoilt({ rollout });
 
 /** Swallows every failure, which only `attempt` may do, and only on purpose. */
 function* swallowing(context: RolloutContext<unknown>): Steps<Outcome> {
-  for (const step of [deploy({ nodes: context.targets }), shiftTraffic({ percent: 100, to: context.targets, among: context.targets })]) {
+  for (const step of [
+    deploy({ nodes: context.targets }),
+    shiftTraffic({ percent: 100, to: context.targets, among: context.targets }),
+  ]) {
     try {
       yield* step;
     } catch {
@@ -68,7 +83,13 @@ function* goingBack(context: RolloutContext<unknown>): Steps<Outcome> {
 
 /** A rig for one strategy. */
 export function strategyRig(strategy: Strategy<unknown>, failpoint?: (name: string) => void): StrategyRig {
-  return { strategy, configs: [{}], refused: [{ config: { bakeMs: 0 }, pointer: '/bakeMs' }], fleet: { nodes: { 'us-east': 3 }, ...(failpoint ? { failpoint } : {}) }, [Symbol.asyncDispose]: async () => {} };
+  return {
+    strategy,
+    configs: [{}],
+    refused: [{ config: { bakeMs: 0 }, pointer: '/bakeMs' }],
+    fleet: { nodes: { 'us-east': 3 }, ...(failpoint ? { failpoint } : {}) },
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
 
 const broken = (make: () => Strategy<unknown>) => (): StrategyRig => strategyRig(make());
@@ -84,7 +105,9 @@ function writingNoMore(): StrategyRig {
 /** For each clause of the strategy suite a rig that breaks it. */
 export const strategyFaults: Readonly<Record<string, () => StrategyRig>> = {
   'has a PascalCase name and a whole version': broken(spoilt({ name: 'plain-strategy' })),
-  'reads each configuration into JSON, the same each time': broken(spoilt({ configSchema: z.unknown().transform(() => ({ at: new Date(0) })) })),
+  'reads each configuration into JSON, the same each time': broken(
+    spoilt({ configSchema: z.unknown().transform(() => ({ at: new Date(0) })) }),
+  ),
   'refuses unknown keys and nonsense, and points at the mistake': broken(spoilt({ configSchema: z.looseObject({}) })),
   'ends as Completed with the release serving everything that it took over': broken(steps(neverEnding)),
   'yields the same next step from every beginning of its journals': broken(forgetful),

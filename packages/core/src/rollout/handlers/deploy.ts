@@ -1,7 +1,15 @@
 import type { NodeProgress } from '../../contracts/fleet-reader.ts';
 import type { EffectInput } from '../../effects/effect.ts';
 import { nodeCount, sliceNodes } from '../../model/node-set.ts';
-import { failed, namedNodes, releaseOf, succeeded, type EffectCheck, type EffectHandler, type EffectScope } from '../effect-handler.ts';
+import {
+  failed,
+  namedNodes,
+  releaseOf,
+  succeeded,
+  type EffectCheck,
+  type EffectHandler,
+  type EffectScope,
+} from '../effect-handler.ts';
 
 const defaultMaxInFlight = 1_000;
 const defaultNodeDeadlineMs = 60_000;
@@ -34,10 +42,16 @@ export const deployHandler: EffectHandler<'deploy'> = {
   expectedMs: ({ input }) => input.nodeDeadlineMs ?? defaultNodeDeadlineMs,
 };
 
-function settle(input: EffectInput<'deploy'>, scope: EffectScope, progress: NodeProgress, allIssued: boolean): EffectCheck {
+function settle(
+  input: EffectInput<'deploy'>,
+  scope: EffectScope,
+  progress: NodeProgress,
+  allIssued: boolean,
+): EffectCheck {
   const deadlineMs = input.nodeDeadlineMs ?? defaultNodeDeadlineMs;
   const bearable = progress.unreachable <= (input.maxUnknown ?? 0);
-  if (allIssued && progress.pending === 0 && bearable) return succeeded({ ready: progress.done, unknown: progress.unreachable });
+  if (allIssued && progress.pending === 0 && bearable)
+    return succeeded({ ready: progress.done, unknown: progress.unreachable });
   if (scope.sinceMoveMs < deadlineMs) return { wakeAt: scope.now + deadlineMs - scope.sinceMoveMs };
   const late = progress.pending + progress.unreachable;
   return failed({

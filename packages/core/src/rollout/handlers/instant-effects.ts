@@ -29,13 +29,20 @@ export const failHandler: EffectHandler<'fail'> = {
   instant: true,
   begin: () => [],
   check: async ({ input }) =>
-    failed({ cause: input.cause ?? 'strategy', message: input.message, ...(input.nodes ? { nodes: input.nodes } : {}), ...(input.facts === undefined ? {} : { facts: input.facts }) }),
+    failed({
+      cause: input.cause ?? 'strategy',
+      message: input.message,
+      ...(input.nodes ? { nodes: input.nodes } : {}),
+      ...(input.facts === undefined ? {} : { facts: input.facts }),
+    }),
   expectedMs: () => 0,
 };
 
 /** Ends by a command only. @internal */
 export const pauseHandler: EffectHandler<'pause'> = {
-  begin: ({ input }) => [{ kind: 'notify', text: input.reason, severity: 'warning', facts: { accepts: input.accepts } }],
+  begin: ({ input }) => [
+    { kind: 'notify', text: input.reason, severity: 'warning', facts: { accepts: input.accepts } },
+  ],
   check: async () => ({}),
   expectedMs: () => null,
 };

@@ -9,7 +9,11 @@ export const judgeHandler: EffectHandler<'judge'> = {
   async check({ input }, { judges }) {
     const method = input.method ?? defaultMethod;
     const judge = Object.hasOwn(judges, method) ? judges[method] : undefined;
-    if (!judge) return failed({ cause: 'metrics', message: `No method ${method} is registered to judge variants: known are ${Object.keys(judges).join(', ')}` });
+    if (!judge)
+      return failed({
+        cause: 'metrics',
+        message: `No method ${method} is registered to judge variants: known are ${Object.keys(judges).join(', ')}`,
+      });
     return succeeded({ ...judge(input) });
   },
   expectedMs: () => 0,

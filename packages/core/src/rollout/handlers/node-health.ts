@@ -11,7 +11,10 @@ const shortestVerdictMs = 10_000;
 
 /** Time in which a node that answers at all has a verdict. @internal */
 export function verdictTimeoutMs(check: HealthCheck): number {
-  return Math.max(shortestVerdictMs, (check.successThreshold + check.failureThreshold) * (durationMs(check.interval) + durationMs(check.timeout)));
+  return Math.max(
+    shortestVerdictMs,
+    (check.successThreshold + check.failureThreshold) * (durationMs(check.interval) + durationMs(check.timeout)),
+  );
 }
 
 /** The failure of nodes whose checks said no. @internal */
@@ -20,7 +23,13 @@ export function unhealthy(progress: NodeProgress, message: string | undefined): 
     cause: 'health',
     message: message ?? defaultFailure,
     nodes: namedNodes(progress.failures),
-    facts: { unhealthy: progress.failed, healthy: progress.done, pending: progress.pending, unreachable: progress.unreachable, failures: progress.failures },
+    facts: {
+      unhealthy: progress.failed,
+      healthy: progress.done,
+      pending: progress.pending,
+      unreachable: progress.unreachable,
+      failures: progress.failures,
+    },
   };
 }
 

@@ -1,7 +1,14 @@
 import type { NodeProgress } from '../../contracts/fleet-reader.ts';
 import { durationMs } from '../../model/duration.ts';
 import { nodeCount, subtractNodes, unionNodes, type NodeSet } from '../../model/node-set.ts';
-import { failed, namedNodes, succeeded, type EffectCheck, type EffectHandler, type EffectScope } from '../effect-handler.ts';
+import {
+  failed,
+  namedNodes,
+  succeeded,
+  type EffectCheck,
+  type EffectHandler,
+  type EffectScope,
+} from '../effect-handler.ts';
 import { verdictTimeoutMs } from './node-health.ts';
 
 const defaultTimeoutMs = 30_000;
@@ -18,7 +25,10 @@ export const restoreHandler: EffectHandler<'restore'> = {
   async check({ input }, scope) {
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
     if (scope.cursor === askingHealth) return verdict(input.nodes, scope);
-    const [progress, routed] = await Promise.all([scope.fleet.applyProgress(scope.spec.deploymentId, input.nodes), isRouted(scope)]);
+    const [progress, routed] = await Promise.all([
+      scope.fleet.applyProgress(scope.spec.deploymentId, input.nodes),
+      isRouted(scope),
+    ]);
     const settled = progress.pending + progress.unreachable === 0 && routed;
     if (!settled && scope.activeMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.activeMs };
     if (progress.failed > 0) return failed(refused(progress, 'could not load the version from before'));
@@ -32,7 +42,10 @@ export const restoreHandler: EffectHandler<'restore'> = {
 
 /** Whether every router serves the route of the baseline, or a newer one. */
 async function isRouted({ spec, fleet, router }: EffectScope): Promise<boolean> {
-  const [revision, served] = await Promise.all([fleet.routeRevision(spec.tenant, spec.moduleName), router.servedRevision(spec.tenant, spec.moduleName)]);
+  const [revision, served] = await Promise.all([
+    fleet.routeRevision(spec.tenant, spec.moduleName),
+    router.servedRevision(spec.tenant, spec.moduleName),
+  ]);
   return served === null || served >= revision;
 }
 
@@ -40,19 +53,38 @@ async function verdict(nodes: NodeSet, scope: EffectScope): Promise<EffectCheck>
   const { deploymentId } = scope.spec;
   const probed = await probedNodes(nodes, scope);
   const health = await scope.fleet.healthProgress(deploymentId, probed.nodes, scope.step);
-  if (health.failed > 0) return failed({ ...refused(health, 'serve the version from before, but it is not healthy'), cause: 'health' });
-  if (health.pending > 0 && scope.sinceMoveMs < probed.timeoutMs) return { wakeAt: scope.now + probed.timeoutMs - scope.sinceMoveMs };
+  if (health.failed > 0)
+    return failed({ ...refused(health, 'serve the version from before, but it is not healthy'), cause: 'health' });
+  if (health.pending > 0 && scope.sinceMoveMs < probed.timeoutMs)
+    return { wakeAt: scope.now + probed.timeoutMs - scope.sinceMoveMs };
   const applied = await scope.fleet.applyProgress(deploymentId, nodes);
   const unproven = Math.max(applied.pending + applied.unreachable, health.pending + health.unreachable);
-  return restored({ ...applied, done: nodeCount(nodes) - unproven, pending: unproven, unreachable: 0, ...(health.silent === undefined ? {} : { silent: health.silent }) });
+  return restored({
+    ...applied,
+    done: nodeCount(nodes) - unproven,
+    pending: unproven,
+    unreachable: 0,
+    ...(health.silent === undefined ? {} : { silent: health.silent }),
+  });
 }
 
 function restored(progress: NodeProgress): EffectCheck {
   const unknown = progress.pending + progress.unreachable;
-  return { ...succeeded({ restored: progress.done, unknown }), ...(unknown > 0 && progress.silent ? { facts: { unknownNodes: progress.silent } } : {}) };
+  return {
+    ...succeeded({ restored: progress.done, unknown }),
+    ...(unknown > 0 && progress.silent ? { facts: { unknownNodes: progress.silent } } : {}),
+  };
 }
 
-const refused = (progress: NodeProgress, what: string): { cause: 'load'; message: string; nodes: NodeSet; facts: { restored: number; failures: NodeProgress['failures'] } } => ({
+const refused = (
+  progress: NodeProgress,
+  what: string,
+): {
+  cause: 'load';
+  message: string;
+  nodes: NodeSet;
+  facts: { restored: number; failures: NodeProgress['failures'] };
+} => ({
   cause: 'load',
   message: `${progress.failed} nodes ${what}${progress.failures[0] ? `: ${progress.failures[0].message}` : ''}`,
   nodes: namedNodes(progress.failures),
@@ -60,16 +92,25 @@ const refused = (progress: NodeProgress, what: string): { cause: 'load'; message
 });
 
 /** Nodes of the set with a baseline that asks for health checks, and the longest time that one of those takes. */
-async function probedNodes(nodes: NodeSet, scope: EffectScope): Promise<{ readonly nodes: NodeSet; readonly timeoutMs: number }> {
+async function probedNodes(
+  nodes: NodeSet,
+  scope: EffectScope,
+): Promise<{ readonly nodes: NodeSet; readonly timeoutMs: number }> {
   let probed: NodeSet = [];
   let timeoutMs = 0;
   for (const group of scope.frozen.baseline) {
     const own = subtractNodes(nodes, subtractNodes(nodes, group.nodes));
     if (own.length === 0 || group.releases.length === 0) continue;
-    const checks = await Promise.all(group.releases.map(({ releaseId }) => scope.fleet.releaseHealthCheck(scope.spec.tenant, releaseId)));
+    const checks = await Promise.all(
+      group.releases.map(({ releaseId }) => scope.fleet.releaseHealthCheck(scope.spec.tenant, releaseId)),
+    );
     if (!checks.some((check) => check.enabled)) continue;
     probed = unionNodes(probed, own);
-    timeoutMs = Math.max(timeoutMs, ...checks.map(verdictTimeoutMs), ...checks.map((check) => durationMs(check.timeout)));
+    timeoutMs = Math.max(
+      timeoutMs,
+      ...checks.map(verdictTimeoutMs),
+      ...checks.map((check) => durationMs(check.timeout)),
+    );
   }
   return { nodes: probed, timeoutMs };
 }

@@ -13,7 +13,13 @@ const defaultTimeoutMs = 30_000;
  */
 export const shiftTrafficHandler: EffectHandler<'shiftTraffic'> = {
   begin: ({ input }, { spec, frozen }) => [
-    { kind: 'route', releaseId: releaseOf(input, spec), to: input.to, among: input.among, weights: weightsOf(input, frozen) },
+    {
+      kind: 'route',
+      releaseId: releaseOf(input, spec),
+      to: input.to,
+      among: input.among,
+      weights: weightsOf(input, frozen),
+    },
   ],
   async check({ input }, scope) {
     const { tenant, moduleName, deploymentId } = scope.spec;
@@ -24,21 +30,34 @@ export const shiftTrafficHandler: EffectHandler<'shiftTraffic'> = {
     ]);
     if (progress.failed > 0) {
       const message = `${progress.failed} nodes could not apply the new route${progress.failures[0] ? `: ${progress.failures[0].message}` : ''}`;
-      return failed({ cause: 'load', message, nodes: namedNodes(progress.failures), facts: { failures: progress.failures } });
+      return failed({
+        cause: 'load',
+        message,
+        nodes: namedNodes(progress.failures),
+        facts: { failures: progress.failures },
+      });
     }
     const routed = served === null || served >= revision;
     if (progress.pending === 0 && routed) return succeeded({ revision });
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
     if (scope.activeMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.activeMs };
-    const message = progress.pending > 0 ? `${progress.pending} nodes did not take the new route within ${timeoutMs / 1_000} s` : `The router did not serve revision ${revision} within ${timeoutMs / 1_000} s`;
-    return failed({ cause: 'deadline', message, facts: { pending: progress.pending, unreachable: progress.unreachable, revision, servedRevision: served } });
+    const message =
+      progress.pending > 0
+        ? `${progress.pending} nodes did not take the new route within ${timeoutMs / 1_000} s`
+        : `The router did not serve revision ${revision} within ${timeoutMs / 1_000} s`;
+    return failed({
+      cause: 'deadline',
+      message,
+      facts: { pending: progress.pending, unreachable: progress.unreachable, revision, servedRevision: served },
+    });
   },
   expectedMs: ({ input }) => input.timeoutMs ?? defaultTimeoutMs,
 };
 
 function weightsOf(input: EffectInput<'shiftTraffic'>, frozen: FrozenRollout): RouteWeights {
   const serving = frozen.baseline.filter((group) => group.releases.length > 0);
-  const anyOf = (nodes: NodeSet): boolean => serving.some((group) => nodeCount(subtractNodes(nodes, group.nodes)) < nodeCount(nodes));
+  const anyOf = (nodes: NodeSet): boolean =>
+    serving.some((group) => nodeCount(subtractNodes(nodes, group.nodes)) < nodeCount(nodes));
   return routeWeights({
     percent: input.percent,
     stageNodes: nodeCount(input.to),

@@ -6,7 +6,9 @@ import { silent, unhealthy, verdictTimeoutMs } from './node-health.ts';
 export const verifyHandler: EffectHandler<'verify'> = {
   begin: ({ input }, { spec, step }) => {
     const check = checkOf(input, spec);
-    return check.enabled && input.nodes.length > 0 ? [{ kind: 'probe', nodes: input.nodes, releaseId: spec.releaseId, step, check }] : [];
+    return check.enabled && input.nodes.length > 0
+      ? [{ kind: 'probe', nodes: input.nodes, releaseId: spec.releaseId, step, check }]
+      : [];
   },
   async check({ input }, scope) {
     const check = checkOf(input, scope.spec);

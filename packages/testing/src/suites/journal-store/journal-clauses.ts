@@ -27,10 +27,22 @@ export const journalClauses: Clauses<JournalStoreRig> = {
 
   async 'reads entries back in order and exactly as they were written'(rig) {
     const writer = new JournalWriter(rig, 'd');
-    const first = await writer.batch([{ type: 'created', spec: writer.spec, specHash: 'x' }], [{ kind: 'open', spec: writer.spec }]);
+    const first = await writer.batch(
+      [{ type: 'created', spec: writer.spec, specHash: 'x' }],
+      [{ kind: 'open', spec: writer.spec }],
+    );
     await rig.store.append([first]);
     writer.wrote(first);
-    const facts = { text: 'a "quoted" ünïcode \u{1F600} line\nand tab\t', zero: 0, minus: -1.5, big: 9_007_199_254_740_991, tiny: 1e-7, yes: true, nothing: null, list: [[], {}, [1, [2]]] };
+    const facts = {
+      text: 'a "quoted" ünïcode \u{1F600} line\nand tab\t',
+      zero: 0,
+      minus: -1.5,
+      big: 9_007_199_254_740_991,
+      tiny: 1e-7,
+      yes: true,
+      nothing: null,
+      list: [[], {}, [1, [2]]],
+    };
     const second = await writer.append([pause, { type: 'ended', step: 0, result: { ok: true, value: null }, facts }]);
     assert.deepEqual(await rig.store.read('default', 'd'), [...first.entries, ...second.entries]);
   },
@@ -59,7 +71,9 @@ export const journalClauses: Clauses<JournalStoreRig> = {
 
   async 'refuses an old head with HS_JOURNAL_CONFLICT and writes nothing'(rig) {
     const writer = await opened(rig);
-    const stale = await writer.batch([resume], [{ kind: 'notify', text: 'never', severity: 'info' }], { summary: { status: 'Failed', progressPercent: 1 } });
+    const stale = await writer.batch([resume], [{ kind: 'notify', text: 'never', severity: 'info' }], {
+      summary: { status: 'Failed', progressPercent: 1 },
+    });
     await writer.append([pause]);
     await rejects(rig.store.append([stale]), 'HS_JOURNAL_CONFLICT');
     assert.equal((await rig.store.read('default', 'd')).length, 2);
@@ -75,23 +89,36 @@ export const journalClauses: Clauses<JournalStoreRig> = {
 
   async 'refuses the genesis head for a journal that has entries'(rig) {
     const writer = await opened(rig);
-    await rejects(rig.store.append([await writer.batch([pause], [], { expectedHead: genesisHash })]), 'HS_JOURNAL_CONFLICT');
+    await rejects(
+      rig.store.append([await writer.batch([pause], [], { expectedHead: genesisHash })]),
+      'HS_JOURNAL_CONFLICT',
+    );
   },
 
   async 'refuses a head of a journal that has none'(rig) {
     const writer = new JournalWriter(rig, 'nobody');
-    await rejects(rig.store.append([await writer.batch([pause], [], { expectedHead: 'ef'.repeat(32) })]), 'HS_JOURNAL_CONFLICT');
+    await rejects(
+      rig.store.append([await writer.batch([pause], [], { expectedHead: 'ef'.repeat(32) })]),
+      'HS_JOURNAL_CONFLICT',
+    );
   },
 
   async 'lets exactly one of many concurrent appends win'(rig) {
     const writer = await opened(rig);
-    const batches = await Promise.all(Array.from({ length: 12 }, (_, n) => writer.batch([{ ...pause, reason: `writer ${n}` }])));
+    const batches = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => writer.batch([{ ...pause, reason: `writer ${n}` }])),
+    );
     const results = await Promise.allSettled(batches.map((batch) => rig.store.append([batch])));
     assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
-    for (const result of results) if (result.status === 'rejected') assert.ok(isHotSwapError(result.reason, 'HS_JOURNAL_CONFLICT'), String(result.reason));
+    for (const result of results)
+      if (result.status === 'rejected')
+        assert.ok(isHotSwapError(result.reason, 'HS_JOURNAL_CONFLICT'), String(result.reason));
     const stored = await rig.store.read('default', 'd');
     assert.equal(stored.length, 2);
-    assert.equal(stored[1]?.hash, batches[results.findIndex((result) => result.status === 'fulfilled')]?.entries[0]?.hash);
+    assert.equal(
+      stored[1]?.hash,
+      batches[results.findIndex((result) => result.status === 'fulfilled')]?.entries[0]?.hash,
+    );
   },
 
   async 'writes all batches or none'(rig) {
@@ -106,14 +133,28 @@ export const journalClauses: Clauses<JournalStoreRig> = {
     assert.deepEqual([await rig.outbox(), await rig.wakes()], [[], before]);
     const both = [good, await two.batch([pause])];
     await rig.store.append(both);
-    assert.deepEqual([(await rig.store.read('default', 'one')).length, (await rig.store.read('default', 'two')).length], [2, 2]);
+    assert.deepEqual(
+      [(await rig.store.read('default', 'one')).length, (await rig.store.read('default', 'two')).length],
+      [2, 2],
+    );
   },
 
   async 'stores the summary with the entries'(rig) {
     const writer = await opened(rig);
     const summary: JournalBatch['summary'] = {
-      status: 'Paused', progressPercent: 25, stage: '25%', reason: 'Health checks failed at stage 50%', verdict: 'Inconclusive', running: { step: 7, kind: 'wait', since: 1_000, stuckAt: 2_000 },
-      executedAt: 500, endedAt: 3_000, retainedUntil: 4_000, failedNodes: [[1, 3], [5, 6]],
+      status: 'Paused',
+      progressPercent: 25,
+      stage: '25%',
+      reason: 'Health checks failed at stage 50%',
+      verdict: 'Inconclusive',
+      running: { step: 7, kind: 'wait', since: 1_000, stuckAt: 2_000 },
+      executedAt: 500,
+      endedAt: 3_000,
+      retainedUntil: 4_000,
+      failedNodes: [
+        [1, 3],
+        [5, 6],
+      ],
     };
     await writer.append([pause], [], { summary });
     assert.deepEqual(await rig.summary('d'), summary);
@@ -128,13 +169,28 @@ export const journalClauses: Clauses<JournalStoreRig> = {
     await writer.append([pause], [], { wakeAt: at });
     await rejects(rig.store.append([stale]), 'HS_JOURNAL_CONFLICT');
     const asked = (await rig.wakes()).filter((wake) => wake.deploymentId === 'd');
-    assert.deepEqual(asked.map((wake) => ({ ...wake, at: new Date(wake.at).toISOString() })), [{ tenant: 'default', deploymentId: 'd', at: new Date(at).toISOString() }]);
+    assert.deepEqual(
+      asked.map((wake) => ({ ...wake, at: new Date(wake.at).toISOString() })),
+      [{ tenant: 'default', deploymentId: 'd', at: new Date(at).toISOString() }],
+    );
   },
 
   async 'puts messages for people into the outbox'(rig) {
     const writer = await opened(rig);
-    await writer.append([pause], [{ kind: 'notify', text: 'one', severity: 'warning', facts: { n: 1 } }, { kind: 'notify', text: 'two', severity: 'critical' }]);
-    assert.deepEqual((await rig.outbox()).map(({ deploymentId, severity, text }) => [deploymentId, severity, text]), [['d', 'warning', 'one'], ['d', 'critical', 'two']]);
+    await writer.append(
+      [pause],
+      [
+        { kind: 'notify', text: 'one', severity: 'warning', facts: { n: 1 } },
+        { kind: 'notify', text: 'two', severity: 'critical' },
+      ],
+    );
+    assert.deepEqual(
+      (await rig.outbox()).map(({ deploymentId, severity, text }) => [deploymentId, severity, text]),
+      [
+        ['d', 'warning', 'one'],
+        ['d', 'critical', 'two'],
+      ],
+    );
   },
 
   async 'refuses to open a taken id with HS_DEPLOYMENT_EXISTS'(rig) {
@@ -157,7 +213,9 @@ export const journalClauses: Clauses<JournalStoreRig> = {
       await writer.append([pause], [], { summary: { status, progressPercent: 0 } });
       await rejects(new JournalWriter(rig, 'next').open(), 'HS_DEPLOYMENT_ACTIVE');
     }
-    for (const [n, status] of (['Completed', 'PartiallyCompleted', 'RolledBack', 'Failed', 'Cancelled'] as const).entries()) {
+    for (const [n, status] of (
+      ['Completed', 'PartiallyCompleted', 'RolledBack', 'Failed', 'Cancelled'] as const
+    ).entries()) {
       const next = new JournalWriter(rig, `free-${n}`);
       await writer.append([resume], [], { summary: { status, progressPercent: 0 } });
       await next.open();
@@ -167,8 +225,12 @@ export const journalClauses: Clauses<JournalStoreRig> = {
 
   async 'opens exactly one of many concurrent deployments of a module'(rig) {
     await populate(rig, 1);
-    const results = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => new JournalWriter(rig, `d${n}`).open()));
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, n) => new JournalWriter(rig, `d${n}`).open()),
+    );
     assert.equal(results.filter((result) => result.status === 'fulfilled').length, 1);
-    for (const result of results) if (result.status === 'rejected') assert.ok(isHotSwapError(result.reason, 'HS_DEPLOYMENT_ACTIVE'), String(result.reason));
+    for (const result of results)
+      if (result.status === 'rejected')
+        assert.ok(isHotSwapError(result.reason, 'HS_DEPLOYMENT_ACTIVE'), String(result.reason));
   },
 };

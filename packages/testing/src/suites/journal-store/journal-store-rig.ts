@@ -1,4 +1,12 @@
-import type { DeploymentId, DeploymentSummary, DesiredState, FleetReader, JournalStore, ObservedState, Release } from '@hotswap/core';
+import type {
+  DeploymentId,
+  DeploymentSummary,
+  DesiredState,
+  FleetReader,
+  JournalStore,
+  ObservedState,
+  Release,
+} from '@hotswap/core';
 import type { OutboxMessage, RequestedWake } from '../../memory/memory-database.ts';
 
 /**
@@ -12,7 +20,12 @@ export interface JournalStoreRig extends AsyncDisposable {
   /** Stores a release, and its module where the store wants one. */
   addRelease(release: Release): Promise<void>;
   /** Registers a node: enabled, heard of just now, without modules. */
-  addNode(node: { readonly nodeId: string; readonly region: string; readonly zone?: string; readonly labels?: Readonly<Record<string, string>> }): Promise<void>;
+  addNode(node: {
+    readonly nodeId: string;
+    readonly region: string;
+    readonly zone?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  }): Promise<void>;
   setEnabled(nodeId: string, enabled: boolean): Promise<void>;
   /** Makes the node one that has not been heard of for longer than the fleet's grace. */
   silence(nodeId: string): Promise<void>;

@@ -4,12 +4,26 @@ import type { Clauses } from '../define-suite.ts';
 import type { JournalStoreRig } from './journal-store-rig.ts';
 import { JournalWriter, obey, populate, serveBaseline } from './journal-writer.ts';
 
-const counts = ({ done, failed, pending, unreachable }: NodeProgress): readonly number[] => [done, failed, pending, unreachable];
-const generationOf = async (rig: JournalStoreRig, nodeId: string): Promise<number> => (await rig.desired(nodeId)).generation;
+const counts = ({ done, failed, pending, unreachable }: NodeProgress): readonly number[] => [
+  done,
+  failed,
+  pending,
+  unreachable,
+];
+const generationOf = async (rig: JournalStoreRig, nodeId: string): Promise<number> =>
+  (await rig.desired(nodeId)).generation;
 
-async function report(rig: JournalStoreRig, nodeId: string, release: Omit<ObservedRelease, 'moduleName' | 'releaseId'>, options: { readonly lag?: number; readonly releaseId?: string } = {}): Promise<void> {
+async function report(
+  rig: JournalStoreRig,
+  nodeId: string,
+  release: Omit<ObservedRelease, 'moduleName' | 'releaseId'>,
+  options: { readonly lag?: number; readonly releaseId?: string } = {},
+): Promise<void> {
   const generation = (await generationOf(rig, nodeId)) - (options.lag ?? 0);
-  await rig.report(nodeId, { generation, releases: [{ moduleName: 'greeter', releaseId: options.releaseId ?? 'v2', ...release }] });
+  await rig.report(nodeId, {
+    generation,
+    releases: [{ moduleName: 'greeter', releaseId: options.releaseId ?? 'v2', ...release }],
+  });
 }
 
 /** A deployment that has told `told` of `count` nodes to have `v2`. */
@@ -23,20 +37,53 @@ async function deploying(rig: JournalStoreRig, count: number, told: NodeSet): Pr
   return writer;
 }
 
-const health = (step: number, state: 'healthy' | 'unhealthy' | 'unknown', message?: string): Omit<ObservedRelease, 'moduleName' | 'releaseId'> => ({
-  state: 'ready', health: { round: `d:${step}`, state, consecutiveSuccesses: 0, consecutiveFailures: 0, ...(message === undefined ? {} : { message }) },
+const health = (
+  step: number,
+  state: 'healthy' | 'unhealthy' | 'unknown',
+  message?: string,
+): Omit<ObservedRelease, 'moduleName' | 'releaseId'> => ({
+  state: 'ready',
+  health: {
+    round: `d:${step}`,
+    state,
+    consecutiveSuccesses: 0,
+    consecutiveFailures: 0,
+    ...(message === undefined ? {} : { message }),
+  },
 });
 
 /** @internal */
 export const progressClauses: Clauses<JournalStoreRig> = {
   async 'candidates are the enabled nodes of the regions, by region and node id'(rig) {
-    for (const [nodeId, region] of [['b', 'us-west'], ['c', 'us-east'], ['a', 'us-west'], ['d', 'eu']] as const) await rig.addNode({ nodeId, region, zone: `${region}-1`, labels: { tier: 'edge' } });
+    for (const [nodeId, region] of [
+      ['b', 'us-west'],
+      ['c', 'us-east'],
+      ['a', 'us-west'],
+      ['d', 'eu'],
+    ] as const)
+      await rig.addNode({ nodeId, region, zone: `${region}-1`, labels: { tier: 'edge' } });
     await rig.setEnabled('b', false);
     await rig.silence('a');
     const found = await rig.fleet.candidates('default', 'greeter', ['us-west', 'us-east']);
-    assert.deepEqual(found.map(({ nodeId, reachable }) => [nodeId, reachable]), [['c', true], ['a', false]]);
-    assert.deepEqual(found[0], { nodeId: 'c', region: 'us-east', zone: 'us-east-1', labels: { tier: 'edge' }, reachable: true, serving: [] });
-    assert.deepEqual((await rig.fleet.candidates('default', 'greeter', null)).map(({ nodeId }) => nodeId), ['d', 'c', 'a']);
+    assert.deepEqual(
+      found.map(({ nodeId, reachable }) => [nodeId, reachable]),
+      [
+        ['c', true],
+        ['a', false],
+      ],
+    );
+    assert.deepEqual(found[0], {
+      nodeId: 'c',
+      region: 'us-east',
+      zone: 'us-east-1',
+      labels: { tier: 'edge' },
+      reachable: true,
+      serving: [],
+    });
+    assert.deepEqual(
+      (await rig.fleet.candidates('default', 'greeter', null)).map(({ nodeId }) => nodeId),
+      ['d', 'c', 'a'],
+    );
     assert.deepEqual(await rig.fleet.candidates('somebody-else', 'greeter', null), []);
     assert.deepEqual([...(await rig.fleet.regions('default'))].sort(), ['eu', 'us-east', 'us-west']);
   },
@@ -44,7 +91,10 @@ export const progressClauses: Clauses<JournalStoreRig> = {
   async 'candidates tell what a node serves, not what is merely warm'(rig) {
     await deploying(rig, 2, [[0, 1]]);
     const found = await rig.fleet.candidates('default', 'greeter', null);
-    assert.deepEqual(found.map(({ serving }) => serving), [[{ releaseId: 'v1', weight: 100 }], [{ releaseId: 'v1', weight: 100 }]]);
+    assert.deepEqual(
+      found.map(({ serving }) => serving),
+      [[{ releaseId: 'v1', weight: 100 }], [{ releaseId: 'v1', weight: 100 }]],
+    );
   },
 
   async 'a node is loading until it reports the generation that it was given'(rig) {
@@ -88,7 +138,11 @@ export const progressClauses: Clauses<JournalStoreRig> = {
     await deploying(rig, 3, [[0, 3]]);
     await obey(rig, 'n1');
     const { silent } = await rig.fleet.loadProgress('d', [[0, 3]], 'v2');
-    if (silent !== undefined) assert.deepEqual(silent, [[0, 1], [2, 3]]);
+    if (silent !== undefined)
+      assert.deepEqual(silent, [
+        [0, 1],
+        [2, 3],
+      ]);
   },
 
   async 'at most 20 failures are listed, all are counted'(rig) {
@@ -162,20 +216,44 @@ export const progressClauses: Clauses<JournalStoreRig> = {
   async 'one append executes a deployment and ends the retention of the one that it replaces'(rig) {
     const writer = await deploying(rig, 1, [[0, 1]]);
     const all: NodeSet = [[0, 1]];
-    await writer.change({ kind: 'route', releaseId: 'v2', to: all, among: all, weights: { candidate: 100, baselineOnStage: 0, baselineElsewhere: 0 } });
+    await writer.change({
+      kind: 'route',
+      releaseId: 'v2',
+      to: all,
+      among: all,
+      weights: { candidate: 100, baselineOnStage: 0, baselineElsewhere: 0 },
+    });
     await writer.complete(9e12);
     const next = new JournalWriter(rig, 'next', { releaseId: 'v3', moduleId: 'greeter-v3' });
     await next.open();
     const baseline = [{ nodes: all, releases: [{ releaseId: 'v2', weight: 100 }] }];
     const execute = await next.batch(
-      [{ type: 'executed', strategyVersions: {}, effectSetVersion: 1, targets: ['n0'], regions: {}, baseline, routerSpansNodes: true, epoch: 3 }],
+      [
+        {
+          type: 'executed',
+          strategyVersions: {},
+          effectSetVersion: 1,
+          targets: ['n0'],
+          regions: {},
+          baseline,
+          routerSpansNodes: true,
+          epoch: 3,
+        },
+      ],
       [{ kind: 'freeze', targets: ['n0'], baseline, epoch: 3 }],
       { summary: { status: 'InProgress', progressPercent: 0 } },
     );
-    const end = await writer.batch([{ type: 'closed', status: 'Completed' }], [{ kind: 'retireReplaced', nodes: all }], { summary: { status: 'Completed', progressPercent: 100 } });
+    const end = await writer.batch(
+      [{ type: 'closed', status: 'Completed' }],
+      [{ kind: 'retireReplaced', nodes: all }],
+      { summary: { status: 'Completed', progressPercent: 100 } },
+    );
     await rig.store.append([execute, end]);
     next.wrote(execute);
-    assert.deepEqual((await rig.desired('n0')).modules[0]?.releases.map(({ releaseId }) => releaseId), ['v2']);
+    assert.deepEqual(
+      (await rig.desired('n0')).modules[0]?.releases.map(({ releaseId }) => releaseId),
+      ['v2'],
+    );
     await next.change({ kind: 'assign', nodes: all, releaseId: 'v3' });
     await obey(rig, 'n0');
     assert.deepEqual(counts(await rig.fleet.loadProgress('next', all, 'v3')), [1, 0, 0, 0]);

@@ -70,7 +70,15 @@ const clauses: Clauses<ModuleStoreRig> = {
   async 'gives half-open ranges and cuts them at the end'({ store }) {
     const bytes = patternedBytes(200_000);
     const digest = await stored(store, bytes);
-    for (const [from, to] of [[0, 1], [1, 131_073], [199_999, 200_000], [100, undefined], [5, 9_999_999], [200_000, undefined], [42, 42]] as const) {
+    for (const [from, to] of [
+      [0, 1],
+      [1, 131_073],
+      [199_999, 200_000],
+      [100, undefined],
+      [5, 9_999_999],
+      [200_000, undefined],
+      [42, 42],
+    ] as const) {
       const part = await collect(store.get(digest, to === undefined ? { from } : { from, to }));
       assert.ok(same(part, bytes.slice(from, to)), `${from}-${to}`);
     }

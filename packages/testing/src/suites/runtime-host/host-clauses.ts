@@ -15,11 +15,21 @@ export async function rejects(work: Promise<unknown>, code: string): Promise<voi
 
 /** @internal */
 export const loadCore = (host: RuntimeHost): Promise<LoadedModule> => host.load({ bytes: bytesOf(coreModule) });
-const valueOf = async (module: LoadedModule, name: string, ...args: Parameters<LoadedModule['invoke']>[1]): Promise<unknown> => (await module.invoke(name, args)).value;
+const valueOf = async (
+  module: LoadedModule,
+  name: string,
+  ...args: Parameters<LoadedModule['invoke']>[1]
+): Promise<unknown> => (await module.invoke(name, args)).value;
 
 const garbage = (): readonly Uint8Array[] => {
   const whole = bytesOf(coreModule);
-  return [new Uint8Array(), new Uint8Array([0, 0x61, 0x73, 0x6d]), whole.slice(0, whole.length - 3), new TextEncoder().encode('(module)'), new Uint8Array(1_000).fill(0xff)];
+  return [
+    new Uint8Array(),
+    new Uint8Array([0, 0x61, 0x73, 0x6d]),
+    whole.slice(0, whole.length - 3),
+    new TextEncoder().encode('(module)'),
+    new Uint8Array(1_000).fill(0xff),
+  ];
 };
 
 /** @internal */
@@ -31,7 +41,10 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
 
   async 'describes a core module without running it'({ host }) {
     const description = await host.inspect(bytesOf(coreModule));
-    assert.deepEqual([description.kind, description.wasiLevel, description.isCommand, description.sizeBytes], ['core', 'none', false, bytesOf(coreModule).length]);
+    assert.deepEqual(
+      [description.kind, description.wasiLevel, description.isCommand, description.sizeBytes],
+      ['core', 'none', false, bytesOf(coreModule).length],
+    );
     const add = description.functions.find(({ name }) => name === 'add');
     assert.deepEqual([add?.params.map(({ type }) => type), add?.result], [['i32', 'i32'], 'i32']);
     assert.equal(description.functions.find(({ name }) => name === 'nothing')?.result, undefined);
@@ -61,7 +74,10 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
   },
 
   async 'refuses a module whose imports nobody offers, and names them'({ host }) {
-    await assert.rejects(host.load({ bytes: bytesOf(importingModule) }), (thrown) => isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') && thrown.message.includes('nobody'));
+    await assert.rejects(
+      host.load({ bytes: bytesOf(importingModule) }),
+      (thrown) => isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') && thrown.message.includes('nobody'),
+    );
   },
 
   async 'calls exports with numbers of each width'({ host }) {
@@ -85,7 +101,9 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
 
   async 'a trap fails its own call and harms no other'({ host }) {
     await using module = await loadCore(host);
-    const calls = Array.from({ length: 20 }, (_, n) => module.invoke(n % 2 === 0 ? 'add' : 'divide', n % 2 === 0 ? [n, 1] : [n, 0]));
+    const calls = Array.from({ length: 20 }, (_, n) =>
+      module.invoke(n % 2 === 0 ? 'add' : 'divide', n % 2 === 0 ? [n, 1] : [n, 0]),
+    );
     const results = await Promise.allSettled(calls);
     results.forEach((result, n) => {
       if (n % 2 === 0) assert.deepEqual(result.status === 'fulfilled' && result.value.value, n + 1);
@@ -98,7 +116,8 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
     await using module = await loadCore(host);
     await rejects(module.invoke('no_such_function', []), 'HS_RUNTIME_UNKNOWN_EXPORT');
     await rejects(module.invoke('memory', []), 'HS_RUNTIME_UNKNOWN_EXPORT');
-    for (const args of [[1], [1, 2, 3], ['1', 2], [1, undefined]]) await rejects(module.invoke('add', args), 'HS_RUNTIME_INVALID_ARGUMENT');
+    for (const args of [[1], [1, 2, 3], ['1', 2], [1, undefined]])
+      await rejects(module.invoke('add', args), 'HS_RUNTIME_INVALID_ARGUMENT');
   },
 
   async 'calls on the calling thread exactly when it says that it can'({ host }) {
@@ -117,7 +136,10 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
   async 'can be cancelled, where it limits time'({ host }) {
     if (!host.capabilities.cpuLimit) return;
     await using module = await loadCore(host);
-    await rejects(module.invoke('spin', [], { signal: AbortSignal.timeout(50), timeoutMs: 5_000 }), 'HS_RUNTIME_CANCELLED');
+    await rejects(
+      module.invoke('spin', [], { signal: AbortSignal.timeout(50), timeoutMs: 5_000 }),
+      'HS_RUNTIME_CANCELLED',
+    );
   },
 
   async 'refuses memory beyond the limit, where it limits memory'({ host }) {

@@ -3,7 +3,9 @@ import type { LoadedModule, SlotAssignment } from '@hotswap/core';
 import type { Clauses } from '../define-suite.ts';
 import { loadCore, rejects, type RuntimeHostRig } from './host-clauses.ts';
 
-const versions = (...all: readonly (readonly [string, LoadedModule, number])[]): SlotAssignment => ({ versions: new Map(all.map(([id, module, weight]) => [id, { module, weight }])) });
+const versions = (...all: readonly (readonly [string, LoadedModule, number])[]): SlotAssignment => ({
+  versions: new Map(all.map(([id, module, weight]) => [id, { module, weight }])),
+});
 
 /** @internal */
 export const slotClauses: Clauses<RuntimeHostRig> = {

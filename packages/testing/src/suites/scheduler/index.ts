@@ -8,7 +8,11 @@ type Wake = Parameters<Parameters<Scheduler['start']>[0]>[0];
 
 async function arrives(rig: SchedulerRig, woken: readonly Wake[], deploymentId: string, times = 1): Promise<void> {
   const count = (): number => woken.filter((wake) => wake.deploymentId === deploymentId).length;
-  const arrived = await waitUntil(() => count() >= times, (ms) => rig.letPass(ms), rig.patienceMs);
+  const arrived = await waitUntil(
+    () => count() >= times,
+    (ms) => rig.letPass(ms),
+    rig.patienceMs,
+  );
   assert.ok(arrived, `${deploymentId} was woken ${count()} times of ${times}`);
 }
 
@@ -21,7 +25,10 @@ const clauses: Clauses<SchedulerRig> = {
     await rig.scheduler.start(async (wake) => void woken.push(wake));
     await rig.scheduler.wake('acme', 'd1', rig.now() - 1_000);
     await arrives(rig, woken, 'd1');
-    assert.deepEqual({ tenant: woken[0]?.tenant, deploymentId: woken[0]?.deploymentId }, { tenant: 'acme', deploymentId: 'd1' });
+    assert.deepEqual(
+      { tenant: woken[0]?.tenant, deploymentId: woken[0]?.deploymentId },
+      { tenant: 'acme', deploymentId: 'd1' },
+    );
   },
 
   async 'delivers what was asked for before it was started'(rig) {

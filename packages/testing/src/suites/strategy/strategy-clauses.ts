@@ -1,15 +1,32 @@
 import assert from 'node:assert/strict';
-import { canonicalJson, isHotSwapError, parseStrategyConfig, replayJournal, type JournalEntry, type Strategy } from '@hotswap/core';
+import {
+  canonicalJson,
+  isHotSwapError,
+  parseStrategyConfig,
+  replayJournal,
+  type JournalEntry,
+  type Strategy,
+} from '@hotswap/core';
 import { sweepCrashes } from '../../scenario/crash-sweep.ts';
 import { journalOutline } from '../../scenario/record-journal.ts';
-import { Simulation, simulateRollout, type SimulatedDeployment, type SimulationOptions } from '../../scenario/simulation.ts';
+import {
+  Simulation,
+  simulateRollout,
+  type SimulatedDeployment,
+  type SimulationOptions,
+} from '../../scenario/simulation.ts';
 import type { Clauses } from '../define-suite.ts';
 import type { StrategyRig } from './strategy-rig.ts';
 
 type Scenario = SimulationOptions & SimulatedDeployment;
 
 const known = (rig: StrategyRig): readonly Strategy<unknown>[] => [rig.strategy, ...(rig.inner ?? [])];
-const scenario = (rig: StrategyRig, config: unknown): Scenario => ({ strategies: known(rig), strategy: rig.strategy.name, config, ...rig.fleet });
+const scenario = (rig: StrategyRig, config: unknown): Scenario => ({
+  strategies: known(rig),
+  strategy: rig.strategy.name,
+  config,
+  ...rig.fleet,
+});
 
 /** What can be seen of every commit while a rollout goes on; the first complaint is thrown once it is over. */
 async function watched(options: Scenario, look: (simulation: Simulation) => void): Promise<Simulation> {
@@ -80,7 +97,11 @@ export const strategyClauses: Clauses<StrategyRig> = {
     for (const config of rig.configs) {
       const simulation = await simulateRollout(scenario(rig, config));
       const { summary } = await simulation.state();
-      assert.deepEqual([summary.status, summary.progressPercent], ['Completed', 100], journalOutline(simulation.journal()).join('\n'));
+      assert.deepEqual(
+        [summary.status, summary.progressPercent],
+        ['Completed', 100],
+        journalOutline(simulation.journal()).join('\n'),
+      );
       assert.equal(simulation.sharePercent('v2'), 100);
     }
   },
@@ -99,7 +120,11 @@ export const strategyClauses: Clauses<StrategyRig> = {
         for (const node of simulation.database.nodes.values()) {
           for (const [releaseId, { weight }] of node.modules.get('greeter') ?? []) {
             if (weight > 0) routed++;
-            if (weight > 0 && releaseId === 'v2') assert.ok(simulation.fleet.loaded(node.nodeId).includes('v2'), `${node.nodeId} gets traffic for a release that it has not loaded`);
+            if (weight > 0 && releaseId === 'v2')
+              assert.ok(
+                simulation.fleet.loaded(node.nodeId).includes('v2'),
+                `${node.nodeId} gets traffic for a release that it has not loaded`,
+              );
           }
         }
         assert.ok(routed > 0, 'no node serves the module any more');
@@ -110,8 +135,16 @@ export const strategyClauses: Clauses<StrategyRig> = {
   async 'never takes progress back'(rig) {
     for (const config of rig.configs) {
       const simulation = await simulateRollout(scenario(rig, config));
-      const said = simulation.journal().map((entry) => (entry.type === 'began' && entry.effect.kind === 'progress' ? entry.effect.input.percent : null)).filter((percent) => percent !== null);
-      assert.deepEqual(said, [...said].sort((a, b) => a - b));
+      const said = simulation
+        .journal()
+        .map((entry) =>
+          entry.type === 'began' && entry.effect.kind === 'progress' ? entry.effect.input.percent : null,
+        )
+        .filter((percent) => percent !== null);
+      assert.deepEqual(
+        said,
+        [...said].sort((a, b) => a - b),
+      );
     }
   },
 
@@ -119,7 +152,10 @@ export const strategyClauses: Clauses<StrategyRig> = {
     for (const config of rig.configs) {
       for (const crash of await sweepCrashes(scenario(rig, config))) {
         assert.ok(crash.same, `died ${crash.when} commit ${crash.commit}:\n${crash.outline.join('\n')}`);
-        assert.ok(crash.delayMs <= 15_000, `died ${crash.when} commit ${crash.commit}: took ${crash.delayMs} ms longer`);
+        assert.ok(
+          crash.delayMs <= 15_000,
+          `died ${crash.when} commit ${crash.commit}: took ${crash.delayMs} ms longer`,
+        );
       }
     }
   },
@@ -160,14 +196,21 @@ export const strategyClauses: Clauses<StrategyRig> = {
         assert.equal((await simulation.state()).summary.status, 'Paused');
         await simulation.command('resume');
         await simulation.finish();
-        assert.equal((await simulation.state()).summary.status, 'Completed', journalOutline(simulation.journal()).join('\n'));
+        assert.equal(
+          (await simulation.state()).summary.status,
+          'Completed',
+          journalOutline(simulation.journal()).join('\n'),
+        );
       });
     }
   },
 
   async 'never completes over nodes that cannot load the release'(rig) {
     for (const config of rig.configs) {
-      const simulation = await simulateRollout({ ...scenario(rig, config), script: { loads: (_, releaseId) => releaseId !== 'v2' }, });
+      const simulation = await simulateRollout({
+        ...scenario(rig, config),
+        script: { loads: (_, releaseId) => releaseId !== 'v2' },
+      });
       const { summary } = await simulation.state();
       assert.ok(['RolledBack', 'Failed', 'Paused'].includes(summary.status), `it is ${summary.status}`);
       assert.equal(simulation.sharePercent('v2'), 0);
@@ -181,7 +224,11 @@ export const strategyClauses: Clauses<StrategyRig> = {
     for (let seed = 1; seed <= 20; seed++) {
       const simulation = await simulateRollout({ ...scenario(rig, config), engines: 2, interleave: pausesFrom(seed) });
       const entries = simulation.journal();
-      assert.deepEqual(entries.map(({ seq }) => seq), entries.map((_, n) => n), `seed ${seed}`);
+      assert.deepEqual(
+        entries.map(({ seq }) => seq),
+        entries.map((_, n) => n),
+        `seed ${seed}`,
+      );
       assert.deepEqual(journalOutline(entries), journalOutline(reference.journal()), `seed ${seed}`);
     }
   },

@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nodeCount, resolveHealthCheck, unionNodes, type NodeSet } from '@hotswap/core';
+import { rolling, rollingConfigSchema } from '@hotswap/strategy-rolling';
+import { journalOutline, Simulation, simulateRollout, stepThrough } from '@hotswap/testing';
+import { rollingBatches, succeededPercent } from '../src/rolling-plan.ts';
+
+const minute = 60_000;
+const failure = { cause: 'health', message: 'Health checks failed' } as const;
+const batch = (from: number, to: number): readonly object[] => {
+  const nodes = [[from, to]];
+  return [
+    { kind: 'deploy', version: 1, input: { nodes } },
+    { kind: 'verify', version: 1, input: { nodes, timeoutMs: 10_000 } },
+    { kind: 'shiftTraffic', version: 1, input: { percent: 100, to: nodes, among: nodes } },
+  ];
+};
+const progress = (percent: number): object => ({ kind: 'progress', version: 1, input: { percent } });
+const delay = (forMs: number, to: number): object => ({
+  kind: 'wait',
+  version: 1,
+  input: { forMs, reason: 'between batches', watch: [[0, to]] },
+});
+
+describe('rolling', () => {
+  it('replaces batch after batch, with a delay between but not after the last (STR-5)', () => {
+    const { effects, outcome } = stepThrough(rolling(), { nodes: 5, config: { batchSize: 2, batchDelay: 'PT30S' } });
+    expect(effects).toEqual([
+      ...batch(0, 2),
+      progress(40),
+      delay(30_000, 2),
+      ...batch(2, 4),
+      progress(80),
+      delay(30_000, 4),
+      ...batch(4, 5),
+      progress(100),
+    ]);
+    expect(outcome).toEqual({ status: 'Completed' });
+  });
+
+  it('tells people and asks them when a batch fails, and tries again on retry', () => {
+    let failures = 1;
+    const { effects, outcome } = stepThrough(rolling(), {
+      nodes: 1,
+      answer: ({ kind }) => (kind === 'verify' && failures-- > 0 ? { ok: false, failure } : undefined),
+    });
+    expect(effects.map(({ kind }) => kind)).toEqual([
+      'deploy',
+      'verify',
+      'notify',
+      'pause',
+      'deploy',
+      'verify',
+      'shiftTraffic',
+      'progress',
+    ]);
+    expect(outcome).toEqual({ status: 'Completed' });
+  });
+
+  it('puts the batch back and goes on when a person resumes, and ends in part', () => {
+    const { effects, outcome } = stepThrough(rolling(), {
+      nodes: 4,
+      config: { batchSize: 2 },
+      answer: (effect, step) =>
+        effect.kind === 'pause'
+          ? { ok: true, value: { command: 'resume' } }
+          : effect.kind === 'verify' && step < 3
+            ? { ok: false, failure }
+            : undefined,
+    });
+    expect(effects.map(({ kind }) => kind)).toEqual([
+      'deploy',
+      'verify',
+      'notify',
+      'pause',
+      'restore',
+      'progress',
+      'wait',
+      'deploy',
+      'verify',
+      'shiftTraffic',
+      'progress',
+    ]);
+    expect(outcome).toEqual({
+      status: 'PartiallyCompleted',
+      message: '2 of 4 nodes kept the former version',
+      failed: [[0, 2]],
+    });
+  });
+
+  it('ends as RolledBack when every batch was left out', () => {
+    const { outcome } = stepThrough(rolling(), {
+      nodes: 2,
+      answer: ({ kind }) =>
+        kind === 'pause'
+          ? { ok: true, value: { command: 'resume' } }
+          : kind === 'verify'
+            ? { ok: false, failure }
+            : undefined,
+    });
+    expect(outcome).toMatchObject({ status: 'RolledBack', failed: [[0, 2]] });
+  });
+
+  it('fails instead of asking with pauseOnFailure false (D-9), and whenever a trigger fired', () => {
+    const unasked = stepThrough(rolling(), {
+      config: { pauseOnFailure: false },
+      answer: ({ kind }) => (kind === 'verify' ? { ok: false, failure } : undefined),
+    });
+    expect([unasked.effects.map(({ kind }) => kind), unasked.thrown]).toEqual([
+      ['deploy', 'verify', 'fail'],
+      expect.objectContaining({ failure }),
+    ]);
+    const triggered = { cause: 'trigger', message: 'error_rate is 12 %' } as const;
+    const fired = stepThrough(rolling(), {
+      answer: ({ kind }) => (kind === 'shiftTraffic' ? { ok: false, failure: triggered } : undefined),
+    });
+    expect(fired.effects.map(({ kind }) => kind)).toEqual(['deploy', 'verify', 'shiftTraffic', 'fail']);
+  });
+
+  it('never has more nodes without their former version in traffic than one batch', async () => {
+    let fewest = 20;
+    const simulation: Simulation = new Simulation({
+      strategies: [rolling()],
+      failpoint: (name) => {
+        if (name !== 'engine.append.after') return;
+        const serving = [...simulation.database.nodes.values()].filter((node) =>
+          [...(node.modules.get('greeter') ?? [])].some(
+            ([id, { weight }]) => weight > 0 && simulation.fleet.loaded(node.nodeId).includes(id),
+          ),
+        );
+        fewest = Math.min(fewest, serving.length);
+      },
+    });
+    await simulation.deploy({ config: { batchSize: 3 } });
+    await simulation.finish();
+    expect([(await simulation.state()).summary.status, fewest]).toEqual(['Completed', 20]);
+  });
+
+  it('stops at the failing batch: paused, told, the rest untouched', async () => {
+    const simulation = new Simulation({
+      strategies: [rolling()],
+      script: { healthy: (node, id) => !(id === 'v2' && node.nodeId === 'us-east-5') },
+    });
+    await simulation.deploy({ config: { batchSize: 5 } });
+    await simulation.time.advance(minute);
+    const { summary, accepts } = await simulation.state();
+    expect([summary.status, summary.progressPercent, summary.reason, accepts]).toEqual([
+      'Paused',
+      25,
+      'Health checks failed',
+      ['retry', 'resume'],
+    ]);
+    expect(simulation.database.outbox.map(({ text }) => text)).toContain('Rollout paused: Health checks failed');
+    expect(simulation.sharePercent('v2')).toBe(25);
+    await simulation.command('abort');
+    await simulation.finish();
+    expect((await simulation.state()).summary.status).toBe('Cancelled');
+  });
+
+  it('rolls everything back with pauseOnFailure false', async () => {
+    const simulation = await simulateRollout({
+      strategies: [rolling()],
+      config: { batchSize: 5, pauseOnFailure: false },
+      script: { loads: (node, id) => !(id === 'v2' && node.nodeId === 'us-west-5') },
+    });
+    expect((await simulation.state()).summary.status).toBe('RolledBack');
+    expect(simulation.sharePercent('v2')).toBe(0);
+    expect(journalOutline(simulation.journal()).at(-1)).toBe('closed: RolledBack');
+  });
+});
+
+describe('the batches of a rolling update', () => {
+  it('take each node once, in order, the last batch what is left', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 50 }), (total, size) => {
+        const batches = rollingBatches([[0, total]], size);
+        expect(batches.reduce<NodeSet>((all, { nodes }) => unionNodes(all, nodes), [])).toEqual([[0, total]]);
+        expect(batches.reduce((sum, { nodes }) => sum + nodeCount(nodes), 0)).toBe(total);
+        expect(batches.slice(0, -1).every(({ nodes, last }) => nodeCount(nodes) === size && !last)).toBe(true);
+        expect(batches.at(-1)).toMatchObject({ last: true, upTo: [[0, total]] });
+      }),
+    );
+    expect(rollingBatches([], 3)).toEqual([]);
+    expect([succeededPercent(2, 3), succeededPercent(0, 0)]).toEqual([66, 100]);
+  });
+});
+
+describe('the configuration of a rolling update', () => {
+  it('has a default for everything and keeps every key of text 002', () => {
+    expect(rollingConfigSchema.parse({})).toEqual({
+      batchSize: 1,
+      batchDelay: 'PT0S',
+      healthCheckTimeout: 'PT10S',
+      pauseOnFailure: true,
+    });
+    const written = { batchSize: 2, batchDelay: 'PT30S', healthCheckTimeout: 'PT10S', pauseOnFailure: false };
+    expect(rollingConfigSchema.parse(written)).toEqual(written);
+  });
+
+  it('lays its health check keys over those of the deployment', () => {
+    const keys = rolling().healthCheck?.(rollingConfigSchema.parse({ functionName: 'ping', successThreshold: 3 }));
+    expect(resolveHealthCheck({ functionName: 'module', failureThreshold: 9 }, keys)).toMatchObject({
+      functionName: 'ping',
+      successThreshold: 3,
+      failureThreshold: 9,
+    });
+  });
+
+  it('refuses two different names of the function', () => {
+    expect(rollingConfigSchema.safeParse({ functionName: 'a', healthCheckFunction: 'b' }).success).toBe(false);
+  });
+});
