@@ -31,7 +31,9 @@ export function planRoute(route: Route): RoutePlan {
     sums[i] = sum;
     byRelease.set(target.releaseId, (byRelease.get(target.releaseId) ?? 0) + target.weight);
   }
-  const releases = [...byRelease].map(([releaseId, weight]) => ({ releaseId, weight })).sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1));
+  const releases = [...byRelease]
+    .map(([releaseId, weight]) => ({ releaseId, weight }))
+    .sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1));
   return { route, sums, releases };
 }
 
@@ -55,11 +57,16 @@ export function isVersion(target: RouteTarget, version: string): boolean {
 
 function chooseAmong(plan: RoutePlan, ask: TargetAsk): RouteTarget | null {
   const { version, stickyKey, isExcluded } = ask;
-  let left = plan.route.targets.filter((target) => (version === undefined || isVersion(target, version)) && isExcluded?.(target) !== true);
+  let left = plan.route.targets.filter(
+    (target) => (version === undefined || isVersion(target, version)) && isExcluded?.(target) !== true,
+  );
   if (stickyKey !== undefined && left.length > 1) {
     // The choice is made over the whole route: a node that is down must not move the keys of others.
     const present = new Set(left.map((target) => target.releaseId));
-    const releaseId = stickyRelease(plan.releases.filter((release) => present.has(release.releaseId)), stickyKey);
+    const releaseId = stickyRelease(
+      plan.releases.filter((release) => present.has(release.releaseId)),
+      stickyKey,
+    );
     left = left.filter((target) => target.releaseId === releaseId);
   }
   return left.length < 2 ? (left[0] ?? null) : byWeight(planRoute({ ...plan.route, targets: left }), ask.random);

@@ -109,7 +109,12 @@ export class Gateway implements TrafficRouter {
       if (attempt && 'reply' in attempt) return attempt.reply;
       deadline ||= performance.now() + Math.min(this.#options.searchMs ?? 3_000, call.timeoutMs ?? Infinity);
       if (attempt) tried.add(attempt.refusedBy);
-      await this.#lookAgain(call, { hadTarget: target !== null, tried, deadline, why: attempt?.why ?? 'none is reachable' });
+      await this.#lookAgain(call, {
+        hadTarget: target !== null,
+        tried,
+        deadline,
+        why: attempt?.why ?? 'none is reachable',
+      });
     }
   }
 
@@ -125,23 +130,37 @@ export class Gateway implements TrafficRouter {
   }
 
   /** Sends once. `refusedBy`: it has certainly not run there and may be sent elsewhere. */
-  async #attempt(call: GatewayCall, target: RouteTarget): Promise<{ reply: GatewayReply } | { refusedBy: string; why: string }> {
+  async #attempt(
+    call: GatewayCall,
+    target: RouteTarget,
+  ): Promise<{ reply: GatewayReply } | { refusedBy: string; why: string }> {
     const timeoutMs = (call.timeoutMs ?? this.#options.callTimeoutMs ?? 65_000) + 1_000;
     const kept = this.#tokens.headerFor(target.nodeId);
     const authorization = typeof kept === 'string' ? kept : await kept;
     const headers: Record<string, string> = {
-      authorization, 'content-type': 'application/json', [invokeHeaders.release]: target.releaseId, [invokeHeaders.requestId]: call.requestId,
+      authorization,
+      'content-type': 'application/json',
+      [invokeHeaders.release]: target.releaseId,
+      [invokeHeaders.requestId]: call.requestId,
     };
     if (call.stickyKey !== undefined) headers[invokeHeaders.sticky] = call.stickyKey;
     if (call.timeoutMs !== undefined) headers[invokeHeaders.timeoutMs] = String(call.timeoutMs);
     let reply: NodeReply;
     try {
-      reply = await this.#nodes.send(target.dataPlaneUrl, { path: this.#path(call), headers, body: call.body, timeoutMs, onCancel: call.onCancel });
+      reply = await this.#nodes.send(target.dataPlaneUrl, {
+        path: this.#path(call),
+        headers,
+        body: call.body,
+        timeoutMs,
+        onCancel: call.onCancel,
+      });
     } catch (failure) {
       if (!(failure instanceof NodeCallFailure)) throw failure;
       if (!failure.wasSent) return { refusedBy: pairOf(target), why: failure.why };
       const { nodeId } = target;
-      throw failure.kind === 'timeout' ? gatewayError('HS_ROUTE_TIMEOUT', { nodeId, timeoutMs }) : gatewayError('HS_ROUTE_NODE_LOST', { nodeId, why: failure.why });
+      throw failure.kind === 'timeout'
+        ? gatewayError('HS_ROUTE_TIMEOUT', { nodeId, timeoutMs })
+        : gatewayError('HS_ROUTE_NODE_LOST', { nodeId, why: failure.why });
     }
     const refusal = reply.status < 400 ? null : refusalOf(reply);
     if (refusal === null) return { reply: { nodeId: target.nodeId, ...reply } };
@@ -150,13 +169,17 @@ export class Gateway implements TrafficRouter {
   }
 
   /** Makes sure that another choice makes sense: reads the route anew, waits a moment, or gives up. */
-  async #lookAgain(call: GatewayCall, search: { hadTarget: boolean; tried: Set<string>; deadline: number; why: string }): Promise<void> {
+  async #lookAgain(
+    call: GatewayCall,
+    search: { hadTarget: boolean; tried: Set<string>; deadline: number; why: string },
+  ): Promise<void> {
     const { tenant, moduleName } = call;
     if (!this.#table.isKnownMiss(tenant, moduleName)) await this.#table.refresh(tenant, moduleName);
     const plan = this.#table.plan(tenant, moduleName);
     if (!plan) throw gatewayError('HS_ROUTE_NOT_FOUND', { moduleName });
     this.#requireVersion(plan, call);
-    if (plan.route.targets.length === 0) throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: 'the route is empty' });
+    if (plan.route.targets.length === 0)
+      throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: 'the route is empty' });
     if (performance.now() >= search.deadline) throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: search.why });
     if (search.hadTarget) return;
     search.tried.clear();

@@ -1,4 +1,5 @@
 import { Pool, type Dispatcher } from 'undici';
+import { gatewayError } from './error-codes.ts';
 
 const connectTimeoutMs = 1_000;
 /** Shorter than nodes keep idle connections, so that no call meets one that is being closed. */
@@ -6,6 +7,7 @@ const idleMs = 30_000;
 const maxConnections = 128;
 const firstDownMs = 500;
 const longestDownMs = 5_000;
+const callerLeft = 'the caller left';
 
 /** What came back from a node. @internal */
 export interface NodeReply {
@@ -65,16 +67,23 @@ export class NodeConnections {
   /** Sends a call and reads its answer. Rejects with {@link NodeCallFailure}. */
   send(origin: string, call: NodeCall): Promise<NodeReply> {
     return new Promise<NodeReply>((resolve, reject) => {
-      const handler = new ReplyReader(call, (reply) => {
-        this.#down.delete(origin);
-        resolve(reply);
-      }, (failure) => {
-        if (failure.kind === 'connect' || failure.kind === 'lost') this.#markDown(origin);
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a failure is told apart by its kind and never leaves this package
-        reject(failure);
-      });
+      const handler = new ReplyReader(
+        call,
+        (reply) => {
+          this.#down.delete(origin);
+          resolve(reply);
+        },
+        (failure) => {
+          if (failure.kind === 'connect' || failure.kind === 'lost') this.#markDown(origin);
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a failure is told apart by its kind and never leaves this package
+          reject(failure);
+        },
+      );
       const { path, headers, body, timeoutMs } = call;
-      this.#pool(origin).dispatch({ path, method: 'POST', headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }, handler);
+      this.#pool(origin).dispatch(
+        { path, method: 'POST', headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs },
+        handler,
+      );
     });
   }
 
@@ -96,7 +105,13 @@ export class NodeConnections {
   #pool(origin: string): Pool {
     const known = this.#pools.get(origin);
     if (known) return known;
-    const pool = new Pool(origin, { connections: maxConnections, pipelining: 1, connect: { timeout: connectTimeoutMs }, keepAliveTimeout: idleMs, keepAliveMaxTimeout: idleMs });
+    const pool = new Pool(origin, {
+      connections: maxConnections,
+      pipelining: 1,
+      connect: { timeout: connectTimeoutMs },
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+    });
     this.#pools.set(origin, pool);
     return pool;
   }
@@ -128,11 +143,15 @@ class ReplyReader implements Dispatcher.DispatchHandler {
     this.#wasSent = true;
     this.#call.onCancel?.(() => {
       this.#isCancelled = true;
-      controller.abort(cancelled);
+      controller.abort(gatewayError('HS_ROUTE_NODE_LOST', { nodeId: 'of the call', why: callerLeft }));
     });
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = status;
     const type = headers['content-type'];
     if (typeof type === 'string') this.#contentType = type;
@@ -151,10 +170,9 @@ class ReplyReader implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const { code, name } = error as NodeJS.ErrnoException;
     const why = code ?? name;
-    if (this.#isCancelled) this.#reject(new NodeCallFailure('cancelled', this.#wasSent, 'the caller left'));
-    else if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') this.#reject(new NodeCallFailure('timeout', true, why));
+    if (this.#isCancelled) this.#reject(new NodeCallFailure('cancelled', this.#wasSent, callerLeft));
+    else if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
+      this.#reject(new NodeCallFailure('timeout', true, why));
     else this.#reject(new NodeCallFailure(this.#wasSent ? 'lost' : 'connect', this.#wasSent, why));
   }
 }
-
-const cancelled: Error = Object.assign(new DOMException('the caller left', 'AbortError'));

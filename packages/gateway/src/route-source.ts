@@ -35,7 +35,10 @@ export interface RouteSource {
 /** Where gateways say which revision of a route they serve. @public */
 export interface RevisionBoard {
   /** Says that an instance lives and serves these revisions. */
-  acknowledge(instanceId: string, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void>;
+  acknowledge(
+    instanceId: string,
+    served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
+  ): Promise<void>;
   /** The instance stops: nobody waits for it any more. */
   leave(instanceId: string): Promise<void>;
   /** Oldest revision that any live instance serves; `null` without one. */

@@ -97,7 +97,9 @@ export class RouteTable {
 
   /** Older answers that arrive late change nothing. */
   async #take(routes: readonly Route[]): Promise<void> {
-    const newer = routes.filter((route) => (this.plan(route.tenant, route.moduleName)?.route.revision ?? -1) < route.revision);
+    const newer = routes.filter(
+      (route) => (this.plan(route.tenant, route.moduleName)?.route.revision ?? -1) < route.revision,
+    );
     for (const route of newer) {
       const key = keyOf(route.tenant, route.moduleName);
       this.#plans.set(key, planRoute(route));
@@ -108,7 +110,10 @@ export class RouteTable {
 
   async #acknowledge(routes: readonly Route[]): Promise<void> {
     const { board, instanceId, onServed } = this.#options;
-    await board.acknowledge(instanceId, routes.map(({ tenant, moduleName, revision }) => ({ tenant, moduleName, revision })));
+    await board.acknowledge(
+      instanceId,
+      routes.map(({ tenant, moduleName, revision }) => ({ tenant, moduleName, revision })),
+    );
     if (routes.length > 0) onServed?.(routes);
   }
 

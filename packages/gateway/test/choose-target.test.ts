@@ -3,9 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { chooseTarget, planRoute, type Route, type RouteTarget } from '@hotswap/gateway';
 
 const target = (nodeId: string, releaseId: string, weight: number): RouteTarget => ({
-  nodeId, releaseId, weight, dataPlaneUrl: `http://${nodeId}`, moduleId: `m-v${releaseId}`, version: releaseId,
+  nodeId,
+  releaseId,
+  weight,
+  dataPlaneUrl: `http://${nodeId}`,
+  moduleId: `m-v${releaseId}`,
+  version: releaseId,
 });
-const route = (targets: readonly RouteTarget[]): Route => ({ tenant: 'default', moduleName: 'm', revision: 1, targets });
+const route = (targets: readonly RouteTarget[]): Route => ({
+  tenant: 'default',
+  moduleName: 'm',
+  revision: 1,
+  targets,
+});
 const weights = fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 20 });
 
 describe('chooseTarget', () => {
@@ -26,34 +36,55 @@ describe('chooseTarget', () => {
 
   it('never chooses an excluded target while another is left, and nothing when none is', () => {
     fc.assert(
-      fc.property(weights, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(), (given, random, pick) => {
-        const targets = given.map((weight, i) => target(`n${i}`, 'r', weight));
-        const plan = planRoute(route(targets));
-        const only = targets[pick % targets.length];
-        expect(chooseTarget(plan, { random, isExcluded: (each) => each !== only })).toBe(only);
-        expect(chooseTarget(plan, { random, isExcluded: () => true })).toBeNull();
-      }),
+      fc.property(
+        weights,
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        fc.nat(),
+        (given, random, pick) => {
+          const targets = given.map((weight, i) => target(`n${i}`, 'r', weight));
+          const plan = planRoute(route(targets));
+          const only = targets[pick % targets.length];
+          expect(chooseTarget(plan, { random, isExcluded: (each) => each !== only })).toBe(only);
+          expect(chooseTarget(plan, { random, isExcluded: () => true })).toBeNull();
+        },
+      ),
     );
   });
 
   it('moves sticky keys only to the release whose share grows', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.string(), { minLength: 50, maxLength: 100 }), fc.integer({ min: 0, max: 99 }), fc.integer({ min: 1, max: 100 }), (keys, from, by) => {
-        const to = Math.min(100, from + by);
-        const at = (percent: number) =>
-          planRoute(route([target('a', 'old', 100 - percent), target('b', 'new', percent), target('c', 'old', 100 - percent)].filter((each) => each.weight > 0)));
-        for (const stickyKey of keys) {
-          const before = chooseTarget(at(from), { random: 0.5, stickyKey })?.releaseId;
-          const after = chooseTarget(at(to), { random: 0.1, stickyKey })?.releaseId;
-          if (before === 'new') expect(after).toBe('new');
-        }
-      }),
+      fc.property(
+        fc.uniqueArray(fc.string(), { minLength: 50, maxLength: 100 }),
+        fc.integer({ min: 0, max: 99 }),
+        fc.integer({ min: 1, max: 100 }),
+        (keys, from, by) => {
+          const to = Math.min(100, from + by);
+          const at = (percent: number) =>
+            planRoute(
+              route(
+                [
+                  target('a', 'old', 100 - percent),
+                  target('b', 'new', percent),
+                  target('c', 'old', 100 - percent),
+                ].filter((each) => each.weight > 0),
+              ),
+            );
+          for (const stickyKey of keys) {
+            const before = chooseTarget(at(from), { random: 0.5, stickyKey })?.releaseId;
+            const after = chooseTarget(at(to), { random: 0.1, stickyKey })?.releaseId;
+            if (before === 'new') expect(after).toBe('new');
+          }
+        },
+      ),
     );
   });
 
   it('gives sticky keys to releases about as often as their weights say', () => {
     const plan = planRoute(route([target('a', 'old', 75), target('b', 'new', 25)]));
-    const chosen = Array.from({ length: 20_000 }, (_, i) => chooseTarget(plan, { random: 0, stickyKey: `user-${i}` })?.releaseId);
+    const chosen = Array.from(
+      { length: 20_000 },
+      (_, i) => chooseTarget(plan, { random: 0, stickyKey: `user-${i}` })?.releaseId,
+    );
     const share = chosen.filter((releaseId) => releaseId === 'new').length / chosen.length;
     expect(share).toBeGreaterThan(0.23);
     expect(share).toBeLessThan(0.27);

@@ -11,18 +11,27 @@ export interface SeenCall {
 /** A node's invoke port that answers as scripted. */
 export class FakeNode {
   readonly calls: SeenCall[] = [];
-  answer: (call: SeenCall) => { status: number; body: object } | 'hang' | 'cut' = () => ({ status: 200, body: { result: 'ok' } });
+  answer: (call: SeenCall) => { status: number; body: object } | 'hang' | 'cut' = () => ({
+    status: 200,
+    body: { result: 'ok' },
+  });
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer((request, response) => {
       void text(request).then((body) => {
-        const call = { release: String(request.headers['x-hotswap-release']), authorization: String(request.headers.authorization), body };
+        const call = {
+          release: String(request.headers['x-hotswap-release']),
+          authorization: String(request.headers.authorization),
+          body,
+        };
         this.calls.push(call);
         const answer = this.answer(call);
         if (answer === 'cut') request.socket.destroy();
         else if (answer !== 'hang') {
-          response.writeHead(answer.status, { 'content-type': answer.status < 400 ? 'application/json' : 'application/problem+json' });
+          response.writeHead(answer.status, {
+            'content-type': answer.status < 400 ? 'application/json' : 'application/problem+json',
+          });
           response.end(JSON.stringify(answer.body));
         }
       });

@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Gateway, type Route, type RouteHint, type RouteTarget } from '@hotswap/gateway';
 import { FakeNode } from './fake-node.ts';
 
-const problem = (status: number, code: string) => ({ status, body: { type: 't', title: code, status, detail: code, code, requestId: 'r' } });
+const problem = (status: number, code: string) => ({
+  status,
+  body: { type: 't', title: code, status, detail: code, code, requestId: 'r' },
+});
 
 describe('Gateway', () => {
   let nodes: FakeNode[];
@@ -15,10 +18,24 @@ describe('Gateway', () => {
   let gateway: Gateway;
 
   const target = (i: number, releaseId = 'rel-1', weight = 100): RouteTarget => ({
-    nodeId: `node-${i}`, dataPlaneUrl: urls[i] as string, releaseId, moduleId: 'greeter-v1.0.0', version: '1.0.0', weight,
+    nodeId: `node-${i}`,
+    dataPlaneUrl: urls[i] as string,
+    releaseId,
+    moduleId: 'greeter-v1.0.0',
+    version: '1.0.0',
+    weight,
   });
-  const setRoute = (revision: number, targets: readonly RouteTarget[]): void => void routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision, targets });
-  const call = (extra: object = {}) => gateway.invoke({ tenant: 'default', moduleName: 'greeter', functionName: 'greet', body: '{"args":["x"]}', requestId: 'req-1', ...extra });
+  const setRoute = (revision: number, targets: readonly RouteTarget[]): void =>
+    void routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision, targets });
+  const call = (extra: object = {}) =>
+    gateway.invoke({
+      tenant: 'default',
+      moduleName: 'greeter',
+      functionName: 'greet',
+      body: '{"args":["x"]}',
+      requestId: 'req-1',
+      ...extra,
+    });
 
   beforeEach(async () => {
     nodes = [new FakeNode(), new FakeNode()];
@@ -66,7 +83,11 @@ describe('Gateway', () => {
     await gateway.start();
     for (let i = 0; i < 5; i++) expect((await call()).status).toBe(200);
     expect(nodes[0]?.calls).toHaveLength(5);
-    expect(nodes[0]?.calls[0]).toEqual({ release: 'rel-1', authorization: 'Bearer token-node-0-1', body: '{"args":["x"]}' });
+    expect(nodes[0]?.calls[0]).toEqual({
+      release: 'rel-1',
+      authorization: 'Bearer token-node-0-1',
+      body: '{"args":["x"]}',
+    });
     expect(signed).toEqual(['node-0']);
   });
 
@@ -125,7 +146,8 @@ describe('Gateway', () => {
   it('signs anew when a node refuses the token', async () => {
     setRoute(1, [target(0)]);
     await gateway.start();
-    (nodes[0] as FakeNode).answer = ({ authorization }) => (authorization.endsWith('-1') ? problem(401, 'HS_AGENT_UNAUTHENTICATED') : { status: 200, body: {} });
+    (nodes[0] as FakeNode).answer = ({ authorization }) =>
+      authorization.endsWith('-1') ? problem(401, 'HS_AGENT_UNAUTHENTICATED') : { status: 200, body: {} };
     expect((await call()).status).toBe(200);
     expect(signed).toEqual(['node-0', 'node-0']);
   });
@@ -159,7 +181,9 @@ describe('Gateway', () => {
     await expect(call({ version: '9.9.9' })).rejects.toMatchObject({ code: 'HS_ROUTE_VERSION_NOT_SERVED' });
     setRoute(2, []);
     hint('all');
-    await expect.poll(() => call().catch((error: unknown) => (error as { code: string }).code)).toBe('HS_ROUTE_NO_NODE');
+    await expect
+      .poll(() => call().catch((error: unknown) => (error as { code: string }).code))
+      .toBe('HS_ROUTE_NO_NODE');
   });
 
   it('answers 503 when no node is reachable for as long as it searches', async () => {

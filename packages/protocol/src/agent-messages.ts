@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { digestSchema, durationSchema, healthCheckSchema } from '@hotswap/core';
-import type { Capabilities, DesiredModule, DesiredRelease, DesiredState, Json, ObservedRelease, ObservedState, ReleaseCallDelta, ResourceLimits } from '@hotswap/core';
+import type {
+  Capabilities,
+  DesiredModule,
+  DesiredRelease,
+  DesiredState,
+  Json,
+  ObservedRelease,
+  ObservedState,
+  ReleaseCallDelta,
+  ResourceLimits,
+} from '@hotswap/core';
 import { chosenIdSchema, jsonSchema, labelsSchema, regionSchema } from './wire-text.ts';
 
 /** Milliseconds between keep-alive comments on a desired-state stream. @public */
@@ -53,7 +63,11 @@ export interface Heartbeat {
   readonly sequence: number;
   readonly observed: ObservedState;
   readonly metrics: readonly ReleaseCallDelta[];
-  readonly resources: { readonly cpuUsagePercent: number; readonly memoryUsageMB: number; readonly modulesLoaded: number };
+  readonly resources: {
+    readonly cpuUsagePercent: number;
+    readonly memoryUsageMB: number;
+    readonly modulesLoaded: number;
+  };
 }
 
 /** Answer to a heartbeat. @public */
@@ -93,28 +107,41 @@ const count = z.int().min(0);
 const finite = z.number().min(0);
 
 /** @see {@link NodeRegistration} @public */
-export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z.strictObject({
-  nodeId: chosenIdSchema,
-  hostname: z.string().min(1).max(253),
-  region: regionSchema,
-  zone: regionSchema.exactOptional(),
-  labels: labelsSchema.exactOptional(),
-  runtime: z.string().min(1).max(60),
-  runtimeVersion: z.string().min(1).max(60),
-  capabilities: z.record(z.string().max(60), jsonSchema),
-  maxModules: z.int().min(1).max(1_000_000),
-  hardware: z.strictObject({ cpuCores: z.number().positive(), totalMemoryMB: z.number().positive(), architecture: z.string().min(1).max(60) }),
-  dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),
-  publicKey: publicKey.exactOptional(),
-}).meta({ id: 'NodeRegistration' });
+export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
+  .strictObject({
+    nodeId: chosenIdSchema,
+    hostname: z.string().min(1).max(253),
+    region: regionSchema,
+    zone: regionSchema.exactOptional(),
+    labels: labelsSchema.exactOptional(),
+    runtime: z.string().min(1).max(60),
+    runtimeVersion: z.string().min(1).max(60),
+    capabilities: z.record(z.string().max(60), jsonSchema),
+    maxModules: z.int().min(1).max(1_000_000),
+    hardware: z.strictObject({
+      cpuCores: z.number().positive(),
+      totalMemoryMB: z.number().positive(),
+      architecture: z.string().min(1).max(60),
+    }),
+    dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),
+    publicKey: publicKey.exactOptional(),
+  })
+  .meta({ id: 'NodeRegistration' });
 
 /** @see {@link NodeRegistered} @public */
-export const nodeRegisteredSchema: z.ZodType<NodeRegistered> = z.strictObject({
-  nodeId: z.string(), credential: z.string(), serverPublicKey: publicKey, tenant: z.string(),
-}).meta({ id: 'NodeRegistered' });
+export const nodeRegisteredSchema: z.ZodType<NodeRegistered> = z
+  .strictObject({
+    nodeId: z.string(),
+    credential: z.string(),
+    serverPublicKey: publicKey,
+    tenant: z.string(),
+  })
+  .meta({ id: 'NodeRegistered' });
 
 /** @see {@link NodeSession} @public */
-export const nodeSessionSchema: z.ZodType<NodeSession> = z.strictObject({ serverPublicKey: publicKey }).meta({ id: 'NodeSession' });
+export const nodeSessionSchema: z.ZodType<NodeSession> = z
+  .strictObject({ serverPublicKey: publicKey })
+  .meta({ id: 'NodeSession' });
 
 const observedReleaseSchema: z.ZodType<ObservedRelease, unknown> = z.strictObject({
   moduleName: z.string().max(100),
@@ -153,16 +180,22 @@ export const releaseCallDeltaSchema: z.ZodType<ReleaseCallDelta, unknown> = z.st
 });
 
 /** @see {@link Heartbeat} @public */
-export const heartbeatSchema: z.ZodType<Heartbeat, unknown> = z.strictObject({
-  bootId: z.string().regex(/^\d{13}-[0-9A-Za-z-]{1,50}$/, 'must be 13 digits of Unix milliseconds, a - and something random'),
-  sequence: z.int().min(1),
-  observed: observedStateSchema,
-  metrics: z.array(releaseCallDeltaSchema).max(10_000),
-  resources: z.strictObject({ cpuUsagePercent: finite, memoryUsageMB: finite, modulesLoaded: count }),
-}).meta({ id: 'Heartbeat' });
+export const heartbeatSchema: z.ZodType<Heartbeat, unknown> = z
+  .strictObject({
+    bootId: z
+      .string()
+      .regex(/^\d{13}-[0-9A-Za-z-]{1,50}$/, 'must be 13 digits of Unix milliseconds, a - and something random'),
+    sequence: z.int().min(1),
+    observed: observedStateSchema,
+    metrics: z.array(releaseCallDeltaSchema).max(10_000),
+    resources: z.strictObject({ cpuUsagePercent: finite, memoryUsageMB: finite, modulesLoaded: count }),
+  })
+  .meta({ id: 'Heartbeat' });
 
 /** @see {@link HeartbeatAnswer} @public */
-export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z.object({ generation: count, heartbeatIntervalMs: z.number().positive() }).meta({ id: 'HeartbeatAnswer' });
+export const heartbeatAnswerSchema: z.ZodType<HeartbeatAnswer> = z
+  .object({ generation: count, heartbeatIntervalMs: z.number().positive() })
+  .meta({ id: 'HeartbeatAnswer' });
 
 const capabilitiesSchema: z.ZodType<Capabilities> = z.object({
   env: z.record(z.string(), z.string()),
@@ -171,7 +204,10 @@ const capabilitiesSchema: z.ZodType<Capabilities> = z.object({
 });
 
 const resourceLimitsSchema: z.ZodType<ResourceLimits, unknown> = z.object({
-  maxMemoryMB: z.number(), maxCpuPercent: z.number(), maxExecutionTime: durationSchema, maxInputSize: z.number(),
+  maxMemoryMB: z.number(),
+  maxCpuPercent: z.number(),
+  maxExecutionTime: durationSchema,
+  maxInputSize: z.number(),
 });
 
 const desiredReleaseSchema: z.ZodType<DesiredRelease, unknown> = z.object({
@@ -188,35 +224,49 @@ const desiredReleaseSchema: z.ZodType<DesiredRelease, unknown> = z.object({
 });
 
 const desiredModuleSchema: z.ZodType<DesiredModule, unknown> = z.object({
-  moduleName: z.string(), epoch: count, releases: z.array(desiredReleaseSchema),
+  moduleName: z.string(),
+  epoch: count,
+  releases: z.array(desiredReleaseSchema),
 });
 
 /** Reads a desired state from the stream; members that this version does not know are passed over. @public */
 export const desiredStateSchema: z.ZodType<DesiredState, unknown> = z.object({
-  nodeId: z.string(), generation: count, modules: z.array(desiredModuleSchema), heartbeatIntervalMs: z.number().positive(),
+  nodeId: z.string(),
+  generation: count,
+  modules: z.array(desiredModuleSchema),
+  heartbeatIntervalMs: z.number().positive(),
 });
 
 /** @see {@link InvokeRequest} @public */
-export const invokeRequestSchema: z.ZodType<InvokeRequest, unknown> = z.strictObject({
-  args: z.array(jsonSchema).max(1_000).exactOptional(),
-  stdin: z.string().exactOptional(),
-  env: z.record(z.string().min(1).max(1_000), z.string()).exactOptional(),
-}).meta({ id: 'InvokeRequest' });
+export const invokeRequestSchema: z.ZodType<InvokeRequest, unknown> = z
+  .strictObject({
+    args: z.array(jsonSchema).max(1_000).exactOptional(),
+    stdin: z.string().exactOptional(),
+    env: z.record(z.string().min(1).max(1_000), z.string()).exactOptional(),
+  })
+  .meta({ id: 'InvokeRequest' });
 
 /** @see {@link InvokeAnswer} @public */
-export const invokeAnswerSchema: z.ZodType<InvokeAnswer> = z.object({
-  result: jsonSchema,
-  stdout: z.string().exactOptional(),
-  stderr: z.string().exactOptional(),
-  exitCode: z.int().exactOptional(),
-  moduleId: z.string(),
-  releaseId: z.string(),
-  durationMs: finite,
-  nodeId: z.string().exactOptional(),
-}).meta({ id: 'InvokeAnswer' });
+export const invokeAnswerSchema: z.ZodType<InvokeAnswer> = z
+  .object({
+    result: jsonSchema,
+    stdout: z.string().exactOptional(),
+    stderr: z.string().exactOptional(),
+    exitCode: z.int().exactOptional(),
+    moduleId: z.string(),
+    releaseId: z.string(),
+    durationMs: finite,
+    nodeId: z.string().exactOptional(),
+  })
+  .meta({ id: 'InvokeAnswer' });
 
 /** Headers of the node's invoke port, in lower case. @public */
-export const invokeHeaders: { readonly release: string; readonly sticky: string; readonly timeoutMs: string; readonly requestId: string } = {
+export const invokeHeaders: {
+  readonly release: string;
+  readonly sticky: string;
+  readonly timeoutMs: string;
+  readonly requestId: string;
+} = {
   release: 'x-hotswap-release',
   sticky: 'x-hotswap-sticky',
   timeoutMs: 'x-hotswap-timeout-ms',

@@ -8,7 +8,7 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 4 !== 0) return null;
   if (typeof Buffer !== 'undefined') {
     const bytes = Buffer.from(text, 'base64');
-    return bytes.toString('base64') === text ? new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength) : null;
+    return bytes.toString('base64') === text ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : null;
   }
   let binary: string;
   try {
@@ -21,7 +21,8 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
 
 /** Encodes bytes as canonical base64 with padding. @public */
 export function encodeBase64(bytes: Uint8Array): string {
-  if (typeof Buffer !== 'undefined') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  if (typeof Buffer !== 'undefined')
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);

@@ -1,12 +1,41 @@
 import { z } from 'zod';
-import { autoRollbackSchema, deploymentStatuses, durationSchema, healthCheckOverrideSchema, healthCheckSchema } from '@hotswap/core';
-import type { AutoRollback, Capabilities, DeploymentStatus, Duration, HealthCheck, HealthCheckOverride, Json, ResourceLimits, VariantMetrics } from '@hotswap/core';
+import {
+  autoRollbackSchema,
+  deploymentStatuses,
+  durationSchema,
+  healthCheckOverrideSchema,
+  healthCheckSchema,
+} from '@hotswap/core';
+import type {
+  AutoRollback,
+  Capabilities,
+  DeploymentStatus,
+  Duration,
+  HealthCheck,
+  HealthCheckOverride,
+  Json,
+  ResourceLimits,
+  VariantMetrics,
+} from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
 import { capabilitiesSchema, resourceLimitsSchema } from './module-api.ts';
-import { chosenIdSchema, jsonSchema, moduleIdSchema, moduleNameSchema, regionSchema, timestampSchema } from './wire-text.ts';
+import {
+  chosenIdSchema,
+  jsonSchema,
+  moduleIdSchema,
+  moduleNameSchema,
+  regionSchema,
+  timestampSchema,
+} from './wire-text.ts';
 
 /** Statuses after which a deployment does not move by itself any more; a retained Completed one can still be rolled back. @public */
-export const finalStatuses: readonly DeploymentStatus[] = ['Completed', 'PartiallyCompleted', 'RolledBack', 'Cancelled', 'Failed'];
+export const finalStatuses: readonly DeploymentStatus[] = [
+  'Completed',
+  'PartiallyCompleted',
+  'RolledBack',
+  'Cancelled',
+  'Failed',
+];
 
 /** Body of a new deployment. @public */
 export interface CreateDeploymentRequest {
@@ -149,7 +178,14 @@ export type DeploymentEvent =
   /** The deployment as it is now; sent at connect and after changes. */
   | { readonly kind: 'status'; readonly deployment: DeploymentView }
   /** What calls of the new release and of the baseline experienced in the last ten seconds; sent while traffic is split. */
-  | { readonly kind: 'metrics'; readonly metrics: { readonly windowMs: number; readonly candidate: VariantMetrics; readonly baseline: VariantMetrics } };
+  | {
+      readonly kind: 'metrics';
+      readonly metrics: {
+        readonly windowMs: number;
+        readonly candidate: VariantMetrics;
+        readonly baseline: VariantMetrics;
+      };
+    };
 
 /** @see {@link CreateDeploymentRequest} @public */
 export const createDeploymentSchema: z.ZodType<
@@ -189,10 +225,14 @@ export const createDeploymentSchema: z.ZodType<
 const reason = z.string().min(1).max(2_000).exactOptional();
 
 /** @see {@link ExecuteRequest} @public */
-export const executeSchema: z.ZodType<ExecuteRequest, unknown> = z.strictObject({ approvedBy: z.string().min(1).max(200).exactOptional() }).meta({ id: 'Execute' });
+export const executeSchema: z.ZodType<ExecuteRequest, unknown> = z
+  .strictObject({ approvedBy: z.string().min(1).max(200).exactOptional() })
+  .meta({ id: 'Execute' });
 
 /** @see {@link CommandRequest} @public */
-export const commandSchema: z.ZodType<CommandRequest, unknown> = z.strictObject({ reason, ifStep: z.int().min(0).exactOptional() }).meta({ id: 'Command' });
+export const commandSchema: z.ZodType<CommandRequest, unknown> = z
+  .strictObject({ reason, ifStep: z.int().min(0).exactOptional() })
+  .meta({ id: 'Command' });
 
 const nodeView = z.object({
   nodeId: z.string(),
@@ -206,33 +246,35 @@ const nodeView = z.object({
 });
 
 /** @see {@link DeploymentView} @public */
-export const deploymentViewSchema: z.ZodType<DeploymentView> = z.object({
-  deploymentId: z.string(),
-  moduleId: z.string(),
-  moduleName: z.string(),
-  releaseId: z.string(),
-  previousModuleId: z.string().nullable(),
-  strategy: z.string(),
-  strategyConfig: jsonSchema,
-  targetRegions: z.array(z.string()).nullable(),
-  status: z.enum(deploymentStatuses),
-  progressPercent: z.number(),
-  stage: z.string().exactOptional(),
-  reason: z.string().exactOptional(),
-  verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
-  retainedUntil: timestampSchema.exactOptional(),
-  running: z.object({ step: z.int(), kind: z.string(), since: timestampSchema }).exactOptional(),
-  stuck: z.boolean(),
-  healthCheck: healthCheckSchema,
-  autoRollback: autoRollbackSchema,
-  progressDeadline: durationSchema,
-  retention: durationSchema,
-  createdBy: z.string(),
-  createdAt: timestampSchema,
-  executedAt: timestampSchema.exactOptional(),
-  endedAt: timestampSchema.exactOptional(),
-  nodes: z.array(nodeView).exactOptional(),
-}).meta({ id: 'Deployment' });
+export const deploymentViewSchema: z.ZodType<DeploymentView> = z
+  .object({
+    deploymentId: z.string(),
+    moduleId: z.string(),
+    moduleName: z.string(),
+    releaseId: z.string(),
+    previousModuleId: z.string().nullable(),
+    strategy: z.string(),
+    strategyConfig: jsonSchema,
+    targetRegions: z.array(z.string()).nullable(),
+    status: z.enum(deploymentStatuses),
+    progressPercent: z.number(),
+    stage: z.string().exactOptional(),
+    reason: z.string().exactOptional(),
+    verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
+    retainedUntil: timestampSchema.exactOptional(),
+    running: z.object({ step: z.int(), kind: z.string(), since: timestampSchema }).exactOptional(),
+    stuck: z.boolean(),
+    healthCheck: healthCheckSchema,
+    autoRollback: autoRollbackSchema,
+    progressDeadline: durationSchema,
+    retention: durationSchema,
+    createdBy: z.string(),
+    createdAt: timestampSchema,
+    executedAt: timestampSchema.exactOptional(),
+    endedAt: timestampSchema.exactOptional(),
+    nodes: z.array(nodeView).exactOptional(),
+  })
+  .meta({ id: 'Deployment' });
 
 /** @see {@link DeploymentList} @public */
 export const deploymentListSchema: z.ZodType<DeploymentList> = z
@@ -241,23 +283,34 @@ export const deploymentListSchema: z.ZodType<DeploymentList> = z
 
 /** @see {@link DeploymentListQuery} @public */
 export const deploymentListQuerySchema: z.ZodType<
-  { limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined; status?: DeploymentStatus | undefined },
+  {
+    limit?: number | undefined;
+    cursor?: string | undefined;
+    moduleName?: string | undefined;
+    status?: DeploymentStatus | undefined;
+  },
   unknown
-> = z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional(), status: z.enum(deploymentStatuses).optional() });
+> = z.strictObject({
+  ...listQueryShape,
+  moduleName: moduleNameSchema.optional(),
+  status: z.enum(deploymentStatuses).optional(),
+});
 
 /** @see {@link JournalView} @public */
-export const journalViewSchema: z.ZodType<JournalView> = z.object({
-  entries: z.array(
-    z.object({
-      seq: z.int(),
-      at: timestampSchema,
-      actor: z.string(),
-      type: z.string(),
-      explanation: z.string(),
-      entry: jsonSchema,
-      hash: z.string(),
-      previousHash: z.string(),
-    }),
-  ),
-  nextCursor: z.string().nullable(),
-}).meta({ id: 'Journal' });
+export const journalViewSchema: z.ZodType<JournalView> = z
+  .object({
+    entries: z.array(
+      z.object({
+        seq: z.int(),
+        at: timestampSchema,
+        actor: z.string(),
+        type: z.string(),
+        explanation: z.string(),
+        entry: jsonSchema,
+        hash: z.string(),
+        previousHash: z.string(),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  })
+  .meta({ id: 'Journal' });

@@ -1,7 +1,13 @@
 import {
   finalStatuses,
-  type CommandRequest, type CreateDeploymentRequest, type DeploymentEvent, type DeploymentList, type DeploymentListQuery, type DeploymentView,
-  type ExecuteRequest, type JournalView,
+  type CommandRequest,
+  type CreateDeploymentRequest,
+  type DeploymentEvent,
+  type DeploymentList,
+  type DeploymentListQuery,
+  type DeploymentView,
+  type ExecuteRequest,
+  type JournalView,
 } from './deployment-api.ts';
 import { followEvents } from './event-stream.ts';
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
@@ -42,14 +48,31 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
   const one = (deploymentId: string): string => `${base}/${encodeURIComponent(deploymentId)}`;
   const command =
     (name: string) =>
-    (deploymentId: string, request: CommandRequest | ExecuteRequest = {}, options?: RequestOptions): Promise<DeploymentView> =>
-      transport.send({ method: 'POST', path: `${one(deploymentId)}/${name}`, body: request, headers: requestHeaders(options), ...signalOf(options) });
+    (
+      deploymentId: string,
+      request: CommandRequest | ExecuteRequest = {},
+      options?: RequestOptions,
+    ): Promise<DeploymentView> =>
+      transport.send({
+        method: 'POST',
+        path: `${one(deploymentId)}/${name}`,
+        body: request,
+        headers: requestHeaders(options),
+        ...signalOf(options),
+      });
   return {
     create: (deployment, options) =>
-      transport.send({ method: 'POST', path: base, body: deployment, headers: requestHeaders(options), ...signalOf(options) }),
+      transport.send({
+        method: 'POST',
+        path: base,
+        body: deployment,
+        headers: requestHeaders(options),
+        ...signalOf(options),
+      }),
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (deploymentId) => transport.send({ method: 'GET', path: one(deploymentId) }),
-    journal: (deploymentId, query = {}) => transport.send({ method: 'GET', path: `${one(deploymentId)}/journal`, query: { ...query } }),
+    journal: (deploymentId, query = {}) =>
+      transport.send({ method: 'GET', path: `${one(deploymentId)}/journal`, query: { ...query } }),
     execute: command('execute'),
     pause: command('pause'),
     resume: command('resume'),
@@ -61,7 +84,11 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
   };
 }
 
-async function* watch(transport: HttpTransport, path: string, options: WatchOptions): AsyncGenerator<DeploymentEvent, void, undefined> {
+async function* watch(
+  transport: HttpTransport,
+  path: string,
+  options: WatchOptions,
+): AsyncGenerator<DeploymentEvent, void, undefined> {
   const after = options.afterSeq === undefined ? undefined : String(options.afterSeq);
   for await (const event of followEvents(transport, { method: 'GET', path, ...signalOf(options) }, after)) {
     const read = JSON.parse(event.data) as DeploymentEvent;

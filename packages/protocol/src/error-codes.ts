@@ -6,8 +6,15 @@ import { errorFactory, type ErrorFactory } from '@hotswap/core';
  */
 export const protocolErrorCodes = {
   HS_AGENT_INVALID_ARGUMENT: { message: '{path} does not fit {type}: {why}', httpStatus: 400 },
-  HS_CLIENT_UNREACHABLE: { message: 'The server at {baseUrl} does not answer: {why}. Is it running, and is the address right?', httpStatus: 503, retryable: true },
-  HS_CLIENT_UNEXPECTED_ANSWER: { message: 'The server at {baseUrl} answered {status} to {request} without a problem document: {why}', httpStatus: 502 },
+  HS_CLIENT_UNREACHABLE: {
+    message: 'The server at {baseUrl} does not answer: {why}. Is it running, and is the address right?',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_CLIENT_UNEXPECTED_ANSWER: {
+    message: 'The server at {baseUrl} answered {status} to {request} without a problem document: {why}',
+    httpStatus: 502,
+  },
 } as const;
 
 /** Union of the codes of this package. @public */

@@ -11,13 +11,21 @@ const longestRetryMs = 5_000;
  * @throws the server's own codes when it refuses the stream (an answer of 4xx)
  * @internal
  */
-export async function* followEvents(transport: HttpTransport, request: ApiRequest, lastEventId?: string): AsyncGenerator<SseEvent, void, undefined> {
+export async function* followEvents(
+  transport: HttpTransport,
+  request: ApiRequest,
+  lastEventId?: string,
+): AsyncGenerator<SseEvent, void, undefined> {
   let id = lastEventId;
   let retryMs = firstRetryMs;
   const aborted = (): boolean => request.signal?.aborted === true;
   while (!aborted()) {
     try {
-      const headers = { ...request.headers, accept: 'text/event-stream', ...(id === undefined ? {} : { 'last-event-id': id }) };
+      const headers = {
+        ...request.headers,
+        accept: 'text/event-stream',
+        ...(id === undefined ? {} : { 'last-event-id': id }),
+      };
       const response = await transport.open({ ...request, headers });
       for await (const event of readSse(response.body as unknown as AsyncIterable<Uint8Array>)) {
         retryMs = firstRetryMs;

@@ -11,9 +11,11 @@ export interface HealthView {
 }
 
 /** @see {@link HealthView} @public */
-export const healthViewSchema: z.ZodType<HealthView> = z.object({
-  status: z.enum(['Healthy', 'Degraded', 'Unhealthy']),
-  dependencies: z.record(z.string(), z.enum(['Healthy', 'Unhealthy'])).exactOptional(),
-  version: z.string().exactOptional(),
-  uptime: z.string().exactOptional(),
-}).meta({ id: 'Health' });
+export const healthViewSchema: z.ZodType<HealthView> = z
+  .object({
+    status: z.enum(['Healthy', 'Degraded', 'Unhealthy']),
+    dependencies: z.record(z.string(), z.enum(['Healthy', 'Unhealthy'])).exactOptional(),
+    version: z.string().exactOptional(),
+    uptime: z.string().exactOptional(),
+  })
+  .meta({ id: 'Health' });

@@ -17,7 +17,10 @@ export interface HotSwapClient {
   readonly deployments: DeploymentClient;
   readonly nodes: NodeClient;
   readonly routes: { list(query?: RouteListQuery): Promise<RouteList>; get(moduleName: string): Promise<RouteView> };
-  readonly releases: { list(query?: ReleaseListQuery): Promise<ReleaseList>; get(releaseId: string): Promise<ReleaseView> };
+  readonly releases: {
+    list(query?: ReleaseListQuery): Promise<ReleaseList>;
+    get(releaseId: string): Promise<ReleaseView>;
+  };
   /** Details only with a token. */
   health(): Promise<HealthView>;
   /** Whether the server takes requests: `false` while it starts or stops. */
@@ -34,7 +37,8 @@ export interface HotSwapClient {
  */
 export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClient {
   const transport = new HttpTransport(options);
-  const get = <T>(path: string, query: object = {}): Promise<T> => transport.send({ method: 'GET', path, query: { ...query } });
+  const get = <T>(path: string, query: object = {}): Promise<T> =>
+    transport.send({ method: 'GET', path, query: { ...query } });
   return {
     modules: moduleClient(transport),
     deployments: deploymentClient(transport),

@@ -68,7 +68,8 @@ export class HttpTransport {
 
   #url(request: ApiRequest): string {
     const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(request.query ?? {})) if (value !== undefined) query.set(name, String(value));
+    for (const [name, value] of Object.entries(request.query ?? {}))
+      if (value !== undefined) query.set(name, String(value));
     const text = query.toString();
     return `${this.#baseUrl}${request.path}${text === '' ? '' : `?${text}`}`;
   }
@@ -103,7 +104,10 @@ export class HttpTransport {
 
   #unexpected(request: ApiRequest, response: Response, why: string): HotSwapError {
     return protocolError('HS_CLIENT_UNEXPECTED_ANSWER', {
-      baseUrl: this.#baseUrl, status: response.status, request: `${request.method} ${request.path}`, why,
+      baseUrl: this.#baseUrl,
+      status: response.status,
+      request: `${request.method} ${request.path}`,
+      why,
     });
   }
 }

@@ -1,16 +1,49 @@
 export {
-  desiredKeepAliveMs, desiredStateSchema, heartbeatAnswerSchema, heartbeatSchema, invokeAnswerSchema, invokeHeaders, invokeRequestSchema,
-  nodeRegisteredSchema, nodeRegistrationSchema, nodeSessionSchema, observedStateSchema, releaseCallDeltaSchema,
+  desiredKeepAliveMs,
+  desiredStateSchema,
+  heartbeatAnswerSchema,
+  heartbeatSchema,
+  invokeAnswerSchema,
+  invokeHeaders,
+  invokeRequestSchema,
+  nodeRegisteredSchema,
+  nodeRegistrationSchema,
+  nodeSessionSchema,
+  observedStateSchema,
+  releaseCallDeltaSchema,
 } from './agent-messages.ts';
-export type { Heartbeat, HeartbeatAnswer, InvokeAnswer, InvokeRequest, NodeRegistered, NodeRegistration, NodeSession } from './agent-messages.ts';
+export type {
+  Heartbeat,
+  HeartbeatAnswer,
+  InvokeAnswer,
+  InvokeRequest,
+  NodeRegistered,
+  NodeRegistration,
+  NodeSession,
+} from './agent-messages.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
-  commandSchema, createDeploymentSchema, deploymentListQuerySchema, deploymentListSchema, deploymentViewSchema, executeSchema, finalStatuses,
+  commandSchema,
+  createDeploymentSchema,
+  deploymentListQuerySchema,
+  deploymentListSchema,
+  deploymentViewSchema,
+  executeSchema,
+  finalStatuses,
   journalViewSchema,
 } from './deployment-api.ts';
 export type {
-  AutoRollbackRequest, CommandRequest, CreateDeploymentRequest, DeploymentEvent, DeploymentList, DeploymentListQuery, DeploymentNodeView,
-  DeploymentView, ExecuteRequest, JournalEntryView, JournalView,
+  AutoRollbackRequest,
+  CommandRequest,
+  CreateDeploymentRequest,
+  DeploymentEvent,
+  DeploymentList,
+  DeploymentListQuery,
+  DeploymentNodeView,
+  DeploymentView,
+  ExecuteRequest,
+  JournalEntryView,
+  JournalView,
 } from './deployment-api.ts';
 export type { DeploymentClient, WatchOptions } from './deployment-client.ts';
 export { protocolError, protocolErrorCodes } from './error-codes.ts';
@@ -23,21 +56,55 @@ export type { HotSwapClientOptions, RequestOptions } from './http-transport.ts';
 export { defaultPageSize } from './list-api.ts';
 export type { ListQuery } from './list-api.ts';
 export {
-  capabilitiesSchema, moduleListQuerySchema, moduleListSchema, moduleMetadataSchema, moduleReportSchema, moduleViewSchema, registerModuleSchema,
-  resourceLimitsSchema, validateModuleSchema,
+  capabilitiesSchema,
+  moduleListQuerySchema,
+  moduleListSchema,
+  moduleMetadataSchema,
+  moduleReportSchema,
+  moduleViewSchema,
+  registerModuleSchema,
+  resourceLimitsSchema,
+  validateModuleSchema,
 } from './module-api.ts';
 export type {
-  ModuleList, ModuleListQuery, ModuleMetadata, ModuleReport, ModuleView, RegisterModuleRequest, ValidateModuleRequest,
+  ModuleList,
+  ModuleListQuery,
+  ModuleMetadata,
+  ModuleReport,
+  ModuleView,
+  RegisterModuleRequest,
+  ValidateModuleRequest,
 } from './module-api.ts';
 export type { InvokeOptions, ModuleClient } from './module-client.ts';
 export {
-  joinTokenRequestSchema, joinTokenViewSchema, nodeHealthViewSchema, nodeListQuerySchema, nodeListSchema, nodeStatuses, nodeViewSchema, updateNodeSchema,
+  joinTokenRequestSchema,
+  joinTokenViewSchema,
+  nodeHealthViewSchema,
+  nodeListQuerySchema,
+  nodeListSchema,
+  nodeStatuses,
+  nodeViewSchema,
+  updateNodeSchema,
 } from './node-api.ts';
 export type {
-  JoinTokenRequest, JoinTokenView, NodeCondition, NodeHealthView, NodeList, NodeListQuery, NodeStatus, NodeView, UpdateNodeRequest,
+  JoinTokenRequest,
+  JoinTokenView,
+  NodeCondition,
+  NodeHealthView,
+  NodeList,
+  NodeListQuery,
+  NodeStatus,
+  NodeView,
+  UpdateNodeRequest,
 } from './node-api.ts';
 export type { NodeClient } from './node-client.ts';
-export { errorFromProblem, problemDetailsSchema, problemMediaType, problemTypeBase, readProblem } from './problem-details.ts';
+export {
+  errorFromProblem,
+  problemDetailsSchema,
+  problemMediaType,
+  problemTypeBase,
+  readProblem,
+} from './problem-details.ts';
 export type { ProblemDetails, ValidationIssue } from './problem-details.ts';
 export { apiBase, protocolVersion } from './protocol-version.ts';
 export { releaseListQuerySchema, releaseListSchema, releaseViewSchema } from './release-api.ts';
@@ -46,7 +113,16 @@ export { routeListQuerySchema, routeListSchema, routeViewSchema } from './route-
 export type { RouteList, RouteListQuery, RouteTargetView, RouteView } from './route-api.ts';
 export { formatSse, readSse } from './sse-reader.ts';
 export type { SseEvent } from './sse-reader.ts';
-export { chosenIdSchema, jsonSchema, labelsSchema, moduleIdSchema, moduleNameSchema, moduleVersionSchema, regionSchema, timestampSchema } from './wire-text.ts';
+export {
+  chosenIdSchema,
+  jsonSchema,
+  labelsSchema,
+  moduleIdSchema,
+  moduleNameSchema,
+  moduleVersionSchema,
+  regionSchema,
+  timestampSchema,
+} from './wire-text.ts';
 export { toWitValues, witToJson } from './wit-json.ts';
 export { parseWitType } from './wit-type.ts';
 export type { WitType } from './wit-type.ts';

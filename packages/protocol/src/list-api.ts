@@ -12,7 +12,10 @@ export interface ListQuery {
 export const defaultPageSize: number = 50;
 
 /** Members of a list's query, to be spread into the schema of one list. @internal */
-export const listQueryShape: { readonly limit: z.ZodType<number | undefined, unknown>; readonly cursor: z.ZodType<string | undefined, unknown> } = {
+export const listQueryShape: {
+  readonly limit: z.ZodType<number | undefined, unknown>;
+  readonly cursor: z.ZodType<string | undefined, unknown>;
+} = {
   limit: z.coerce.number().int().min(1).max(200).optional(),
   cursor: z.string().max(500).optional(),
 };

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { durationSchema, healthCheckOverrideSchema, positiveDurationSchema } from '@hotswap/core';
-import type { Capabilities, FunctionSignature, HealthCheckOverride, ModuleExtern, ResourceLimits, WasiLevel } from '@hotswap/core';
+import type {
+  Capabilities,
+  FunctionSignature,
+  HealthCheckOverride,
+  ModuleExtern,
+  ResourceLimits,
+  WasiLevel,
+} from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
 import { moduleIdSchema, moduleNameSchema, moduleVersionSchema, timestampSchema } from './wire-text.ts';
 
@@ -87,7 +94,13 @@ export const resourceLimitsSchema: z.ZodType<Partial<ResourceLimits>, unknown> =
 export const capabilitiesSchema: z.ZodType<Partial<Capabilities>, unknown> = z.strictObject({
   env: z.record(z.string().min(1).max(200), z.string().max(10_000)).exactOptional(),
   dirs: z
-    .array(z.strictObject({ name: z.string().min(1).max(100), guestPath: z.string().startsWith('/').max(500), readOnly: z.boolean().default(true) }))
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(100),
+        guestPath: z.string().startsWith('/').max(500),
+        readOnly: z.boolean().default(true),
+      }),
+    )
     .max(100)
     .exactOptional(),
   allowedHosts: z.array(z.string().min(1).max(253)).max(200).exactOptional(),
@@ -104,7 +117,9 @@ const metadataShape = {
 };
 
 /** @see {@link ModuleMetadata} @public */
-export const moduleMetadataSchema: z.ZodType<ModuleMetadata, unknown> = z.strictObject(metadataShape).meta({ id: 'ModuleMetadata' });
+export const moduleMetadataSchema: z.ZodType<ModuleMetadata, unknown> = z
+  .strictObject(metadataShape)
+  .meta({ id: 'ModuleMetadata' });
 
 /** @see {@link RegisterModuleRequest} @public */
 export const registerModuleSchema: z.ZodType<RegisterModuleRequest, unknown> = z
@@ -133,48 +148,61 @@ const signature = z.object({
 });
 
 /** @see {@link ModuleView} @public */
-export const moduleViewSchema: z.ZodType<ModuleView> = z.object({
-  moduleId: moduleIdSchema,
-  name: z.string(),
-  version: z.string(),
-  digest: z.string(),
-  sizeBytes: z.int(),
-  kind: z.enum(['core', 'component']),
-  wasiVersion: wasiLevel,
-  interfaces: z.array(z.string()).nullable(),
-  imports: z.array(extern),
-  exports: z.array(extern),
-  functions: z.array(signature),
-  isCommand: z.boolean(),
-  resourceLimits: z.object({ maxMemoryMB: z.number(), maxCpuPercent: z.number(), maxExecutionTime: durationSchema, maxInputSize: z.number() }),
-  capabilities: z.object({
-    env: z.record(z.string(), z.string()),
-    dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
-    allowedHosts: z.array(z.string()),
-  }),
-  healthCheck: healthCheckOverrideSchema,
-  createdBy: z.string(),
-  createdAt: timestampSchema,
-}).meta({ id: 'Module' });
+export const moduleViewSchema: z.ZodType<ModuleView> = z
+  .object({
+    moduleId: moduleIdSchema,
+    name: z.string(),
+    version: z.string(),
+    digest: z.string(),
+    sizeBytes: z.int(),
+    kind: z.enum(['core', 'component']),
+    wasiVersion: wasiLevel,
+    interfaces: z.array(z.string()).nullable(),
+    imports: z.array(extern),
+    exports: z.array(extern),
+    functions: z.array(signature),
+    isCommand: z.boolean(),
+    resourceLimits: z.object({
+      maxMemoryMB: z.number(),
+      maxCpuPercent: z.number(),
+      maxExecutionTime: durationSchema,
+      maxInputSize: z.number(),
+    }),
+    capabilities: z.object({
+      env: z.record(z.string(), z.string()),
+      dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
+      allowedHosts: z.array(z.string()),
+    }),
+    healthCheck: healthCheckOverrideSchema,
+    createdBy: z.string(),
+    createdAt: timestampSchema,
+  })
+  .meta({ id: 'Module' });
 
 /** @see {@link ModuleList} @public */
-export const moduleListSchema: z.ZodType<ModuleList> = z.object({ modules: z.array(moduleViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'ModuleList' });
+export const moduleListSchema: z.ZodType<ModuleList> = z
+  .object({ modules: z.array(moduleViewSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'ModuleList' });
 
 /** @see {@link ModuleListQuery} @public */
-export const moduleListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined; name?: string | undefined }, unknown> =
-  z.strictObject({ ...listQueryShape, name: moduleNameSchema.optional() });
+export const moduleListQuerySchema: z.ZodType<
+  { limit?: number | undefined; cursor?: string | undefined; name?: string | undefined },
+  unknown
+> = z.strictObject({ ...listQueryShape, name: moduleNameSchema.optional() });
 
 /** @see {@link ModuleReport} @public */
-export const moduleReportSchema: z.ZodType<ModuleReport> = z.object({
-  valid: z.boolean(),
-  problems: z.array(z.string()),
-  kind: z.enum(['core', 'component']).exactOptional(),
-  wasiVersion: wasiLevel.exactOptional(),
-  sizeBytes: z.int(),
-  digest: z.string(),
-  imports: z.array(extern).exactOptional(),
-  exports: z.array(extern).exactOptional(),
-  functions: z.array(signature).exactOptional(),
-  isCommand: z.boolean().exactOptional(),
-  wit: z.string().exactOptional(),
-}).meta({ id: 'ModuleReport' });
+export const moduleReportSchema: z.ZodType<ModuleReport> = z
+  .object({
+    valid: z.boolean(),
+    problems: z.array(z.string()),
+    kind: z.enum(['core', 'component']).exactOptional(),
+    wasiVersion: wasiLevel.exactOptional(),
+    sizeBytes: z.int(),
+    digest: z.string(),
+    imports: z.array(extern).exactOptional(),
+    exports: z.array(extern).exactOptional(),
+    functions: z.array(signature).exactOptional(),
+    isCommand: z.boolean().exactOptional(),
+    wit: z.string().exactOptional(),
+  })
+  .meta({ id: 'ModuleReport' });

@@ -48,12 +48,21 @@ export function moduleClient(transport: HttpTransport): ModuleClient {
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (moduleId) => transport.send({ method: 'GET', path: one(moduleId) }),
     binary: async (moduleId) => {
-      const response = await transport.open({ method: 'GET', path: `${one(moduleId)}/binary`, headers: { accept: 'application/wasm' } });
+      const response = await transport.open({
+        method: 'GET',
+        path: `${one(moduleId)}/binary`,
+        headers: { accept: 'application/wasm' },
+      });
       return new Uint8Array(await response.arrayBuffer());
     },
     validate: ({ wasm, ...metadata }) =>
-      transport.send({ method: 'POST', path: `${base}/validate`, body: { ...metadata, wasmBinary: encodeBase64(wasm) } }),
-    delete: (moduleId, options) => transport.send({ method: 'DELETE', path: one(moduleId), headers: requestHeaders(options), ...signalOf(options) }),
+      transport.send({
+        method: 'POST',
+        path: `${base}/validate`,
+        body: { ...metadata, wasmBinary: encodeBase64(wasm) },
+      }),
+    delete: (moduleId, options) =>
+      transport.send({ method: 'DELETE', path: one(moduleId), headers: requestHeaders(options), ...signalOf(options) }),
     invoke: (ref, functionName, call = {}) => {
       const { signal, timeoutMs, stickyKey, version, ...body } = call;
       const headers: Record<string, string> = {};

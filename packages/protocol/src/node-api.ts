@@ -97,7 +97,10 @@ export interface JoinTokenView {
 }
 
 /** @see {@link JoinTokenRequest} @public */
-export const joinTokenRequestSchema: z.ZodType<{ readonly uses?: number; readonly expiresIn?: Duration; readonly regions?: readonly string[] }, unknown> = z
+export const joinTokenRequestSchema: z.ZodType<
+  { readonly uses?: number; readonly expiresIn?: Duration; readonly regions?: readonly string[] },
+  unknown
+> = z
   .strictObject({
     uses: z.int().min(1).max(10_000).exactOptional(),
     expiresIn: durationSchema.exactOptional(),
@@ -113,7 +116,9 @@ export const joinTokenViewSchema: z.ZodType<JoinTokenView> = z
 /** @see {@link UpdateNodeRequest} @public */
 export const updateNodeSchema: z.ZodType<UpdateNodeRequest, unknown> = z
   .strictObject({ isEnabled: z.boolean().exactOptional(), labels: labelsSchema.exactOptional() })
-  .refine((body) => body.isEnabled !== undefined || body.labels !== undefined, { error: 'must name isEnabled or labels' })
+  .refine((body) => body.isEnabled !== undefined || body.labels !== undefined, {
+    error: 'must name isEnabled or labels',
+  })
   .meta({ id: 'UpdateNode' });
 
 const healthShape = {
@@ -129,34 +134,38 @@ const healthShape = {
 export const nodeHealthViewSchema: z.ZodType<NodeHealthView> = z.object(healthShape).meta({ id: 'NodeHealth' });
 
 /** @see {@link NodeView} @public */
-export const nodeViewSchema: z.ZodType<NodeView> = z.object({
-  ...healthShape,
-  hostname: z.string(),
-  region: z.string(),
-  zone: z.string().nullable(),
-  labels: z.record(z.string(), z.string()),
-  runtime: z.string(),
-  runtimeVersion: z.string(),
-  capabilities: z.record(z.string(), jsonSchema),
-  maxModules: z.int(),
-  hardware: z.object({ cpuCores: z.number(), totalMemoryMB: z.number(), architecture: z.string() }),
-  isEnabled: z.boolean(),
-  conditions: z.array(
-    z.object({
-      type: z.enum(['Connected', 'Synced', 'ModulesLoaded', 'CpuAvailable']),
-      status: z.enum(['True', 'False', 'Unknown']),
-      reason: z.string(),
-      message: z.string(),
-    }),
-  ),
-  generation: z.int(),
-  observedGeneration: z.int(),
-  deployedModules: z.array(z.string()),
-  registeredAt: timestampSchema,
-}).meta({ id: 'Node' });
+export const nodeViewSchema: z.ZodType<NodeView> = z
+  .object({
+    ...healthShape,
+    hostname: z.string(),
+    region: z.string(),
+    zone: z.string().nullable(),
+    labels: z.record(z.string(), z.string()),
+    runtime: z.string(),
+    runtimeVersion: z.string(),
+    capabilities: z.record(z.string(), jsonSchema),
+    maxModules: z.int(),
+    hardware: z.object({ cpuCores: z.number(), totalMemoryMB: z.number(), architecture: z.string() }),
+    isEnabled: z.boolean(),
+    conditions: z.array(
+      z.object({
+        type: z.enum(['Connected', 'Synced', 'ModulesLoaded', 'CpuAvailable']),
+        status: z.enum(['True', 'False', 'Unknown']),
+        reason: z.string(),
+        message: z.string(),
+      }),
+    ),
+    generation: z.int(),
+    observedGeneration: z.int(),
+    deployedModules: z.array(z.string()),
+    registeredAt: timestampSchema,
+  })
+  .meta({ id: 'Node' });
 
 /** @see {@link NodeList} @public */
-export const nodeListSchema: z.ZodType<NodeList> = z.object({ nodes: z.array(nodeViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'NodeList' });
+export const nodeListSchema: z.ZodType<NodeList> = z
+  .object({ nodes: z.array(nodeViewSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'NodeList' });
 
 /** @see {@link NodeListQuery} @public */
 export const nodeListQuerySchema: z.ZodType<
@@ -174,5 +183,8 @@ export const nodeListQuerySchema: z.ZodType<
   region: regionSchema.optional(),
   zone: regionSchema.optional(),
   status: z.enum(nodeStatuses).optional(),
-  label: z.string().regex(/^[^=]{1,63}=.{0,255}$/, 'must be name=value').optional(),
+  label: z
+    .string()
+    .regex(/^[^=]{1,63}=.{0,255}$/, 'must be name=value')
+    .optional(),
 });

@@ -1,6 +1,14 @@
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
 import { signalOf } from './module-client.ts';
-import type { JoinTokenRequest, JoinTokenView, NodeHealthView, NodeList, NodeListQuery, NodeView, UpdateNodeRequest } from './node-api.ts';
+import type {
+  JoinTokenRequest,
+  JoinTokenView,
+  NodeHealthView,
+  NodeList,
+  NodeListQuery,
+  NodeView,
+  UpdateNodeRequest,
+} from './node-api.ts';
 import { apiBase } from './protocol-version.ts';
 
 /** Nodes: read, enable, label, remove, and tokens with which new ones join. @public */
@@ -23,9 +31,22 @@ export function nodeClient(transport: HttpTransport): NodeClient {
     get: (nodeId) => transport.send({ method: 'GET', path: one(nodeId) }),
     health: (nodeId) => transport.send({ method: 'GET', path: `${one(nodeId)}/health` }),
     update: (nodeId, change, options) =>
-      transport.send({ method: 'PUT', path: one(nodeId), body: change, headers: requestHeaders(options), ...signalOf(options) }),
-    delete: (nodeId, options) => transport.send({ method: 'DELETE', path: one(nodeId), headers: requestHeaders(options), ...signalOf(options) }),
+      transport.send({
+        method: 'PUT',
+        path: one(nodeId),
+        body: change,
+        headers: requestHeaders(options),
+        ...signalOf(options),
+      }),
+    delete: (nodeId, options) =>
+      transport.send({ method: 'DELETE', path: one(nodeId), headers: requestHeaders(options), ...signalOf(options) }),
     createJoinToken: (request = {}, options) =>
-      transport.send({ method: 'POST', path: `${apiBase}/join-tokens`, body: request, headers: requestHeaders(options), ...signalOf(options) }),
+      transport.send({
+        method: 'POST',
+        path: `${apiBase}/join-tokens`,
+        body: request,
+        headers: requestHeaders(options),
+        ...signalOf(options),
+      }),
   };
 }

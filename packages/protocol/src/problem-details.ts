@@ -32,17 +32,19 @@ export interface ProblemDetails {
 }
 
 /** @see {@link ProblemDetails} @public */
-export const problemDetailsSchema: z.ZodType<ProblemDetails> = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.string(),
-  requestId: z.string(),
-  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).exactOptional(),
-  details: z.record(z.string(), jsonSchema).exactOptional(),
-  retryable: z.boolean().exactOptional(),
-}).meta({ id: 'ProblemDetails' });
+export const problemDetailsSchema: z.ZodType<ProblemDetails> = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    requestId: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).exactOptional(),
+    details: z.record(z.string(), jsonSchema).exactOptional(),
+    retryable: z.boolean().exactOptional(),
+  })
+  .meta({ id: 'ProblemDetails' });
 
 /** Media type of problem documents. @public */
 export const problemMediaType: string = 'application/problem+json';
@@ -50,7 +52,8 @@ export const problemMediaType: string = 'application/problem+json';
 /** The error that a problem document stands for, with the server's code, text and status. @public */
 export function errorFromProblem(problem: ProblemDetails): HotSwapError {
   const details: Record<string, Json> = { ...problem.details, requestId: problem.requestId };
-  if (problem.errors) details['errors'] = problem.errors.map((issue) => ({ pointer: issue.pointer, detail: issue.detail }));
+  if (problem.errors)
+    details['errors'] = problem.errors.map((issue) => ({ pointer: issue.pointer, detail: issue.detail }));
   const entry = { message: '', httpStatus: problem.status, retryable: problem.retryable ?? false };
   const error = new HotSwapError(problem.code, entry, details satisfies ErrorDetails);
   // The text is final: places in it that look like a template's must stay as they are.

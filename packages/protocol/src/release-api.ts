@@ -30,26 +30,37 @@ export interface ReleaseListQuery extends ListQuery {
 }
 
 /** @see {@link ReleaseView} @public */
-export const releaseViewSchema: z.ZodType<ReleaseView> = z.object({
-  releaseId: z.string(),
-  moduleId: z.string(),
-  moduleName: z.string(),
-  version: z.string(),
-  digest: z.string(),
-  sizeBytes: z.int(),
-  config: z.record(z.string(), jsonSchema),
-  capabilities: z.object({
-    env: z.record(z.string(), z.string()),
-    dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
-    allowedHosts: z.array(z.string()),
-  }),
-  resourceLimits: z.object({ maxMemoryMB: z.number(), maxCpuPercent: z.number(), maxExecutionTime: durationSchema, maxInputSize: z.number() }),
-  healthCheck: healthCheckOverrideSchema,
-}).meta({ id: 'Release' });
+export const releaseViewSchema: z.ZodType<ReleaseView> = z
+  .object({
+    releaseId: z.string(),
+    moduleId: z.string(),
+    moduleName: z.string(),
+    version: z.string(),
+    digest: z.string(),
+    sizeBytes: z.int(),
+    config: z.record(z.string(), jsonSchema),
+    capabilities: z.object({
+      env: z.record(z.string(), z.string()),
+      dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
+      allowedHosts: z.array(z.string()),
+    }),
+    resourceLimits: z.object({
+      maxMemoryMB: z.number(),
+      maxCpuPercent: z.number(),
+      maxExecutionTime: durationSchema,
+      maxInputSize: z.number(),
+    }),
+    healthCheck: healthCheckOverrideSchema,
+  })
+  .meta({ id: 'Release' });
 
 /** @see {@link ReleaseList} @public */
-export const releaseListSchema: z.ZodType<ReleaseList> = z.object({ releases: z.array(releaseViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'ReleaseList' });
+export const releaseListSchema: z.ZodType<ReleaseList> = z
+  .object({ releases: z.array(releaseViewSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'ReleaseList' });
 
 /** @see {@link ReleaseListQuery} @public */
-export const releaseListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined }, unknown> =
-  z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional() });
+export const releaseListQuerySchema: z.ZodType<
+  { limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined },
+  unknown
+> = z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional() });

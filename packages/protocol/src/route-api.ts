@@ -8,7 +8,12 @@ export interface RouteView {
   readonly revision: number;
   readonly epoch: number;
   /** Share of requests by release. */
-  readonly releases: readonly { readonly releaseId: string; readonly moduleId: string; readonly version: string; readonly percent: number }[];
+  readonly releases: readonly {
+    readonly releaseId: string;
+    readonly moduleId: string;
+    readonly version: string;
+    readonly percent: number;
+  }[];
   /** Pairs of node and release with weight above 0, ordered by node, then release. */
   readonly targets: readonly RouteTargetView[];
 }
@@ -29,19 +34,34 @@ export interface RouteList {
 }
 
 /** @see {@link RouteView} @public */
-export const routeViewSchema: z.ZodType<RouteView> = z.object({
-  moduleName: z.string(),
-  revision: z.int(),
-  epoch: z.int(),
-  releases: z.array(z.object({ releaseId: z.string(), moduleId: z.string(), version: z.string(), percent: z.number() })),
-  targets: z.array(z.object({ nodeId: z.string(), region: z.string(), releaseId: z.string(), moduleId: z.string(), weight: z.number() })),
-}).meta({ id: 'Route' });
+export const routeViewSchema: z.ZodType<RouteView> = z
+  .object({
+    moduleName: z.string(),
+    revision: z.int(),
+    epoch: z.int(),
+    releases: z.array(
+      z.object({ releaseId: z.string(), moduleId: z.string(), version: z.string(), percent: z.number() }),
+    ),
+    targets: z.array(
+      z.object({
+        nodeId: z.string(),
+        region: z.string(),
+        releaseId: z.string(),
+        moduleId: z.string(),
+        weight: z.number(),
+      }),
+    ),
+  })
+  .meta({ id: 'Route' });
 
 /** @see {@link RouteList} @public */
-export const routeListSchema: z.ZodType<RouteList> = z.object({ routes: z.array(routeViewSchema), nextCursor: z.string().nullable() }).meta({ id: 'RouteList' });
+export const routeListSchema: z.ZodType<RouteList> = z
+  .object({ routes: z.array(routeViewSchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'RouteList' });
 
 /** @public */
 export type RouteListQuery = ListQuery;
 
 /** @see {@link RouteListQuery} @public */
-export const routeListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined }, unknown> = z.strictObject({ ...listQueryShape });
+export const routeListQuerySchema: z.ZodType<{ limit?: number | undefined; cursor?: string | undefined }, unknown> =
+  z.strictObject({ ...listQueryShape });

@@ -15,7 +15,10 @@ const maxEventChars = 64 * 1_048_576;
  * ends; breaking out of the loop cancels the body.
  * @public
  */
-export async function* readSse(body: AsyncIterable<Uint8Array>, onActivity?: () => void): AsyncGenerator<SseEvent, void, undefined> {
+export async function* readSse(
+  body: AsyncIterable<Uint8Array>,
+  onActivity?: () => void,
+): AsyncGenerator<SseEvent, void, undefined> {
   const decoder = new TextDecoder();
   let rest = '';
   let pending: PendingEvent = { event: 'message', data: [] };
@@ -28,7 +31,8 @@ export async function* readSse(body: AsyncIterable<Uint8Array>, onActivity?: () 
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') {
-        if (pending.data.length > 0) yield { event: pending.event, data: pending.data.join('\n'), ...(id === undefined ? {} : { id }) };
+        if (pending.data.length > 0)
+          yield { event: pending.event, data: pending.data.join('\n'), ...(id === undefined ? {} : { id }) };
         pending = { event: 'message', data: [] };
         continue;
       }
@@ -49,7 +53,11 @@ interface PendingEvent {
 }
 
 /** Text of one event for a stream; data must hold no line breaks, which JSON text does not. @public */
-export function formatSse(event: { readonly event?: string; readonly id?: string | number; readonly data: string }): string {
+export function formatSse(event: {
+  readonly event?: string;
+  readonly id?: string | number;
+  readonly data: string;
+}): string {
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
   const name = event.event === undefined ? '' : `event: ${event.event}\n`;
   return `${id}${name}data: ${event.data}\n\n`;

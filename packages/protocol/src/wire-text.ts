@@ -13,7 +13,10 @@ export const moduleNameSchema: z.ZodType<string, unknown> = z
   .string()
   .min(1)
   .max(100)
-  .regex(/^[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9]))*$/, 'must be lower-case letters, digits, - and _, and begin with a letter or digit')
+  .regex(
+    /^[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9]))*$/,
+    'must be lower-case letters, digits, - and _, and begin with a letter or digit',
+  )
   .refine((name) => !versionLike.test(name), { error: 'must not end like a version: give the version in `version`' })
   .refine((name) => !deviceNames.test(name), { error: 'is a name that some systems reserve' });
 
@@ -21,7 +24,10 @@ export const moduleNameSchema: z.ZodType<string, unknown> = z
 export const moduleVersionSchema: z.ZodType<string, unknown> = z
   .string()
   .max(60)
-  .regex(/^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/, 'must be a semantic version such as 1.2.0');
+  .regex(
+    /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/,
+    'must be a semantic version such as 1.2.0',
+  );
 
 /** Id of a module version: `name-vX.Y.Z`. @public */
 export const moduleIdSchema: z.ZodType<string, unknown> = z
@@ -33,7 +39,10 @@ export const moduleIdSchema: z.ZodType<string, unknown> = z
 export const chosenIdSchema: z.ZodType<string, unknown> = z
   .string()
   .max(100)
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9]))*$/, 'must be letters, digits, ., _ and -, and begin with a letter or digit');
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9]))*$/,
+    'must be letters, digits, ., _ and -, and begin with a letter or digit',
+  );
 
 /** Region or zone: lower-case letters, digits and `-`, 1-60 characters. @public */
 export const regionSchema: z.ZodType<string, unknown> = z

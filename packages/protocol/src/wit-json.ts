@@ -12,7 +12,11 @@ export function toWitValues(signature: FunctionSignature, args: readonly Json[])
   const { params } = signature;
   if (args.length !== params.length) {
     const expected = params.map((param) => `${param.name}: ${param.type}`).join(', ');
-    throw refuse('args', `(${expected})`, `it has ${args.length} values where ${signature.name} takes ${params.length}`);
+    throw refuse(
+      'args',
+      `(${expected})`,
+      `it has ${args.length} values where ${signature.name} takes ${params.length}`,
+    );
   }
   return params.map((param, i) => toWit(args[i] as Json, parseWitType(param.type), `args[${i}]`));
 }
@@ -34,7 +38,9 @@ export function witToJson(value: WitValue): Json {
       if (Number.isFinite(value)) return value;
       return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
     case 'bigint':
-      return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
+      return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+        ? Number(value)
+        : value.toString();
     default:
       return objectToJson(value);
   }
@@ -43,7 +49,8 @@ export function witToJson(value: WitValue): Json {
 function objectToJson(value: Exclude<WitValue, undefined | boolean | number | bigint | string>): Json {
   if (value === null) return null;
   if (value instanceof Uint8Array) return encodeBase64(value);
-  if (ArrayBuffer.isView(value)) return Array.from(value as Int32Array | BigInt64Array, (item: number | bigint) => witToJson(item));
+  if (ArrayBuffer.isView(value))
+    return Array.from(value as Int32Array | BigInt64Array, (item: number | bigint) => witToJson(item));
   if (Array.isArray(value)) return value.map((item: WitValue) => witToJson(item));
   if (typeof (value as { resourceType?: unknown }).resourceType === 'string' && Symbol.dispose in value) {
     throw refuse('result', 'JSON', 'it is a resource, which lives only as long as its instance');
@@ -73,7 +80,9 @@ function toWit(json: Json, type: WitType, path: string): WitValue {
     case 'list':
       return list(json, type, path);
     case 'tuple':
-      return items(json, type.items.length, 'tuple', path).map((item, i) => toWit(item, type.items[i] as WitType, `${path}[${i}]`));
+      return items(json, type.items.length, 'tuple', path).map((item, i) =>
+        toWit(item, type.items[i] as WitType, `${path}[${i}]`),
+      );
     case 'option':
       return option(json, type, path);
     case 'result':
@@ -98,7 +107,11 @@ function bytes(json: Json, path: string): Uint8Array {
     if (decoded) return decoded;
     throw refuse(path, 'list<u8>', 'it is not canonical base64');
   }
-  if (Array.isArray(json) && json.every((item) => Number.isInteger(item) && (item as number) >= 0 && (item as number) < 256)) return Uint8Array.from(json as number[]);
+  if (
+    Array.isArray(json) &&
+    json.every((item) => Number.isInteger(item) && (item as number) >= 0 && (item as number) < 256)
+  )
+    return Uint8Array.from(json as number[]);
   throw refuse(path, 'list<u8>', `${found(json)} where base64 is needed`);
 }
 
@@ -107,7 +120,14 @@ function integer(json: Json, type: Extract<WitType, { kind: 'integer' }>, path: 
   let value: bigint;
   if (typeof json === 'number' && Number.isSafeInteger(json)) value = BigInt(json);
   else if (typeof json === 'string' && type.bits === 64 && /^-?\d{1,20}$/.test(json)) value = BigInt(json);
-  else throw refuse(path, name, type.bits === 64 ? `${found(json)} where a safe integer or a decimal text is needed` : `${found(json)} where an integer is needed`);
+  else
+    throw refuse(
+      path,
+      name,
+      type.bits === 64
+        ? `${found(json)} where a safe integer or a decimal text is needed`
+        : `${found(json)} where an integer is needed`,
+    );
   const bits = BigInt(type.bits);
   const low = type.signed ? -(1n << (bits - 1n)) : 0n;
   // Core integers carry no sign of their own: both readings are taken.
@@ -132,9 +152,11 @@ function list(json: Json, type: Extract<WitType, { kind: 'list' }>, path: string
 
 /** Lists of numbers cross the border as typed arrays. */
 function packed(values: readonly WitValue[], element: WitType): ArrayBufferView | null {
-  if (element.kind === 'float') return element.bits === 32 ? Float32Array.from(values as number[]) : Float64Array.from(values as number[]);
+  if (element.kind === 'float')
+    return element.bits === 32 ? Float32Array.from(values as number[]) : Float64Array.from(values as number[]);
   if (element.kind !== 'integer') return null;
-  if (element.bits === 64) return element.signed ? BigInt64Array.from(values as bigint[]) : BigUint64Array.from(values as bigint[]);
+  if (element.bits === 64)
+    return element.signed ? BigInt64Array.from(values as bigint[]) : BigUint64Array.from(values as bigint[]);
   const numbers = values as number[];
   if (element.bits === 8) return Int8Array.from(numbers);
   if (element.bits === 16) return element.signed ? Int16Array.from(numbers) : Uint16Array.from(numbers);
@@ -150,7 +172,8 @@ function option(json: Json, type: Extract<WitType, { kind: 'option' }>, path: st
 
 function result(json: Json, type: Extract<WitType, { kind: 'result' }>, path: string): WitValue {
   const { tag, val } = tagged(json, 'result', path);
-  if (tag !== 'ok' && tag !== 'err') throw refuse(path, 'result', `its tag is ${JSON.stringify(tag)} where ok or err is needed`);
+  if (tag !== 'ok' && tag !== 'err')
+    throw refuse(path, 'result', `its tag is ${JSON.stringify(tag)} where ok or err is needed`);
   const inner = tag === 'ok' ? type.ok : type.err;
   return inner ? { tag, val: toWit(val, inner, `${path}.val`) } : { tag };
 }
@@ -158,7 +181,8 @@ function result(json: Json, type: Extract<WitType, { kind: 'result' }>, path: st
 function variant(json: Json, type: Extract<WitType, { kind: 'variant' }>, path: string): WitValue {
   const { tag, val } = typeof json === 'string' ? { tag: json, val: null } : tagged(json, 'variant', path);
   const chosen = type.cases.find((candidate) => candidate.name === tag);
-  if (!chosen) throw refuse(path, 'variant', `${JSON.stringify(tag)} is none of ${type.cases.map((one) => one.name).join(', ')}`);
+  if (!chosen)
+    throw refuse(path, 'variant', `${JSON.stringify(tag)} is none of ${type.cases.map((one) => one.name).join(', ')}`);
   return chosen.type ? { tag, val: toWit(val, chosen.type, `${path}.val`) } : { tag };
 }
 
@@ -169,8 +193,13 @@ function record(json: Json, type: Extract<WitType, { kind: 'record' }>, path: st
   for (const field of type.fields) {
     const camel = camelCase(field.name);
     known.add(camel).add(field.name);
-    const given = Object.hasOwn(members, camel) ? members[camel] : Object.hasOwn(members, field.name) ? members[field.name] : undefined;
-    if (given === undefined && field.type.kind !== 'option') throw refuse(`${path}.${camel}`, 'record', 'it is missing');
+    const given = Object.hasOwn(members, camel)
+      ? members[camel]
+      : Object.hasOwn(members, field.name)
+        ? members[field.name]
+        : undefined;
+    if (given === undefined && field.type.kind !== 'option')
+      throw refuse(`${path}.${camel}`, 'record', 'it is missing');
     out[camel] = toWit(given ?? null, field.type, `${path}.${camel}`);
   }
   const unknown = Object.keys(members).find((name) => !known.has(name));
@@ -179,12 +208,13 @@ function record(json: Json, type: Extract<WitType, { kind: 'record' }>, path: st
 }
 
 function flags(json: Json, names: readonly string[], path: string): WitValue {
-  const members = Array.isArray(json) ? Object.fromEntries((json as Json[]).map((name) => [String(name), true])) : object(json, 'flags', path);
+  const members = Array.isArray(json) ? namedFlags(json as readonly Json[], path) : object(json, 'flags', path);
   const out: Record<string, boolean> = {};
   for (const name of names) {
     const camel = camelCase(name);
     const value = members[camel] ?? members[name] ?? false;
-    if (typeof value !== 'boolean') throw refuse(`${path}.${camel}`, 'flags', `${found(value)} where a boolean is needed`);
+    if (typeof value !== 'boolean')
+      throw refuse(`${path}.${camel}`, 'flags', `${found(value)} where a boolean is needed`);
     out[camel] = value;
   }
   const unknown = Object.keys(members).find((name) => !names.includes(name) && !Object.hasOwn(out, name));
@@ -192,14 +222,22 @@ function flags(json: Json, names: readonly string[], path: string): WitValue {
   return out;
 }
 
+function namedFlags(names: readonly Json[], path: string): Readonly<Record<string, Json>> {
+  const odd = names.find((name) => typeof name !== 'string');
+  if (odd !== undefined) throw refuse(path, 'flags', `${found(odd)} where a name is needed`);
+  return Object.fromEntries(names.map((name) => [name as string, true]));
+}
+
 function items(json: Json, length: number | undefined, type: string, path: string): readonly Json[] {
   if (!Array.isArray(json)) throw refuse(path, type, `${found(json)} where an array is needed`);
-  if (length !== undefined && json.length !== length) throw refuse(path, type, `it has ${json.length} items where ${length} are needed`);
+  if (length !== undefined && json.length !== length)
+    throw refuse(path, type, `it has ${json.length} items where ${length} are needed`);
   return json as readonly Json[];
 }
 
 function object(json: Json, type: string, path: string): Readonly<Record<string, Json>> {
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) throw refuse(path, type, `${found(json)} where an object is needed`);
+  if (json === null || typeof json !== 'object' || Array.isArray(json))
+    throw refuse(path, type, `${found(json)} where an object is needed`);
   return json as Readonly<Record<string, Json>>;
 }
 
@@ -219,4 +257,5 @@ function found(json: Json): string {
   return typeof json === 'string' ? `it is the text ${JSON.stringify(json.slice(0, 40))}` : `it is ${String(json)}`;
 }
 
-const refuse = (path: string, type: string, why: string): Error => protocolError('HS_AGENT_INVALID_ARGUMENT', { path, type, why });
+const refuse = (path: string, type: string, why: string): Error =>
+  protocolError('HS_AGENT_INVALID_ARGUMENT', { path, type, why });

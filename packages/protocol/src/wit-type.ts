@@ -27,7 +27,7 @@ const maxDepth = 64;
 export function parseWitType(text: string): WitType {
   const known = parsed.get(text);
   if (known) return known;
-  const tokens = text.match(/[%A-Za-z0-9_][A-Za-z0-9_.:/@-]*|[<>(){},:;=*]|\S/g) ?? [];
+  const tokens = text.match(/[%A-Za-z0-9_][A-Za-z0-9_./@-]*|\S/g) ?? [];
   const parser = new TypeParser(text, tokens);
   const type = parser.type(0);
   parser.end();
@@ -36,17 +36,31 @@ export function parseWitType(text: string): WitType {
   return type;
 }
 
-const integer = (bits: 8 | 16 | 32 | 64, signed: boolean, core = false): WitType => ({ kind: 'integer', bits, signed, core });
+const integer = (bits: 8 | 16 | 32 | 64, signed: boolean, core = false): WitType => ({
+  kind: 'integer',
+  bits,
+  signed,
+  core,
+});
 
 const simple: Readonly<Record<string, WitType>> = {
   bool: { kind: 'bool' },
   string: { kind: 'string' },
   char: { kind: 'char' },
-  u8: integer(8, false), u16: integer(16, false), u32: integer(32, false), u64: integer(64, false),
-  s8: integer(8, true), s16: integer(16, true), s32: integer(32, true), s64: integer(64, true),
-  i32: integer(32, true, true), i64: integer(64, true, true),
-  f32: { kind: 'float', bits: 32 }, f64: { kind: 'float', bits: 64 },
-  float32: { kind: 'float', bits: 32 }, float64: { kind: 'float', bits: 64 },
+  u8: integer(8, false),
+  u16: integer(16, false),
+  u32: integer(32, false),
+  u64: integer(64, false),
+  s8: integer(8, true),
+  s16: integer(16, true),
+  s32: integer(32, true),
+  s64: integer(64, true),
+  i32: integer(32, true, true),
+  i64: integer(64, true, true),
+  f32: { kind: 'float', bits: 32 },
+  f64: { kind: 'float', bits: 64 },
+  float32: { kind: 'float', bits: 32 },
+  float64: { kind: 'float', bits: 64 },
 };
 
 class TypeParser {
@@ -113,7 +127,7 @@ class TypeParser {
 
   #field(depth: number): { name: string; type: WitType } {
     const name = this.#name();
-    this.#take(':');
+    this.#expect(':');
     return { name, type: this.type(depth + 1) };
   }
 
@@ -127,14 +141,17 @@ class TypeParser {
 
   #opaque(word: string, depth: number): WitType {
     if (!/^[%A-Za-z]/.test(word)) throw this.#refuse(`${word} does not belong there`);
+    let text = word;
+    while (this.#take(':')) text += `:${this.#next()}`;
     if (this.#take('<')) this.#items('>', depth);
-    return { kind: 'opaque', text: word };
+    return { kind: 'opaque', text };
   }
 
-  /** Names may carry their colon when the text has no blank around it. */
+  /** `%` only says that a keyword is meant as a name. */
   #name(): string {
     const word = this.#next();
-    return word.endsWith(':') ? word.slice(0, -1) : word.replace(/^%/, '');
+    if (!/^[%A-Za-z0-9_]/.test(word)) throw this.#refuse(`${word} is no name`);
+    return word.replace(/^%/, '');
   }
 
   #items(close: string, depth: number): WitType[] {

@@ -1,13 +1,36 @@
 import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createRolloutEngine, type Clock, type Failpoint, type ModuleStore, type RuntimeHost, type Strategy } from '@hotswap/core';
+import {
+  createRolloutEngine,
+  type Clock,
+  type Failpoint,
+  type ModuleStore,
+  type RuntimeHost,
+  type Strategy,
+} from '@hotswap/core';
 import { Gateway } from '@hotswap/gateway';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
-  CredentialRepository, DatabaseClock, DeploymentRepository, DesiredStateRepository, HeartbeatRepository, IdempotencyRepository, ModuleRepository,
-  NodeRepository, openDatabase, OutboxRepository, PostgresFleetReader, PostgresJournalStore, PostgresMetricsSource, PostgresScheduler, ReleaseRepository,
-  RouteRepository, SettingRepository, type Database, type DatabaseOptions,
+  CredentialRepository,
+  DatabaseClock,
+  DeploymentRepository,
+  DesiredStateRepository,
+  HeartbeatRepository,
+  IdempotencyRepository,
+  ModuleRepository,
+  NodeRepository,
+  openDatabase,
+  OutboxRepository,
+  PostgresFleetReader,
+  PostgresJournalStore,
+  PostgresMetricsSource,
+  PostgresScheduler,
+  ReleaseRepository,
+  RouteRepository,
+  SettingRepository,
+  type Database,
+  type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
@@ -30,11 +53,7 @@ import type { Lifecycle, ServerParts } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
 /** Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. */
-const strategies: readonly Strategy<unknown>[] = [
-  allAtOnce(),
-  canary(),
-  rolling(),
-];
+const strategies: readonly Strategy<unknown>[] = [allAtOnce(), canary(), rolling()];
 
 /** Parts that differ between a program and a test. @public */
 export interface ServerOverrides {
@@ -78,7 +97,11 @@ export async function createServer(config: ServerConfig, overrides: ServerOverri
 
 async function composeServer(config: ServerConfig, overrides: ServerOverrides): Promise<ComposedServer> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const logger = pino({ level: config.logLevel, base: { instanceId: config.instanceId }, redact: { paths: redactedPaths, censor: '[redacted]' } });
+  const logger = pino({
+    level: config.logLevel,
+    base: { instanceId: config.instanceId },
+    redact: { paths: redactedPaths, censor: '[redacted]' },
+  });
   const opened: (() => Promise<unknown>)[] = [];
   const release = async (): Promise<void> => {
     for (const close of opened.toReversed()) await close();
@@ -91,7 +114,8 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     opened.push(() => Promise.resolve(clock[Symbol.dispose]()));
     const store = await fsModuleStore({ directory: join(config.dataDir, 'modules') });
     opened.push(async () => store[Symbol.asyncDispose]());
-    const runtime = overrides.runtime ?? (await wasmtime({ cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
+    const runtime =
+      overrides.runtime ?? (await wasmtime({ cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
     opened.push(async () => runtime[Symbol.asyncDispose]?.());
     scope.register(tokens.config, { useValue: config });
     scope.register(tokens.overrides, { useValue: overrides });
@@ -105,7 +129,12 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     scope.register(tokens.routes, { useValue: new RouteRepository(database) });
     scope.register(tokens.gateway, { useFactory: instanceCachingFactory(makeGateway) });
     scope.register(tokens.parts, { useFactory: instanceCachingFactory(makeParts) });
-    return { parts: scope.resolve(tokens.parts), credentials: new CredentialRepository(database), housekeeping: makeHousekeeping(scope), release };
+    return {
+      parts: scope.resolve(tokens.parts),
+      credentials: new CredentialRepository(database),
+      housekeeping: makeHousekeeping(scope),
+      release,
+    };
   } catch (error) {
     await release();
     throw error;
@@ -113,11 +142,25 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
 }
 
 /** Nothing that lets anybody in may reach a log. */
-const redactedPaths = ['authorization', '*.authorization', 'headers.authorization', 'req.headers.authorization', 'token', '*.token', 'credential', '*.credential', 'databaseUrl', '*.databaseUrl'];
+const redactedPaths = [
+  'authorization',
+  '*.authorization',
+  'headers.authorization',
+  'req.headers.authorization',
+  'token',
+  '*.token',
+  'credential',
+  '*.credential',
+  'databaseUrl',
+  '*.databaseUrl',
+];
 
 function databaseOptions({ databaseUrl, dataDir }: ServerConfig, logger: Logger): DatabaseOptions {
-  const onBackgroundError = (error: unknown): void => logger.warn({ err: error }, 'background work of the database failed');
-  return databaseUrl === undefined ? { dataDir: join(dataDir, 'database'), onBackgroundError } : { url: databaseUrl, onBackgroundError };
+  const onBackgroundError = (error: unknown): void =>
+    logger.warn({ err: error }, 'background work of the database failed');
+  return databaseUrl === undefined
+    ? { dataDir: join(dataDir, 'database'), onBackgroundError }
+    : { url: databaseUrl, onBackgroundError };
 }
 
 function makeGateway(scope: DependencyContainer): Gateway {
@@ -129,7 +172,10 @@ function makeGateway(scope: DependencyContainer): Gateway {
     board: routes,
     signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
     onError: (error) => logger.warn({ err: error }, 'the gateway could not follow the routes'),
-    onServed: (served) => void nudgeModules(scope.resolve(tokens.parts), served).catch((error: unknown) => logger.warn({ err: error }, 'rollouts were not told of a served route')),
+    onServed: (served) =>
+      void nudgeModules(scope.resolve(tokens.parts), served).catch((error: unknown) =>
+        logger.warn({ err: error }, 'rollouts were not told of a served route'),
+      ),
     source: {
       all: () => routes.all(),
       find: (tenant, moduleName) => routes.find(tenant, moduleName),
@@ -143,7 +189,10 @@ function makeGateway(scope: DependencyContainer): Gateway {
 }
 
 /** A shift of traffic ends when its revision is served: whoever waits for that should not wait for a timer. */
-async function nudgeModules({ deployments, loop, events }: ServerParts, served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[]): Promise<void> {
+async function nudgeModules(
+  { deployments, loop, events }: ServerParts,
+  served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
+): Promise<void> {
   for (const { tenant, moduleName, revision } of served) {
     events.emit({ topic: 'route.changed', tenant, subject: moduleName, facts: { revision } });
     const { items } = await deployments.list(tenant, { moduleName, statuses: ['InProgress', 'Paused', 'RollingBack'] });
@@ -168,16 +217,41 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const metrics = new PostgresMetricsSource(database);
   const known = [...strategies, ...(overrides.strategies ?? [])];
   const engine = createRolloutEngine({
-    journal, fleet, metrics, clock, router: gateway, strategies: known, failpoint,
+    journal,
+    fleet,
+    metrics,
+    clock,
+    router: gateway,
+    strategies: known,
+    failpoint,
     engineId: `engine:${config.instanceId}`,
     ...(overrides.triggerIntervalMs === undefined ? {} : { triggerIntervalMs: overrides.triggerIntervalMs }),
   });
-  const scheduler = new PostgresScheduler(database, { onError: (error) => logger.warn({ err: error }, 'a wake failed and will come again') });
-  const loop = new RolloutLoop({ engine, scheduler, clock, onError: (error, deploymentId) => logger.error({ err: error, deploymentId }, 'a deployment could not be driven on') });
+  const scheduler = new PostgresScheduler(database, {
+    onError: (error) => logger.warn({ err: error }, 'a wake failed and will come again'),
+  });
+  const loop = new RolloutLoop({
+    engine,
+    scheduler,
+    clock,
+    onError: (error, deploymentId) => logger.error({ err: error, deploymentId }, 'a deployment could not be driven on'),
+  });
   const onError = (error: unknown): void => logger.warn({ err: error }, 'agents could not be told of changes');
   relayHints(database, events);
   return {
-    config, logger, modules, nodes, journal, fleet, metrics, clock, store, events, gateway, engine, loop,
+    config,
+    logger,
+    modules,
+    nodes,
+    journal,
+    fleet,
+    metrics,
+    clock,
+    store,
+    events,
+    gateway,
+    engine,
+    loop,
     version: serverVersion,
     strategies: known,
     authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
@@ -204,7 +278,8 @@ function makeParts(scope: DependencyContainer): ServerParts {
 /** Screens hear of journal entries of all servers. */
 function relayHints({ changes }: Database, events: EventBus): void {
   changes.subscribe((hint) => {
-    if (hint.topic === 'deployment') events.emit({ topic: 'deployment.changed', tenant: hint.tenant, subject: hint.deploymentId });
+    if (hint.topic === 'deployment')
+      events.emit({ topic: 'deployment.changed', tenant: hint.tenant, subject: hint.deploymentId });
   });
 }
 
@@ -215,7 +290,8 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
   const database = scope.resolve(tokens.database);
   const metrics = new PostgresMetricsSource(database);
   return new HousekeepingLoop({
-    keys, events,
+    keys,
+    events,
     outbox: new OutboxRepository(database),
     cleaners: [() => metrics.deleteOlderThan(metricsRetentionMs)],
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),

@@ -5,33 +5,85 @@ import { errorFactory, type ErrorFactory } from '@hotswap/core';
  * @public
  */
 export const serverErrorCodes = {
-  HS_API_NOT_FOUND: { message: 'There is nothing at {method} {path}: the API is described at /api/docs', httpStatus: 404 },
+  HS_API_NOT_FOUND: {
+    message: 'There is nothing at {method} {path}: the API is described at /api/docs',
+    httpStatus: 404,
+  },
   HS_API_INVALID_REQUEST: { message: 'The request is not valid: {why}', httpStatus: 400 },
   HS_API_INVALID_JSON: { message: 'The body is not acceptable JSON: {why}', httpStatus: 400 },
   HS_API_UNSUPPORTED_MEDIA_TYPE: { message: '{what} is not taken here: send {accepted}', httpStatus: 415 },
   HS_API_STALE: { message: '{what} has changed since it was read: read it again and decide anew', httpStatus: 412 },
   HS_API_INTERNAL: { message: 'The server failed: its log has the reason under request {requestId}', httpStatus: 500 },
-  HS_API_UNAVAILABLE: { message: 'The server is {state}: try again shortly, or ask another one', httpStatus: 503, retryable: true },
+  HS_API_UNAVAILABLE: {
+    message: 'The server is {state}: try again shortly, or ask another one',
+    httpStatus: 503,
+    retryable: true,
+  },
   HS_API_TIMEOUT: { message: 'The request took longer than the server allows', httpStatus: 408, retryable: true },
-  HS_API_IDEMPOTENCY_RUNNING: { message: 'A request with this Idempotency-Key is still being carried out: ask again for its answer', httpStatus: 409, retryable: true },
-  HS_API_IDEMPOTENCY_MISMATCH: { message: 'This Idempotency-Key belongs to a request with another content: use a new key', httpStatus: 422 },
-  HS_API_RANGE_NOT_SATISFIABLE: { message: 'The range lies beyond the {sizeBytes} bytes of the module', httpStatus: 416 },
-  HS_LIMIT_BODY_SIZE: { message: 'The body is larger than the {limitBytes} bytes that are taken here', httpStatus: 413 },
-  HS_LIMIT_MODULE_SIZE: { message: 'The module is larger than the {limitBytes} bytes that MAX_WASM_SIZE allows: make it smaller or raise the limit', httpStatus: 413 },
-  HS_LIMIT_UPLOADS: { message: '{limit} uploads are running, which is all that is allowed at a time: try again shortly', httpStatus: 503, retryable: true },
-  HS_LIMIT_STREAMS: { message: 'Too many event streams are open ({limit}): close some first', httpStatus: 503, retryable: true },
-  HS_LIMIT_RESOURCES: { message: '{limit} of {asked} is above the ceiling of {ceiling} that this server is configured with', httpStatus: 400 },
+  HS_API_IDEMPOTENCY_RUNNING: {
+    message: 'A request with this Idempotency-Key is still being carried out: ask again for its answer',
+    httpStatus: 409,
+    retryable: true,
+  },
+  HS_API_IDEMPOTENCY_MISMATCH: {
+    message: 'This Idempotency-Key belongs to a request with another content: use a new key',
+    httpStatus: 422,
+  },
+  HS_API_RANGE_NOT_SATISFIABLE: {
+    message: 'The range lies beyond the {sizeBytes} bytes of the module',
+    httpStatus: 416,
+  },
+  HS_LIMIT_BODY_SIZE: {
+    message: 'The body is larger than the {limitBytes} bytes that are taken here',
+    httpStatus: 413,
+  },
+  HS_LIMIT_MODULE_SIZE: {
+    message:
+      'The module is larger than the {limitBytes} bytes that MAX_WASM_SIZE allows: make it smaller or raise the limit',
+    httpStatus: 413,
+  },
+  HS_LIMIT_UPLOADS: {
+    message: '{limit} uploads are running, which is all that is allowed at a time: try again shortly',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_LIMIT_STREAMS: {
+    message: 'Too many event streams are open ({limit}): close some first',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_LIMIT_RESOURCES: {
+    message: '{limit} of {asked} is above the ceiling of {ceiling} that this server is configured with',
+    httpStatus: 400,
+  },
   HS_AUTH_REQUIRED: { message: 'This needs a valid credential: send `Authorization: Bearer ...`', httpStatus: 401 },
   HS_AUTH_FORBIDDEN: { message: '{subject} has the role {role}, this needs {needed}', httpStatus: 403 },
   HS_AUTH_NOT_YOURS: { message: '{what} belongs to somebody else: ask its author or an admin', httpStatus: 403 },
-  HS_AUTH_APPROVER_MISMATCH: { message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is whoever executes', httpStatus: 403 },
-  HS_AUTH_SELF_APPROVAL: { message: '{subject} is the author of {deploymentId}: where approval is required another admin has to execute it', httpStatus: 409 },
+  HS_AUTH_APPROVER_MISMATCH: {
+    message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is whoever executes',
+    httpStatus: 403,
+  },
+  HS_AUTH_SELF_APPROVAL: {
+    message: '{subject} is the author of {deploymentId}: where approval is required another admin has to execute it',
+    httpStatus: 409,
+  },
   HS_REGISTRY_INVALID_BINARY: { message: 'Invalid WASM binary: {why}', httpStatus: 400 },
-  HS_REGISTRY_INVALID_BASE64: { message: 'wasmBinary is not canonical base64 with padding: encode the file with `base64 -w0`', httpStatus: 400 },
-  HS_REGISTRY_WASI_MISMATCH: { message: 'The module is declared as {declared}, but its binary is {actual}: correct wasiVersion or build it for {declared}', httpStatus: 400 },
-  HS_REGISTRY_INTERFACE_EXCEEDED: { message: 'The binary imports {imports}, which interfaces does not allow: add it there or build without it', httpStatus: 400 },
+  HS_REGISTRY_INVALID_BASE64: {
+    message: 'wasmBinary is not canonical base64 with padding: encode the file with `base64 -w0`',
+    httpStatus: 400,
+  },
+  HS_REGISTRY_WASI_MISMATCH: {
+    message:
+      'The module is declared as {declared}, but its binary is {actual}: correct wasiVersion or build it for {declared}',
+    httpStatus: 400,
+  },
+  HS_REGISTRY_INTERFACE_EXCEEDED: {
+    message: 'The binary imports {imports}, which interfaces does not allow: add it there or build without it',
+    httpStatus: 400,
+  },
   HS_REGISTRY_HEALTH_FUNCTION_MISSING: {
-    message: 'The module exports no function {functionName}: export it, name another one in healthCheck.functionName, or set healthCheck.enabled to false',
+    message:
+      'The module exports no function {functionName}: export it, name another one in healthCheck.functionName, or set healthCheck.enabled to false',
     httpStatus: 400,
   },
   HS_CONFIG_INVALID: { message: 'The configuration is not valid: {why}', httpStatus: 500 },

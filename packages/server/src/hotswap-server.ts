@@ -54,11 +54,21 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
   const { config, logger } = composed.parts;
   const { port } = app.server.address() as AddressInfo;
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
-  const adminFile = config.environment === 'Development' && admin ? await writeLocalAdmin(config.dataDir, { url, token: admin.token }) : null;
+  const adminFile =
+    config.environment === 'Development' && admin
+      ? await writeLocalAdmin(config.dataDir, { url, token: admin.token })
+      : null;
   logger.info({ url, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= stopAll(composed, app));
-  return { url, adminToken: admin?.token ?? null, adminFile, announcement: admin?.announcement ?? null, stop, [Symbol.asyncDispose]: stop };
+  return {
+    url,
+    adminToken: admin?.token ?? null,
+    adminFile,
+    announcement: admin?.announcement ?? null,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 /** In the order in which nothing is pulled from under anything else. */

@@ -1,4 +1,13 @@
-import type { Clock, FleetReader, Json, JournalStore, MetricsSource, ModuleStore, RolloutEngine, Strategy } from '@hotswap/core';
+import type {
+  Clock,
+  FleetReader,
+  Json,
+  JournalStore,
+  MetricsSource,
+  ModuleStore,
+  RolloutEngine,
+  Strategy,
+} from '@hotswap/core';
 import type { Gateway } from '@hotswap/gateway';
 import type { Logger } from 'pino';
 import type { AgentHub } from './agents/agent-hub.ts';

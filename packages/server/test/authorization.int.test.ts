@@ -77,7 +77,9 @@ describe('authorization', () => {
     }
     const expired = await credentials.create({ tenant: 'default', subject: 'past', role: 'admin', expiresInMs: -1 });
     tokens.set('none', expired.token);
-    await credentials.create({ tenant: 'other', credentialId: 'foreign', subject: 'foreigner', role: 'admin' }).then(({ token }) => (foreignToken = token));
+    await credentials
+      .create({ tenant: 'other', credentialId: 'foreign', subject: 'foreigner', role: 'admin' })
+      .then(({ token }) => (foreignToken = token));
     await database[Symbol.asyncDispose]();
     test = await startTestServer({ dataDir }, { database: { dataDir: join(dataDir, 'database') } });
     const { token } = await test.client.nodes.createJoinToken();
@@ -97,27 +99,42 @@ describe('authorization', () => {
   const pathOf = (path: string): string => path.replaceAll(/\{[^}]+\}/g, 'not-there');
   const status = async (method: string, path: string, token: string | null): Promise<number> => {
     const abort = new AbortController();
-    const response = await fetch(`${test.url}${path}`, { method, headers: token === null ? {} : { authorization: `Bearer ${token}` }, signal: abort.signal });
+    const response = await fetch(`${test.url}${path}`, {
+      method,
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      signal: abort.signal,
+    });
     abort.abort();
     return response.status;
   };
 
   it('has a row for every route that the server describes, and no other', async () => {
     const { body } = await test.send('GET', '/api/openapi.json');
-    const served = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+    const served = Object.entries(body['paths'] as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
     expect(served.sort()).toEqual(matrix.map(([method, path]) => `${method} ${path}`).sort());
   });
 
   it.each(matrix)('%s %s', async (method, path, allowed) => {
     for (const caller of callers) {
       const answered = await status(method, pathOf(path), caller === 'none' ? null : (tokens.get(caller) ?? ''));
-      if (allowed.includes(caller)) expect([caller, answered]).not.toEqual([caller, expect.toSatisfy((code: number) => code === 401 || code === 403)]);
-      else expect([caller, answered]).toEqual([caller, caller === 'none' ? 401 : expect.toSatisfy((code: number) => code === 403)]);
+      if (allowed.includes(caller))
+        expect([caller, answered]).not.toEqual([
+          caller,
+          expect.toSatisfy((code: number) => code === 401 || code === 403),
+        ]);
+      else
+        expect([caller, answered]).toEqual([
+          caller,
+          caller === 'none' ? 401 : expect.toSatisfy((code: number) => code === 403),
+        ]);
     }
   });
 
   it('refuses expired, unknown and malformed tokens alike', async () => {
-    for (const token of [tokens.get('none') ?? '', 'hs_unknown', 'hsn_unknown', 'x'.repeat(5_000)]) expect(await status('GET', `${api}/nodes`, token)).toBe(401);
+    for (const token of [tokens.get('none') ?? '', 'hs_unknown', 'hsn_unknown', 'x'.repeat(5_000)])
+      expect(await status('GET', `${api}/nodes`, token)).toBe(401);
     const basic = await fetch(`${test.url}${api}/nodes`, { headers: { authorization: 'Basic YTpi' } });
     expect([basic.status, basic.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
   });
@@ -127,8 +144,17 @@ describe('authorization', () => {
     expect(await status('GET', `${api}/nodes/edge-1/desired`, token)).toBe(200);
     expect(await status('GET', `${api}/nodes/edge-2/desired`, token)).toBe(403);
     expect((await test.send('POST', `${api}/nodes/edge-2/heartbeat`, { token, body: {} })).status).not.toBe(200);
-    expect((await test.send('PUT', `${api}/nodes/edge-1/session`, { token, body: agent.registration() })).status).toBe(200);
-    expect((await test.send('PUT', `${api}/nodes/edge-1/session`, { token, body: { ...agent.registration(), nodeId: 'edge-2' } })).status).toBe(400);
+    expect((await test.send('PUT', `${api}/nodes/edge-1/session`, { token, body: agent.registration() })).status).toBe(
+      200,
+    );
+    expect(
+      (
+        await test.send('PUT', `${api}/nodes/edge-1/session`, {
+          token,
+          body: { ...agent.registration(), nodeId: 'edge-2' },
+        })
+      ).status,
+    ).toBe(400);
   });
 
   it('lets a join token be used once, for its regions, before it ends', async () => {
@@ -138,17 +164,28 @@ describe('authorization', () => {
     expect((await test.send('POST', `${api}/nodes`, { token, body })).status).toBe(201);
     expect((await test.send('POST', `${api}/nodes`, { token, body: { ...body, nodeId: 'edge-10' } })).status).toBe(401);
     const ended = await test.client.nodes.createJoinToken({ expiresIn: 'PT0S' });
-    expect((await test.send('POST', `${api}/nodes`, { token: ended.token, body: { ...body, nodeId: 'edge-11' } })).status).toBe(401);
+    expect(
+      (await test.send('POST', `${api}/nodes`, { token: ended.token, body: { ...body, nodeId: 'edge-11' } })).status,
+    ).toBe(401);
   });
 
   it('refuses a second node under a known id, and an older session once a newer one has reported', async () => {
     const { token } = await test.client.nodes.createJoinToken();
     const stolen = { ...agent.registration(), publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'thief' } };
-    expect(await test.send('POST', `${api}/nodes`, { token, body: stolen })).toMatchObject({ status: 409, body: { code: 'HS_NODE_EXISTS' } });
+    expect(await test.send('POST', `${api}/nodes`, { token, body: stolen })).toMatchObject({
+      status: 409,
+      body: { code: 'HS_NODE_EXISTS' },
+    });
     const report = (bootId: string, sequence: number) =>
       test.send('POST', `${api}/nodes/edge-1/heartbeat`, {
         token: agent.credential,
-        body: { bootId, sequence, observed: { generation: 0, releases: [] }, metrics: [], resources: { cpuUsagePercent: 0, memoryUsageMB: 0, modulesLoaded: 0 } },
+        body: {
+          bootId,
+          sequence,
+          observed: { generation: 0, releases: [] },
+          metrics: [],
+          resources: { cpuUsagePercent: 0, memoryUsageMB: 0, modulesLoaded: 0 },
+        },
       });
     const newer = `${String(Date.now() + 60_000)}-new`;
     const older = `${String(Date.now() + 30_000)}-old`;
@@ -158,13 +195,24 @@ describe('authorization', () => {
   });
 
   it('lets developers command their own deployments only', async () => {
-    const { deploymentId } = await test.client.deployments.create({ moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' });
+    const { deploymentId } = await test.client.deployments.create({
+      moduleId: 'greeter-v1.0.0',
+      strategy: 'AllAtOnce',
+    });
     const developer = { token: tokens.get('developer') ?? '', body: {} };
-    expect(await test.send('POST', `${api}/deployments/${deploymentId}/abort`, developer)).toMatchObject({ status: 403, body: { code: 'HS_AUTH_NOT_YOURS' } });
+    expect(await test.send('POST', `${api}/deployments/${deploymentId}/abort`, developer)).toMatchObject({
+      status: 403,
+      body: { code: 'HS_AUTH_NOT_YOURS' },
+    });
     await test.client.deployments.abort(deploymentId);
-    const own = await test.send('POST', `${api}/deployments`, { ...developer, body: { moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' } });
+    const own = await test.send('POST', `${api}/deployments`, {
+      ...developer,
+      body: { moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' },
+    });
     expect(own).toMatchObject({ status: 201, body: { createdBy: 'the-developer' } });
-    expect((await test.send('POST', `${api}/deployments/${String(own.body['deploymentId'])}/abort`, developer)).status).toBe(202);
+    expect(
+      (await test.send('POST', `${api}/deployments/${String(own.body['deploymentId'])}/abort`, developer)).status,
+    ).toBe(202);
   });
 
   it('shows nothing of another tenant', async () => {
@@ -173,8 +221,17 @@ describe('authorization', () => {
     expect((await test.send('GET', `${api}/modules`, foreign)).body).toEqual({ modules: [], nextCursor: null });
     expect((await test.send('GET', `${api}/nodes`, foreign)).body).toEqual({ nodes: [], nextCursor: null });
     expect((await test.send('GET', `${api}/nodes/edge-1`, foreign)).status).toBe(404);
-    expect((await test.send('POST', `${api}/modules/greeter/functions/run/invoke`, { ...foreign, body: {} })).status).toBe(404);
-    expect((await test.send('POST', `${api}/deployments`, { ...foreign, body: { moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' } })).status).toBe(404);
+    expect(
+      (await test.send('POST', `${api}/modules/greeter/functions/run/invoke`, { ...foreign, body: {} })).status,
+    ).toBe(404);
+    expect(
+      (
+        await test.send('POST', `${api}/deployments`, {
+          ...foreign,
+          body: { moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' },
+        })
+      ).status,
+    ).toBe(404);
   });
 
   it('leaves the local credential in the data directory for its owner alone, and finds it again', async () => {
@@ -186,7 +243,12 @@ describe('authorization', () => {
 
   it('tells details of its health only to those who are known', async () => {
     expect((await test.send('GET', '/health', { token: null })).body).toEqual({ status: 'Healthy' });
-    expect((await test.send('GET', '/health')).body).toEqual({ status: 'Healthy', dependencies: { postgresql: 'Healthy' }, version: '0.1.0', uptime: expect.stringMatching(/^PT/) as unknown });
+    expect((await test.send('GET', '/health')).body).toEqual({
+      status: 'Healthy',
+      dependencies: { postgresql: 'Healthy' },
+      version: '0.1.0',
+      uptime: expect.stringMatching(/^PT/) as unknown,
+    });
     expect((await test.send('GET', '/health/ready', { token: null })).body).toEqual({ status: 'Healthy' });
   });
 });

@@ -1,7 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { desiredStateSchema, readSse, type NodeRegistration } from '@hotswap/protocol';
-import { latencyBucket, type DesiredRelease, type DesiredState, type ObservedRelease, type ReleaseCallDelta } from '@hotswap/core';
+import {
+  latencyBucket,
+  type DesiredRelease,
+  type DesiredState,
+  type ObservedRelease,
+  type ReleaseCallDelta,
+} from '@hotswap/core';
 
 /** What a release does on a scripted node, by its version. Default: healthy, answers. */
 export interface ScriptedRelease {
@@ -39,8 +45,13 @@ export class ScriptedAgent {
     this.#dataPlane = createServer((request, response) => {
       request.resume();
       request.on('end', () => {
-        const { status, body } = this.#call(String(request.headers['x-hotswap-release']), decodeURIComponent(request.url?.split('/')[2] ?? ''));
-        response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' }).end(JSON.stringify(body));
+        const { status, body } = this.#call(
+          String(request.headers['x-hotswap-release']),
+          decodeURIComponent(request.url?.split('/')[2] ?? ''),
+        );
+        response
+          .writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' })
+          .end(JSON.stringify(body));
       });
     });
   }
@@ -84,7 +95,10 @@ export class ScriptedAgent {
 
   async post(path: string, body: unknown, token: string = this.#credential): Promise<unknown> {
     const response = await fetch(`${this.#options.url}${path}`, {
-      method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body), signal: this.#stop.signal,
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: this.#stop.signal,
     });
     const answer: unknown = await response.json();
     if (!response.ok) throw new Error(JSON.stringify(answer));
@@ -94,7 +108,10 @@ export class ScriptedAgent {
   async #watch(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
-        const response = await fetch(`${this.#options.url}/api/v1/wasm/nodes/${this.#options.nodeId}/desired`, { headers: { authorization: `Bearer ${this.#credential}` }, signal: this.#stop.signal });
+        const response = await fetch(`${this.#options.url}/api/v1/wasm/nodes/${this.#options.nodeId}/desired`, {
+          headers: { authorization: `Bearer ${this.#credential}` },
+          signal: this.#stop.signal,
+        });
         for await (const event of readSse(response.body as unknown as AsyncIterable<Uint8Array>)) {
           this.desired = desiredStateSchema.parse(JSON.parse(event.data));
           this.seenGenerations.push(this.desired.generation);
@@ -121,12 +138,30 @@ export class ScriptedAgent {
 
   #call(releaseId: string, moduleName: string): { status: number; body: object } {
     const release = this.#all().find((one) => one.releaseId === releaseId);
-    if (!release) return { status: 421, body: { type: 't', title: 't', status: 421, detail: 'not here', code: 'HS_AGENT_RELEASE_NOT_HERE', requestId: 'r' } };
+    if (!release)
+      return {
+        status: 421,
+        body: {
+          type: 't',
+          title: 't',
+          status: 421,
+          detail: 'not here',
+          code: 'HS_AGENT_RELEASE_NOT_HERE',
+          requestId: 'r',
+        },
+      };
     const counts = this.#metrics.get(releaseId) ?? { calls: 0, errors: 0 };
     const { fails = false } = this.#script(release);
     this.#metrics.set(releaseId, { calls: counts.calls + 1, errors: counts.errors + (fails ? 1 : 0) });
-    if (fails) return { status: 422, body: { type: 't', title: 't', status: 422, detail: 'trap', code: 'HS_RUNTIME_TRAP', requestId: 'r' } };
-    return { status: 200, body: { result: `${moduleName} ${release.version}`, moduleId: release.moduleId, releaseId, durationMs: 1 } };
+    if (fails)
+      return {
+        status: 422,
+        body: { type: 't', title: 't', status: 422, detail: 'trap', code: 'HS_RUNTIME_TRAP', requestId: 'r' },
+      };
+    return {
+      status: 200,
+      body: { result: `${moduleName} ${release.version}`, moduleId: release.moduleId, releaseId, durationMs: 1 },
+    };
   }
 
   #nudge(): void {
@@ -136,21 +171,42 @@ export class ScriptedAgent {
   async #report(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const metrics = [...this.#metrics].map(([releaseId, counts]): ReleaseCallDelta => ({
-      moduleName: this.#all().find((one) => one.releaseId === releaseId)?.moduleId.replace(/-v[^v]+$/, '') ?? 'greeter',
-      releaseId, ...counts, crashes: counts.errors, latencySumMs: counts.calls, latencySumSquaresMs2: counts.calls,
-      latencyBuckets: { [latencyBucket(1)]: counts.calls }, peakMemoryBytes: 65_536, memoryRefusals: 0,
+      moduleName:
+        this.#all()
+          .find((one) => one.releaseId === releaseId)
+          ?.moduleId.replace(/-v[^v]+$/, '') ?? 'greeter',
+      releaseId,
+      ...counts,
+      crashes: counts.errors,
+      latencySumMs: counts.calls,
+      latencySumSquaresMs2: counts.calls,
+      latencyBuckets: { [latencyBucket(1)]: counts.calls },
+      peakMemoryBytes: 65_536,
+      memoryRefusals: 0,
     }));
     this.#metrics.clear();
-    const observed = { generation: this.desired?.generation ?? 0, releases: this.#all().map((release) => this.#observe(release)) };
+    const observed = {
+      generation: this.desired?.generation ?? 0,
+      releases: this.#all().map((release) => this.#observe(release)),
+    };
     await this.post(`/api/v1/wasm/nodes/${this.#options.nodeId}/heartbeat`, {
-      bootId: this.#bootId, sequence: ++this.#sequence, observed, metrics,
+      bootId: this.#bootId,
+      sequence: ++this.#sequence,
+      observed,
+      metrics,
       resources: { cpuUsagePercent: 10, memoryUsageMB: 100, modulesLoaded: observed.releases.length },
     });
   }
 
   #observe(release: DesiredRelease): ObservedRelease {
     const moduleName = release.moduleId.slice(0, release.moduleId.lastIndexOf('-v'));
-    if (this.#script(release).broken) return { moduleName, releaseId: release.releaseId, state: 'failed', error: { code: 'HS_AGENT_LOAD_FAILED', message: 'it is broken' } };
+    if (this.#script(release).broken)
+      return {
+        moduleName,
+        releaseId: release.releaseId,
+        state: 'failed',
+        error: { code: 'HS_AGENT_LOAD_FAILED', message: 'it is broken' },
+      };
     const base = { moduleName, releaseId: release.releaseId, state: 'ready' as const };
     if (!release.probe) return base;
     const { round, check } = release.probe;

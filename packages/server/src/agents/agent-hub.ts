@@ -93,18 +93,28 @@ export class AgentHub {
 
   async #sendLagging(): Promise<void> {
     for (const [tenant, connected] of Map.groupBy(this.#connected.values(), (one) => one.tenant)) {
-      const generations = await this.#parts.desired.generations(tenant, connected.map((one) => one.nodeId));
+      const generations = await this.#parts.desired.generations(
+        tenant,
+        connected.map((one) => one.nodeId),
+      );
       const lagging = connected.filter((one) => (generations.get(one.nodeId) ?? -1) > one.sentGeneration);
-      for (let from = 0; from < lagging.length; from += batchSize) await this.#send(tenant, lagging.slice(from, from + batchSize));
+      for (let from = 0; from < lagging.length; from += batchSize)
+        await this.#send(tenant, lagging.slice(from, from + batchSize));
     }
   }
 
   async #send(tenant: string, connected: readonly Connected[]): Promise<void> {
-    const states = await this.#parts.desired.read(tenant, connected.map((one) => one.nodeId));
+    const states = await this.#parts.desired.read(
+      tenant,
+      connected.map((one) => one.nodeId),
+    );
     for (const one of connected) {
       const state = states.get(one.nodeId);
       if (state === undefined) one.stream.close();
-      else if (state.generation > one.sentGeneration && one.stream.send({ event: 'desired', id: state.generation, data: JSON.stringify(state) })) {
+      else if (
+        state.generation > one.sentGeneration &&
+        one.stream.send({ event: 'desired', id: state.generation, data: JSON.stringify(state) })
+      ) {
         one.sentGeneration = state.generation;
       }
     }

@@ -48,7 +48,14 @@ export class HeartbeatIntake {
 
   async #record(tenant: string, batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = new Map((await this.#parts.log.record(tenant, batch.map((one) => one.report))).map((outcome) => [outcome.nodeId, outcome]));
+      const outcomes = new Map(
+        (
+          await this.#parts.log.record(
+            tenant,
+            batch.map((one) => one.report),
+          )
+        ).map((outcome) => [outcome.nodeId, outcome]),
+      );
       for (const one of batch) {
         const outcome = outcomes.get(one.report.nodeId);
         if (outcome === undefined) one.reject(serverError('HS_API_INTERNAL'));
@@ -65,7 +72,8 @@ export class HeartbeatIntake {
   #tell(tenant: string, outcome: HeartbeatOutcome, report: HeartbeatReport): void {
     if (outcome.kind !== 'accepted') return;
     const hasFailures = report.metrics.some((delta) => delta.errors > 0 || delta.memoryRefusals > 0);
-    if (outcome.changed || hasFailures) for (const deploymentId of outcome.deployments) this.#parts.nudge(tenant, deploymentId);
+    if (outcome.changed || hasFailures)
+      for (const deploymentId of outcome.deployments) this.#parts.nudge(tenant, deploymentId);
     if (outcome.changed) this.#parts.onChanged(tenant, report.nodeId);
   }
 }

@@ -74,7 +74,8 @@ export class CachedAuthenticator implements Authenticator {
       .then((principal) => {
         const now = performance.now();
         if (this.#kept.size >= maxKept) this.#kept.clear();
-        const keptMs = principal === null ? { fresh: unknownMs, believed: unknownMs } : { fresh: freshMs, believed: believedMs };
+        const keptMs =
+          principal === null ? { fresh: unknownMs, believed: unknownMs } : { fresh: freshMs, believed: believedMs };
         this.#kept.set(token, { principal, freshUntil: now + keptMs.fresh, believedUntil: now + keptMs.believed });
         return principal;
       })

@@ -30,7 +30,10 @@ declare module 'fastify' {
 export function authorizeRoutes(app: FastifyInstance, authenticator: CachedAuthenticator): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', (route) => {
-    if (route.config?.role === undefined) throw serverError('HS_CONFIG_INVALID', { why: `the route ${String(route.method)} ${route.url} declares no role` });
+    if (route.config?.role === undefined)
+      throw serverError('HS_CONFIG_INVALID', {
+        why: `the route ${String(route.method)} ${route.url} declares no role`,
+      });
   });
   app.addHook('onRequest', (request, _reply: FastifyReply, done) => {
     if (request.is404) {

@@ -35,5 +35,5 @@ export async function openInvokeSigningKey(settings: SharedSettings): Promise<In
 
 async function makeKey(): Promise<Json> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  return (await exportJWK(privateKey));
+  return await exportJWK(privateKey);
 }

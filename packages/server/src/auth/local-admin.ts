@@ -32,7 +32,8 @@ export async function ensureAdmin(config: ServerConfig, credentials: Credentials
   }
   if (config.adminTokenFile !== undefined) {
     const token = (await readFile(config.adminTokenFile, 'utf8')).trim();
-    if (token.length < 32) throw serverError('HS_CONFIG_INVALID', { why: 'the admin token file must hold at least 32 characters' });
+    if (token.length < 32)
+      throw serverError('HS_CONFIG_INVALID', { why: 'the admin token file must hold at least 32 characters' });
     await put(token);
     return { token };
   }
@@ -43,7 +44,10 @@ export async function ensureAdmin(config: ServerConfig, credentials: Credentials
 }
 
 /** Leaves the server's address and the credential where the command line looks for them; readable by this user alone. @internal */
-export async function writeLocalAdmin(dataDir: string, content: { readonly url: string; readonly token: string }): Promise<string> {
+export async function writeLocalAdmin(
+  dataDir: string,
+  content: { readonly url: string; readonly token: string },
+): Promise<string> {
   const file = join(dataDir, localAdminFile);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;

@@ -25,7 +25,8 @@ export async function loadServerConfig(args: readonly string[], env: NodeJS.Proc
     merged[key] = value;
     origins.set(key, origin);
   };
-  for (const [key, value] of Object.entries(fromFile)) take(`${key.slice(0, 1).toLowerCase()}${key.slice(1)}`, value, 'the file');
+  for (const [key, value] of Object.entries(fromFile))
+    take(`${key.slice(0, 1).toLowerCase()}${key.slice(1)}`, value, 'the file');
   for (const key of keys) {
     const name = environmentNames[key].find((candidate) => env[candidate] !== undefined && env[candidate] !== '');
     if (name !== undefined) take(key, env[name], name);
@@ -60,13 +61,23 @@ export function withDefaults(given: Partial<ServerConfig>): ServerConfig {
   };
 }
 
-function readFlags(args: readonly string[]): { readonly values: Readonly<Record<string, string>>; readonly file: string | undefined } {
-  const options = Object.fromEntries([...keys.map(toFlag), 'config'].map((name) => [name, { type: 'string' as const }]));
+function readFlags(args: readonly string[]): {
+  readonly values: Readonly<Record<string, string>>;
+  readonly file: string | undefined;
+} {
+  const options = Object.fromEntries(
+    [...keys.map(toFlag), 'config'].map((name) => [name, { type: 'string' as const }]),
+  );
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const given = keys.filter((key) => values[toFlag(key)] !== undefined).map((key) => [key, String(values[toFlag(key)])]);
+    const given = keys
+      .filter((key) => values[toFlag(key)] !== undefined)
+      .map((key) => [key, String(values[toFlag(key)])]);
     const file = values['config'];
-    return { values: Object.fromEntries(given) as Record<string, string>, file: typeof file === 'string' ? file : undefined };
+    return {
+      values: Object.fromEntries(given) as Record<string, string>,
+      file: typeof file === 'string' ? file : undefined,
+    };
   } catch (error) {
     throw serverError('HS_CONFIG_INVALID', { why: (error as Error).message }, error);
   }
@@ -78,15 +89,25 @@ async function readConfigFile(named: string | undefined): Promise<Readonly<Recor
     text = await readFile(named ?? defaultFile, 'utf8');
   } catch (error) {
     if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw serverError('HS_CONFIG_INVALID', { why: `the file ${named ?? defaultFile} cannot be read (${(error as NodeJS.ErrnoException).code ?? ''})` }, error);
+    throw serverError(
+      'HS_CONFIG_INVALID',
+      { why: `the file ${named ?? defaultFile} cannot be read (${(error as NodeJS.ErrnoException).code ?? ''})` },
+      error,
+    );
   }
   try {
     const content = JSON.parse(text) as unknown;
-    if (content !== null && typeof content === 'object' && !Array.isArray(content)) return content as Record<string, unknown>;
+    if (content !== null && typeof content === 'object' && !Array.isArray(content))
+      return content as Record<string, unknown>;
   } catch (error) {
-    throw serverError('HS_CONFIG_INVALID', { why: `the file ${named ?? defaultFile} is no JSON: ${(error as Error).message}` }, error);
+    throw serverError(
+      'HS_CONFIG_INVALID',
+      { why: `the file ${named ?? defaultFile} is no JSON: ${(error as Error).message}` },
+      error,
+    );
   }
   throw serverError('HS_CONFIG_INVALID', { why: `the file ${named ?? defaultFile} must hold a JSON object` });
 }
 
-const toFlag = (key: string): string => key.replace(/MB$|Bytes$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const toFlag = (key: string): string =>
+  key.replace(/MB$|Bytes$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -33,8 +33,16 @@ export interface ServerConfig {
 
 const size = z.coerce.number().int().min(1_024).max(1_073_741_824);
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
-const environment = z.string().transform((text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1).toLowerCase()}`).pipe(z.enum(['Development', 'Staging', 'Production']));
-const level = z.string().toLowerCase().transform((text) => (text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text));
+const environment = z
+  .string()
+  .transform((text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1).toLowerCase()}`)
+  .pipe(z.enum(['Development', 'Staging', 'Production']));
+const level = z
+  .string()
+  .toLowerCase()
+  .transform((text) =>
+    text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text,
+  );
 
 /** Reads the merged sources; texts of flags and environment are turned into numbers and booleans. @internal */
 export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z.strictObject({
@@ -42,7 +50,10 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z.s
   host: z.string().min(1).max(253).exactOptional(),
   port: z.coerce.number().int().min(0).max(65_535).exactOptional(),
   dataDir: z.string().min(1).exactOptional(),
-  databaseUrl: z.string().regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres://').exactOptional(),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres://')
+    .exactOptional(),
   logLevel: level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])).exactOptional(),
   requireApproval: flag.exactOptional(),
   maxWasmSizeBytes: size.exactOptional(),

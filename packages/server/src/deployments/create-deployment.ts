@@ -1,6 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { defaultAutoRollback, hotSwapError, isHotSwapError, parseStrategyConfig, resolveHealthCheck } from '@hotswap/core';
-import type { DeploymentSpec, FleetReader, HealthCheckOverride, Json, ModuleRecord, Release, RolloutEngine, Strategy } from '@hotswap/core';
+import {
+  defaultAutoRollback,
+  hotSwapError,
+  isHotSwapError,
+  parseStrategyConfig,
+  resolveHealthCheck,
+} from '@hotswap/core';
+import type {
+  DeploymentSpec,
+  FleetReader,
+  HealthCheckOverride,
+  Json,
+  ModuleRecord,
+  Release,
+  RolloutEngine,
+  Strategy,
+} from '@hotswap/core';
 import type { createDeploymentSchema } from '@hotswap/protocol';
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
@@ -28,7 +43,11 @@ export interface DeploymentServiceParts {
  * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
  * @internal
  */
-export async function createDeployment(parts: DeploymentServiceParts, body: NewDeployment, author: Principal): Promise<DeploymentSpec> {
+export async function createDeployment(
+  parts: DeploymentServiceParts,
+  body: NewDeployment,
+  author: Principal,
+): Promise<DeploymentSpec> {
   const { tenant } = author;
   const module = await parts.modules.get(tenant, body.moduleId);
   const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, body);
@@ -57,12 +76,19 @@ export async function createDeployment(parts: DeploymentServiceParts, body: NewD
   return spec;
 }
 
-function strategyConfig(strategies: readonly Strategy<unknown>[], body: NewDeployment): { readonly config: Json; readonly healthCheck: HealthCheckOverride } {
+function strategyConfig(
+  strategies: readonly Strategy<unknown>[],
+  body: NewDeployment,
+): { readonly config: Json; readonly healthCheck: HealthCheckOverride } {
   const { strategy: name } = body;
   const found = strategies.filter((strategy) => strategy.name === name).sort((a, b) => b.version - a.version)[0];
   if (!found) {
     const known = [...new Set(strategies.map((strategy) => strategy.name))].sort().join(', ');
-    throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: name, known, errors: [{ pointer: '/strategy', detail: `must be one of ${known}` }] });
+    throw hotSwapError('HS_STRATEGY_UNKNOWN', {
+      strategy: name,
+      known,
+      errors: [{ pointer: '/strategy', detail: `must be one of ${known}` }],
+    });
   }
   const key = body.canaryConfig === undefined ? 'strategyConfig' : 'canaryConfig';
   try {
@@ -70,18 +96,28 @@ function strategyConfig(strategies: readonly Strategy<unknown>[], body: NewDeplo
     return { config, healthCheck: found.healthCheck?.(config) ?? {} };
   } catch (error) {
     if (!isHotSwapError(error, 'HS_STRATEGY_INVALID_CONFIG')) throw error;
-    throw hotSwapError('HS_STRATEGY_INVALID_CONFIG', { ...error.details, ...pointersBelow(`/${key}`, error.details['errors']) }, error);
+    throw hotSwapError(
+      'HS_STRATEGY_INVALID_CONFIG',
+      { ...error.details, ...pointersBelow(`/${key}`, error.details['errors']) },
+      error,
+    );
   }
 }
 
 /** Pointers of a strategy's schema are within its configuration; callers sent it inside a body. */
 function pointersBelow(prefix: string, errors: Json | undefined): { pointer?: string; errors?: Json } {
   if (!Array.isArray(errors)) return {};
-  const moved = (errors as readonly { readonly pointer: string; readonly detail: string }[]).map(({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }));
+  const moved = (errors as readonly { readonly pointer: string; readonly detail: string }[]).map(
+    ({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }),
+  );
   return { errors: moved, pointer: moved[0]?.pointer ?? prefix };
 }
 
-async function knownRegions({ fleet }: DeploymentServiceParts, tenant: string, asked: readonly string[]): Promise<readonly string[]> {
+async function knownRegions(
+  { fleet }: DeploymentServiceParts,
+  tenant: string,
+  asked: readonly string[],
+): Promise<readonly string[]> {
   const known = await fleet.regions(tenant);
   const unknown = asked.findIndex((region) => !known.includes(region));
   if (unknown < 0) return [...new Set(asked)];

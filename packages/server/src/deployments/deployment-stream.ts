@@ -27,7 +27,11 @@ export class DeploymentStream {
   #looking: Promise<void> | undefined;
   #mustLookAgain = false;
 
-  constructor(parts: StreamParts, about: { readonly tenant: string; readonly deploymentId: string; readonly afterSeq: number }, stream: EventStream) {
+  constructor(
+    parts: StreamParts,
+    about: { readonly tenant: string; readonly deploymentId: string; readonly afterSeq: number },
+    stream: EventStream,
+  ) {
     this.#parts = parts;
     this.#tenant = about.tenant;
     this.#deploymentId = about.deploymentId;
@@ -37,7 +41,8 @@ export class DeploymentStream {
 
   start(): void {
     const unsubscribe = this.#parts.changes.subscribe((hint) => {
-      if (hint.topic === 'resync' || ('deploymentId' in hint && hint.deploymentId === this.#deploymentId)) this.#lookSoon(coalesceMs);
+      if (hint.topic === 'resync' || ('deploymentId' in hint && hint.deploymentId === this.#deploymentId))
+        this.#lookSoon(coalesceMs);
     });
     const metrics = setInterval(() => void this.#sendMetrics().catch((error: unknown) => this.#fail(error)), metricsMs);
     this.#stream.onClose(() => {
@@ -81,7 +86,10 @@ export class DeploymentStream {
       this.#mustLookAgain = true;
       return;
     }
-    const deployment = toDeploymentView(record, record.targetCount > 0 ? await this.#parts.deployments.nodes(this.#tenant, this.#deploymentId) : undefined);
+    const deployment = toDeploymentView(
+      record,
+      record.targetCount > 0 ? await this.#parts.deployments.nodes(this.#tenant, this.#deploymentId) : undefined,
+    );
     const text = JSON.stringify(deployment);
     if (text === this.#lastStatus) return;
     this.#lastStatus = text;
@@ -91,11 +99,26 @@ export class DeploymentStream {
   async #sendMetrics(): Promise<void> {
     const { deployments, metrics, clock } = this.#parts;
     const record = await deployments.find(this.#tenant, this.#deploymentId);
-    if (record === null || record.targetCount === 0 || !['InProgress', 'Paused', 'RollingBack'].includes(record.summary.status)) return;
+    if (
+      record === null ||
+      record.targetCount === 0 ||
+      !['InProgress', 'Paused', 'RollingBack'].includes(record.summary.status)
+    )
+      return;
     const { moduleName, releaseId } = record.spec;
-    const query = { tenant: this.#tenant, deploymentId: this.#deploymentId, moduleName, nodes: [[0, record.targetCount]] as const, since: clock.now() - windowMs };
-    const [candidate, baseline] = await Promise.all([metrics.read({ ...query, variant: releaseId }), metrics.read({ ...query, variant: 'baseline' })]);
-    if (candidate.samples + baseline.samples > 0) this.#send({ kind: 'metrics', metrics: { windowMs, candidate, baseline } });
+    const query = {
+      tenant: this.#tenant,
+      deploymentId: this.#deploymentId,
+      moduleName,
+      nodes: [[0, record.targetCount]] as const,
+      since: clock.now() - windowMs,
+    };
+    const [candidate, baseline] = await Promise.all([
+      metrics.read({ ...query, variant: releaseId }),
+      metrics.read({ ...query, variant: 'baseline' }),
+    ]);
+    if (candidate.samples + baseline.samples > 0)
+      this.#send({ kind: 'metrics', metrics: { windowMs, candidate, baseline } });
   }
 
   #send(event: DeploymentEvent, id?: number): void {

@@ -24,7 +24,9 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
     ...(reason === undefined ? {} : { reason }),
     ...(verdict === undefined ? {} : { verdict }),
     ...(retainedUntil === undefined ? {} : { retainedUntil: timeText(retainedUntil) }),
-    ...(running === undefined ? {} : { running: { step: running.step, kind: running.kind, since: timeText(running.since) } }),
+    ...(running === undefined
+      ? {}
+      : { running: { step: running.step, kind: running.kind, since: timeText(running.since) } }),
     stuck: record.stuck,
     healthCheck: spec.healthCheck,
     autoRollback: spec.autoRollback,
@@ -43,9 +45,23 @@ export function deploymentTag(record: DeploymentRecord): string {
   return entityTag(record.head);
 }
 
-function toNodeView({ nodeId, position, region, outcome, state, weight, error, health }: DeploymentNode): DeploymentNodeView {
+function toNodeView({
+  nodeId,
+  position,
+  region,
+  outcome,
+  state,
+  weight,
+  error,
+  health,
+}: DeploymentNode): DeploymentNodeView {
   return {
-    nodeId, position, region: region ?? 'unknown', outcome, state, weight,
+    nodeId,
+    position,
+    region: region ?? 'unknown',
+    outcome,
+    state,
+    weight,
     ...(error === null ? {} : { error }),
     ...(health === null ? {} : { health }),
   };

@@ -4,7 +4,16 @@ import type { JournalEntryView } from '@hotswap/protocol';
 /** A journal line on the wire, with what happened as a sentence. @internal */
 export function toJournalEntryView(entry: JournalEntry): JournalEntryView {
   const { seq, at, actor, hash, previousHash, ...event } = entry;
-  return { seq, at: new Date(at).toISOString(), actor, type: entry.type, explanation: explainEntry(entry), entry: event as JournalEntryView['entry'], hash, previousHash };
+  return {
+    seq,
+    at: new Date(at).toISOString(),
+    actor,
+    type: entry.type,
+    explanation: explainEntry(entry),
+    entry: event as JournalEntryView['entry'],
+    hash,
+    previousHash,
+  };
 }
 
 /** What an entry means, as a sentence. @internal */
@@ -19,7 +28,9 @@ export function explainEntry(entry: JournalEntry): string {
     case 'moved':
       return `Step ${entry.step} moved on.`;
     case 'ended':
-      return entry.result.ok ? `Step ${entry.step} ended well.` : `Step ${entry.step} failed (${entry.result.failure.cause}): ${entry.result.failure.message}.`;
+      return entry.result.ok
+        ? `Step ${entry.step} ended well.`
+        : `Step ${entry.step} failed (${entry.result.failure.cause}): ${entry.result.failure.message}.`;
     case 'command':
       return `${entry.actor} asked for ${entry.command}${entry.reason === undefined ? '' : `: ${entry.reason}`}.`;
     case 'held':
@@ -27,13 +38,21 @@ export function explainEntry(entry: JournalEntry): string {
     case 'freed':
       return `${entry.actor} let the rollout go on.`;
     case 'turned':
-      return entry.to === 'rollback' ? `The rollout turned back: ${entry.reason}.` : `The rollout is complete; the replaced release stays warm: ${entry.reason}.`;
+      return entry.to === 'rollback'
+        ? `The rollout turned back: ${entry.reason}.`
+        : `The rollout is complete; the replaced release stays warm: ${entry.reason}.`;
     case 'closed':
       return `The deployment ended as ${entry.status}${entry.reason === undefined ? '' : `: ${entry.reason}`}.`;
   }
 }
 
-const holdText = { person: 'by a person', diverged: 'because the strategy decided otherwise than before', strategyThrew: 'because the strategy failed', stuck: 'because it made no progress', offline: 'because every node that it could go to is offline' } as const;
+const holdText = {
+  person: 'by a person',
+  diverged: 'because the strategy decided otherwise than before',
+  strategyThrew: 'because the strategy failed',
+  stuck: 'because it made no progress',
+  offline: 'because every node that it could go to is offline',
+} as const;
 
 function effectText(effect: EngineEffect): string {
   switch (effect.kind) {
@@ -68,9 +87,12 @@ function effectText(effect: EngineEffect): string {
 
 const nodesText = (count: number): string => `${count} node${count === 1 ? '' : 's'}`;
 const setText = (nodes: NodeSet): string => nodesText(nodeCount(nodes));
-const regionText = (regions: readonly string[] | null): string => (regions === null ? ' in all regions' : ` in ${regions.join(', ')}`);
+const regionText = (regions: readonly string[] | null): string =>
+  regions === null ? ' in all regions' : ` in ${regions.join(', ')}`;
 
 function baselineText(baseline: readonly { readonly nodes: NodeSet; readonly releases: readonly unknown[] }[]): string {
-  const serving = baseline.filter((group) => group.releases.length > 0).reduce((sum, group) => sum + nodeCount(group.nodes), 0);
+  const serving = baseline
+    .filter((group) => group.releases.length > 0)
+    .reduce((sum, group) => sum + nodeCount(group.nodes), 0);
   return serving === 0 ? 'none of which served the module' : `${nodesText(serving)} of which served an earlier release`;
 }

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifySerializerCompiler } from 'fastify';
-import { createJsonSchemaTransform, createJsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifySerializerCompiler } from 'fastify';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { problemDetailsSchema } from '@hotswap/protocol';
 import { authorizeRoutes } from '../auth/authorize.ts';
@@ -59,7 +63,11 @@ export async function createApp(parts: ServerParts): Promise<App> {
   takeWasmUploads(app, parts.config.maxWasmSizeBytes);
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    done(parts.lifecycle.state === 'stopping' && !request.url.startsWith('/health') ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' }) : undefined);
+    done(
+      parts.lifecycle.state === 'stopping' && !request.url.startsWith('/health')
+        ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' })
+        : undefined,
+    );
   });
   authorizeRoutes(app, parts.authenticator);
   answerRepeats(app, parts.keys);
@@ -68,7 +76,18 @@ export async function createApp(parts: ServerParts): Promise<App> {
   describeApi(app);
   await app.register(fastifySwagger, openApiOptions(parts.version));
   app.after(() => {
-    for (const register of [healthRoutes, moduleRoutes, releaseRoutes, deploymentRoutes, nodeRoutes, nodeAgentRoutes, trafficRoutes, eventRoutes, docsRoutes]) register(app, parts);
+    for (const register of [
+      healthRoutes,
+      moduleRoutes,
+      releaseRoutes,
+      deploymentRoutes,
+      nodeRoutes,
+      nodeAgentRoutes,
+      trafficRoutes,
+      eventRoutes,
+      docsRoutes,
+    ])
+      register(app, parts);
     invokeRoutes(app, parts);
   });
   await app.ready();
@@ -83,19 +102,32 @@ function requestId(request: IncomingMessage): string {
 
 const plainJson: FastifySerializerCompiler<z.ZodType> = () => (data) => JSON.stringify(data);
 
-const checkedJson: FastifySerializerCompiler<z.ZodType> = ({ schema, method, url, httpStatus }) => (data) => {
-  const text = JSON.stringify(data);
-  const read = (schema).safeParse(JSON.parse(text));
-  if (read.success) return text;
-  throw serverError('HS_API_INTERNAL', { requestId: `${method} ${url} ${String(httpStatus)}: ${read.error.message}` });
-};
+const checkedJson: FastifySerializerCompiler<z.ZodType> =
+  ({ schema, method, url, httpStatus }) =>
+  (data) => {
+    const text = JSON.stringify(data);
+    const read = schema.safeParse(JSON.parse(text));
+    if (read.success) return text;
+    throw serverError('HS_API_INTERNAL', {
+      requestId: `${method} ${url} ${String(httpStatus)}: ${read.error.message}`,
+    });
+  };
 
 /** Calls of functions are not logged one by one: counters tell of them. */
 function logAnswers(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
     if (url !== undefined && !url.endsWith('/invoke') && !url.endsWith('/heartbeat') && !url.startsWith('/health')) {
-      request.log.info({ method: request.method, route: url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), subject: request.principal?.subject }, 'answered');
+      request.log.info(
+        {
+          method: request.method,
+          route: url,
+          status: reply.statusCode,
+          ms: Math.round(reply.elapsedTime),
+          subject: request.principal?.subject,
+        },
+        'answered',
+      );
     }
     done();
   });
@@ -116,7 +148,12 @@ function openApiOptions(version: string): Parameters<typeof fastifySwagger>[1] {
   return {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'HotSwap', version, description: 'Rolls out, swaps and calls WebAssembly modules over a fleet of nodes.', license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'HotSwap',
+        version,
+        description: 'Rolls out, swaps and calls WebAssembly modules over a fleet of nodes.',
+        license: { name: 'Apache-2.0' },
+      },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },

@@ -30,7 +30,13 @@ export function hasAlready(request: FastifyRequest, tag: string): boolean {
 export function answerNotModified(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     const tag = reply.getHeader('etag');
-    if (request.method !== 'GET' || reply.statusCode !== 200 || typeof payload !== 'string' || typeof tag !== 'string' || !hasAlready(request, tag)) {
+    if (
+      request.method !== 'GET' ||
+      reply.statusCode !== 200 ||
+      typeof payload !== 'string' ||
+      typeof tag !== 'string' ||
+      !hasAlready(request, tag)
+    ) {
       done(null, payload);
       return;
     }

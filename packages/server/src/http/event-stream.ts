@@ -33,7 +33,12 @@ export class EventStreams {
     const { raw } = reply;
     // Streams outlive the time that one request may take.
     request.raw.socket.setTimeout(0);
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-request-id': request.id });
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-request-id': request.id,
+    });
     raw.write(':\n\n');
     const keepAlive = setInterval(() => void raw.write(':\n\n'), keepAliveMs);
     const handlers: (() => void)[] = [];

@@ -34,7 +34,12 @@ export function answerRepeats(app: FastifyInstance, keys: IdempotencyKeys): void
     if (start.kind === 'running') throw serverError('HS_API_IDEMPOTENCY_RUNNING');
     if (start.kind === 'mismatch') throw serverError('HS_API_IDEMPOTENCY_MISMATCH');
     const answer = start.answer as unknown as KeptAnswer;
-    return reply.code(answer.status).headers(answer.headers).header('idempotency-replayed', 'true').serializer(String).send(answer.body);
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .header('idempotency-replayed', 'true')
+      .serializer(String)
+      .send(answer.body);
   });
   app.addHook('onSend', async (request, reply, payload) => {
     const claim = claims.get(request);
@@ -44,7 +49,9 @@ export function answerRepeats(app: FastifyInstance, keys: IdempotencyKeys): void
       await keys.abandon(claim.request, claim.owner);
       return payload;
     }
-    const headers = Object.fromEntries(keptHeaders.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])));
+    const headers = Object.fromEntries(
+      keptHeaders.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])),
+    );
     await keys.complete(claim.request, claim.owner, { status: reply.statusCode, headers, body: payload });
     return payload;
   });
@@ -53,7 +60,10 @@ export function answerRepeats(app: FastifyInstance, keys: IdempotencyKeys): void
 function identityOf(request: FastifyRequest, header: string | string[]): IdempotentRequest {
   const key = typeof header === 'string' ? header.trim() : '';
   if (!/^[\x21-\x7e]{1,200}$/.test(key)) {
-    throw serverError('HS_API_INVALID_REQUEST', { why: 'Idempotency-Key must be 1-200 visible ASCII characters', errors: [{ pointer: '/headers/idempotency-key', detail: 'must be 1-200 visible ASCII characters' }] });
+    throw serverError('HS_API_INVALID_REQUEST', {
+      why: 'Idempotency-Key must be 1-200 visible ASCII characters',
+      errors: [{ pointer: '/headers/idempotency-key', detail: 'must be 1-200 visible ASCII characters' }],
+    });
   }
   const { tenant, subject } = callerOf(request);
   const content = isWasmUpload(request.body) ? request.body.digest : canonicalJson(request.body ?? null);

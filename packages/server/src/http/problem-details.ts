@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isHotSwapError, type HotSwapError, type Json } from '@hotswap/core';
-import { problemMediaType, problemTypeBase, type ProblemDetails, type ValidationIssue } from '@hotswap/protocol';
+import { problemMediaType, problemTypeBase, type ProblemDetails } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
 
 const retryAfterSeconds = '1';
@@ -10,7 +10,11 @@ const retryAfterSeconds = '1';
 export function answerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(serverError('HS_API_NOT_FOUND', { method: request.method, path: request.url.split('?')[0]?.slice(0, 200) ?? '' }), request, reply),
+    sendProblem(
+      serverError('HS_API_NOT_FOUND', { method: request.method, path: request.url.split('?')[0]?.slice(0, 200) ?? '' }),
+      request,
+      reply,
+    ),
   );
 }
 
@@ -18,7 +22,9 @@ export function answerProblems(app: FastifyInstance): void {
 export function toProblem(thrown: unknown, requestId: string): ProblemDetails {
   const error = toHotSwapError(thrown, requestId);
   const { errors, ...details } = error.details;
-  const shown = Object.fromEntries(Object.entries(details).filter((entry): entry is [string, Json] => entry[1] !== undefined));
+  const shown = Object.fromEntries(
+    Object.entries(details).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  );
   return {
     type: `${problemTypeBase}${error.code}`,
     title: STATUS_CODES[error.httpStatus] ?? 'Error',
@@ -34,11 +40,17 @@ export function toProblem(thrown: unknown, requestId: string): ProblemDetails {
 
 function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request.id);
-  if (problem.status >= 500 && problem.status !== 503) request.log.error({ err: error, code: problem.code }, 'request failed');
+  if (problem.status >= 500 && problem.status !== 503)
+    request.log.error({ err: error, code: problem.code }, 'request failed');
   else request.log.debug({ code: problem.code, status: problem.status }, 'request refused');
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (problem.status === 503 || problem.status === 429) void reply.header('retry-after', retryAfterSeconds);
-  return reply.code(problem.status).header('content-type', problemMediaType).header('cache-control', 'no-store').serializer(JSON.stringify).send(problem);
+  return reply
+    .code(problem.status)
+    .header('content-type', problemMediaType)
+    .header('cache-control', 'no-store')
+    .serializer(JSON.stringify)
+    .send(problem);
 }
 
 function toHotSwapError(thrown: unknown, requestId: string): HotSwapError {
@@ -66,7 +78,9 @@ function fromFramework(error: FastifyError, requestId: string): HotSwapError {
   }
   const status = error?.statusCode ?? 500;
   if (status >= 400 && status < 500) return serverError('HS_API_INVALID_REQUEST', { why: clientText(error) });
-  return status === 503 ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' }) : serverError('HS_API_INTERNAL', { requestId }, error);
+  return status === 503
+    ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' })
+    : serverError('HS_API_INTERNAL', { requestId }, error);
 }
 
 /** The framework's own texts on malformed requests are safe to show; anything else is not known to be. */
@@ -74,4 +88,5 @@ function clientText(error: FastifyError): string {
   return typeof error.code === 'string' && error.code.startsWith('FST_') ? error.message : 'it cannot be understood';
 }
 
-const limitOf = (error: FastifyError & { limit?: unknown }): number => (typeof error.limit === 'number' ? error.limit : 0);
+const limitOf = (error: FastifyError & { limit?: unknown }): number =>
+  typeof error.limit === 'number' ? error.limit : 0;

@@ -10,13 +10,17 @@ const maxDepth = 100;
  */
 export function readJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer, done) => {
-    try {
-      done(null, body.byteLength === 0 ? undefined : parseJson(body));
-    } catch (error) {
-      done(error as Error);
-    }
-  });
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (_request: FastifyRequest, body: Buffer, done) => {
+      try {
+        done(null, body.byteLength === 0 ? undefined : parseJson(body));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
 }
 
 /** @throws HS_API_INVALID_JSON @internal */
@@ -45,9 +49,11 @@ function checkTree(root: unknown): void {
     if (value === null || typeof value !== 'object') continue;
     if (depth >= maxDepth) throw serverError('HS_API_INVALID_JSON', { why: `it is nested deeper than ${maxDepth}` });
     if (!Array.isArray(value)) {
-      if (Object.hasOwn(value, '__proto__')) throw serverError('HS_API_INVALID_JSON', { why: 'the key __proto__ is not allowed' });
+      if (Object.hasOwn(value, '__proto__'))
+        throw serverError('HS_API_INVALID_JSON', { why: 'the key __proto__ is not allowed' });
       const made = Object.hasOwn(value, 'constructor') ? (value as { constructor: unknown }).constructor : undefined;
-      if (made !== null && typeof made === 'object' && Object.hasOwn(made, 'prototype')) throw serverError('HS_API_INVALID_JSON', { why: 'the key constructor.prototype is not allowed' });
+      if (made !== null && typeof made === 'object' && Object.hasOwn(made, 'prototype'))
+        throw serverError('HS_API_INVALID_JSON', { why: 'the key constructor.prototype is not allowed' });
     }
     for (const member of Object.values(value)) open.push({ value: member, depth: depth + 1 });
   }

@@ -44,7 +44,12 @@ export class HousekeepingLoop {
     const { outbox, events } = this.#parts;
     const messages = await outbox.claim(batchSize);
     for (const { tenant, deploymentId, text, severity, facts } of messages) {
-      events.emit({ topic: 'deployment.notification', tenant, subject: deploymentId, facts: { text, severity, facts } });
+      events.emit({
+        topic: 'deployment.notification',
+        tenant,
+        subject: deploymentId,
+        facts: { text, severity, facts },
+      });
     }
     if (messages.length > 0) await outbox.markDelivered(messages.map((message) => message.messageId));
   }

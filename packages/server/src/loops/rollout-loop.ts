@@ -67,7 +67,16 @@ export class RolloutLoop {
     const key = `${tenant}/${deploymentId}`;
     const known = this.#entries.get(key);
     if (known) return known;
-    const entry: Entry = { tenant, deploymentId, timer: undefined, dueAt: Infinity, running: undefined, again: false, lastRunAt: -Infinity, failures: 0 };
+    const entry: Entry = {
+      tenant,
+      deploymentId,
+      timer: undefined,
+      dueAt: Infinity,
+      running: undefined,
+      again: false,
+      lastRunAt: -Infinity,
+      failures: 0,
+    };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -78,10 +87,13 @@ export class RolloutLoop {
     if (this.#isStopped || dueAt >= entry.dueAt) return;
     clearTimeout(entry.timer);
     entry.dueAt = dueAt;
-    entry.timer = setTimeout(() => {
-      entry.dueAt = Infinity;
-      this.#run(entry).catch(() => undefined);
-    }, Math.min(inMs, longestTimerMs));
+    entry.timer = setTimeout(
+      () => {
+        entry.dueAt = Infinity;
+        this.#run(entry).catch(() => undefined);
+      },
+      Math.min(inMs, longestTimerMs),
+    );
     entry.timer.unref();
   }
 

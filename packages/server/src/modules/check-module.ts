@@ -1,4 +1,9 @@
-import { defaultHealthCheck, resolveHealthCheck, type HealthCheckOverride, type ModuleDescription } from '@hotswap/core';
+import {
+  defaultHealthCheck,
+  resolveHealthCheck,
+  type HealthCheckOverride,
+  type ModuleDescription,
+} from '@hotswap/core';
 import type { ModuleMetadata } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
 
@@ -8,9 +13,11 @@ import { serverError } from '../error-codes.ts';
  * @internal
  */
 export function checkModule(description: ModuleDescription, metadata: Partial<ModuleMetadata>): readonly Error[] {
-  return [wasiProblem(description, metadata), interfaceProblem(description, metadata), healthProblem(description, metadata.healthCheck)].filter(
-    (problem) => problem !== null,
-  );
+  return [
+    wasiProblem(description, metadata),
+    interfaceProblem(description, metadata),
+    healthProblem(description, metadata.healthCheck),
+  ].filter((problem) => problem !== null);
 }
 
 /** The mistake of a health check whose function the module lacks; `null` when there is none. @internal */
@@ -19,14 +26,24 @@ export function healthProblem(description: ModuleDescription, check: HealthCheck
   if (!enabled || exportsFunction(description, functionName)) return null;
   return serverError('HS_REGISTRY_HEALTH_FUNCTION_MISSING', {
     functionName,
-    errors: [{ pointer: '/healthCheck/functionName', detail: functionName === defaultHealthCheck.functionName ? 'is not exported (this is the default name)' : 'is not exported' }],
+    errors: [
+      {
+        pointer: '/healthCheck/functionName',
+        detail:
+          functionName === defaultHealthCheck.functionName
+            ? 'is not exported (this is the default name)'
+            : 'is not exported',
+      },
+    ],
   });
 }
 
 /** `-` and `_` are the same; a function of an interface may be named without it. */
 function exportsFunction({ functions }: ModuleDescription, functionName: string): boolean {
   const wanted = plain(functionName);
-  return functions.some(({ name }) => plain(name) === wanted || plain(name.slice(name.lastIndexOf('#') + 1)) === wanted);
+  return functions.some(
+    ({ name }) => plain(name) === wanted || plain(name.slice(name.lastIndexOf('#') + 1)) === wanted,
+  );
 }
 
 const plain = (name: string): string => name.replaceAll('-', '_');
@@ -47,12 +64,23 @@ function interfaceProblem(description: ModuleDescription, { interfaces }: Partia
   if (interfaces === undefined) return null;
   const exceeding = description.imports
     .map(({ name }) => name)
-    .filter((name) => !/^wasi_(?:snapshot_preview1|unstable)(?:\.|$)/.test(name) && !interfaces.some((allowed) => covers(allowed, name)));
+    .filter(
+      (name) =>
+        !/^wasi_(?:snapshot_preview1|unstable)(?:\.|$)/.test(name) &&
+        !interfaces.some((allowed) => covers(allowed, name)),
+    );
   if (exceeding.length === 0) return null;
-  return serverError('HS_REGISTRY_INTERFACE_EXCEEDED', { imports: exceeding.slice(0, 20).join(', '), errors: [{ pointer: '/interfaces', detail: `lacks ${exceeding.slice(0, 20).join(', ')}` }] });
+  return serverError('HS_REGISTRY_INTERFACE_EXCEEDED', {
+    imports: exceeding.slice(0, 20).join(', '),
+    errors: [{ pointer: '/interfaces', detail: `lacks ${exceeding.slice(0, 20).join(', ')}` }],
+  });
 }
 
 /** `wasi:http` covers the package, `wasi:http/types` the interface in any version, `wasi:http/types@0.2.0` just that one; `env` a core module's namespace. */
 function covers(allowed: string, name: string): boolean {
-  return name === allowed || ['/', '@', '.'].some((border) => name.startsWith(`${allowed}${border}`)) || name.replace(/@[^/]*$/, '') === allowed;
+  return (
+    name === allowed ||
+    ['/', '@', '.'].some((border) => name.startsWith(`${allowed}${border}`)) ||
+    name.replace(/@[^/]*$/, '') === allowed
+  );
 }

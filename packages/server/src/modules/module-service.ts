@@ -1,5 +1,12 @@
 import { defaultResourceLimits, durationMs, isHotSwapError, noCapabilities } from '@hotswap/core';
-import type { Capabilities, ModuleDescription, ModuleRecord, ModuleStore, ResourceLimits, RuntimeHost } from '@hotswap/core';
+import type {
+  Capabilities,
+  ModuleDescription,
+  ModuleRecord,
+  ModuleStore,
+  ResourceLimits,
+  RuntimeHost,
+} from '@hotswap/core';
 import { decodeBase64, type ModuleMetadata, type ModuleReport } from '@hotswap/protocol';
 import type { ServerConfig } from '../config/schema.ts';
 import { serverError } from '../error-codes.ts';
@@ -34,7 +41,10 @@ export class ModuleService {
   decode(wasmBinary: string): WasmUpload {
     const limitBytes = this.#parts.config.maxWasmSizeBytes;
     const bytes = decodeBase64(wasmBinary);
-    if (bytes === null) throw serverError('HS_REGISTRY_INVALID_BASE64', { errors: [{ pointer: '/wasmBinary', detail: 'is not canonical base64 with padding' }] });
+    if (bytes === null)
+      throw serverError('HS_REGISTRY_INVALID_BASE64', {
+        errors: [{ pointer: '/wasmBinary', detail: 'is not canonical base64 with padding' }],
+      });
     if (bytes.byteLength > limitBytes) throw serverError('HS_LIMIT_MODULE_SIZE', { limitBytes });
     return toWasmUpload(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
@@ -43,7 +53,11 @@ export class ModuleService {
    * @throws HS_REGISTRY_INVALID_BINARY, HS_REGISTRY_WASI_MISMATCH, HS_REGISTRY_INTERFACE_EXCEEDED,
    * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_LIMIT_RESOURCES, HS_REGISTRY_MODULE_EXISTS
    */
-  async register(upload: WasmUpload, metadata: ModuleMetadata, author: Principal): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
+  async register(
+    upload: WasmUpload,
+    metadata: ModuleMetadata,
+    author: Principal,
+  ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
     const { config, store, modules } = this.#parts;
     const resourceLimits = limitsOf(metadata.resourceLimits, config);
     const description = await this.#inspect(upload);
@@ -70,7 +84,12 @@ export class ModuleService {
           createdBy: author.subject,
         });
       } catch (error) {
-        if (metadata.version !== undefined || tries >= maxVersionTries || !isHotSwapError(error, 'HS_REGISTRY_MODULE_EXISTS')) throw error;
+        if (
+          metadata.version !== undefined ||
+          tries >= maxVersionTries ||
+          !isHotSwapError(error, 'HS_REGISTRY_MODULE_EXISTS')
+        )
+          throw error;
       }
     }
   }
@@ -92,47 +111,88 @@ export class ModuleService {
   /** The same for a module that is registered. */
   recheck(module: ModuleRecord): ModuleReport {
     const { description, digest, sizeBytes, interfaces, wasiVersion, healthCheck } = module;
-    const problems = checkModule(description, { wasiVersion, healthCheck, ...(interfaces === null ? {} : { interfaces }) }).map((problem) => problem.message);
+    const problems = checkModule(description, {
+      wasiVersion,
+      healthCheck,
+      ...(interfaces === null ? {} : { interfaces }),
+    }).map((problem) => problem.message);
     return { digest, sizeBytes, ...describedBy(description), valid: problems.length === 0, problems };
   }
 
   async #inspect(upload: WasmUpload): Promise<ModuleDescription> {
     const { bytes } = upload;
     const isWasm = bytes.byteLength >= 8 && bytes.readUInt32BE(0) === 0x0061736d;
-    if (!isWasm) throw serverError('HS_REGISTRY_INVALID_BINARY', { why: 'it does not begin with the WebAssembly magic number' });
+    if (!isWasm)
+      throw serverError('HS_REGISTRY_INVALID_BINARY', { why: 'it does not begin with the WebAssembly magic number' });
     try {
       return await this.#parts.runtime.inspect(bytes);
     } catch (error) {
       if (!isHotSwapError(error) || (error.httpStatus !== 422 && error.httpStatus !== 400)) throw error;
       const reason = error.details['reason'];
-      throw serverError('HS_REGISTRY_INVALID_BINARY', { why: typeof reason === 'string' ? reason : error.message }, error);
+      throw serverError(
+        'HS_REGISTRY_INVALID_BINARY',
+        { why: typeof reason === 'string' ? reason : error.message },
+        error,
+      );
     }
   }
 }
 
 /** Fills defaults and holds limits to the server's ceilings (D-20). @throws HS_LIMIT_RESOURCES @internal */
-export function limitsOf(given: Partial<ResourceLimits> | undefined, config: ServerConfig, base: ResourceLimits = defaultResourceLimits): ResourceLimits {
+export function limitsOf(
+  given: Partial<ResourceLimits> | undefined,
+  config: ServerConfig,
+  base: ResourceLimits = defaultResourceLimits,
+): ResourceLimits {
   const limits = { ...base, ...given };
   if (limits.maxMemoryMB > config.maxMemoryCeilingMB) {
-    throw serverError('HS_LIMIT_RESOURCES', { limit: 'maxMemoryMB', asked: limits.maxMemoryMB, ceiling: config.maxMemoryCeilingMB });
+    throw serverError('HS_LIMIT_RESOURCES', {
+      limit: 'maxMemoryMB',
+      asked: limits.maxMemoryMB,
+      ceiling: config.maxMemoryCeilingMB,
+    });
   }
   if (durationMs(limits.maxExecutionTime) > durationMs(config.maxExecutionTimeCeiling)) {
-    throw serverError('HS_LIMIT_RESOURCES', { limit: 'maxExecutionTime', asked: limits.maxExecutionTime, ceiling: config.maxExecutionTimeCeiling });
+    throw serverError('HS_LIMIT_RESOURCES', {
+      limit: 'maxExecutionTime',
+      asked: limits.maxExecutionTime,
+      ceiling: config.maxExecutionTimeCeiling,
+    });
   }
   return limits;
 }
 
 /** @internal */
-export function capabilitiesOf(given: Partial<Capabilities> | undefined, base: Capabilities = noCapabilities): Capabilities {
+export function capabilitiesOf(
+  given: Partial<Capabilities> | undefined,
+  base: Capabilities = noCapabilities,
+): Capabilities {
   return { ...base, ...given };
 }
 
-function describedBy({ kind, wasiLevel, imports, exports, functions, isCommand, wit }: ModuleDescription): Omit<ModuleReport, 'valid' | 'problems' | 'sizeBytes' | 'digest'> {
-  return { kind, wasiVersion: wasiLevel, imports, exports, functions, isCommand, ...(wit === undefined ? {} : { wit }) };
+function describedBy({
+  kind,
+  wasiLevel,
+  imports,
+  exports,
+  functions,
+  isCommand,
+  wit,
+}: ModuleDescription): Omit<ModuleReport, 'valid' | 'problems' | 'sizeBytes' | 'digest'> {
+  return {
+    kind,
+    wasiVersion: wasiLevel,
+    imports,
+    exports,
+    functions,
+    isCommand,
+    ...(wit === undefined ? {} : { wit }),
+  };
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   const chunkBytes = 1_048_576;
-  for (let from = 0; from < bytes.byteLength || from === 0; from += chunkBytes) yield bytes.subarray(from, from + chunkBytes);
+  for (let from = 0; from < bytes.byteLength || from === 0; from += chunkBytes)
+    yield bytes.subarray(from, from + chunkBytes);
   await Promise.resolve();
 }

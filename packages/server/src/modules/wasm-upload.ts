@@ -39,12 +39,17 @@ export function takeWasmUploads(app: FastifyInstance, maxSizeBytes: number): voi
 }
 
 /** Hook for routes that take uploads: refuses the fifth while four run. @internal */
-export function boundUploads(): (request: FastifyRequest, reply: { raw: { once(event: 'close', listener: () => void): unknown } }) => Promise<void> {
+export function boundUploads(): (
+  request: FastifyRequest,
+  reply: { raw: { once(event: 'close', listener: () => void): unknown } },
+) => Promise<void> {
   let running = 0;
   return (request, reply) => {
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
-      return Promise.reject(serverError('HS_API_UNSUPPORTED_MEDIA_TYPE', { what: 'A compressed body', accepted: 'it as it is' }));
+      return Promise.reject(
+        serverError('HS_API_UNSUPPORTED_MEDIA_TYPE', { what: 'A compressed body', accepted: 'it as it is' }),
+      );
     }
     if (running >= maxUploads) return Promise.reject(serverError('HS_LIMIT_UPLOADS', { limit: maxUploads }));
     running++;

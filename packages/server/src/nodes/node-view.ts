@@ -76,7 +76,10 @@ function conditionsOf(node: NodeRecord): readonly NodeCondition[] {
       type: 'ModulesLoaded',
       status: failedReleases.length === 0 ? 'True' : 'False',
       reason: failedReleases.length === 0 ? 'AllLoaded' : 'LoadFailed',
-      message: failedReleases.length === 0 ? 'every release is loaded or on its way' : `failed: ${failedReleases.slice(0, 10).join(', ')}`,
+      message:
+        failedReleases.length === 0
+          ? 'every release is loaded or on its way'
+          : `failed: ${failedReleases.slice(0, 10).join(', ')}`,
     },
     {
       type: 'CpuAvailable',

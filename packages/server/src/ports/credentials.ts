@@ -8,7 +8,15 @@ export interface CredentialRecord {
 /** Credentials of people and programs. @internal */
 export interface Credentials {
   /** Makes or replaces a credential with a secret of 256 random bits. */
-  put(credential: { readonly tenant: string; readonly credentialId: string; readonly subject: string; readonly role: string }, token: string): Promise<CredentialRecord>;
+  put(
+    credential: {
+      readonly tenant: string;
+      readonly credentialId: string;
+      readonly subject: string;
+      readonly role: string;
+    },
+    token: string,
+  ): Promise<CredentialRecord>;
   authenticate(token: string): Promise<CredentialRecord | null>;
   list(tenant: string): Promise<readonly CredentialRecord[]>;
 }

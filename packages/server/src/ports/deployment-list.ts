@@ -31,6 +31,9 @@ export interface DeploymentList {
   nodes(tenant: string, deploymentId: string): Promise<readonly DeploymentNode[]>;
   list(
     tenant: string,
-    query: PageQuery & { readonly moduleName?: string | undefined; readonly statuses?: readonly DeploymentStatus[] | undefined },
+    query: PageQuery & {
+      readonly moduleName?: string | undefined;
+      readonly statuses?: readonly DeploymentStatus[] | undefined;
+    },
   ): Promise<Page<DeploymentRecord>>;
 }

@@ -3,7 +3,9 @@ import type { Page, PageQuery } from './page.ts';
 
 /** Registered module versions. @internal */
 export interface ModuleRegistry {
-  insert(module: Omit<ModuleRecord, 'createdAt'>): Promise<{ readonly module: ModuleRecord; readonly created: boolean }>;
+  insert(
+    module: Omit<ModuleRecord, 'createdAt'>,
+  ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }>;
   find(tenant: string, moduleId: string): Promise<ModuleRecord | null>;
   get(tenant: string, moduleId: string): Promise<ModuleRecord>;
   list(tenant: string, query: PageQuery & { readonly name?: string | undefined }): Promise<Page<ModuleRecord>>;

@@ -38,7 +38,10 @@ export interface NodeRegistry {
     readonly regions: readonly string[] | null;
     readonly createdBy: string;
   }): Promise<{ readonly token: string; readonly expiresAt: number }>;
-  register(joinToken: string, node: NodeRegistration): Promise<{ readonly tenant: string; readonly credential: string }>;
+  register(
+    joinToken: string,
+    node: NodeRegistration,
+  ): Promise<{ readonly tenant: string; readonly credential: string }>;
   authenticate(credential: string): Promise<{ readonly tenant: string; readonly nodeId: string } | null>;
   openSession(tenant: string, node: NodeRegistration): Promise<void>;
   get(tenant: string, nodeId: string): Promise<NodeRecord>;
@@ -46,7 +49,10 @@ export interface NodeRegistry {
   update(
     tenant: string,
     nodeId: string,
-    changes: { readonly isEnabled?: boolean | undefined; readonly labels?: Readonly<Record<string, string>> | undefined },
+    changes: {
+      readonly isEnabled?: boolean | undefined;
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+    },
   ): Promise<NodeRecord>;
   delete(tenant: string, nodeId: string): Promise<void>;
 }

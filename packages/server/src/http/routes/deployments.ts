@@ -2,7 +2,14 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { hotSwapError, type DeploymentCommand } from '@hotswap/core';
 import {
-  apiBase, commandSchema, createDeploymentSchema, deploymentListQuerySchema, deploymentListSchema, deploymentViewSchema, executeSchema, journalViewSchema,
+  apiBase,
+  commandSchema,
+  createDeploymentSchema,
+  deploymentListQuerySchema,
+  deploymentListSchema,
+  deploymentViewSchema,
+  executeSchema,
+  journalViewSchema,
   type DeploymentView,
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
@@ -21,42 +28,87 @@ import { pageOf } from './modules.ts';
 const base = `${apiBase}/deployments`;
 const tags = ['deployments'];
 const params = z.strictObject({ id: z.string().max(100) });
-const journalQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(200), cursor: z.string().regex(/^\d{1,9}$/, 'is not one that this list has given out').optional() });
+const journalQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1_000).default(200),
+  cursor: z
+    .string()
+    .regex(/^\d{1,9}$/, 'is not one that this list has given out')
+    .optional(),
+});
 
 /** Who may give which command besides execute; developers only for their own deployments. */
 const commandRoles: Readonly<Record<Exclude<DeploymentCommand, 'execute'>, readonly Role[]>> = {
-  pause: writing, resume: writing, promote: writing, retry: writing, abort: writing, rollback: administering,
+  pause: writing,
+  resume: writing,
+  promote: writing,
+  retry: writing,
+  abort: writing,
+  rollback: administering,
 };
 
 /** @internal */
 export function deploymentRoutes(app: App, parts: ServerParts): void {
-  app.post(base, { config: { role: writing, idempotent: true }, schema: { tags, body: createDeploymentSchema, response: { 201: deploymentViewSchema } } }, async (request, reply): Promise<DeploymentView> => {
-    const caller = callerOf(request);
-    const { deploymentId } = await createDeployment(parts, request.body, caller);
-    return answer(parts, caller.tenant, deploymentId, reply.code(201));
-  });
+  app.post(
+    base,
+    {
+      config: { role: writing, idempotent: true },
+      schema: { tags, body: createDeploymentSchema, response: { 201: deploymentViewSchema } },
+    },
+    async (request, reply): Promise<DeploymentView> => {
+      const caller = callerOf(request);
+      const { deploymentId } = await createDeployment(parts, request.body, caller);
+      return answer(parts, caller.tenant, deploymentId, reply.code(201));
+    },
+  );
 
-  app.get(base, { config: { role: reading }, schema: { tags, querystring: deploymentListQuerySchema, response: { 200: deploymentListSchema } } }, async (request) => {
-    const { status, ...query } = pageOf(request.query);
-    const { items, nextCursor } = await parts.deployments.list(callerOf(request).tenant, { ...query, ...(status === undefined ? {} : { statuses: [status] }) });
-    return { deployments: items.map((record) => toDeploymentView(record)), nextCursor };
-  });
+  app.get(
+    base,
+    {
+      config: { role: reading },
+      schema: { tags, querystring: deploymentListQuerySchema, response: { 200: deploymentListSchema } },
+    },
+    async (request) => {
+      const { status, ...query } = pageOf(request.query);
+      const { items, nextCursor } = await parts.deployments.list(callerOf(request).tenant, {
+        ...query,
+        ...(status === undefined ? {} : { statuses: [status] }),
+      });
+      return { deployments: items.map((record) => toDeploymentView(record)), nextCursor };
+    },
+  );
 
-  app.get(`${base}/:id`, { config: { role: reading }, schema: { tags, params, response: { 200: deploymentViewSchema } } }, async (request, reply) => {
-    const { tenant } = callerOf(request);
-    const record = await find(parts, tenant, request.params.id);
-    void reply.header('etag', deploymentTag(record));
-    return toDeploymentView(record, record.targetCount > 0 ? await parts.deployments.nodes(tenant, request.params.id) : []);
-  });
+  app.get(
+    `${base}/:id`,
+    { config: { role: reading }, schema: { tags, params, response: { 200: deploymentViewSchema } } },
+    async (request, reply) => {
+      const { tenant } = callerOf(request);
+      const record = await find(parts, tenant, request.params.id);
+      void reply.header('etag', deploymentTag(record));
+      return toDeploymentView(
+        record,
+        record.targetCount > 0 ? await parts.deployments.nodes(tenant, request.params.id) : [],
+      );
+    },
+  );
 
-  app.get(`${base}/:id/journal`, { config: { role: reading }, schema: { tags, params, querystring: journalQuery, response: { 200: journalViewSchema } } }, async (request) => {
-    const { tenant } = callerOf(request);
-    await find(parts, tenant, request.params.id);
-    const { limit, cursor } = request.query;
-    const entries = await parts.journal.read(tenant, request.params.id, cursor === undefined ? -1 : Number(cursor));
-    const shown = entries.slice(0, limit);
-    return { entries: shown.map(toJournalEntryView), nextCursor: entries.length > limit ? String(shown.at(-1)?.seq) : null };
-  });
+  app.get(
+    `${base}/:id/journal`,
+    {
+      config: { role: reading },
+      schema: { tags, params, querystring: journalQuery, response: { 200: journalViewSchema } },
+    },
+    async (request) => {
+      const { tenant } = callerOf(request);
+      await find(parts, tenant, request.params.id);
+      const { limit, cursor } = request.query;
+      const entries = await parts.journal.read(tenant, request.params.id, cursor === undefined ? -1 : Number(cursor));
+      const shown = entries.slice(0, limit);
+      return {
+        entries: shown.map(toJournalEntryView),
+        nextCursor: entries.length > limit ? String(shown.at(-1)?.seq) : null,
+      };
+    },
+  );
 
   app.get(`${base}/:id/events`, { config: { role: reading }, schema: { tags, params } }, async (request, reply) => {
     const { tenant } = callerOf(request);
@@ -73,36 +125,58 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
 }
 
 function executeRoute(app: App, parts: ServerParts): void {
-  app.post(`${base}/:id/execute`, { config: { role: administering, idempotent: true }, schema: { tags, params, body: executeSchema, response: { 202: deploymentViewSchema } } }, async (request, reply) => {
-    const caller = callerOf(request);
-    const { id } = request.params;
-    const record = await find(parts, caller.tenant, id);
-    requireMatch(request, deploymentTag(record), `deployment ${id}`);
-    checkApprover(parts, caller, record, request.body.approvedBy);
-    await parts.engine.command(caller.tenant, id, 'execute', caller.subject);
-    parts.loop.nudge(caller.tenant, id);
-    return answer(parts, caller.tenant, id, reply.code(202));
-  });
+  app.post(
+    `${base}/:id/execute`,
+    {
+      config: { role: administering, idempotent: true },
+      schema: { tags, params, body: executeSchema, response: { 202: deploymentViewSchema } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { id } = request.params;
+      const record = await find(parts, caller.tenant, id);
+      requireMatch(request, deploymentTag(record), `deployment ${id}`);
+      checkApprover(parts, caller, record, request.body.approvedBy);
+      await parts.engine.command(caller.tenant, id, 'execute', caller.subject);
+      parts.loop.nudge(caller.tenant, id);
+      return answer(parts, caller.tenant, id, reply.code(202));
+    },
+  );
 }
 
 /** The approver is whoever executes; where approval is required that is not the author (D-3). */
-function checkApprover({ config }: ServerParts, { subject }: Principal, { spec, summary }: DeploymentRecord, approvedBy: string | undefined): void {
-  if (approvedBy !== undefined && approvedBy !== subject) throw serverError('HS_AUTH_APPROVER_MISMATCH', { approvedBy, subject });
+function checkApprover(
+  { config }: ServerParts,
+  { subject }: Principal,
+  { spec, summary }: DeploymentRecord,
+  approvedBy: string | undefined,
+): void {
+  if (approvedBy !== undefined && approvedBy !== subject)
+    throw serverError('HS_AUTH_APPROVER_MISMATCH', { approvedBy, subject });
   const isFirst = summary.status === 'Pending' || summary.status === 'PendingApproval';
-  if (config.requireApproval && isFirst && spec.author === subject) throw serverError('HS_AUTH_SELF_APPROVAL', { subject, deploymentId: spec.deploymentId });
+  if (config.requireApproval && isFirst && spec.author === subject)
+    throw serverError('HS_AUTH_SELF_APPROVAL', { subject, deploymentId: spec.deploymentId });
 }
 
 function commandRoute(app: App, parts: ServerParts, command: keyof typeof commandRoles): void {
-  app.post(`${base}/:id/${command}`, { config: { role: commandRoles[command], idempotent: true }, schema: { tags, params, body: commandSchema, response: { 202: deploymentViewSchema } } }, async (request, reply) => {
-    const { tenant, subject, role } = callerOf(request);
-    const { id } = request.params;
-    const record = await find(parts, tenant, id);
-    if (role === 'developer' && record.spec.author !== subject) throw serverError('HS_AUTH_NOT_YOURS', { what: `Deployment ${id}` });
-    requireMatch(request, deploymentTag(record), `deployment ${id}`);
-    await parts.engine.command(tenant, id, command, subject, request.body);
-    parts.loop.nudge(tenant, id);
-    return answer(parts, tenant, id, reply.code(202));
-  });
+  app.post(
+    `${base}/:id/${command}`,
+    {
+      config: { role: commandRoles[command], idempotent: true },
+      schema: { tags, params, body: commandSchema, response: { 202: deploymentViewSchema } },
+    },
+    async (request, reply) => {
+      const { tenant, subject, role } = callerOf(request);
+      const { id } = request.params;
+      const record = await find(parts, tenant, id);
+      if (role === 'developer' && record.spec.author !== subject)
+        throw serverError('HS_AUTH_NOT_YOURS', { what: `Deployment ${id}` });
+      requireMatch(request, deploymentTag(record), `deployment ${id}`);
+      await parts.engine.command(tenant, id, command, subject, request.body);
+      parts.loop.nudge(tenant, id);
+      return answer(parts, tenant, id, reply.code(202));
+    },
+  );
 }
 
 async function find({ deployments }: ServerParts, tenant: string, deploymentId: string): Promise<DeploymentRecord> {
@@ -111,7 +185,12 @@ async function find({ deployments }: ServerParts, tenant: string, deploymentId: 
   return record;
 }
 
-async function answer(parts: ServerParts, tenant: string, deploymentId: string, reply: FastifyReply): Promise<DeploymentView> {
+async function answer(
+  parts: ServerParts,
+  tenant: string,
+  deploymentId: string,
+  reply: FastifyReply,
+): Promise<DeploymentView> {
   const record = await find(parts, tenant, deploymentId);
   void reply.header('location', `${base}/${encodeURIComponent(deploymentId)}`).header('etag', deploymentTag(record));
   return toDeploymentView(record);

@@ -2,7 +2,8 @@ import { docsPage, docsScript, docsStyle } from '../docs-page.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
 
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /** @internal */
 export function docsRoutes(app: App, _parts: ServerParts): void {
@@ -17,7 +18,12 @@ export function docsRoutes(app: App, _parts: ServerParts): void {
     ['/api/docs/docs.css', 'text/css; charset=utf-8', docsStyle],
   ] as const) {
     app.get(path, { config: { role: 'open' }, schema: { hide: true } }, (_request, reply) =>
-      reply.header('content-type', type).header('content-security-policy', policy).header('x-content-type-options', 'nosniff').serializer(String).send(content),
+      reply
+        .header('content-type', type)
+        .header('content-security-policy', policy)
+        .header('x-content-type-options', 'nosniff')
+        .serializer(String)
+        .send(content),
     );
   }
 }

@@ -23,11 +23,15 @@ export function healthRoutes(app: App, parts: ServerParts): void {
 
   app.get('/health/live', { config: { role: 'open' }, schema: answers }, (): HealthView => ({ status: 'Healthy' }));
 
-  app.get('/health/ready', { config: { role: 'open' }, schema: answers }, async (_request, reply): Promise<HealthView> => {
-    const isReady = parts.lifecycle.state === 'running' && (await databaseAnswers(parts));
-    if (!isReady) void reply.code(503);
-    return { status: isReady ? 'Healthy' : 'Unhealthy' };
-  });
+  app.get(
+    '/health/ready',
+    { config: { role: 'open' }, schema: answers },
+    async (_request, reply): Promise<HealthView> => {
+      const isReady = parts.lifecycle.state === 'running' && (await databaseAnswers(parts));
+      if (!isReady) void reply.code(503);
+      return { status: isReady ? 'Healthy' : 'Unhealthy' };
+    },
+  );
 }
 
 async function databaseAnswers({ checkDatabase }: ServerParts): Promise<boolean> {

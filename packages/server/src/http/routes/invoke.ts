@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { apiBase, invokeAnswerSchema, invokeHeaders, invokeRequestSchema, moduleIdSchema, moduleNameSchema } from '@hotswap/protocol';
+import {
+  apiBase,
+  invokeAnswerSchema,
+  invokeHeaders,
+  invokeRequestSchema,
+  moduleIdSchema,
+  moduleNameSchema,
+} from '@hotswap/protocol';
 import type { GatewayReply } from '@hotswap/gateway';
 import { callerOf } from '../../auth/authorize.ts';
 import { invoking } from '../../auth/principal.ts';
@@ -23,7 +30,11 @@ const params = z.strictObject({ ref: z.string().max(170), function: z.string().m
 export function invokeRoutes(app: App, { gateway }: ServerParts): void {
   void app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, body: Buffer, taken) => taken(null, body));
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      (_request: FastifyRequest, body: Buffer, taken) => taken(null, body),
+    );
     scope.post(
       `${apiBase}/modules/:ref/functions/:function/invoke`,
       {
@@ -52,7 +63,10 @@ export function invokeRoutes(app: App, { gateway }: ServerParts): void {
             });
           },
         });
-        return reply.code(answer.status).header('content-type', answer.contentType).send(answer.status === 200 ? withNode(answer) : answer.body);
+        return reply
+          .code(answer.status)
+          .header('content-type', answer.contentType)
+          .send(answer.status === 200 ? withNode(answer) : answer.body);
       },
     );
     done();
@@ -81,7 +95,9 @@ function readTarget(ref: string): Target {
   const isId = moduleIdSchema.safeParse(ref).success;
   const moduleName = isId ? ref.slice(0, ref.lastIndexOf('-v')) : ref;
   if (moduleNameSchema.safeParse(moduleName).success) return { moduleName, version: isId ? ref : undefined };
-  throw invalidRequest([{ pointer: '/params/ref', detail: 'must be a module name, or a module id such as greeter-v1.2.0' }]);
+  throw invalidRequest([
+    { pointer: '/params/ref', detail: 'must be a module name, or a module id such as greeter-v1.2.0' },
+  ]);
 }
 
 /** Only that it can be an object; everything else is the node's to say. */
@@ -103,7 +119,9 @@ function timeoutOf(request: FastifyRequest): number | undefined {
   if (value === undefined) return undefined;
   const ms = Number(value);
   if (Number.isInteger(ms) && ms > 0) return Math.min(ms, longestTimeoutMs);
-  throw invalidRequest([{ pointer: `/headers/${invokeHeaders.timeoutMs}`, detail: 'must be a whole number of milliseconds above 0' }]);
+  throw invalidRequest([
+    { pointer: `/headers/${invokeHeaders.timeoutMs}`, detail: 'must be a whole number of milliseconds above 0' },
+  ]);
 }
 
 const nodePrefixes = new Map<string, Buffer>();

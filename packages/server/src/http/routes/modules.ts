@@ -2,8 +2,18 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { z } from 'zod';
 import {
-  apiBase, moduleListQuerySchema, moduleListSchema, moduleMetadataSchema, moduleReportSchema, moduleViewSchema, registerModuleSchema,
-  validateModuleSchema, type ModuleMetadata, type ModuleReport, type ModuleView, type RegisterModuleRequest,
+  apiBase,
+  moduleListQuerySchema,
+  moduleListSchema,
+  moduleMetadataSchema,
+  moduleReportSchema,
+  moduleViewSchema,
+  registerModuleSchema,
+  validateModuleSchema,
+  type ModuleMetadata,
+  type ModuleReport,
+  type ModuleView,
+  type RegisterModuleRequest,
 } from '@hotswap/protocol';
 import type { ModuleRecord } from '@hotswap/core';
 import { callerOf } from '../../auth/authorize.ts';
@@ -30,59 +40,110 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
 
   app.post(
     base,
-    { ...uploads, config: { role: writing, idempotent: true }, validatorCompiler: validateUnlessUpload, preValidation: explainLimit(config.maxWasmSizeBytes), schema: { tags: ['modules'], body: registerModuleSchema, response: { 200: moduleViewSchema, 201: moduleViewSchema } } },
+    {
+      ...uploads,
+      config: { role: writing, idempotent: true },
+      validatorCompiler: validateUnlessUpload,
+      preValidation: explainLimit(config.maxWasmSizeBytes),
+      schema: {
+        tags: ['modules'],
+        body: registerModuleSchema,
+        response: { 200: moduleViewSchema, 201: moduleViewSchema },
+      },
+    },
     async (request, reply): Promise<ModuleView> => {
       const { upload, metadata } = readUpload(request, (body) => moduleService.decode(body.wasmBinary));
       const { module, created } = await moduleService.register(upload, metadata, callerOf(request));
       parts.events.emit({ topic: 'module.registered', tenant: module.tenant, subject: module.moduleId });
-      void reply.code(created ? 201 : 200).header('location', `${base}/${module.moduleId}`).header('etag', entityTag(module.moduleId));
+      void reply
+        .code(created ? 201 : 200)
+        .header('location', `${base}/${module.moduleId}`)
+        .header('etag', entityTag(module.moduleId));
       return toModuleView(module);
     },
   );
 
-  app.post(`${base}/validate`, { ...uploads, config: { role: writing }, schema: { tags: ['modules'], body: validateModuleSchema, response: { 200: moduleReportSchema } } }, (request): Promise<ModuleReport> => {
-    const { wasmBinary, ...metadata } = request.body;
-    return moduleService.report(moduleService.decode(wasmBinary), metadata);
-  });
-
-  app.get(base, { config: { role: reading }, schema: { tags: ['modules'], querystring: moduleListQuerySchema, response: { 200: moduleListSchema } } }, async (request) => {
-    const { items, nextCursor } = await modules.list(callerOf(request).tenant, pageOf(request.query));
-    return { modules: items.map(toModuleView), nextCursor };
-  });
-
-  app.get(`${base}/:moduleId`, { config: { role: reading }, schema: { tags: ['modules'], params, response: { 200: moduleViewSchema } } }, async (request, reply) => {
-    const module = await modules.get(callerOf(request).tenant, request.params.moduleId);
-    void reply.header('etag', entityTag(module.moduleId));
-    return toModuleView(module);
-  });
-
-  app.post(`${base}/:moduleId/validate`, { config: { role: writing }, schema: { tags: ['modules'], params, response: { 200: moduleReportSchema } } }, async (request) =>
-    moduleService.recheck(await modules.get(callerOf(request).tenant, request.params.moduleId)),
+  app.post(
+    `${base}/validate`,
+    {
+      ...uploads,
+      config: { role: writing },
+      schema: { tags: ['modules'], body: validateModuleSchema, response: { 200: moduleReportSchema } },
+    },
+    (request): Promise<ModuleReport> => {
+      const { wasmBinary, ...metadata } = request.body;
+      return moduleService.report(moduleService.decode(wasmBinary), metadata);
+    },
   );
 
-  app.get(`${base}/:moduleId/binary`, { config: { role: [...writing, 'agent'] }, handlerTimeout: 600_000, schema: schemaOf({ params }) }, async (request, reply) => {
-    const { moduleId } = request.params as z.output<typeof params>;
-    const caller = callerOf(request);
-    if (caller.nodeId !== undefined && !(await parts.nodes.get(caller.tenant, caller.nodeId)).deployedModules.includes(moduleId)) {
-      throw serverError('HS_AUTH_FORBIDDEN', { subject: caller.subject, role: caller.role, needed: `an assignment of ${moduleId}` });
-    }
-    return sendBinary(request, reply, await modules.get(caller.tenant, moduleId), parts);
-  });
+  app.get(
+    base,
+    {
+      config: { role: reading },
+      schema: { tags: ['modules'], querystring: moduleListQuerySchema, response: { 200: moduleListSchema } },
+    },
+    async (request) => {
+      const { items, nextCursor } = await modules.list(callerOf(request).tenant, pageOf(request.query));
+      return { modules: items.map(toModuleView), nextCursor };
+    },
+  );
 
-  app.delete(`${base}/:moduleId`, { config: { role: administering }, schema: { tags: ['modules'], params } }, async (request, reply) => {
-    const { tenant } = callerOf(request);
-    const { moduleId } = request.params;
-    requireMatch(request, entityTag(moduleId), moduleId);
-    const { digest, lastOfDigest } = await modules.delete(tenant, moduleId);
-    if (lastOfDigest) await store.delete(digest);
-    parts.events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
-    return reply.code(204).send();
-  });
+  app.get(
+    `${base}/:moduleId`,
+    { config: { role: reading }, schema: { tags: ['modules'], params, response: { 200: moduleViewSchema } } },
+    async (request, reply) => {
+      const module = await modules.get(callerOf(request).tenant, request.params.moduleId);
+      void reply.header('etag', entityTag(module.moduleId));
+      return toModuleView(module);
+    },
+  );
+
+  app.post(
+    `${base}/:moduleId/validate`,
+    { config: { role: writing }, schema: { tags: ['modules'], params, response: { 200: moduleReportSchema } } },
+    async (request) => moduleService.recheck(await modules.get(callerOf(request).tenant, request.params.moduleId)),
+  );
+
+  app.get(
+    `${base}/:moduleId/binary`,
+    { config: { role: [...writing, 'agent'] }, handlerTimeout: 600_000, schema: schemaOf({ params }) },
+    async (request, reply) => {
+      const { moduleId } = request.params as z.output<typeof params>;
+      const caller = callerOf(request);
+      if (
+        caller.nodeId !== undefined &&
+        !(await parts.nodes.get(caller.tenant, caller.nodeId)).deployedModules.includes(moduleId)
+      ) {
+        throw serverError('HS_AUTH_FORBIDDEN', {
+          subject: caller.subject,
+          role: caller.role,
+          needed: `an assignment of ${moduleId}`,
+        });
+      }
+      return sendBinary(request, reply, await modules.get(caller.tenant, moduleId), parts);
+    },
+  );
+
+  app.delete(
+    `${base}/:moduleId`,
+    { config: { role: administering }, schema: { tags: ['modules'], params } },
+    async (request, reply) => {
+      const { tenant } = callerOf(request);
+      const { moduleId } = request.params;
+      requireMatch(request, entityTag(moduleId), moduleId);
+      const { digest, lastOfDigest } = await modules.delete(tenant, moduleId);
+      if (lastOfDigest) await store.delete(digest);
+      parts.events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
+      return reply.code(204).send();
+    },
+  );
 }
 
 /** Only what was given, so that absent stays absent. @internal */
 export function pageOf<Query extends object>(query: Query): { [Key in keyof Query]: Exclude<Query[Key], undefined> } {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as { [Key in keyof Query]: Exclude<Query[Key], undefined> };
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof Query]: Exclude<Query[Key], undefined>;
+  };
 }
 
 /** A streamed upload is no JSON that a schema could read. */
@@ -91,9 +152,13 @@ const validateUnlessUpload: FastifySchemaCompiler<unknown> = (route) => {
   return (data: unknown) => (isWasmUpload(data) ? { value: data } : (validate(data) as { value: unknown }));
 };
 
-function readUpload(request: FastifyRequest, decode: (body: RegisterModuleRequest) => WasmUpload): { upload: WasmUpload; metadata: ModuleMetadata } {
+function readUpload(
+  request: FastifyRequest,
+  decode: (body: RegisterModuleRequest) => WasmUpload,
+): { upload: WasmUpload; metadata: ModuleMetadata } {
   const body: unknown = request.body;
-  if (isWasmUpload(body)) return { upload: body, metadata: metadataFromQuery(request.query as Readonly<Record<string, unknown>>) };
+  if (isWasmUpload(body))
+    return { upload: body, metadata: metadataFromQuery(request.query as Readonly<Record<string, unknown>>) };
   const { wasmBinary: _bytes, ...metadata } = body as RegisterModuleRequest;
   return { upload: decode(body as RegisterModuleRequest), metadata };
 }
@@ -102,7 +167,9 @@ const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'healthCheck']
 
 /** Metadata of a streamed upload: texts as they are, everything else as JSON. @throws HS_API_INVALID_REQUEST @internal */
 export function metadataFromQuery(query: Readonly<Record<string, unknown>>): ModuleMetadata {
-  const given = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, jsonKeys.includes(key) ? jsonOf(key, value) : value]));
+  const given = Object.fromEntries(
+    Object.entries(query).map(([key, value]) => [key, jsonKeys.includes(key) ? jsonOf(key, value) : value]),
+  );
   const read = moduleMetadataSchema.safeParse(given);
   if (read.success) return read.data;
   throw invalidRequest(issuesOf(read.error, '/query'));
@@ -120,18 +187,28 @@ function explainLimit(limitBytes: number): (request: FastifyRequest) => Promise<
   return (request) => {
     const body = request.body as { wasmBinary?: unknown } | null | undefined;
     const text = body !== null && typeof body === 'object' ? body.wasmBinary : undefined;
-    return typeof text === 'string' && text.length > Math.ceil(limitBytes / 3) * 4 ? Promise.reject(serverError('HS_LIMIT_MODULE_SIZE', { limitBytes })) : Promise.resolve();
+    return typeof text === 'string' && text.length > Math.ceil(limitBytes / 3) * 4
+      ? Promise.reject(serverError('HS_LIMIT_MODULE_SIZE', { limitBytes }))
+      : Promise.resolve();
   };
 }
 
-function sendBinary(request: FastifyRequest, reply: FastifyReply, module: ModuleRecord, { store }: ServerParts): FastifyReply {
+function sendBinary(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  module: ModuleRecord,
+  { store }: ServerParts,
+): FastifyReply {
   const { digest, sizeBytes } = module;
   const tag = `"${digest}"`;
   void reply.header('etag', tag);
   if (hasAlready(request, tag)) return reply.code(304).send();
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === tag ? readRange(request.headers.range, sizeBytes) : null;
-  void reply.header('content-type', 'application/wasm').header('accept-ranges', 'bytes').header('cache-control', 'private, max-age=31536000, immutable');
+  void reply
+    .header('content-type', 'application/wasm')
+    .header('accept-ranges', 'bytes')
+    .header('cache-control', 'private, max-age=31536000, immutable');
   if (range === 'unsatisfiable') {
     void reply.header('content-range', `bytes */${sizeBytes}`);
     throw serverError('HS_API_RANGE_NOT_SATISFIABLE', { sizeBytes });

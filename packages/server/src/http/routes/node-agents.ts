@@ -1,7 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { errorFactory } from '@hotswap/core';
-import { apiBase, heartbeatAnswerSchema, heartbeatSchema, nodeRegisteredSchema, nodeRegistrationSchema, nodeSessionSchema } from '@hotswap/protocol';
+import {
+  apiBase,
+  heartbeatAnswerSchema,
+  heartbeatSchema,
+  nodeRegisteredSchema,
+  nodeRegistrationSchema,
+  nodeSessionSchema,
+} from '@hotswap/protocol';
 import { bearerToken, callerOf } from '../../auth/authorize.ts';
 import { beingAgent } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
@@ -15,7 +22,10 @@ const maxHeartbeatBytes = 8 * 1_048_576;
 
 const sessionErrors = errorFactory({
   HS_NODE_NOT_FOUND: { message: 'There is no node {nodeId}: join again', httpStatus: 404 },
-  HS_NODE_SUPERSEDED: { message: 'Another session of node {nodeId} has taken over: this one has to end', httpStatus: 410 },
+  HS_NODE_SUPERSEDED: {
+    message: 'Another session of node {nodeId} has taken over: this one has to end',
+    httpStatus: 410,
+  },
 });
 
 /** What agents say and hear. @internal */
@@ -23,21 +33,32 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
   const { nodes, serverPublicKey, hub, intake, streams, events } = parts;
   const tags = ['agents'];
 
-  app.post(base, { config: { role: 'joinToken' }, schema: { tags, body: nodeRegistrationSchema, response: { 201: nodeRegisteredSchema } } }, async (request, reply) => {
-    const { nodeId } = request.body;
-    const { tenant, credential } = await nodes.register(bearerToken(request) ?? '', request.body);
-    events.emit({ topic: 'node.joined', tenant, subject: nodeId });
-    void reply.code(201).header('location', `${base}/${nodeId}`);
-    return { nodeId, credential, serverPublicKey, tenant };
-  });
+  app.post(
+    base,
+    {
+      config: { role: 'joinToken' },
+      schema: { tags, body: nodeRegistrationSchema, response: { 201: nodeRegisteredSchema } },
+    },
+    async (request, reply) => {
+      const { nodeId } = request.body;
+      const { tenant, credential } = await nodes.register(bearerToken(request) ?? '', request.body);
+      events.emit({ topic: 'node.joined', tenant, subject: nodeId });
+      void reply.code(201).header('location', `${base}/${nodeId}`);
+      return { nodeId, credential, serverPublicKey, tenant };
+    },
+  );
 
-  app.put(`${base}/:id/session`, { ...ownOnly, schema: { tags, params, body: nodeRegistrationSchema, response: { 200: nodeSessionSchema } } }, async (request) => {
-    const { tenant, nodeId } = ownNode(request);
-    if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
-    await nodes.openSession(tenant, request.body);
-    events.emit({ topic: 'node.connected', tenant, subject: nodeId });
-    return { serverPublicKey };
-  });
+  app.put(
+    `${base}/:id/session`,
+    { ...ownOnly, schema: { tags, params, body: nodeRegistrationSchema, response: { 200: nodeSessionSchema } } },
+    async (request) => {
+      const { tenant, nodeId } = ownNode(request);
+      if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
+      await nodes.openSession(tenant, request.body);
+      events.emit({ topic: 'node.connected', tenant, subject: nodeId });
+      return { serverPublicKey };
+    },
+  );
 
   app.get(`${base}/:id/desired`, { ...ownOnly, schema: { tags, params } }, async (request, reply) => {
     const { tenant, nodeId } = ownNode(request);
@@ -46,13 +67,21 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
     return reply;
   });
 
-  app.post(`${base}/:id/heartbeat`, { ...ownOnly, bodyLimit: maxHeartbeatBytes, schema: { tags, params, body: heartbeatSchema, response: { 200: heartbeatAnswerSchema } } }, async (request) => {
-    const { tenant, nodeId } = ownNode(request);
-    const { kind, generation, heartbeatIntervalMs } = await intake.take(tenant, { nodeId, ...request.body });
-    if (kind === 'unknown') throw sessionErrors('HS_NODE_NOT_FOUND', { nodeId });
-    if (kind === 'superseded') throw sessionErrors('HS_NODE_SUPERSEDED', { nodeId });
-    return { generation, heartbeatIntervalMs };
-  });
+  app.post(
+    `${base}/:id/heartbeat`,
+    {
+      ...ownOnly,
+      bodyLimit: maxHeartbeatBytes,
+      schema: { tags, params, body: heartbeatSchema, response: { 200: heartbeatAnswerSchema } },
+    },
+    async (request) => {
+      const { tenant, nodeId } = ownNode(request);
+      const { kind, generation, heartbeatIntervalMs } = await intake.take(tenant, { nodeId, ...request.body });
+      if (kind === 'unknown') throw sessionErrors('HS_NODE_NOT_FOUND', { nodeId });
+      if (kind === 'superseded') throw sessionErrors('HS_NODE_SUPERSEDED', { nodeId });
+      return { generation, heartbeatIntervalMs };
+    },
+  );
 }
 
 /** An agent may speak for its own node only; held before anything of the body is read. */
@@ -61,7 +90,11 @@ const ownOnly = {
   onRequest: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
     const { nodeId, subject, role } = callerOf(request);
     const { id } = request.params as { readonly id: string };
-    done(nodeId === id ? undefined : serverError('HS_AUTH_FORBIDDEN', { subject, role, needed: 'the credential of that node' }));
+    done(
+      nodeId === id
+        ? undefined
+        : serverError('HS_AUTH_FORBIDDEN', { subject, role, needed: 'the credential of that node' }),
+    );
   },
 };
 

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { durationMs } from '@hotswap/core';
 import {
-  apiBase, joinTokenRequestSchema, joinTokenViewSchema, nodeHealthViewSchema, nodeListQuerySchema, nodeListSchema, nodeViewSchema, updateNodeSchema,
+  apiBase,
+  joinTokenRequestSchema,
+  joinTokenViewSchema,
+  nodeHealthViewSchema,
+  nodeListQuerySchema,
+  nodeListSchema,
+  nodeViewSchema,
+  updateNodeSchema,
   type NodeStatus,
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
@@ -22,40 +29,77 @@ export function nodeRoutes(app: App, parts: ServerParts): void {
   const { nodes, events } = parts;
   const tags = ['nodes'];
 
-  app.post(`${apiBase}/join-tokens`, { config: { role: administering, idempotent: true }, schema: { tags, body: joinTokenRequestSchema, response: { 201: joinTokenViewSchema } } }, async (request, reply) => {
-    const { tenant, subject } = callerOf(request);
-    const { uses = 1, expiresIn, regions = null } = request.body;
-    const made = await nodes.createJoinToken({ tenant, uses, expiresInMs: expiresIn === undefined ? defaultTokenMs : durationMs(expiresIn), regions, createdBy: subject });
-    void reply.code(201);
-    return { token: made.token, uses, expiresAt: new Date(made.expiresAt).toISOString(), regions };
-  });
-
-  app.get(base, { config: { role: reading }, schema: { tags, querystring: nodeListQuerySchema, response: { 200: nodeListSchema } } }, async (request) => {
-    const { status, label, ...page } = request.query;
-    const { items, nextCursor } = await nodes.list(callerOf(request).tenant, { ...pageOf(page), ...labelOf(label), ...statusFilter(status) });
-    const views = items.map(toNodeView);
-    return { nodes: status === undefined ? views : views.filter((view) => view.status === status), nextCursor };
-  });
-
-  app.get(`${base}/:id`, { config: { role: reading }, schema: { tags, params, response: { 200: nodeViewSchema } } }, async (request, reply) => {
-    const node = await nodes.get(callerOf(request).tenant, request.params.id);
-    void reply.header('etag', nodeTag(node));
-    return toNodeView(node);
-  });
-
-  app.get(`${base}/:id/health`, { config: { role: reading }, schema: { tags, params, response: { 200: nodeHealthViewSchema } } }, async (request) =>
-    toNodeHealthView(await nodes.get(callerOf(request).tenant, request.params.id)),
+  app.post(
+    `${apiBase}/join-tokens`,
+    {
+      config: { role: administering, idempotent: true },
+      schema: { tags, body: joinTokenRequestSchema, response: { 201: joinTokenViewSchema } },
+    },
+    async (request, reply) => {
+      const { tenant, subject } = callerOf(request);
+      const { uses = 1, expiresIn, regions = null } = request.body;
+      const made = await nodes.createJoinToken({
+        tenant,
+        uses,
+        expiresInMs: expiresIn === undefined ? defaultTokenMs : durationMs(expiresIn),
+        regions,
+        createdBy: subject,
+      });
+      void reply.code(201);
+      return { token: made.token, uses, expiresAt: new Date(made.expiresAt).toISOString(), regions };
+    },
   );
 
-  app.put(`${base}/:id`, { config: { role: administering }, schema: { tags, params, body: updateNodeSchema, response: { 200: nodeViewSchema } } }, async (request, reply) => {
-    const { tenant } = callerOf(request);
-    const { id } = request.params;
-    requireMatch(request, nodeTag(await nodes.get(tenant, id)), `node ${id}`);
-    const node = await nodes.update(tenant, id, request.body);
-    events.emit({ topic: 'node.changed', tenant, subject: id });
-    void reply.header('etag', nodeTag(node));
-    return toNodeView(node);
-  });
+  app.get(
+    base,
+    {
+      config: { role: reading },
+      schema: { tags, querystring: nodeListQuerySchema, response: { 200: nodeListSchema } },
+    },
+    async (request) => {
+      const { status, label, ...page } = request.query;
+      const { items, nextCursor } = await nodes.list(callerOf(request).tenant, {
+        ...pageOf(page),
+        ...labelOf(label),
+        ...statusFilter(status),
+      });
+      const views = items.map(toNodeView);
+      return { nodes: status === undefined ? views : views.filter((view) => view.status === status), nextCursor };
+    },
+  );
+
+  app.get(
+    `${base}/:id`,
+    { config: { role: reading }, schema: { tags, params, response: { 200: nodeViewSchema } } },
+    async (request, reply) => {
+      const node = await nodes.get(callerOf(request).tenant, request.params.id);
+      void reply.header('etag', nodeTag(node));
+      return toNodeView(node);
+    },
+  );
+
+  app.get(
+    `${base}/:id/health`,
+    { config: { role: reading }, schema: { tags, params, response: { 200: nodeHealthViewSchema } } },
+    async (request) => toNodeHealthView(await nodes.get(callerOf(request).tenant, request.params.id)),
+  );
+
+  app.put(
+    `${base}/:id`,
+    {
+      config: { role: administering },
+      schema: { tags, params, body: updateNodeSchema, response: { 200: nodeViewSchema } },
+    },
+    async (request, reply) => {
+      const { tenant } = callerOf(request);
+      const { id } = request.params;
+      requireMatch(request, nodeTag(await nodes.get(tenant, id)), `node ${id}`);
+      const node = await nodes.update(tenant, id, request.body);
+      events.emit({ topic: 'node.changed', tenant, subject: id });
+      void reply.header('etag', nodeTag(node));
+      return toNodeView(node);
+    },
+  );
 
   app.delete(`${base}/:id`, { config: { role: administering }, schema: { tags, params } }, async (request, reply) => {
     const { tenant } = callerOf(request);

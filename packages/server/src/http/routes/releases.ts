@@ -13,14 +13,25 @@ const params = z.strictObject({ releaseId: z.string().max(100) });
 
 /** @internal */
 export function releaseRoutes(app: App, { releases }: ServerParts): void {
-  app.get(base, { config: { role: reading }, schema: { tags: ['releases'], querystring: releaseListQuerySchema, response: { 200: releaseListSchema } } }, async (request) => {
-    const { items, nextCursor } = await releases.list(callerOf(request).tenant, pageOf(request.query));
-    return { releases: items.map(toReleaseView), nextCursor };
-  });
+  app.get(
+    base,
+    {
+      config: { role: reading },
+      schema: { tags: ['releases'], querystring: releaseListQuerySchema, response: { 200: releaseListSchema } },
+    },
+    async (request) => {
+      const { items, nextCursor } = await releases.list(callerOf(request).tenant, pageOf(request.query));
+      return { releases: items.map(toReleaseView), nextCursor };
+    },
+  );
 
-  app.get(`${base}/:releaseId`, { config: { role: reading }, schema: { tags: ['releases'], params, response: { 200: releaseViewSchema } } }, async (request, reply) => {
-    const release = await releases.get(callerOf(request).tenant, request.params.releaseId);
-    void reply.header('etag', entityTag(release.releaseId));
-    return toReleaseView(release);
-  });
+  app.get(
+    `${base}/:releaseId`,
+    { config: { role: reading }, schema: { tags: ['releases'], params, response: { 200: releaseViewSchema } } },
+    async (request, reply) => {
+      const release = await releases.get(callerOf(request).tenant, request.params.releaseId);
+      void reply.header('etag', entityTag(release.releaseId));
+      return toReleaseView(release);
+    },
+  );
 }

@@ -16,18 +16,29 @@ const routeError = errorFactory(gatewayErrorCodes);
 
 /** @internal */
 export function trafficRoutes(app: App, { routes }: ServerParts): void {
-  app.get(base, { config: { role: reading }, schema: { tags: ['routes'], querystring: routeListQuerySchema, response: { 200: routeListSchema } } }, async (request) => {
-    const { items, nextCursor } = await routes.list(callerOf(request).tenant, pageOf(request.query));
-    return { routes: items.map(toRouteView), nextCursor };
-  });
+  app.get(
+    base,
+    {
+      config: { role: reading },
+      schema: { tags: ['routes'], querystring: routeListQuerySchema, response: { 200: routeListSchema } },
+    },
+    async (request) => {
+      const { items, nextCursor } = await routes.list(callerOf(request).tenant, pageOf(request.query));
+      return { routes: items.map(toRouteView), nextCursor };
+    },
+  );
 
-  app.get(`${base}/:name`, { config: { role: reading }, schema: { tags: ['routes'], params, response: { 200: routeViewSchema } } }, async (request, reply) => {
-    const { name } = request.params;
-    const route = await routes.find(callerOf(request).tenant, name);
-    if (route === null) throw routeError('HS_ROUTE_NOT_FOUND', { moduleName: name });
-    void reply.header('etag', entityTag({ name, revision: route.revision, epoch: route.epoch }));
-    return toRouteView(route);
-  });
+  app.get(
+    `${base}/:name`,
+    { config: { role: reading }, schema: { tags: ['routes'], params, response: { 200: routeViewSchema } } },
+    async (request, reply) => {
+      const { name } = request.params;
+      const route = await routes.find(callerOf(request).tenant, name);
+      if (route === null) throw routeError('HS_ROUTE_NOT_FOUND', { moduleName: name });
+      void reply.header('etag', entityTag({ name, revision: route.revision, epoch: route.epoch }));
+      return toRouteView(route);
+    },
+  );
 }
 
 function toRouteView({ moduleName, revision, epoch, targets }: LiveRoute): RouteView {
@@ -39,7 +50,16 @@ function toRouteView({ moduleName, revision, epoch, targets }: LiveRoute): Route
     percent: Math.round((ofRelease.reduce((sum, target) => sum + target.weight, 0) / total) * 10_000) / 100,
   }));
   return {
-    moduleName, revision, epoch, releases,
-    targets: targets.map(({ nodeId, region, releaseId, moduleId, weight }) => ({ nodeId, region, releaseId, moduleId, weight })),
+    moduleName,
+    revision,
+    epoch,
+    releases,
+    targets: targets.map(({ nodeId, region, releaseId, moduleId, weight }) => ({
+      nodeId,
+      region,
+      releaseId,
+      moduleId,
+      weight,
+    })),
   };
 }
