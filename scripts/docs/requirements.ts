@@ -53,5 +53,5 @@ function rowProblems({ id, holds, shownBy }: Requirement): readonly string[] {
   return problems;
 }
 
-/** Commands begin with a program (`npm test`); everything with a slash and no space is a path. */
-const isPath = (text: string): boolean => text.includes('/') && !text.includes(' ');
+/** Commands have a space in them (`npm test`); a word with a slash, or with the name of a file of the root, is a path. */
+const isPath = (text: string): boolean => !text.includes(' ') && (text.includes('/') || existsSync(join(root, text)));

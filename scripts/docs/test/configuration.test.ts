@@ -72,3 +72,36 @@ describe('configuration of strategies', async () => {
     });
   }
 });
+
+describe('defaults of the page', async () => {
+  const { withDefaults } = await importSource<{ withDefaults: (given: object) => Readonly<Record<string, unknown>> }>(
+    'packages/server/src/config/load.ts',
+  );
+  const told = new Map((await serverKeys()).map((key) => [key.name, key.default]));
+
+  it('are those that the server fills in Development', () => {
+    const { dataDir: _here, instanceId: _random, ...filled } = withDefaults({});
+    for (const [name, value] of Object.entries(filled)) {
+      const text = typeof value === 'number' ? value.toLocaleString('en-US') : String(value);
+      expect((told.get(name) ?? '').replace(/^5000/, '5,000'), name).toContain(text);
+    }
+  });
+
+  it('differ in Staging and Production where the page says so', () => {
+    for (const environment of ['Staging', 'Production'])
+      expect(withDefaults({ environment })).toMatchObject({ host: '0.0.0.0', requireApproval: true });
+    expect(told.get('host')).toContain('`0.0.0.0` elsewhere');
+    expect(told.get('requireApproval')).toContain('else `true`');
+  });
+
+  it('allow modules of 50 MiB, and MAX_WASM_SIZE changes that', async () => {
+    expect(await loadServerConfig([], {})).toMatchObject({
+      environment: 'Development',
+      maxWasmSizeBytes: 50 * 1_024 * 1_024,
+    });
+    expect(await loadServerConfig([], { MAX_WASM_SIZE: '10485760', ENVIRONMENT: 'production' })).toMatchObject({
+      environment: 'Production',
+      maxWasmSizeBytes: 10_485_760,
+    });
+  });
+});
