@@ -3,7 +3,7 @@ import type { InstanceHandle, ResourceValue } from '../binding.d.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { runtimeError } from './error-codes.ts';
 import type { ExportTarget, FunctionIndex } from './function-index.ts';
-import { mapNativeError } from './map-native-error.ts';
+import { SynchronousCalls } from './synchronous-calls.ts';
 import type { ResourceOwner } from './wasmtime-resource.ts';
 
 /**
@@ -13,6 +13,7 @@ import type { ResourceOwner } from './wasmtime-resource.ts';
 export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   readonly #handle: InstanceHandle;
   readonly #functions: FunctionIndex;
+  readonly #synchronous: SynchronousCalls;
   readonly #queue: CompletionQueue;
   readonly #onClose: (instance: WasmtimeInstance) => void;
   #closed = false;
@@ -20,6 +21,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   constructor(handle: InstanceHandle, functions: FunctionIndex, queue: CompletionQueue, onClose: (instance: WasmtimeInstance) => void) {
     this.#handle = handle;
     this.#functions = functions;
+    this.#synchronous = new SynchronousCalls(handle);
     this.#queue = queue;
     this.#onClose = onClose;
   }
@@ -35,12 +37,8 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
     const target = this.#target(name);
-    try {
-      const value = this.#handle.callSync(target.exportIndex, args, options?.timeoutMs ?? 0);
-      return target.wrap?.(value, this) ?? (value as WitValue);
-    } catch (error) {
-      throw mapNativeError(error);
-    }
+    const value = this.#synchronous.call(target.exportIndex, args, options?.timeoutMs);
+    return target.wrap?.(value, this) ?? (value as WitValue);
   }
 
   dropResource(resource: ResourceValue): void {

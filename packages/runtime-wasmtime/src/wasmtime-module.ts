@@ -8,7 +8,7 @@ import type { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
 import { type ExportTarget, FunctionIndex } from './function-index.ts';
-import { mapNativeError } from './map-native-error.ts';
+import { SynchronousCalls } from './synchronous-calls.ts';
 import { WasmtimeInstance } from './wasmtime-instance.ts';
 
 /** Calls end by their own limits; this only bounds the wait of a dispose. */
@@ -23,6 +23,7 @@ export class WasmtimeModule implements LoadedModule {
   readonly digest: Digest;
   readonly #handle: ModuleHandle;
   readonly #functions: FunctionIndex;
+  readonly #synchronous: SynchronousCalls;
   readonly #queue: CompletionQueue;
   readonly #onClose: (module: WasmtimeModule) => void;
   readonly #instances = new Set<WasmtimeInstance>();
@@ -33,6 +34,7 @@ export class WasmtimeModule implements LoadedModule {
     this.digest = digest;
     this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
+    this.#synchronous = new SynchronousCalls(handle);
     this.#queue = queue;
     this.#onClose = onClose;
   }
@@ -48,11 +50,7 @@ export class WasmtimeModule implements LoadedModule {
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
     const { exportIndex } = this.#target(name);
-    try {
-      return this.#handle.callSync(exportIndex, args, options?.timeoutMs ?? 0) as WitValue;
-    } catch (error) {
-      throw mapNativeError(error);
-    }
+    return this.#synchronous.call(exportIndex, args, options?.timeoutMs) as WitValue;
   }
 
   async run(options: CommandOptions = {}): Promise<CommandResult> {

@@ -91,6 +91,23 @@ describe('Wasmtime host', () => {
     expect((await failureOf(instance.invoke('value', []))).code).toBe('HS_RUNTIME_STALE_HANDLE');
   });
 
+  it('calls on this thread as it calls on its own, whatever the number of arguments', async () => {
+    const count = 12;
+    const parameters = Array.from({ length: count }, () => 0x7f);
+    const sum = Array.from({ length: count }, (_, at) => (at === 0 ? [0x20, 0] : [0x20, at, 0x6a])).flat();
+    const bytes = Uint8Array.from([
+      0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, parameters.length + 5, 1, 0x60, parameters.length, ...parameters, 1, 0x7f, 3, 2, 1, 0,
+      7, 7, 1, 3, 0x73, 0x75, 0x6d, 0, 0, 10, sum.length + 4, 1, sum.length + 2, 0, ...sum, 0x0b,
+    ]);
+    await using module = await test.host.load({ bytes });
+    const args = Array.from({ length: count }, (_, at) => at);
+    expect(module.invokeSync?.('sum', args)).toBe(66);
+    expect(module.invokeSync?.('sum', args, { timeoutMs: 50 })).toBe(66);
+    expect((await module.invoke('sum', args)).value).toBe(66);
+    await module[Symbol.asyncDispose]();
+    expect(() => module.invokeSync?.('sum', args)).toThrow(expect.objectContaining({ code: 'HS_RUNTIME_CLOSED' }));
+  });
+
   it('runs _initialize of a reactor once per instance', async () => {
     await using reactor = await test.example('wasi-reactor');
     await using instance = await reactor.open();

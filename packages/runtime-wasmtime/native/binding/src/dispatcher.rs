@@ -71,10 +71,8 @@ impl Dispatcher {
         let shared: Arc<OnceLock<(Weak<Client>, Weak<Waker>)>> = Arc::default();
         let held = Arc::new(Held::default());
         let (parts, keep) = (shared.clone(), held.clone());
-        let waker: Waker = on_batch
-            .build_threadsafe_function::<()>()
-            .weak::<true>()
-            .build_callback(move |context| {
+        let waker: Waker =
+            on_batch.build_threadsafe_function::<()>().weak::<true>().build_callback(move |context| {
                 let js = Js::new(context.env.raw());
                 let alive = parts.get().and_then(|(client, waker)| Some((client.upgrade()?, waker.upgrade()?)));
                 let batch = match alive {
@@ -144,7 +142,10 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    #[expect(clippy::too_many_arguments, reason = "flat arguments: an options object would cost a property read each per call")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "flat arguments: an options object would cost a property read each per call"
+    )]
     pub fn call(
         &self,
         env: &Env,
@@ -403,9 +404,10 @@ fn info_object(js: Js, info: &CallInfo) -> JsResult<Raw> {
     js.set(object, "invokeNs", js.new_number(info.meter.invoke.as_nanos() as f64)?)?;
     js.set(object, "memoryPeakBytes", js.new_number(info.meter.memory_peak_bytes as f64)?)?;
     let Output { stdout, stderr, stdout_dropped, stderr_dropped } = &info.output;
-    for (name, dropped_name, bytes, dropped) in
-        [("stdout", "stdoutDroppedBytes", stdout, stdout_dropped), ("stderr", "stderrDroppedBytes", stderr, stderr_dropped)]
-    {
+    for (name, dropped_name, bytes, dropped) in [
+        ("stdout", "stdoutDroppedBytes", stdout, stdout_dropped),
+        ("stderr", "stderrDroppedBytes", stderr, stderr_dropped),
+    ] {
         if !bytes.is_empty() || *dropped > 0 {
             js.set(object, name, js.new_typed_array(Element::U8, bytes)?)?;
             js.set(object, dropped_name, js.new_number(*dropped as f64)?)?;

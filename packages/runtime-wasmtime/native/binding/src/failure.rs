@@ -30,17 +30,19 @@ pub(crate) fn failure(js: Js, error: &EngineError, function: Option<&FunctionEnt
 
 /// Throws, and returns the error that tells napi so.
 pub(crate) fn throw(env: &Env, error: &EngineError, function: Option<&FunctionEntry>) -> napi::Error {
-    let js = Js::new(env.raw());
-    if !js.exception_pending() {
-        let thrown = js.new_error(error.code().as_str(), error.message()).and_then(|object| {
-            decorate(js, object, error, function)?;
-            js.throw(object)
-        });
-        if thrown.is_err() {
-            return napi::Error::new(Status::GenericFailure, error.to_string());
-        }
+    let thrown = throw_now(Js::new(env.raw()), error, function);
+    let status = if thrown.is_ok() { Status::PendingException } else { Status::GenericFailure };
+    napi::Error::new(status, error.to_string())
+}
+
+/// Leaves the error pending, unless there is one already.
+pub(crate) fn throw_now(js: Js, error: &EngineError, function: Option<&FunctionEntry>) -> JsResult<()> {
+    if js.exception_pending() {
+        return Ok(());
     }
-    napi::Error::new(Status::PendingException, error.to_string())
+    let object = js.new_error(error.code().as_str(), error.message())?;
+    decorate(js, object, error, function)?;
+    js.throw(object)
 }
 
 /// A call into JavaScript failed; nothing of ours is wrong unless it says so.

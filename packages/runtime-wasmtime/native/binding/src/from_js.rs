@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, Numbers, ResourceKey, Result, Value, ValueType};
 
-use crate::js::{Element, Js, Raw, Refused};
+use crate::js::{Element, Js, JsResult, Raw, Refused};
 
 /// Where in the arguments a value is; only written out when it is wrong.
 #[derive(Clone, Copy)]
@@ -51,22 +51,42 @@ struct Reader {
     limit: u64,
 }
 
-/// Converts the arguments of one call.
+/// Converts the arguments of one call from an array.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with the path, `INPUT_LIMIT`.
 pub(crate) fn read_args(js: Js, args: Raw, function: &FunctionEntry, max_input_bytes: u64) -> Result<Vec<Value>> {
+    let given = if js.is_array(args) { js.array_length(args).ok() } else { None };
+    let given = given.ok_or_else(|| wrong_count(function))? as usize;
+    read_each(js, given, |index| js.element(args, index as u32), function, max_input_bytes)
+}
+
+/// Converts the arguments of one call as Node passed them.
+///
+/// # Errors
+/// As [`read_args`].
+pub(crate) fn read_passed(js: Js, args: &[Raw], function: &FunctionEntry, max_input_bytes: u64) -> Result<Vec<Value>> {
+    read_each(js, args.len(), |index| Ok(args[index]), function, max_input_bytes)
+}
+
+fn wrong_count(function: &FunctionEntry) -> EngineError {
+    EngineError::argument("args", format!("an array of {} arguments", function.params.len()))
+}
+
+fn read_each(
+    js: Js,
+    given: usize,
+    argument: impl Fn(usize) -> JsResult<Raw>,
+    function: &FunctionEntry,
+    max_input_bytes: u64,
+) -> Result<Vec<Value>> {
     let wanted = function.params.len();
-    let expected = || EngineError::argument("args", format!("an array of {wanted} arguments"));
-    if !js.is_array(args) {
-        return Err(expected());
-    }
-    let given = js.array_length(args).map_err(|_| expected())? as usize;
-    let mut reader = Reader { js, left: usize::try_from(max_input_bytes).unwrap_or(usize::MAX), limit: max_input_bytes };
     let optional = |from: usize| function.params[from..].iter().all(|(_, ty)| matches!(ty, ValueType::Option { .. }));
     if given > wanted || (given < wanted && !optional(given)) {
-        return Err(expected());
+        return Err(wrong_count(function));
     }
+    let mut reader =
+        Reader { js, left: usize::try_from(max_input_bytes).unwrap_or(usize::MAX), limit: max_input_bytes };
     let mut out = Vec::with_capacity(wanted);
     for (index, (_, ty)) in function.params.iter().enumerate() {
         if index >= given {
@@ -74,7 +94,7 @@ pub(crate) fn read_args(js: Js, args: Raw, function: &FunctionEntry, max_input_b
             continue;
         }
         let path = Path { parent: None, step: Step::Argument(index) };
-        let value = js.element(args, index as u32).map_err(|_| path.error("a readable value"))?;
+        let value = argument(index).map_err(|_| path.error("a readable value"))?;
         out.push(reader.read(value, ty, &path)?);
     }
     Ok(out)
@@ -109,11 +129,9 @@ impl Reader {
     }
 
     fn too_large(&self, size: Option<usize>) -> EngineError {
-        let error = EngineError::new(
-            ErrorCode::InputLimit,
-            format!("The arguments are larger than {} bytes", self.limit),
-        )
-        .with("limitBytes", self.limit);
+        let error =
+            EngineError::new(ErrorCode::InputLimit, format!("The arguments are larger than {} bytes", self.limit))
+                .with("limitBytes", self.limit);
         match size {
             Some(size) => error.with("sizeBytes", size),
             None => error,
@@ -133,19 +151,29 @@ impl Reader {
         let wrong = |_: Refused| ();
         Ok(match ty {
             ValueType::Bool => Value::Bool(js.boolean(value).map_err(|_| path.error("a boolean"))?),
-            ValueType::S8 => Value::I32(self.integer(value, -128.0, 127.0, path, "an integer from -128 to 127")? as i32),
+            ValueType::S8 => {
+                Value::I32(self.integer(value, -128.0, 127.0, path, "an integer from -128 to 127")? as i32)
+            }
             ValueType::S16 => {
                 Value::I32(self.integer(value, -32_768.0, 32_767.0, path, "an integer from -32768 to 32767")? as i32)
             }
-            ValueType::S32 => Value::I32(
-                self.integer(value, -2_147_483_648.0, 2_147_483_647.0, path, "an integer from -2^31 to 2^31-1")? as i32,
-            ),
+            ValueType::S32 => Value::I32(self.integer(
+                value,
+                -2_147_483_648.0,
+                2_147_483_647.0,
+                path,
+                "an integer from -2^31 to 2^31-1",
+            )? as i32),
             // Core i32 has no sign: both readings are accepted.
-            ValueType::I32 => Value::I32(
-                self.integer(value, -2_147_483_648.0, 4_294_967_295.0, path, "a 32-bit integer")? as i64 as i32,
-            ),
+            ValueType::I32 => {
+                Value::I32(
+                    self.integer(value, -2_147_483_648.0, 4_294_967_295.0, path, "a 32-bit integer")? as i64 as i32
+                )
+            }
             ValueType::U8 => Value::U32(self.integer(value, 0.0, 255.0, path, "an integer from 0 to 255")? as u32),
-            ValueType::U16 => Value::U32(self.integer(value, 0.0, 65_535.0, path, "an integer from 0 to 65535")? as u32),
+            ValueType::U16 => {
+                Value::U32(self.integer(value, 0.0, 65_535.0, path, "an integer from 0 to 65535")? as u32)
+            }
             ValueType::U32 => {
                 Value::U32(self.integer(value, 0.0, 4_294_967_295.0, path, "an integer from 0 to 2^32-1")? as u32)
             }
@@ -385,7 +413,11 @@ impl Reader {
 
     fn plain_list(&mut self, value: Raw, element: &ValueType, kind: Option<Element>, path: &Path<'_>) -> Result<Value> {
         if !self.js.is_array(value) {
-            return Err(path.error(if kind.is_some() { "an array, or the typed array of that width" } else { "an array" }));
+            return Err(path.error(if kind.is_some() {
+                "an array, or the typed array of that width"
+            } else {
+                "an array"
+            }));
         }
         let length = self.length(value, path)?;
         let mut items = Vec::with_capacity(length as usize);
@@ -394,7 +426,8 @@ impl Reader {
             items.push(self.read(self.item(value, index, &path)?, element, &path)?);
         }
         if kind == Some(Element::U8) {
-            let bytes: Vec<u8> = items.iter().map(|item| if let Value::U32(byte) = item { *byte as u8 } else { 0 }).collect();
+            let bytes: Vec<u8> =
+                items.iter().map(|item| if let Value::U32(byte) = item { *byte as u8 } else { 0 }).collect();
             return Ok(Value::Bytes(bytes.into()));
         }
         Ok(Value::List(items))

@@ -1,22 +1,25 @@
 //! Handles to modules and instances. They belong to one environment; what they point to is shared by id.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hotswap_engine::{
-    EngineError, ErrorCode, FunctionEntry, LoadedModule, OpenInstance, Results, Runtime, Value, bench_fresh, bench_warm, call_sync,
+    EngineError, ErrorCode, FunctionEntry, LoadedModule, OpenInstance, Results, Runtime, Value, bench_fresh,
+    bench_warm, call_sync,
 };
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
 
+use crate::bound_call::{BoundCall, Callable, Held};
 use crate::failure::{refused, throw};
 use crate::from_js::read_args;
 use crate::js::Js;
 use crate::process::{raw, unknown};
 use crate::to_js::results;
 
-fn released(kind: &str) -> EngineError {
+pub(crate) fn released(kind: &str) -> EngineError {
     EngineError::new(ErrorCode::StaleHandle, format!("This {kind} handle was disposed of"))
         .with("kind", kind)
         .with("reason", "disposed")
@@ -28,6 +31,12 @@ pub(crate) fn milliseconds(value: f64, name: &str) -> hotswap_engine::Result<u64
         return Ok(value.ceil() as u64);
     }
     Err(EngineError::argument(name, "a number of milliseconds, 0 or more"))
+}
+
+/// A function that calls one export.
+fn bind<'env, T: Callable>(env: &'env Env, held: &Held<T>, index: u32) -> napi::Result<Unknown<'env>> {
+    let bound = BoundCall { held: held.clone(), index: index as usize };
+    Js::new(env.raw()).new_function(bound).map(|function| unknown(env, function)).map_err(|_| refused(env))
 }
 
 fn hand_over<'env>(
@@ -46,12 +55,12 @@ fn hand_over<'env>(
 /// See `binding.d.ts`.
 #[napi]
 pub struct ModuleHandle {
-    module: RefCell<Option<Arc<LoadedModule>>>,
+    module: Held<LoadedModule>,
 }
 
 impl ModuleHandle {
     pub(crate) fn new(module: Arc<LoadedModule>) -> Self {
-        Self { module: RefCell::new(Some(module)) }
+        Self { module: Rc::new(RefCell::new(Some(module))) }
     }
 
     pub(crate) fn module(&self) -> hotswap_engine::Result<Arc<LoadedModule>> {
@@ -152,6 +161,12 @@ impl ModuleHandle {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
+    pub fn bind_sync<'env>(&self, env: &'env Env, export_index: u32) -> napi::Result<Unknown<'env>> {
+        bind(env, &self.module, export_index)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
     pub fn bench_fresh(&self, env: &Env, export_index: u32, args: Unknown<'_>, iterations: u32) -> napi::Result<f64> {
         let (module, args) = self.read(env, export_index, &args)?;
         bench_fresh(&module, export_index as usize, &args, iterations).map_err(|error| throw(env, &error, None))
@@ -177,7 +192,7 @@ pub struct InstanceHandle {
     id: u32,
     module_id: u32,
     synchronous: bool,
-    instance: RefCell<Option<Arc<OpenInstance>>>,
+    instance: Held<OpenInstance>,
 }
 
 impl InstanceHandle {
@@ -186,7 +201,7 @@ impl InstanceHandle {
             id: instance.id(),
             module_id: instance.module().id(),
             synchronous: instance.module().pure(),
-            instance: RefCell::new(Some(instance)),
+            instance: Rc::new(RefCell::new(Some(instance))),
         }
     }
 
@@ -240,6 +255,12 @@ impl InstanceHandle {
         let (args, timeout) = prepared.map_err(|error| throw(env, &error, None))?;
         let outcome = instance.call_sync(index, &args, timeout);
         hand_over(env, module.function(index).ok(), outcome)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
+    pub fn bind_sync<'env>(&self, env: &'env Env, export_index: u32) -> napi::Result<Unknown<'env>> {
+        bind(env, &self.instance, export_index)
     }
 
     /// See `binding.d.ts`.

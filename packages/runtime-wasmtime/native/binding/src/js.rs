@@ -3,10 +3,14 @@
 //! Every function runs on the environment's own thread within a live handle scope (a native method, or the batch callback), which is what
 //! the raw calls ask for. A value is only ever used in the scope it came from: [`Raw`] is never stored.
 
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use napi::sys;
 
 /// A JavaScript value of the current scope.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(crate) struct Raw(pub(crate) sys::napi_value);
 
 /// The environment of the current scope.
@@ -112,9 +116,8 @@ impl Js {
     pub(crate) fn bigint_i64(self, value: Raw) -> JsResult<Option<i64>> {
         let mut lossless = false;
         // SAFETY: module contract; `lossless` outlives the call.
-        let number = self.out(0, |env, out| unsafe {
-            sys::napi_get_value_bigint_int64(env, value.0, out, &raw mut lossless)
-        })?;
+        let number =
+            self.out(0, |env, out| unsafe { sys::napi_get_value_bigint_int64(env, value.0, out, &raw mut lossless) })?;
         Ok(lossless.then_some(number))
     }
 
@@ -122,9 +125,8 @@ impl Js {
     pub(crate) fn bigint_u64(self, value: Raw) -> JsResult<Option<u64>> {
         let mut lossless = false;
         // SAFETY: module contract; `lossless` outlives the call.
-        let number = self.out(0, |env, out| unsafe {
-            sys::napi_get_value_bigint_uint64(env, value.0, out, &raw mut lossless)
-        })?;
+        let number =
+            self.out(0, |env, out| unsafe { sys::napi_get_value_bigint_uint64(env, value.0, out, &raw mut lossless) })?;
         Ok(lossless.then_some(number))
     }
 
@@ -152,7 +154,9 @@ impl Js {
             sys::napi_get_value_string_utf8(env, value.0, bytes.as_mut_ptr().cast(), bytes.len(), out)
         })?;
         bytes.truncate(copied);
-        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+        Ok(Some(
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        ))
     }
 
     /// A string of exactly one Unicode scalar value.
@@ -197,7 +201,12 @@ impl Js {
     }
 
     /// Copies a typed array whose elements are one of `wanted`. `None` for anything else, the element count when it is too long.
-    pub(crate) fn typed_array(self, value: Raw, wanted: Element, max_bytes: usize) -> JsResult<Option<Result<Vec<u8>, usize>>> {
+    pub(crate) fn typed_array(
+        self,
+        value: Raw,
+        wanted: Element,
+        max_bytes: usize,
+    ) -> JsResult<Option<Result<Vec<u8>, usize>>> {
         // SAFETY: module contract.
         let typed = self.out(false, |env, out| unsafe { sys::napi_is_typedarray(env, value.0, out) })?;
         if !typed {
@@ -304,7 +313,8 @@ impl Js {
     pub(crate) fn new_typed_array(self, element: Element, bytes: &[u8]) -> JsResult<Raw> {
         let mut data = std::ptr::null_mut();
         // SAFETY: `data` outlives the call.
-        let buffer = self.value(|env, out| unsafe { sys::napi_create_arraybuffer(env, bytes.len(), &raw mut data, out) })?;
+        let buffer =
+            self.value(|env, out| unsafe { sys::napi_create_arraybuffer(env, bytes.len(), &raw mut data, out) })?;
         if !bytes.is_empty() && !data.is_null() {
             // SAFETY: Node has just allocated `bytes.len()` bytes there, which nobody else has seen.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast::<u8>(), bytes.len()) };
@@ -312,6 +322,34 @@ impl Js {
         let length = bytes.len() / element.size();
         // SAFETY: module contract; offset 0 and `length` lie within the buffer.
         self.value(|env, out| unsafe { sys::napi_create_typedarray(env, element.raw(), length, buffer.0, 0, out) })
+    }
+
+    /// A JavaScript function that calls `callee`, which lives as long as the function does.
+    pub(crate) fn new_function<C: Callee>(self, callee: C) -> JsResult<Raw> {
+        let data: *mut c_void = Box::into_raw(Box::new(callee)).cast();
+        let function = self.value(|env, out| {
+            // SAFETY: module contract; the name may be null, and `data` belongs to the function from here on.
+            unsafe { sys::napi_create_function(env, std::ptr::null(), 0, Some(enter::<C>), data, out) }
+        });
+        let kept = function.and_then(|function| {
+            // SAFETY: module contract; `finish` frees `data` once, after the function can no longer be called.
+            check(unsafe {
+                sys::napi_add_finalizer(
+                    self.env,
+                    function.0,
+                    data,
+                    Some(finish::<C>),
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                )
+            })
+            .map(|()| function)
+        });
+        if function.is_err() {
+            // SAFETY: nobody else got the pointer.
+            drop(unsafe { Box::from_raw(data.cast::<C>()) });
+        }
+        kept
     }
 
     /// An `Error` with a `code`.
@@ -368,4 +406,64 @@ impl Js {
             }
         }
     }
+}
+
+/// What a function made by [`Js::new_function`] does.
+pub(crate) trait Callee: 'static {
+    /// Answers, or leaves an exception pending.
+    fn call(&self, js: Js, args: &[Raw]) -> Option<Raw>;
+
+    /// Leaves an exception pending for a panic.
+    fn panicked(js: Js, panic: &(dyn std::any::Any + Send));
+}
+
+/// Arguments that need no allocation.
+const FEW_ARGS: usize = 8;
+
+unsafe extern "C" fn enter<C: Callee>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let js = Js::new(env);
+    let read = |args: &mut [Raw]| {
+        let (mut count, mut data) = (args.len(), std::ptr::null_mut());
+        // SAFETY: called by Node with a live scope; `count` is the room in `args`, whose items are single pointers.
+        let status = unsafe {
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &raw mut count,
+                args.as_mut_ptr().cast(),
+                std::ptr::null_mut(),
+                &raw mut data,
+            )
+        };
+        check(status).map(|()| (count, data))
+    };
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        let mut few = [Raw(std::ptr::null_mut()); FEW_ARGS];
+        let (count, data) = read(&mut few).ok()?;
+        let mut many = Vec::new();
+        let args = if count <= FEW_ARGS {
+            &few[..count]
+        } else {
+            many.resize(count, Raw(std::ptr::null_mut()));
+            read(&mut many).ok()?;
+            &many[..]
+        };
+        // SAFETY: `data` is the callee that `new_function` made with this very type; the function is being called, so it is alive.
+        let callee = unsafe { &*data.cast::<C>() };
+        callee.call(js, args)
+    }));
+    match answered {
+        Ok(answer) => answer.map_or(std::ptr::null_mut(), |value| value.0),
+        Err(panic) => {
+            C::panicked(js, &*panic);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+unsafe extern "C" fn finish<C: Callee>(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: made by `new_function` with this very type, and finalised once.
+    let callee = unsafe { Box::from_raw(data.cast::<C>()) };
+    // A panic must not reach Node; there is nobody to tell.
+    drop(catch_unwind(AssertUnwindSafe(|| drop(callee))));
 }

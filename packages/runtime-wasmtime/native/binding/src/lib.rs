@@ -1,5 +1,6 @@
 //! Node addon over `hotswap-engine`: converts values, throws errors, hands completions to the event loop. `binding.d.ts` is its contract.
 
+mod bound_call;
 mod dispatcher;
 mod failure;
 mod from_js;

@@ -1,6 +1,8 @@
 //! Functions about the process: start, health, gauges, the table of codes.
 
-use hotswap_engine::{EngineError, ErrorCode, LoadOptions, Runtime, RuntimeOptions, bench_map as map_entry, parse_options};
+use hotswap_engine::{
+    EngineError, ErrorCode, LoadOptions, Runtime, RuntimeOptions, bench_map as map_entry, parse_options,
+};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue};
 use napi_derive::napi;
