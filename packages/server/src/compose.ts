@@ -204,68 +204,28 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const config = scope.resolve(tokens.config);
   const overrides = scope.resolve(tokens.overrides);
   const database = scope.resolve(tokens.database);
-  const logger = scope.resolve(tokens.logger);
-  const clock = scope.resolve(tokens.clock);
   const store = scope.resolve(tokens.store);
   const events = scope.resolve(tokens.events);
-  const gateway = scope.resolve(tokens.gateway);
-  const failpoint = overrides.failpoint ?? (() => undefined);
+  const runtime = scope.resolve(tokens.runtime);
   const modules = new ModuleRepository(database);
   const nodes = new NodeRepository(database);
-  const journal = new PostgresJournalStore(database, { failpoint });
-  const fleet = new PostgresFleetReader(database);
-  const metrics = new PostgresMetricsSource(database);
-  const known = [...strategies, ...(overrides.strategies ?? [])];
-  const engine = createRolloutEngine({
-    journal,
-    fleet,
-    metrics,
-    clock,
-    router: gateway,
-    strategies: known,
-    failpoint,
-    engineId: `engine:${config.instanceId}`,
-    ...(overrides.triggerIntervalMs === undefined ? {} : { triggerIntervalMs: overrides.triggerIntervalMs }),
-  });
-  const scheduler = new PostgresScheduler(database, {
-    onError: (error) => logger.warn({ err: error }, 'a wake failed and will come again'),
-  });
-  const loop = new RolloutLoop({
-    engine,
-    scheduler,
-    clock,
-    onError: (error, deploymentId) => logger.error({ err: error, deploymentId }, 'a deployment could not be driven on'),
-  });
-  const onError = (error: unknown): void => logger.warn({ err: error }, 'agents could not be told of changes');
   relayHints(database, events);
   return {
+    ...makeRollouts(scope, overrides),
     config,
-    logger,
     modules,
     nodes,
-    journal,
-    fleet,
-    metrics,
-    clock,
     store,
     events,
-    gateway,
-    engine,
-    loop,
+    logger: scope.resolve(tokens.logger),
+    gateway: scope.resolve(tokens.gateway),
+    routes: scope.resolve(tokens.routes),
     version: serverVersion,
-    strategies: known,
     authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
-    moduleService: new ModuleService({ config, store, modules, runtime: scope.resolve(tokens.runtime) }),
+    moduleService: new ModuleService({ config, store, modules, runtime }),
     releases: new ReleaseRepository(database),
     deployments: new DeploymentRepository(database),
-    routes: scope.resolve(tokens.routes),
     keys: new IdempotencyRepository(database),
-    hub: new AgentHub({ desired: new DesiredStateRepository(database), changes: database.changes, onError }),
-    intake: new HeartbeatIntake({
-      log: new HeartbeatRepository(database),
-      nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
-      onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
-    }),
     changes: database.changes,
     streams: new EventStreams(),
     serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
@@ -273,6 +233,52 @@ function makeParts(scope: DependencyContainer): ServerParts {
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
     checksAnswers: overrides.checksAnswers ?? false,
   };
+}
+
+type RolloutParts = Pick<
+  ServerParts,
+  'journal' | 'fleet' | 'metrics' | 'clock' | 'strategies' | 'engine' | 'loop' | 'hub' | 'intake'
+>;
+
+/** What drives deployments: engine and loop, and the line to the agents that carry them out. */
+function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): RolloutParts {
+  const database = scope.resolve(tokens.database);
+  const logger = scope.resolve(tokens.logger);
+  const events = scope.resolve(tokens.events);
+  const clock = scope.resolve(tokens.clock);
+  const failpoint = overrides.failpoint ?? ((): void => undefined);
+  const known = [...strategies, ...(overrides.strategies ?? [])];
+  const journal = new PostgresJournalStore(database, { failpoint });
+  const fleet = new PostgresFleetReader(database);
+  const metrics = new PostgresMetricsSource(database);
+  const { triggerIntervalMs } = overrides;
+  const engine = createRolloutEngine({
+    ...{ journal, fleet, metrics, clock, failpoint, strategies: known },
+    router: scope.resolve(tokens.gateway),
+    engineId: `engine:${scope.resolve(tokens.config).instanceId}`,
+    ...(triggerIntervalMs === undefined ? {} : { triggerIntervalMs }),
+  });
+  const warn =
+    (text: string) =>
+    (error: unknown): void =>
+      logger.warn({ err: error }, text);
+  const scheduler = new PostgresScheduler(database, { onError: warn('a wake failed and will come again') });
+  const loop = new RolloutLoop({
+    ...{ engine, scheduler, clock },
+    onError: (error, deploymentId) => logger.error({ err: error, deploymentId }, 'a deployment could not be driven on'),
+  });
+  const desired = new DesiredStateRepository(database);
+  const hub = new AgentHub({
+    desired,
+    changes: database.changes,
+    onError: warn('agents could not be told of changes'),
+  });
+  const intake = new HeartbeatIntake({
+    log: new HeartbeatRepository(database),
+    nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
+    onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
+  });
+  return { journal, fleet, metrics, clock, engine, loop, hub, intake, strategies: known };
 }
 
 /** Screens hear of journal entries of all servers. */

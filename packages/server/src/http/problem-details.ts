@@ -55,7 +55,9 @@ function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply)
 
 function toHotSwapError(thrown: unknown, requestId: string): HotSwapError {
   if (isHotSwapError(thrown)) return isShown(thrown) ? thrown : serverError('HS_API_INTERNAL', { requestId }, thrown);
-  return fromFramework(thrown as FastifyError, requestId);
+  return thrown instanceof Error
+    ? fromFramework(thrown as FastifyError, requestId)
+    : serverError('HS_API_INTERNAL', { requestId }, thrown);
 }
 
 /** Faults of the server itself tell callers nothing but where to look. */
@@ -76,7 +78,7 @@ function fromFramework(error: FastifyError, requestId: string): HotSwapError {
     default:
       break;
   }
-  const status = error?.statusCode ?? 500;
+  const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return serverError('HS_API_INVALID_REQUEST', { why: clientText(error) });
   return status === 503
     ? serverError('HS_API_UNAVAILABLE', { state: 'stopping' })

@@ -48,6 +48,14 @@ const commandRoles: Readonly<Record<Exclude<DeploymentCommand, 'execute'>, reado
 
 /** @internal */
 export function deploymentRoutes(app: App, parts: ServerParts): void {
+  creationRoute(app, parts);
+  readingRoutes(app, parts);
+  journalRoutes(app, parts);
+  executeRoute(app, parts);
+  for (const command of Object.keys(commandRoles) as (keyof typeof commandRoles)[]) commandRoute(app, parts, command);
+}
+
+function creationRoute(app: App, parts: ServerParts): void {
   app.post(
     base,
     {
@@ -60,7 +68,9 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
       return answer(parts, caller.tenant, deploymentId, reply.code(201));
     },
   );
+}
 
+function readingRoutes(app: App, parts: ServerParts): void {
   app.get(
     base,
     {
@@ -90,7 +100,9 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
       );
     },
   );
+}
 
+function journalRoutes(app: App, parts: ServerParts): void {
   app.get(
     `${base}/:id/journal`,
     {
@@ -119,9 +131,6 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
     new DeploymentStream(parts, { tenant, deploymentId: id, afterSeq }, parts.streams.open(request, reply)).start();
     return reply;
   });
-
-  executeRoute(app, parts);
-  for (const command of Object.keys(commandRoles) as (keyof typeof commandRoles)[]) commandRoute(app, parts, command);
 }
 
 function executeRoute(app: App, parts: ServerParts): void {

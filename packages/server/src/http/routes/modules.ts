@@ -33,7 +33,13 @@ const schemaOf = (extra: object): object => ({ tags: ['modules'], ...extra });
 
 /** @internal */
 export function moduleRoutes(app: App, parts: ServerParts): void {
-  const { modules, moduleService, store, config } = parts;
+  uploadRoutes(app, parts);
+  readingRoutes(app, parts);
+  binaryRoute(app, parts);
+  deletionRoute(app, parts);
+}
+
+function uploadRoutes(app: App, { moduleService, config, events }: ServerParts): void {
   // Base64 takes four bytes for three; the rest is for metadata.
   const bodyLimit = Math.ceil(config.maxWasmSizeBytes / 3) * 4 + 65_536;
   const uploads = { onRequest: boundUploads(), bodyLimit, handlerTimeout: 180_000 };
@@ -54,7 +60,7 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
     async (request, reply): Promise<ModuleView> => {
       const { upload, metadata } = readUpload(request, (body) => moduleService.decode(body.wasmBinary));
       const { module, created } = await moduleService.register(upload, metadata, callerOf(request));
-      parts.events.emit({ topic: 'module.registered', tenant: module.tenant, subject: module.moduleId });
+      events.emit({ topic: 'module.registered', tenant: module.tenant, subject: module.moduleId });
       void reply
         .code(created ? 201 : 200)
         .header('location', `${base}/${module.moduleId}`)
@@ -75,7 +81,9 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
       return moduleService.report(moduleService.decode(wasmBinary), metadata);
     },
   );
+}
 
+function readingRoutes(app: App, { modules, moduleService }: ServerParts): void {
   app.get(
     base,
     {
@@ -103,7 +111,9 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
     { config: { role: writing }, schema: { tags: ['modules'], params, response: { 200: moduleReportSchema } } },
     async (request) => moduleService.recheck(await modules.get(callerOf(request).tenant, request.params.moduleId)),
   );
+}
 
+function binaryRoute(app: App, parts: ServerParts): void {
   app.get(
     `${base}/:moduleId/binary`,
     { config: { role: [...writing, 'agent'] }, handlerTimeout: 600_000, schema: schemaOf({ params }) },
@@ -120,10 +130,12 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
           needed: `an assignment of ${moduleId}`,
         });
       }
-      return sendBinary(request, reply, await modules.get(caller.tenant, moduleId), parts);
+      return sendBinary(request, reply, await parts.modules.get(caller.tenant, moduleId), parts);
     },
   );
+}
 
+function deletionRoute(app: App, { modules, store, events }: ServerParts): void {
   app.delete(
     `${base}/:moduleId`,
     { config: { role: administering }, schema: { tags: ['modules'], params } },
@@ -133,7 +145,7 @@ export function moduleRoutes(app: App, parts: ServerParts): void {
       requireMatch(request, entityTag(moduleId), moduleId);
       const { digest, lastOfDigest } = await modules.delete(tenant, moduleId);
       if (lastOfDigest) await store.delete(digest);
-      parts.events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
+      events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
       return reply.code(204).send();
     },
   );

@@ -22,13 +22,17 @@ import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/nodes`;
 const params = z.strictObject({ id: z.string().max(100) });
+const tags = ['nodes'];
 const defaultTokenMs = 300_000;
 
 /** @internal */
 export function nodeRoutes(app: App, parts: ServerParts): void {
-  const { nodes, events } = parts;
-  const tags = ['nodes'];
+  joinTokenRoute(app, parts);
+  readingRoutes(app, parts);
+  changingRoutes(app, parts);
+}
 
+function joinTokenRoute(app: App, { nodes }: ServerParts): void {
   app.post(
     `${apiBase}/join-tokens`,
     {
@@ -49,7 +53,9 @@ export function nodeRoutes(app: App, parts: ServerParts): void {
       return { token: made.token, uses, expiresAt: new Date(made.expiresAt).toISOString(), regions };
     },
   );
+}
 
+function readingRoutes(app: App, { nodes }: ServerParts): void {
   app.get(
     base,
     {
@@ -83,7 +89,9 @@ export function nodeRoutes(app: App, parts: ServerParts): void {
     { config: { role: reading }, schema: { tags, params, response: { 200: nodeHealthViewSchema } } },
     async (request) => toNodeHealthView(await nodes.get(callerOf(request).tenant, request.params.id)),
   );
+}
 
+function changingRoutes(app: App, { nodes, events }: ServerParts): void {
   app.put(
     `${base}/:id`,
     {
