@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { GeneratedBlock } from './generated-block.ts';
-import { failedCanaryEntry, failedCanaryStory } from './failed-canary.ts';
+import { goldenFailure, goldenStory } from './golden-journal.ts';
 import { readText, root } from './repository.ts';
 
 const fence = (language: string, text: string): string => `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -21,8 +21,8 @@ const engineExample = 'scripts/docs/examples/embed-engine.ts';
 
 /** Every generated part of a written page. */
 export const allBlocks: readonly GeneratedBlock[] = [
-  { path: journalPage, name: 'story', render: async () => fence('text', (await failedCanaryStory()).join('\n')) },
-  { path: journalPage, name: 'entry', render: async () => fence('json', await failedCanaryEntry()) },
+  { path: journalPage, name: 'story', render: async () => fence('text', (await goldenStory()).join('\n')) },
+  { path: journalPage, name: 'entry', render: async () => fence('json', await goldenFailure()) },
   { path: enginePage, name: 'engine', render: sourceOf(engineExample) },
   { path: enginePage, name: 'engine-output', render: () => outputOf(engineExample) },
   { path: strategyPage, name: 'strategy', render: sourceOf('scripts/docs/examples/halves-strategy.ts') },
