@@ -50,10 +50,6 @@ export const stateErrorCodes = {
       'Node {nodeId} is a target of deployment {deploymentId}, which has not ended: wait for it or abort it first',
     httpStatus: 409,
   },
-  HS_NODE_SUPERSEDED: {
-    message: 'Another session of node {nodeId} has taken over: this one has to end',
-    httpStatus: 410,
-  },
   HS_NODE_UNHEALTHY: { message: 'The health check of the node failed: {why}', httpStatus: 409 },
   HS_NODE_FAILED: { message: 'The node could not do what it was told: {why}', httpStatus: 409 },
   HS_AUTH_INVALID_JOIN_TOKEN: {
