@@ -2,13 +2,15 @@ import type { LoadedModule, RuntimeHost, SlotTable } from '@hotswap/core';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import { type Bench, type BenchContext, type BenchResult, atLeast, atMost } from './bench.ts';
 import { guestModule } from './guest-module.ts';
-import { percentile } from './percentile.ts';
+import { median, percentile } from './percentile.ts';
 import { scratchFolder } from './scratch-folder.ts';
 
 /** Open loop: requests start on time whether or not earlier ones have ended, so that a stall shows in every one it delays. */
 const requestsPerSecond = 10_000;
 const swapEveryMs = 100;
 const versions = 10;
+/** A second of load, so that calm and swapping blocks alternate quickly. */
+const perBlock = 10_000;
 
 interface Load {
   readonly latenciesMs: Float64Array;
@@ -23,7 +25,7 @@ interface Target {
   current: number;
 }
 
-async function load(target: Target, requests: number): Promise<Load> {
+async function load(target: Target, requests: number, say: BenchContext['say']): Promise<Load> {
   const latenciesMs = new Float64Array(requests);
   let failed = 0;
   let stale = 0;
@@ -34,8 +36,9 @@ async function load(target: Target, requests: number): Promise<Load> {
       const { version, result } = await target.slots.invoke('adder', 'add', [at, 1]);
       if (result.value !== at + 1 + Number(version)) failed += 1;
       if (Number(version) !== expected) stale += 1;
-    } catch {
+    } catch (error) {
       failed += 1;
+      say(`failed: ${String(error)}`);
     }
     latenciesMs[at] = performance.now() - dueMs;
   };
@@ -89,23 +92,23 @@ class Swapper {
 
 async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await using folder = await scratchFolder();
-  await using host = await wasmtime({ cacheDirectory: folder.path });
+  await using host = await wasmtime({ cacheDirectory: folder.path, maxPendingCallsPerModule: 100_000, maxPendingCalls: 100_000 });
+  // No request is refused for the queue: what a stall delays shall show as delay.
   const target: Target = { slots: host.createSlotTable(), current: 0 };
   const swapper = new Swapper(host, target);
   for (let version = 0; version < versions; version++) await swapper.swapTo(version);
-  await load(target, 20_000);
+  await load(target, 20_000, say);
   swapper.swapsUs.length = 0;
 
-  const blocks = full ? 10 : 2;
-  const perBlock = 50_000;
+  const blocks = full ? 100 : 10;
+  say(`${blocks} blocks of ${perBlock.toLocaleString('en')} requests without swaps, each followed by one with a swap each ${swapEveryMs} ms`);
   const calm: Load[] = [];
   const swapped: Load[] = [];
   for (let block = 0; block < blocks; block++) {
-    say(`block ${block + 1} of ${blocks}: ${perBlock.toLocaleString('en')} requests without swaps, then with one each ${swapEveryMs} ms`);
-    calm.push(await load(target, perBlock));
+    calm.push(await load(target, perBlock, say));
     let ended = false;
     const swapping = swapper.run(() => ended);
-    swapped.push(await load(target, perBlock));
+    swapped.push(await load(target, perBlock, say));
     ended = true;
     await swapping;
   }
@@ -114,26 +117,29 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
 
 function result(calm: readonly Load[], swapped: readonly Load[], swapsUs: readonly number[]): BenchResult {
   const latencies = (loads: readonly Load[]): Float64Array => Float64Array.from(loads.flatMap(({ latenciesMs }) => [...latenciesMs]));
-  const sum = (loads: readonly Load[], of: 'failed' | 'stale'): number => loads.reduce((total, one) => total + one[of], 0);
-  const calmMs = latencies(calm);
-  const swappedMs = latencies(swapped);
-  const calmP99Ms = percentile(calmMs, 0.99);
-  const swapP99Ms = percentile(swappedMs, 0.99);
-  const perSecond = Math.min(...[...calm, ...swapped].map((one) => one.perSecond));
-  const failed = sum(swapped, 'failed') + sum(calm, 'failed');
+  const p99s = (loads: readonly Load[]): number[] => loads.map(({ latenciesMs }) => percentile(latenciesMs, 0.99));
+  const all = [...calm, ...swapped];
+  const failed = all.reduce((total, one) => total + one.failed, 0);
+  const stale = swapped.reduce((total, one) => total + one.stale, 0);
+  const [calmMs, swapMs] = [latencies(calm), latencies(swapped)];
+  const [calmP99s, swapP99s] = [p99s(calm), p99s(swapped)];
+  // Neighbouring blocks meet the same machine; the median pair leaves out what else ran on it.
+  const difference = median(swapP99s.map((ms, block) => ms - (calmP99s[block] ?? 0)));
+  const perSecond = Math.min(...all.map((one) => one.perSecond));
   return {
     figures: {
-      requests: swappedMs.length, swaps: swapsUs.length, failed, stale: sum(swapped, 'stale'), requestsPerSecond: perSecond,
-      calmP50Ms: percentile(calmMs, 0.5), calmP99Ms, swapP50Ms: percentile(swappedMs, 0.5), swapP99Ms,
+      requests: swapMs.length, swaps: swapsUs.length, failed, stale, requestsPerSecond: perSecond,
+      calmP50Ms: percentile(calmMs, 0.5), calmP99Ms: percentile(calmMs, 0.99), calmBlockP99Ms: median(calmP99s),
+      swapP50Ms: percentile(swapMs, 0.5), swapP99Ms: percentile(swapMs, 0.99), swapBlockP99Ms: median(swapP99s),
       setP50Us: percentile(Float64Array.from(swapsUs), 0.5), setMaxUs: percentile(Float64Array.from(swapsUs), 1),
     },
-    ratios: { calmToSwapP99: calmP99Ms / swapP99Ms },
+    ratios: { calmToSwapBlockP99: median(calmP99s) / median(swapP99s) },
     targets: [
       atMost('failed requests', failed, 0),
-      atMost('requests that met a replaced version', sum(swapped, 'stale'), 0),
-      atMost('p99 with swaps less p99 without, ms', swapP99Ms - calmP99Ms, 2),
+      atMost('requests that met a replaced version', stale, 0),
+      atMost('p99 with swaps less p99 without, median of blocks, ms', difference, 2),
       atLeast('requests per second (below, the run is void)', perSecond, 5_000),
-      atLeast('requests while swapping', swappedMs.length, 100_000),
+      atLeast('requests while swapping', swapMs.length, 100_000),
     ],
   };
 }
