@@ -103,6 +103,8 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
   }
   const check = await handlerOf(effect.kind).check(effect, effectScope(draft, parts));
   if (check.ended) {
+    if (!check.ended.ok && check.ended.failure.cause === 'deadline' && (await isEverybodyOffline(draft, parts)))
+      return hold(draft, 'offline', 'All target nodes are offline: resume when they are back');
     endStep(draft, effect, effect.kind === 'wait' && reading ? { ...check, facts: readingFacts(reading) } : check);
     return null;
   }
@@ -113,6 +115,15 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
     triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined,
   ];
   return blocked(draft, wakes);
+}
+
+/** A fleet that nobody hears of says nothing about a release (D-6): there is nothing to judge and nothing to restore. */
+async function isEverybodyOffline({ state }: Draft, { fleet }: EngineParts): Promise<boolean> {
+  const { spec, frozen } = state;
+  if (!spec || !frozen) return false;
+  const targets = new Set(frozen.targets);
+  const nodes = await fleet.candidates(spec.tenant, spec.moduleName, spec.regions);
+  return !nodes.some((node) => node.reachable && targets.has(node.nodeId));
 }
 
 function blocked(draft: Draft, wakes: readonly (Instant | undefined)[]): Decision {

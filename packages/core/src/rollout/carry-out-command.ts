@@ -49,6 +49,8 @@ export async function carryOutCommand(
       return;
     case 'free':
       draft.put({ type: 'freed' });
+      if (state.held?.why === 'offline' && state.running)
+        draft.put({ type: 'moved', step: state.running.step, cursor: state.running.cursor });
       draft.live.run = null;
       return;
     case 'endWait':

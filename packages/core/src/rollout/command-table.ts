@@ -10,7 +10,7 @@ export const commandSituations = {
   waiting: 'InProgress in a wait',
   asking: "Paused by the strategy's own pause, which names the answers that it accepts",
   heldByPerson: 'Paused by a person',
-  heldByEngine: 'Paused by the engine: diverged, strategy failure, or stuck',
+  heldByEngine: 'Paused by the engine: diverged, strategy failure, stuck, or every target offline',
   rollingBack: 'RollingBack',
   retained: 'Completed or PartiallyCompleted, the replaced release still warm',
   ended: 'Completed or PartiallyCompleted, the replaced release retired',

@@ -20,6 +20,7 @@ export interface EffectScope {
   readonly now: Instant;
   /** Time since `began` without what the rollout was held. */
   readonly activeMs: number;
+  /** The same since the last `moved`. Deadlines of nodes count from here: they start anew when a hold for want of nodes ends. */
   readonly sinceMoveMs: number;
   readonly cursor: number;
   readonly fleet: FleetReader;

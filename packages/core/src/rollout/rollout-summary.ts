@@ -14,7 +14,7 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
     ...(state.stage === null ? {} : { stage: state.stage }),
     ...(state.reason === null ? {} : { reason: state.reason }),
     ...(state.outcome?.verdict === undefined ? {} : { verdict: state.outcome.verdict }),
-    ...(running
+    ...(running && running.effect.kind !== 'retain'
       ? {
           running: {
             step: running.step,

@@ -157,6 +157,21 @@ describe('targets', () => {
     expect((await simulation.state()).summary.status).toBe('Completed');
   });
 
+  it('that all go offline on the way pause the rollout, and a resume gives them their time again', async () => {
+    const simulation = new Simulation({ strategies: testStrategies });
+    await simulation.deploy({ strategy: 'Staged' });
+    await simulation.time.advance(4 * minute);
+    const nodes = [...simulation.database.nodes.keys()];
+    for (const nodeId of nodes) simulation.fleet.disconnect(nodeId);
+    await simulation.time.advance(30 * minute);
+    const { held, summary } = await simulation.state();
+    expect([summary.status, held?.why]).toEqual(['Paused', 'offline']);
+    for (const nodeId of nodes) simulation.fleet.connect(nodeId);
+    await simulation.command('resume');
+    await simulation.finish();
+    expect((await simulation.state()).summary.status).toBe('Completed');
+  });
+
   it('that do not exist refuse the execute', async () => {
     const simulation = new Simulation({ strategies: testStrategies, nodes: {} });
     await simulation.create({ strategy: 'Staged' });

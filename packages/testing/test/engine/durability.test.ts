@@ -323,18 +323,16 @@ describe('strategies that change or are missing', () => {
   it('whose journal holds an entry of an unknown type are refused', async () => {
     const simulation = await begun();
     const last = simulation.journal().at(-1);
-    simulation.database.journals
-      .get('default/d')
-      ?.push(
-        JSON.stringify({
-          type: 'teleported',
-          seq: (last?.seq ?? 0) + 1,
-          at: last?.at,
-          actor: 'newer',
-          previousHash: last?.hash,
-          hash: 'aa',
-        }),
-      );
+    simulation.database.journals.get('default/d')?.push(
+      JSON.stringify({
+        type: 'teleported',
+        seq: (last?.seq ?? 0) + 1,
+        at: last?.at,
+        actor: 'newer',
+        previousHash: last?.hash,
+        hash: 'aa',
+      }),
+    );
     await expect(simulation.makeEngine().advance('default', 'd')).rejects.toMatchObject({
       code: 'HS_JOURNAL_UNKNOWN_ENTRY',
     });

@@ -40,7 +40,7 @@ export const shiftTrafficHandler: EffectHandler<'shiftTraffic'> = {
     const routed = served === null || served >= revision;
     if (progress.pending === 0 && routed) return succeeded({ revision });
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
-    if (scope.activeMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.activeMs };
+    if (scope.sinceMoveMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.sinceMoveMs };
     const message =
       progress.pending > 0
         ? `${progress.pending} nodes did not take the new route within ${timeoutMs / 1_000} s`

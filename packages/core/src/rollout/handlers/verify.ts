@@ -17,7 +17,7 @@ export const verifyHandler: EffectHandler<'verify'> = {
     if (progress.failed > 0) return failed(unhealthy(progress, input.failure));
     if (progress.pending + progress.unreachable === 0) return succeeded({ healthy: progress.done });
     const timeoutMs = input.timeoutMs ?? verdictTimeoutMs(check);
-    if (scope.activeMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.activeMs };
+    if (scope.sinceMoveMs < timeoutMs) return { wakeAt: scope.now + timeoutMs - scope.sinceMoveMs };
     return failed(silent(progress, input.failure, timeoutMs));
   },
   end: () => [{ kind: 'endProbes' }],
