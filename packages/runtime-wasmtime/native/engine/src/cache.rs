@@ -62,8 +62,8 @@ pub(crate) struct CodeCache {
 impl CodeCache {
     /// Opens the folder, making it with mode 0700 when it is absent.
     pub(crate) fn open(options: &CacheOptions) -> Result<Self> {
-        let key = parse_key(&options.key_hex)
-            .ok_or_else(|| EngineError::argument("cache.keyHex", "32 bytes in hex"))?;
+        let key =
+            parse_key(&options.key_hex).ok_or_else(|| EngineError::argument("cache.keyHex", "32 bytes in hex"))?;
         make_private(&options.directory)?;
         Ok(Self { directory: options.directory.clone(), key })
     }

@@ -87,8 +87,12 @@ impl CallRegistry {
     fn cancel_where(&self, by: CancelledBy, chosen: impl Fn(&(u32, u32), &CallControl) -> bool) -> usize {
         let mut count = 0;
         for shard in &self.shards {
-            let controls: Vec<_> =
-                shard.lock().iter().filter(|(key, control)| chosen(key, control)).map(|(_, control)| control.clone()).collect();
+            let controls: Vec<_> = shard
+                .lock()
+                .iter()
+                .filter(|(key, control)| chosen(key, control))
+                .map(|(_, control)| control.clone())
+                .collect();
             // Waking runs foreign code: never under the lock.
             for control in controls {
                 control.cancel(by);

@@ -24,6 +24,7 @@ use crate::module::{InFlight, LoadedModule};
 use crate::policy::{LoadOptions, RunOptions};
 use crate::runtime::Runtime;
 use crate::stats::CallMeter;
+use crate::store::Deadline;
 use crate::trap::timeout;
 use crate::value::{ResourceKey, Value};
 
@@ -241,7 +242,10 @@ impl Client {
                 if let Some(in_flight) = &ticket.module {
                     in_flight.module.stats.record(&CallMeter::default(), Some(&error));
                 }
-                let info = ticket.module.as_ref().map(|in_flight| CallInfo { module: in_flight.module.id(), ..CallInfo::default() });
+                let info = ticket
+                    .module
+                    .as_ref()
+                    .map(|in_flight| CallInfo { module: in_flight.module.id(), ..CallInfo::default() });
                 (Err((error, None)), info)
             };
             let (outcome, info) = match work.await {
@@ -272,7 +276,8 @@ impl Client {
                 });
                 drop(sender.send(described.unwrap_or_else(|panic| Err(panic_error(&*panic)))));
             });
-            let described = receiver.await.unwrap_or_else(|_| Err(EngineError::internal("the inspecting thread ended")));
+            let described =
+                receiver.await.unwrap_or_else(|_| Err(EngineError::internal("the inspecting thread ended")));
             (described.map(Outcome::Json).map_err(|error| (error, None)), None)
         });
         Ok(())
@@ -310,9 +315,9 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, limit_ms, admitted, &mut info, async |info: &mut CallInfo| {
+            let outcome = within(runtime, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
                 let function = module.function(index)?;
-                invoke::call_async(&module, function, &args, &mut info.meter, &mut info.output).await
+                invoke::call_async(&module, function, &args, deadline, &mut info.meter, &mut info.output).await
             })
             .await;
             module.stats.record(&info.meter, outcome.as_ref().err());
@@ -346,8 +351,8 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(options.timeout_ms.unwrap_or(0), module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, limit_ms, admitted, &mut info, async |info: &mut CallInfo| {
-                invoke::run_command(&module, &options, stdin, &mut info.meter, &mut info.output).await
+            let outcome = within(runtime, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
+                invoke::run_command(&module, &options, stdin, deadline, &mut info.meter, &mut info.output).await
             })
             .await;
             module.stats.record(&info.meter, outcome.as_ref().err());
@@ -391,19 +396,19 @@ impl Client {
         let module = instance.module().clone();
         check_callable(module.function(index)?, true)?;
         check_input(&args, &module)?;
-        let waiting = instance.admit()?;
+        let mut waiting = instance.admit()?;
         let ticket = self.admit(call, Some(&module))?;
         let (runtime, admitted) = (self.runtime, Instant::now());
         self.spawn(ticket, settings, move |control| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
-            let deadline = tokio::time::Instant::from_std(admitted + Duration::from_millis(limit_ms));
+            let deadline = Deadline::after(admitted, limit_ms);
             let _running = runtime.ticker.running();
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
             let outcome = match module.function(index) {
                 Err(error) => Err(error),
                 Ok(function) => {
-                    let called = waiting.instance.call(function, &args, &control, admitted);
-                    match tokio::time::timeout_at(deadline, called).await {
+                    let called = waiting.call(function, &args, &control, admitted, deadline);
+                    match tokio::time::timeout_at(deadline.at.into(), called).await {
                         Ok((outcome, meter, output)) => {
                             (info.meter, info.output) = (meter, output);
                             outcome
@@ -431,13 +436,13 @@ impl Client {
     /// # Errors
     /// As [`Client::inspect`], `STALE_HANDLE`.
     pub fn drop_resource(&self, call: u32, instance: &Arc<OpenInstance>, key: ResourceKey) -> Result<()> {
-        let waiting = instance.admit()?;
+        let mut waiting = instance.admit()?;
         let ticket = self.admit(call, Some(instance.module()))?;
         let runtime = self.runtime;
         self.spawn(ticket, CallSettings::default(), move |_| async move {
             let _running = runtime.ticker.running();
-            let limit_ms = waiting.instance.module().limits().timeout_ms;
-            let dropped = tokio::time::timeout(Duration::from_millis(limit_ms), waiting.instance.drop_resource(key)).await;
+            let limit_ms = waiting.module().limits().timeout_ms;
+            let dropped = tokio::time::timeout(Duration::from_millis(limit_ms), waiting.drop_resource(key)).await;
             let dropped = dropped.unwrap_or_else(|_| Err(timed_out(limit_ms, Instant::now(), Duration::ZERO)));
             (dropped.map(|()| Outcome::Nothing).map_err(|error| (error, None)), None)
         });
@@ -471,14 +476,14 @@ async fn within<T>(
     limit_ms: u64,
     admitted: Instant,
     info: &mut CallInfo,
-    work: impl AsyncFnOnce(&mut CallInfo) -> Result<T>,
+    work: impl AsyncFnOnce(Deadline, &mut CallInfo) -> Result<T>,
 ) -> Result<T> {
-    let deadline = tokio::time::Instant::from_std(admitted + Duration::from_millis(limit_ms));
-    let timed = tokio::time::timeout_at(deadline, async {
+    let deadline = Deadline::after(admitted, limit_ms);
+    let timed = tokio::time::timeout_at(deadline.at.into(), async {
         let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
         info.meter.queue = admitted.elapsed();
         let _running = runtime.ticker.running();
-        work(info).await
+        work(deadline, info).await
     })
     .await;
     timed.unwrap_or_else(|_| Err(timed_out(limit_ms, admitted, info.meter.queue)))

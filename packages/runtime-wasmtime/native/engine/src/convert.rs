@@ -33,9 +33,12 @@ impl ResourceSlots {
 
     fn slot(&mut self, key: ResourceKey) -> Result<&mut Option<ResourceAny>> {
         let gone = || {
-            EngineError::new(ErrorCode::StaleHandle, "This resource is gone: dropped, moved into the guest, or of another instance")
-                .with("kind", "resource")
-                .with("reason", "released")
+            EngineError::new(
+                ErrorCode::StaleHandle,
+                "This resource is gone: dropped, moved into the guest, or of another instance",
+            )
+            .with("kind", "resource")
+            .with("reason", "released")
         };
         if key.instance != self.instance {
             return Err(gone());
@@ -88,9 +91,9 @@ pub(crate) fn lower(value: &Value, ty: &ValueType, resources: &mut Option<&mut R
                 .map(|(name, value)| Ok((lower(name, key, resources)?, lower(value, item, resources)?)))
                 .collect::<Result<_>>()?,
         ),
-        (ValueType::Tuple { items }, Value::Fields(values)) if items.len() == values.len() => Val::Tuple(
-            items.iter().zip(values).map(|(ty, value)| lower(value, ty, resources)).collect::<Result<_>>()?,
-        ),
+        (ValueType::Tuple { items }, Value::Fields(values)) if items.len() == values.len() => {
+            Val::Tuple(items.iter().zip(values).map(|(ty, value)| lower(value, ty, resources)).collect::<Result<_>>()?)
+        }
         (ValueType::Record { fields, .. }, Value::Fields(values)) if fields.len() == values.len() => Val::Record(
             fields
                 .iter()
@@ -206,7 +209,9 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
             to.meter.spend(text.len())?;
             Value::String(text)
         }
-        (Val::List(items) | Val::FixedLengthList(items), ValueType::List { element, .. }) => lift_list(items, element, to)?,
+        (Val::List(items) | Val::FixedLengthList(items), ValueType::List { element, .. }) => {
+            lift_list(items, element, to)?
+        }
         (Val::Map(pairs), ValueType::Map { key, value: item }) => Value::Map(
             pairs
                 .into_iter()
@@ -217,7 +222,11 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
             Value::Fields(values.into_iter().zip(items).map(|(value, ty)| lift(value, ty, to)).collect::<Result<_>>()?)
         }
         (Val::Record(values), ValueType::Record { fields, .. }) => Value::Fields(
-            values.into_iter().zip(fields).map(|((_, value), field)| lift(value, &field.ty, to)).collect::<Result<_>>()?,
+            values
+                .into_iter()
+                .zip(fields)
+                .map(|((_, value), field)| lift(value, &field.ty, to))
+                .collect::<Result<_>>()?,
         ),
         (Val::Variant(name, payload), ValueType::Variant { cases, .. }) => {
             let at = cases.iter().position(|case| case.name == name).ok_or_else(|| mismatch(ty))?;
@@ -248,11 +257,7 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
     })
 }
 
-fn lift_payload(
-    payload: Option<Box<Val>>,
-    ty: Option<&ValueType>,
-    to: &mut Lifting<'_>,
-) -> Result<Option<Box<Value>>> {
+fn lift_payload(payload: Option<Box<Val>>, ty: Option<&ValueType>, to: &mut Lifting<'_>) -> Result<Option<Box<Value>>> {
     match (payload, ty) {
         (Some(value), Some(ty)) => Ok(Some(Box::new(lift(*value, ty, to)?))),
         _ => Ok(None),
@@ -264,7 +269,10 @@ fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Resu
     macro_rules! numbers {
         ($case:ident, $variant:ident, $size:literal) => {{
             to.meter.spend(items.len() * $size)?;
-            let list = items.into_iter().filter_map(|item| match item { Val::$variant(value) => Some(value), _ => None });
+            let list = items.into_iter().filter_map(|item| match item {
+                Val::$variant(value) => Some(value),
+                _ => None,
+            });
             Value::Numbers(Numbers::$case(list.collect()))
         }};
     }
@@ -307,7 +315,10 @@ pub(crate) fn lift_core(value: &wasmtime::Val) -> Result<Value> {
         wasmtime::Val::F32(bits) => Value::F32(f32::from_bits(*bits)),
         wasmtime::Val::F64(bits) => Value::F64(f64::from_bits(*bits)),
         wasmtime::Val::V128(value) => Value::V128(value.as_u128()),
-        _ => return Err(EngineError::new(ErrorCode::Unsupported, "Core references cannot leave the guest").with("feature", "core references")),
+        _ => {
+            return Err(EngineError::new(ErrorCode::Unsupported, "Core references cannot leave the guest")
+                .with("feature", "core references"));
+        }
     })
 }
 

@@ -367,8 +367,8 @@ fn describe_component(bytes: &[u8]) -> Result<ModuleDescription> {
     let world = match decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => describe_world(&resolve, world)?,
         Ok(DecodedWasm::WitPackage(..)) => return Err(invalid("a WIT package, which has no code to run")),
-        // Valid, but no WIT document can express it; the functions still show once it is loaded.
-        Err(_) => crate::inspect_wit::WorldDescription::default(),
+        // Valid, but no WIT document can express it: the names are all there is until it is loaded.
+        Err(_) => names_only(bytes).map_err(invalid)?,
     };
     let wasi = wasi_level(world.imports.iter().map(Extern::name));
     let exports_interface = |prefix: &str| world.exports.iter().any(|export| export.name().starts_with(prefix));
@@ -389,6 +389,45 @@ fn describe_component(bytes: &[u8]) -> Result<ModuleDescription> {
         wit: world.wit,
         producers: found,
     })
+}
+
+fn names_only(bytes: &[u8]) -> wasmparser::Result<crate::inspect_wit::WorldDescription> {
+    use wasmparser::{ComponentExternalKind, ComponentTypeRef};
+    let named = |name: &str, is_function: bool, is_instance: bool| {
+        let name = name.to_owned();
+        if is_function {
+            Extern::Function { name, params: Vec::new(), results: Vec::new(), is_async: false }
+        } else if is_instance {
+            Extern::Interface { name, functions: Vec::new(), types: Vec::new() }
+        } else {
+            Extern::Type { name }
+        }
+    };
+    let (mut world, mut depth) = (crate::inspect_wit::WorldDescription::default(), 0_u32);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    let import = import?;
+                    let function = matches!(import.ty, ComponentTypeRef::Func(_));
+                    let instance = matches!(import.ty, ComponentTypeRef::Instance(_));
+                    world.imports.push(named(import.name.name, function, instance));
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    let export = export?;
+                    let function = export.kind == ComponentExternalKind::Func;
+                    let instance = export.kind == ComponentExternalKind::Instance;
+                    world.exports.push(named(export.name.name, function, instance));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(world)
 }
 
 /// Level of WASI by the versions in import names.

@@ -1,24 +1,28 @@
 //! Living instances: own memory, calls one after another, ended by the first trap.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use parking_lot::Mutex as SyncMutex;
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
 use wasmtime::Store;
 
 use crate::calls::{CallControl, CancelledBy};
 use crate::convert::ResourceSlots;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::invoke::{
-    Live, Output, Results, call_on_fiber, call_on_stack, check_callable, check_input, check_synchronous, effective_timeout,
-    explain_failure, native_stack_suffices, prepare, queue_full, rearm, start_on_fiber, unwrap_result,
+    Live, Output, Results, call_on_fiber, call_on_stack, check_callable, check_input, check_synchronous,
+    effective_timeout, explain_failure, native_stack_suffices, prepare, queue_full, rearm, start_on_fiber,
+    unwrap_result,
 };
 use crate::module::{FunctionEntry, LoadedModule};
 use crate::runtime::{Runtime, stale};
 use crate::stats::CallMeter;
-use crate::store::StoreData;
+use crate::store::{Deadline, StoreData};
 use crate::value::{ResourceKey, Value};
 
 /// Calls that may wait for one instance.
@@ -34,7 +38,7 @@ struct Guest {
 pub struct OpenInstance {
     id: u32,
     module: Arc<LoadedModule>,
-    guest: Mutex<Option<Guest>>,
+    guest: Arc<Mutex<Option<Guest>>>,
     alive: AtomicBool,
     waiting: AtomicUsize,
     /// The asynchronous call that has the guest.
@@ -64,8 +68,9 @@ pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
     let limit_ms = module.limits().timeout_ms;
     let started = Instant::now();
     let _running = runtime.ticker.running();
-    let mut store = prepare(&module, limit_ms, true, None)?;
-    let live = match tokio::time::timeout(Duration::from_millis(limit_ms), start_on_fiber(&module, &mut store)).await {
+    let deadline = Deadline::after(started, limit_ms);
+    let mut store = prepare(&module, limit_ms, Some(deadline), None)?;
+    let live = match tokio::time::timeout_at(deadline.at.into(), start_on_fiber(&module, &mut store)).await {
         Ok(Ok(live)) => live,
         Ok(Err(error)) => {
             let failure = crate::invoke::CallFailure::Engine(error);
@@ -77,7 +82,7 @@ pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
     Ok(Arc::new(OpenInstance {
         id,
         module,
-        guest: Mutex::new(Some(Guest { store, live, resources: ResourceSlots::new(id) })),
+        guest: Arc::new(Mutex::new(Some(Guest { store, live, resources: ResourceSlots::new(id) }))),
         alive: AtomicBool::new(true),
         waiting: AtomicUsize::new(0),
         running: SyncMutex::new(None),
@@ -130,7 +135,13 @@ impl OpenInstance {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(queue_full("instance", MAX_WAITING));
         }
-        Ok(Waiting { instance: self.clone() })
+        let mut place: Pin<Box<dyn Future<Output = Guard> + Send>> = Box::pin(self.guest.clone().lock_owned());
+        // The first poll takes the place in the queue; whoever awaits it later is woken by its own task.
+        let place = match place.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(guard) => Place::First(guard),
+            Poll::Pending => Place::Behind(place),
+        };
+        Ok(Waiting { instance: self.clone(), place })
     }
 
     /// Calls on this thread.
@@ -150,7 +161,7 @@ impl OpenInstance {
         })?;
         let guest = guard.as_mut().ok_or_else(|| stale("instance", self.id))?;
         let limit_ms = effective_timeout(timeout_ms, self.module.limits().sync_timeout_ms);
-        rearm(&mut guest.store, limit_ms, false);
+        rearm(&mut guest.store, limit_ms, None);
         let _running = runtime.ticker.running();
         let limit = self.module.limits().max_output_bytes;
         let started = Instant::now();
@@ -159,8 +170,9 @@ impl OpenInstance {
         } else {
             let mut resources = Some(&mut guest.resources);
             let call = call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limit);
-            futures_util::FutureExt::now_or_never(call)
-                .unwrap_or_else(|| Err(crate::invoke::CallFailure::Engine(wasmtime::Error::msg("call did not finish at once"))))
+            futures_util::FutureExt::now_or_never(call).unwrap_or_else(|| {
+                Err(crate::invoke::CallFailure::Engine(wasmtime::Error::msg("call did not finish at once")))
+            })
         };
         let mut meter = CallMeter { invoke: started.elapsed(), ..CallMeter::default() };
         let (outcome, _) = self.settle(&mut guard, function, outcome, started, ("timeoutMs", limit_ms), &mut meter);
@@ -200,54 +212,6 @@ impl OpenInstance {
         self.module.stats.record(meter, outcome.as_ref().err());
         (outcome, output)
     }
-
-    /// Calls on a fiber, after the calls before it. Dropping the future ends the instance.
-    pub(crate) async fn call(
-        &self,
-        function: &FunctionEntry,
-        args: &[Value],
-        control: &Arc<CallControl>,
-        queued: Instant,
-    ) -> (Result<Results>, CallMeter, Output) {
-        let mut meter = CallMeter::default();
-        let mut guard = self.guest.lock().await;
-        meter.queue = queued.elapsed();
-        let mut turn = Turn { instance: self, finished: false };
-        let Some(guest) = guard.as_mut().filter(|_| self.alive()) else {
-            turn.finished = true;
-            return (Err(stale("instance", self.id)), meter, Output::default());
-        };
-        *self.running.lock() = Some(control.clone());
-        let cpu_ms = self.module.limits().cpu_ms.unwrap_or(self.module.limits().timeout_ms);
-        rearm(&mut guest.store, cpu_ms, true);
-        let limit = self.module.limits().max_output_bytes;
-        let started = Instant::now();
-        let mut resources = Some(&mut guest.resources);
-        let outcome = call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limit).await;
-        turn.finished = true;
-        meter.invoke = started.elapsed();
-        *self.running.lock() = None;
-        let (outcome, output) = self.settle(&mut guard, function, outcome, started, ("cpuMs", cpu_ms), &mut meter);
-        (outcome, meter, output)
-    }
-
-    /// Drops one resource.
-    pub(crate) async fn drop_resource(&self, key: ResourceKey) -> Result<()> {
-        let mut guard = self.guest.lock().await;
-        let guest = guard.as_mut().filter(|_| self.alive()).ok_or_else(|| stale("instance", self.id))?;
-        let resource = guest.resources.take(key)?;
-        let limit_ms = self.module.limits().timeout_ms;
-        rearm(&mut guest.store, limit_ms, true);
-        let started = Instant::now();
-        let mut turn = Turn { instance: self, finished: false };
-        let dropped = resource.resource_drop_async(&mut guest.store).await;
-        turn.finished = true;
-        let Err(error) = dropped else { return Ok(()) };
-        let failure = crate::invoke::CallFailure::Engine(error);
-        let (error, _) = explain_failure(failure, &self.module, &guest.store, started, ("timeoutMs", limit_ms));
-        self.bury(guard.take());
-        Err(error)
-    }
 }
 
 impl Drop for OpenInstance {
@@ -255,14 +219,100 @@ impl Drop for OpenInstance {
         if let Ok(runtime) = Runtime::get() {
             runtime.counters.open_instances.fetch_sub(1, Ordering::Relaxed);
         }
-        let guest = self.guest.get_mut().take();
-        self.bury(guest);
+        if let Ok(mut guest) = self.guest.try_lock() {
+            self.bury(guest.take());
+        }
     }
 }
 
-/// One place in an instance's queue.
+/// One place in an instance's queue, taken at admission: calls run in the order in which they were made.
 pub(crate) struct Waiting {
-    pub(crate) instance: Arc<OpenInstance>,
+    instance: Arc<OpenInstance>,
+    place: Place,
+}
+
+type Guard = OwnedMutexGuard<Option<Guest>>;
+
+enum Place {
+    First(Guard),
+    Behind(Pin<Box<dyn Future<Output = Guard> + Send>>),
+    Left,
+}
+
+impl Waiting {
+    pub(crate) fn module(&self) -> &Arc<LoadedModule> {
+        &self.instance.module
+    }
+
+    async fn turn(&mut self) -> Result<Turn> {
+        let guard = match std::mem::replace(&mut self.place, Place::Left) {
+            Place::First(guard) => guard,
+            Place::Behind(place) => place.await,
+            Place::Left => return Err(stale("instance", self.instance.id)),
+        };
+        if !self.instance.alive() || guard.is_none() {
+            return Err(stale("instance", self.instance.id));
+        }
+        Ok(Turn { instance: self.instance.clone(), guard, finished: false })
+    }
+
+    /// Calls on a fiber, after the calls before it. Dropping the future once the guest runs ends the instance.
+    pub(crate) async fn call(
+        &mut self,
+        function: &FunctionEntry,
+        args: &[Value],
+        control: &Arc<CallControl>,
+        admitted: Instant,
+        deadline: Deadline,
+    ) -> (Result<Results>, CallMeter, Output) {
+        let turn = self.turn().await;
+        let mut meter = CallMeter { queue: admitted.elapsed(), ..CallMeter::default() };
+        let (mut turn, instance) = match turn {
+            Ok(turn) => (turn, &self.instance),
+            Err(error) => return (Err(error), meter, Output::default()),
+        };
+        let Some(guest) = turn.guard.as_mut() else {
+            return (Err(stale("instance", instance.id)), meter, Output::default());
+        };
+        *instance.running.lock() = Some(control.clone());
+        let limits = instance.module.limits();
+        let cpu_ms = limits.cpu_ms.unwrap_or(limits.timeout_ms);
+        rearm(&mut guest.store, cpu_ms, Some(deadline));
+        let started = Instant::now();
+        let mut resources = Some(&mut guest.resources);
+        let outcome =
+            call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limits.max_output_bytes).await;
+        turn.finished = true;
+        meter.invoke = started.elapsed();
+        *instance.running.lock() = None;
+        let (outcome, output) =
+            instance.settle(&mut turn.guard, function, outcome, started, ("cpuMs", cpu_ms), &mut meter);
+        (outcome, meter, output)
+    }
+
+    /// Drops one resource.
+    pub(crate) async fn drop_resource(&mut self, key: ResourceKey) -> Result<()> {
+        let mut turn = self.turn().await?;
+        let instance = &self.instance;
+        let guest = turn.guard.as_mut().ok_or_else(|| stale("instance", instance.id))?;
+        let resource = match guest.resources.take(key) {
+            Ok(resource) => resource,
+            Err(error) => {
+                turn.finished = true;
+                return Err(error);
+            }
+        };
+        let limit_ms = instance.module.limits().timeout_ms;
+        let started = Instant::now();
+        rearm(&mut guest.store, limit_ms, Some(Deadline::after(started, limit_ms)));
+        let dropped = resource.resource_drop_async(&mut guest.store).await;
+        turn.finished = true;
+        let Err(error) = dropped else { return Ok(()) };
+        let failure = crate::invoke::CallFailure::Engine(error);
+        let (error, _) = explain_failure(failure, &instance.module, &guest.store, started, ("timeoutMs", limit_ms));
+        instance.bury(turn.guard.take());
+        Err(error)
+    }
 }
 
 impl Drop for Waiting {
@@ -272,16 +322,17 @@ impl Drop for Waiting {
 }
 
 /// A call that is dropped half-way leaves a guest that cannot be entered again.
-struct Turn<'a> {
-    instance: &'a OpenInstance,
+struct Turn {
+    instance: Arc<OpenInstance>,
+    guard: Guard,
     finished: bool,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         if !self.finished {
-            self.instance.alive.store(false, Ordering::Release);
             *self.instance.running.lock() = None;
+            self.instance.bury(self.guard.take());
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::policy::RunOptions;
 use crate::process;
 use crate::runtime::{MAX_WASM_STACK_BYTES, Runtime};
 use crate::stats::CallMeter;
-use crate::store::{Host, StoreData, meter_cpu, new_store};
+use crate::store::{Deadline, Host, StoreData, meter_cpu, new_store};
 use crate::ticker::TICK_MS;
 use crate::trap::{Circumstances, explain, timeout};
 use crate::value::{Value, ValueType};
@@ -91,9 +91,12 @@ pub(crate) fn check_input(args: &[Value], module: &LoadedModule) -> Result<()> {
 pub(crate) fn check_input_size(size: usize, module: &LoadedModule) -> Result<()> {
     let limit = module.limits().max_input_bytes;
     if size as u64 > limit {
-        return Err(EngineError::new(ErrorCode::InputLimit, format!("The input has {size} bytes; {limit} are allowed"))
-            .with("limitBytes", limit)
-            .with("sizeBytes", size));
+        return Err(EngineError::new(
+            ErrorCode::InputLimit,
+            format!("The input has {size} bytes; {limit} are allowed"),
+        )
+        .with("limitBytes", limit)
+        .with("sizeBytes", size));
     }
     Ok(())
 }
@@ -232,7 +235,9 @@ pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>
         Some(Linked::Core(pre)) => {
             let instance = pre.instantiate(&mut *store)?;
             if let Some(export) = &module.initialize {
-                if let Some(function) = instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func) {
+                if let Some(function) =
+                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
+                {
                     function.call(&mut *store, &[], &mut [])?;
                 }
             }
@@ -248,7 +253,9 @@ pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<Stor
         Some(Linked::Core(pre)) => {
             let instance = pre.instantiate_async(&mut *store).await?;
             if let Some(export) = &module.initialize {
-                if let Some(function) = instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func) {
+                if let Some(function) =
+                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
+                {
                     function.call_async(&mut *store, &[], &mut []).await?;
                 }
             }
@@ -261,7 +268,8 @@ pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<Stor
 
 /// Turns the top-level `result` of a component function into the two outcomes JavaScript has.
 pub(crate) fn unwrap_result(function: &FunctionEntry, mut results: Results) -> Result<Results> {
-    let ([ValueType::Result { .. }], [Value::Case(case, payload)]) = (function.results.as_slice(), results.as_mut_slice())
+    let ([ValueType::Result { .. }], [Value::Case(case, payload)]) =
+        (function.results.as_slice(), results.as_mut_slice())
     else {
         return Ok(results);
     };
@@ -317,7 +325,7 @@ pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeo
             fresh_on_stack(module, function, args, limit_ms, &mut meter)
         } else {
             // Never yields, so one poll finishes it.
-            fresh_on_fiber(module, function, args, limit_ms, false, &mut meter)
+            fresh_on_fiber(module, function, args, limit_ms, None, &mut meter)
                 .now_or_never()
                 .unwrap_or_else(|| Err(EngineError::internal("a synchronous call did not finish at once")))
         }
@@ -344,11 +352,15 @@ fn fresh_on_stack(
     meter.instantiate = begun - started;
     let outcome = match live {
         Err(error) => Err(explained(&error, module, store.data(), started, time_limit, true)),
-        Ok(live) => match call_on_stack(&mut store, live, function, args, &mut None, module.limits().max_output_bytes) {
-            Ok(results) => Ok(results),
-            Err(CallFailure::Named(error)) => Err(error),
-            Err(CallFailure::Engine(error)) => Err(explained(&error, module, store.data(), started, time_limit, false)),
-        },
+        Ok(live) => {
+            match call_on_stack(&mut store, live, function, args, &mut None, module.limits().max_output_bytes) {
+                Ok(results) => Ok(results),
+                Err(CallFailure::Named(error)) => Err(error),
+                Err(CallFailure::Engine(error)) => {
+                    Err(explained(&error, module, store.data(), started, time_limit, false))
+                }
+            }
+        }
     };
     meter.invoke = begun.elapsed();
     read_meters(meter, store.data());
@@ -360,11 +372,12 @@ async fn fresh_on_fiber(
     function: &FunctionEntry,
     args: &[Value],
     cpu_ms: u64,
-    yields: bool,
+    deadline: Option<Deadline>,
     meter: &mut CallMeter,
 ) -> Result<Results> {
     let started = Instant::now();
-    let mut store = prepare(module, cpu_ms, yields, None)?;
+    let yields = deadline.is_some();
+    let mut store = prepare(module, cpu_ms, deadline, None)?;
     let time_limit = (if yields { "cpuMs" } else { "timeoutMs" }, cpu_ms);
     let live = start_on_fiber(module, &mut store).await;
     let begun = Instant::now();
@@ -392,16 +405,17 @@ fn read_meters(meter: &mut CallMeter, data: &StoreData) {
     meter.refused_growths = data.limiter.refused_growths;
 }
 
-/// A store for one instance, with its CPU meter running.
+/// A store for one instance, with its CPU meter running. With a deadline it yields at each tick, without it ends at its CPU limit.
 pub(crate) fn prepare(
     module: &LoadedModule,
     cpu_ms: u64,
-    yields: bool,
+    deadline: Option<Deadline>,
     run: Option<(&RunOptions, Bytes)>,
 ) -> Result<Store<StoreData>> {
     let host = new_host(module.wasi, &module.policy, &module.folders, run)?;
     let mut store = new_store(&module.engine, module.limits(), host);
-    store.data_mut().start_call(ticks(cpu_ms), yields);
+    let yields = deadline.is_some();
+    store.data_mut().start_call(ticks(cpu_ms), yields, deadline);
     store.set_epoch_deadline(if yields { 1 } else { ticks(cpu_ms) });
     meter_cpu(&mut store);
     Ok(store)
@@ -435,17 +449,17 @@ pub(crate) async fn call_async(
     module: &LoadedModule,
     function: &FunctionEntry,
     args: &[Value],
+    deadline: Deadline,
     meter: &mut CallMeter,
     output: &mut Output,
 ) -> Result<Results> {
     let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
     if module.pure() {
-        let results = fresh_on_fiber(module, function, args, cpu_ms, true, meter).await?;
+        let results = fresh_on_fiber(module, function, args, cpu_ms, Some(deadline), meter).await?;
         return unwrap_result(function, results);
     }
     let started = Instant::now();
-    let mut store = prepare(module, cpu_ms, true, None)?;
-    let streams = store.data().streams().cloned();
+    let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
     let live = start_on_fiber(module, &mut store).await;
     let begun = Instant::now();
     meter.instantiate = begun - started;
@@ -462,7 +476,6 @@ pub(crate) async fn call_async(
     };
     meter.invoke = begun.elapsed();
     read_meters(meter, store.data());
-    drop(streams);
     *output = Output::take(store.data());
     outcome
 }
@@ -471,9 +484,9 @@ pub(crate) async fn call_async(
 pub(crate) async fn probe(module: &LoadedModule) -> Result<()> {
     let started = Instant::now();
     let limit_ms = module.limits().timeout_ms;
-    let mut store = prepare(module, limit_ms, true, None)?;
-    let deadline = Duration::from_millis(limit_ms);
-    match tokio::time::timeout(deadline, start_on_fiber(module, &mut store)).await {
+    let deadline = Deadline::after(started, limit_ms);
+    let mut store = prepare(module, limit_ms, Some(deadline), None)?;
+    match tokio::time::timeout_at(deadline.at.into(), start_on_fiber(module, &mut store)).await {
         Err(_) => Err(timeout("timeoutMs", limit_ms, millis(started.elapsed()))),
         Ok(Err(error)) => Err(explained(&error, module, store.data(), started, ("timeoutMs", limit_ms), true)),
         Ok(Ok(_)) => Ok(()),
@@ -496,9 +509,9 @@ pub(crate) fn explain_failure(
 }
 
 /// Sets the meter of a living instance for its next call.
-pub(crate) fn rearm(store: &mut Store<StoreData>, limit_ms: u64, yields: bool) {
-    let wait = ticks(limit_ms);
-    store.data_mut().start_call(wait, yields);
+pub(crate) fn rearm(store: &mut Store<StoreData>, limit_ms: u64, deadline: Option<Deadline>) {
+    let (wait, yields) = (ticks(limit_ms), deadline.is_some());
+    store.data_mut().start_call(wait, yields, deadline);
     store.as_context_mut().set_epoch_deadline(if yields { 1 } else { wait });
 }
 
@@ -507,18 +520,21 @@ pub(crate) async fn run_command(
     module: &LoadedModule,
     options: &RunOptions,
     stdin: Bytes,
+    deadline: Deadline,
     meter: &mut CallMeter,
     output: &mut Output,
 ) -> Result<i32> {
     let target = module.command.ok_or_else(|| {
-        EngineError::new(ErrorCode::UnknownExport, "The module is no WASI command: it exports neither _start nor wasi:cli/run")
-            .with("export", "_start")
-            .with("available", Vec::<String>::new())
+        EngineError::new(
+            ErrorCode::UnknownExport,
+            "The module is no WASI command: it exports neither _start nor wasi:cli/run",
+        )
+        .with("export", "_start")
+        .with("available", Vec::<String>::new())
     })?;
     let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
     let started = Instant::now();
-    let mut store = prepare(module, cpu_ms, true, Some((options, stdin)))?;
-    let streams = store.data().streams().cloned();
+    let mut store = prepare(module, cpu_ms, Some(deadline), Some((options, stdin)))?;
     let live = start_on_fiber(module, &mut store).await;
     let begun = Instant::now();
     meter.instantiate = begun - started;
@@ -528,7 +544,6 @@ pub(crate) async fn run_command(
     };
     meter.invoke = begun.elapsed();
     read_meters(meter, store.data());
-    drop(streams);
     *output = Output::take(store.data());
     match outcome {
         Ok(status) => Ok(status),
@@ -543,8 +558,10 @@ async fn enter_command(store: &mut Store<StoreData>, live: Live, target: Target)
     let missing = || wasmtime::Error::msg("the command's entry is missing from the instance");
     match (live, target) {
         (Live::Core(instance), Target::Core(export)) => {
-            let function =
-                instance.get_module_export(&mut *store, &export).and_then(wasmtime::Extern::into_func).ok_or_else(missing)?;
+            let function = instance
+                .get_module_export(&mut *store, &export)
+                .and_then(wasmtime::Extern::into_func)
+                .ok_or_else(missing)?;
             function.call_async(&mut *store, &[], &mut []).await?;
             Ok(0)
         }

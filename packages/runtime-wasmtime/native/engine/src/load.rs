@@ -116,8 +116,7 @@ impl Loading {
             check_size(bytes.len(), options.max_module_bytes)?;
         }
         let cache = options.cache.as_ref().map(CodeCache::open).transpose()?;
-        let mut loading =
-            Self { options, bytes, digest: String::new(), cache, timings: Timings::default(), started };
+        let mut loading = Self { options, bytes, digest: String::new(), cache, timings: Timings::default(), started };
         loading.digest = match &loading.options.digest {
             Some(digest) => digest.clone(),
             None => format!("blake3:{}", blake3::hash(&loading.bytes()?).to_hex()),
@@ -359,6 +358,9 @@ impl OfferedNames for wasmtime::Linker<StoreData> {
             StoreData::new(&crate::policy::Limits::default(), crate::store::Host::None),
         ));
         let mut store = store.lock();
-        self.iter(&mut *store).map(|(module, name, _)| (module.to_owned(), name.to_owned())).collect::<Vec<_>>().into_iter()
+        self.iter(&mut *store)
+            .map(|(module, name, _)| (module.to_owned(), name.to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }

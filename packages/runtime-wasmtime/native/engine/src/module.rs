@@ -73,9 +73,8 @@ impl FunctionEntry {
             unsupported = unsupported.or(obstacles.unsupported);
             needs_instance |= obstacles.resources;
         }
-        let bytes = |ty: &ValueType| {
-            matches!(ty, ValueType::List { element, length: None } if **element == ValueType::U8)
-        };
+        let bytes =
+            |ty: &ValueType| matches!(ty, ValueType::List { element, length: None } if **element == ValueType::U8);
         let fast = match (params.as_slice(), results.as_slice()) {
             ([(_, param)], [result]) if bytes(param) && bytes(result) => Some(FastPath::BytesToBytes),
             ([(_, ValueType::String)], [ValueType::String]) => Some(FastPath::StringToString),
@@ -133,10 +132,7 @@ impl LoadedModule {
             Code::Component(component) => component_functions(component)?,
         };
         let (initialize, command) = match code {
-            Code::Core(module) => (
-                niladic(module, "_initialize"),
-                niladic(module, "_start").map(Target::Core),
-            ),
+            Code::Core(module) => (niladic(module, "_initialize"), niladic(module, "_start").map(Target::Core)),
             Code::Component(_) => {
                 let run = functions.iter().find(|entry| {
                     entry.name.starts_with("wasi:cli/run@") && entry.name.ends_with("#run") && !entry.is_async
@@ -289,7 +285,9 @@ impl Drop for InFlight {
 
 fn niladic(module: &wasmtime::Module, name: &str) -> Option<ModuleExport> {
     match module.get_export(name) {
-        Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => module.get_export_index(name),
+        Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {
+            module.get_export_index(name)
+        }
         _ => None,
     }
 }

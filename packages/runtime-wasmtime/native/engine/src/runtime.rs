@@ -108,6 +108,8 @@ impl Runtime {
             .thread_name("hotswap-call")
             .thread_stack_size(WORKER_STACK_BYTES)
             .on_thread_start(Engine::tls_eager_initialize)
+            // Timers are looked at between this many polls; a computing guest takes a tick of 10 ms for each.
+            .event_interval(7)
             .enable_all()
             .build()
             .map_err(EngineError::internal)?;
@@ -198,7 +200,11 @@ impl Runtime {
     /// # Errors
     /// `SIGNAL_HANDLER_REPLACED`.
     pub fn health(&self) -> Result<()> {
-        if self.options.trap_mode == TrapMode::Explicit || process::check_handler() { Ok(()) } else { Err(signal_error()) }
+        if self.options.trap_mode == TrapMode::Explicit || process::check_handler() {
+            Ok(())
+        } else {
+            Err(signal_error())
+        }
     }
 
     /// `RuntimeInfo` of `binding.d.ts`, without the fields only the addon knows.

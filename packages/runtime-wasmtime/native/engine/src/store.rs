@@ -1,5 +1,7 @@
 //! What every store carries: the limiter, the CPU meter, and the WASI context if the module has one.
 
+use std::time::{Duration, Instant};
+
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
@@ -15,6 +17,8 @@ pub(crate) struct StoreData {
     ticks: u64,
     /// Ticks after which it is out of CPU time.
     max_ticks: u64,
+    /// The call's wall clock. The runtime's timers come late when guests keep its threads busy; this does not.
+    deadline: Option<Deadline>,
     /// Runs on a fiber and hands its thread back at each tick; otherwise the first tick past the deadline ends it.
     pub(crate) yields: bool,
     host: Host,
@@ -34,6 +38,31 @@ pub(crate) struct Streams {
     pub(crate) stderr: CapturedOutput,
 }
 
+/// When a call must have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) limit_ms: u64,
+}
+
+impl Deadline {
+    pub(crate) fn after(start: Instant, limit_ms: u64) -> Self {
+        Self { at: start + Duration::from_millis(limit_ms), limit_ms }
+    }
+}
+
+/// The guest was still computing when its wall clock ran out.
+#[derive(Debug)]
+pub(crate) struct WallExceeded(pub(crate) Deadline);
+
+impl std::fmt::Display for WallExceeded {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "not finished within {} ms", self.0.limit_ms)
+    }
+}
+
+impl std::error::Error for WallExceeded {}
+
 /// The guest used up its CPU time.
 #[derive(Debug)]
 pub(crate) struct CpuExceeded;
@@ -48,7 +77,7 @@ impl std::error::Error for CpuExceeded {}
 
 impl StoreData {
     pub(crate) fn new(limits: &Limits, host: Host) -> Self {
-        Self { limiter: Limiter::new(limits), ticks: 0, max_ticks: u64::MAX, yields: false, host }
+        Self { limiter: Limiter::new(limits), ticks: 0, max_ticks: u64::MAX, deadline: None, yields: false, host }
     }
 
     pub(crate) fn streams(&self) -> Option<&Streams> {
@@ -59,7 +88,8 @@ impl StoreData {
     }
 
     /// Starts the meter of one call.
-    pub(crate) fn start_call(&mut self, max_ticks: u64, yields: bool) {
+    pub(crate) fn start_call(&mut self, max_ticks: u64, yields: bool, deadline: Option<Deadline>) {
+        self.deadline = deadline;
         self.ticks = 0;
         self.max_ticks = max_ticks;
         self.yields = yields;
@@ -68,6 +98,9 @@ impl StoreData {
 
     fn on_tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.ticks += 1;
+        if let Some(deadline) = self.deadline.filter(|deadline| Instant::now() >= deadline.at) {
+            return Err(wasmtime::Error::new(WallExceeded(deadline)));
+        }
         if !self.yields || self.ticks > self.max_ticks {
             return Err(wasmtime::Error::new(CpuExceeded));
         }

@@ -7,7 +7,7 @@ use wasmtime_wasi::I32Exit;
 use crate::error::{EngineError, ErrorCode, bounded};
 use crate::limits::Limiter;
 use crate::policy::Limits;
-use crate::store::CpuExceeded;
+use crate::store::{CpuExceeded, WallExceeded};
 
 /// Frames in a backtrace.
 pub(crate) const MAX_FRAMES: usize = 20;
@@ -75,6 +75,9 @@ pub(crate) struct Circumstances<'a> {
 
 /// Names an engine error.
 pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> EngineError {
+    if let Some(WallExceeded(deadline)) = error.downcast_ref::<WallExceeded>() {
+        return timeout("timeoutMs", deadline.limit_ms, at.elapsed_ms);
+    }
     if error.is::<CpuExceeded>() || matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt)) {
         return timeout(at.time_limit.0, at.time_limit.1, at.elapsed_ms);
     }
@@ -123,9 +126,12 @@ fn limit_at_start(text: &str, at: &Circumstances<'_>) -> Option<EngineError> {
     if let Some(requested) = at.limiter.refused_table {
         let limit = at.limits.max_table_elements;
         return Some(
-            EngineError::new(ErrorCode::TableLimit, format!("The guest needs {requested} table elements; {limit} are allowed"))
-                .with("limitElements", limit)
-                .with("requestedElements", requested),
+            EngineError::new(
+                ErrorCode::TableLimit,
+                format!("The guest needs {requested} table elements; {limit} are allowed"),
+            )
+            .with("limitElements", limit)
+            .with("requestedElements", requested),
         );
     }
     text.contains("count too high").then(|| {
@@ -158,10 +164,13 @@ fn trap_error(kind: &'static str, message: &str, error: &wasmtime::Error, at: &C
 
 fn memory_limit(requested: usize, at: &Circumstances<'_>) -> EngineError {
     let limit = at.limits.max_memory_bytes;
-    EngineError::new(ErrorCode::MemoryLimit, format!("The guest needs {requested} bytes of memory; {limit} are allowed"))
-        .with("limitBytes", limit)
-        .with("requestedBytes", requested)
-        .with("peakBytes", at.limiter.peak_memory_bytes)
+    EngineError::new(
+        ErrorCode::MemoryLimit,
+        format!("The guest needs {requested} bytes of memory; {limit} are allowed"),
+    )
+    .with("limitBytes", limit)
+    .with("requestedBytes", requested)
+    .with("peakBytes", at.limiter.peak_memory_bytes)
 }
 
 /// `TIMEOUT`.

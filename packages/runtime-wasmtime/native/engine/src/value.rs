@@ -331,9 +331,7 @@ impl ValueType {
                     })
                     .collect::<Result<_>>()?,
             },
-            ComponentType::Enum(names) => {
-                Self::Enum { name: None, cases: names.names().map(str::to_owned).collect() }
-            }
+            ComponentType::Enum(names) => Self::Enum { name: None, cases: names.names().map(str::to_owned).collect() },
             ComponentType::Flags(flags) => {
                 Self::Flags { name: None, flags: flags.names().map(FlagName::new).collect() }
             }

@@ -1,0 +1,99 @@
+//! Bytes from anywhere: always an answer, never a panic.
+
+mod support;
+
+use hotswap_engine::{ErrorCode, inspect};
+use support::{Awaited, wasm};
+
+const SAMPLE: &str = r#"(component
+    (import "acme:demo/log@1.2.0" (instance (export "write" (func (param "text" string)))))
+    (core module $m (memory (export "memory") 1) (func (export "run") (param i32) (result i32) local.get 0))
+    (core instance $i (instantiate $m))
+    (func $run (param "x-axis" u32) (result u32) (canon lift (core func $i "run")))
+    (instance $api (export "run" (func $run)))
+    (export "acme:demo/api@1.2.0" (instance $api)))"#;
+
+/// Exports a core module: valid, but no WIT document can express it.
+const WITHOUT_WIT: &str = r#"(component
+    (import "wasi:cli/environment@0.2.0" (instance))
+    (core module $m (func (export "run") (param i32) (result i32) local.get 0))
+    (export "inner" (core module $m)))"#;
+
+#[test]
+fn every_prefix_and_every_flipped_byte_is_answered() {
+    let bytes = wasm(SAMPLE);
+    for end in 0..bytes.len() {
+        // A prefix may be a smaller valid component.
+        if let Err(error) = inspect(&bytes[..end], 1_000_000) {
+            assert_eq!(error.code(), ErrorCode::InvalidModule);
+        }
+    }
+    for at in 0..bytes.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= flip;
+            if let Err(error) = inspect(&bytes, 1_000_000) {
+                assert!(matches!(error.code(), ErrorCode::InvalidModule | ErrorCode::Unsupported), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn size_is_checked_before_parsing() {
+    assert_eq!(inspect(&[0; 11], 10).expect_err("refused").code(), ErrorCode::ModuleTooLarge);
+    let options = r#"{"maxModuleBytes":4}"#;
+    let error = Awaited::new().load_with("(module)", options).expect_err("refused");
+    assert_eq!(error.code(), ErrorCode::ModuleTooLarge);
+}
+
+#[test]
+fn description_has_structure_and_text() {
+    let description = serde_json::to_value(inspect(&wasm(SAMPLE), 1_000_000).expect("valid")).expect("JSON");
+    assert_eq!(description["kind"], "component");
+    assert_eq!(description["wasi"], "none");
+    assert_eq!(description["imports"][0]["name"], "acme:demo/log@1.2.0");
+    assert_eq!(description["imports"][1]["name"], "acme:demo/log@1.2.0#write");
+    assert!(description["wit"].as_str().expect("text").contains("x-axis: u32"), "{description}");
+    assert_eq!(description["exports"][1]["name"], "acme:demo/api@1.2.0#run");
+}
+
+#[test]
+fn component_without_a_wit_document_still_shows_its_names() {
+    let description = serde_json::to_value(inspect(&wasm(WITHOUT_WIT), 1_000_000).expect("valid")).expect("JSON");
+    assert_eq!(description["wasi"], "preview2", "{description}");
+    assert_eq!(description["exports"][0]["name"], "inner");
+    assert!(description["wit"].is_null());
+}
+
+#[test]
+fn precompiled_code_is_no_module() {
+    let mut node = Awaited::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("cache");
+    let options =
+        format!(r#"{{"cache":{{"directory":{:?},"keyHex":"{}"}}}}"#, directory.display().to_string(), "01".repeat(32));
+    node.load_with("(module)", &options).expect("loads");
+    let files = std::fs::read_dir(&directory).expect("readable");
+    let code = files
+        .map(|file| file.expect("readable").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+        .expect("stored");
+    let error = inspect(&std::fs::read(code).expect("readable"), 1_000_000).expect_err("refused");
+    assert_eq!(error.code(), ErrorCode::InvalidModule);
+}
+
+#[test]
+fn exponential_types_are_refused_not_unfolded() {
+    let mut text = String::from(
+        "(component (core module $m (memory (export \"m\") 1) (func (export \"run\") (param i32))) (core instance $i (instantiate $m)) (type $t0 (tuple u32 u32))",
+    );
+    for level in 1..16 {
+        text.push_str(&format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1));
+    }
+    text.push_str("(func (export \"run\") (param \"x\" $t15) (canon lift (core func $i \"run\") (memory (core memory $i \"m\")) (realloc (core func $i \"run\")))))");
+    // Whatever the text is worth as a component: an answer, soon.
+    if let Ok(bytes) = wat::parse_str(&text) {
+        assert!(inspect(&bytes, 1_000_000).is_err());
+    }
+}
