@@ -8,7 +8,7 @@ import { allPages } from './all-pages.ts';
 import { fillBlock } from './generated-block.ts';
 import { renderPage } from './reference-page.ts';
 import { readText, root } from './repository.ts';
-import { requirementProblems } from './requirements.ts';
+import { requirementProblems, requirements } from './requirements.ts';
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 
@@ -29,7 +29,10 @@ for (const block of allBlocks) {
 }
 const problems = requirementProblems();
 for (const problem of problems) console.log(problem);
+const rows = requirements();
+const held = rows.filter(({ holds }) => holds).length;
+console.log(`${String(stale)} ${values.check ? 'out of date' : 'written'}`);
 console.log(
-  `${String(stale)} ${values.check ? 'out of date' : 'written'}; ${String(problems.length)} problems in docs/requirements.md`,
+  `${String(held)} of ${String(rows.length)} requirements hold, ${String(problems.length)} problems in the table`,
 );
 process.exitCode = problems.length > 0 || (values.check && stale > 0) ? 1 : 0;
