@@ -12,7 +12,7 @@ export interface LocalClusterOptions {
   readonly dataDirectory: string;
   /** Port of the API on loopback. Default 0: a free one. */
   readonly port?: number;
-  /** Default {@link sixNodesInThreeRegions}. */
+  /** Default {@link sixNodesInThreeRegions}. Empty: the server alone. */
   readonly nodes?: readonly LocalNode[];
   /** Environment for the server process only, e.g. a database URL or a failpoint. */
   readonly serverEnv?: NodeJS.ProcessEnv;
@@ -96,6 +96,7 @@ class ChildProcessCluster implements LocalCluster {
     this.#tell('starting the server');
     await this.#startServer(this.#options.port ?? 0, this.#options.serverEnv);
     this.#tell(`server is ready at ${this.#url}; starting ${String(this.#nodes.length)} agents`);
+    if (this.#nodes.length === 0) return;
     const { token } = await this.client.nodes.createJoinToken({ uses: this.#nodes.length });
     await Promise.all(this.#nodes.map((node) => this.#startAgent(node, token, this.#options.agentEnv?.(node.nodeId))));
     await this.waitForNodes(this.#nodes.length);
