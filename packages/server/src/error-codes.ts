@@ -86,6 +86,10 @@ export const serverErrorCodes = {
       'The module exports no function {functionName}: export it, name another one in healthCheck.functionName, or set healthCheck.enabled to false',
     httpStatus: 400,
   },
+  HS_NODE_SUPERSEDED: {
+    message: 'Another session of node {nodeId} has taken over: this one has to end',
+    httpStatus: 410,
+  },
   HS_CONFIG_INVALID: { message: 'The configuration is not valid: {why}', httpStatus: 500 },
 } as const;
 

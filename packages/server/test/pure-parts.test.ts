@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { genesisHash, type JournalEntry, type JournalEvent, type ModuleDescription } from '@hotswap/core';
+import { genesisHash, type JournalEvent, type ModuleDescription } from '@hotswap/core';
 import { CachedAuthenticator } from '../src/auth/authenticator.ts';
 import { explainEntry } from '../src/deployments/explain-entry.ts';
 import { HeartbeatIntake } from '../src/agents/heartbeat-intake.ts';

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { errorFactory } from '@hotswap/core';
 import {
   apiBase,
   heartbeatAnswerSchema,
@@ -19,14 +18,6 @@ import { invalidRequest } from '../validate-request.ts';
 const base = `${apiBase}/nodes`;
 const params = z.strictObject({ id: z.string().max(100) });
 const maxHeartbeatBytes = 8 * 1_048_576;
-
-const sessionErrors = errorFactory({
-  HS_NODE_NOT_FOUND: { message: 'There is no node {nodeId}: join again', httpStatus: 404 },
-  HS_NODE_SUPERSEDED: {
-    message: 'Another session of node {nodeId} has taken over: this one has to end',
-    httpStatus: 410,
-  },
-});
 
 /** What agents say and hear. @internal */
 export function nodeAgentRoutes(app: App, parts: ServerParts): void {
@@ -77,8 +68,9 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
     async (request) => {
       const { tenant, nodeId } = ownNode(request);
       const { kind, generation, heartbeatIntervalMs } = await intake.take(tenant, { nodeId, ...request.body });
-      if (kind === 'unknown') throw sessionErrors('HS_NODE_NOT_FOUND', { nodeId });
-      if (kind === 'superseded') throw sessionErrors('HS_NODE_SUPERSEDED', { nodeId });
+      // Deleted meanwhile: reading it says so.
+      if (kind === 'unknown') await nodes.get(tenant, nodeId);
+      if (kind === 'superseded') throw serverError('HS_NODE_SUPERSEDED', { nodeId });
       return { generation, heartbeatIntervalMs };
     },
   );
