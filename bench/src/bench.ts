@@ -1,5 +1,7 @@
 /** A bound that the project set itself. `holds` is decided by the figures alone. */
-export type Target = { readonly name: string; readonly value: number; readonly holds: boolean } & ({ readonly atMost: number } | { readonly atLeast: number });
+export type Target = { readonly name: string; readonly value: number; readonly holds: boolean } & (
+  { readonly atMost: number } | { readonly atLeast: number }
+);
 
 /** What a bench found. Units are in the names; ratios are against the peer in the same run, larger is better for HotSwap. */
 export interface BenchResult {
@@ -23,5 +25,15 @@ export interface Bench {
   run(context: BenchContext): Promise<BenchResult>;
 }
 
-export const atMost = (name: string, value: number, bound: number): Target => ({ name, value, atMost: bound, holds: value <= bound });
-export const atLeast = (name: string, value: number, bound: number): Target => ({ name, value, atLeast: bound, holds: value >= bound });
+export const atMost = (name: string, value: number, bound: number): Target => ({
+  name,
+  value,
+  atMost: bound,
+  holds: value <= bound,
+});
+export const atLeast = (name: string, value: number, bound: number): Target => ({
+  name,
+  value,
+  atLeast: bound,
+  holds: value >= bound,
+});

@@ -12,13 +12,36 @@ export interface GuestShape {
  */
 export function guestModule({ offset = 0, fillerFunctions = 0 }: GuestShape = {}): Uint8Array {
   const add = [0x20, 0, 0x20, 1, 0x6a, 0x41, ...signed(offset), 0x6a];
-  const bodies = [body(add), body([0x41, 0]), ...Array.from({ length: fillerFunctions }, (_, i) => body(filler(i + offset)))];
+  const bodies = [
+    body(add),
+    body([0x41, 0]),
+    ...Array.from({ length: fillerFunctions }, (_, i) => body(filler(i + offset))),
+  ];
   const functionTypes = [0, 1, ...Array.from({ length: fillerFunctions }, () => 0)];
   return Uint8Array.from([
-    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, vector([[0x60, 2, 0x7f, 0x7f, 1, 0x7f], [0x60, 0, 1, 0x7f]])),
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
+    ...section(
+      1,
+      vector([
+        [0x60, 2, 0x7f, 0x7f, 1, 0x7f],
+        [0x60, 0, 1, 0x7f],
+      ]),
+    ),
     ...section(3, vector(functionTypes.map((type) => [type]))),
-    ...section(7, vector([[...name('add'), 0, 0], [...name('run'), 0, 1]])),
+    ...section(
+      7,
+      vector([
+        [...name('add'), 0, 0],
+        [...name('run'), 0, 1],
+      ]),
+    ),
     ...section(10, vector(bodies)),
   ]);
 }

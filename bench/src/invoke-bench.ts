@@ -33,9 +33,11 @@ async function latenciesUs(calls: number, call: () => Promise<unknown>): Promise
 async function callsPerSecond(calls: number, inFlight: number, call: () => Promise<unknown>): Promise<number> {
   let left = calls;
   const since = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, async () => {
-    while (left-- > 0) await call();
-  }));
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (left-- > 0) await call();
+    }),
+  );
   return calls / ((performance.now() - since) / 1_000);
 }
 
@@ -54,7 +56,10 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await nsPerAwaitedTurn(turns, extism);
 
   say(`${rounds} alternating rounds of ${turns.toLocaleString('en')} calls each ...`);
-  const ns = { rustFresh: [], rustWarm: [], jsFresh: [], jsWarm: [], extismWarm: [] } as Record<'rustFresh' | 'rustWarm' | 'jsFresh' | 'jsWarm' | 'extismWarm', number[]>;
+  const ns = { rustFresh: [], rustWarm: [], jsFresh: [], jsWarm: [], extismWarm: [] } as Record<
+    'rustFresh' | 'rustWarm' | 'jsFresh' | 'jsWarm' | 'extismWarm',
+    number[]
+  >;
   for (let round = 0; round < rounds; round++) {
     ns.rustFresh.push(bare.freshNs(turns));
     ns.jsFresh.push(nsPerTurn(turns, fresh));
@@ -71,12 +76,24 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await callsPerSecond(turns, 64, call);
   const throughput = await callsPerSecond(turns * 4, 64, call);
 
-  const [rustFresh, rustWarm, jsFresh, jsWarm, extismWarm] = [ns.rustFresh, ns.rustWarm, ns.jsFresh, ns.jsWarm, ns.extismWarm].map(median) as [number, number, number, number, number];
+  const [rustFresh, rustWarm, jsFresh, jsWarm, extismWarm] = [
+    ns.rustFresh,
+    ns.rustWarm,
+    ns.jsFresh,
+    ns.jsWarm,
+    ns.extismWarm,
+  ].map(median) as [number, number, number, number, number];
   const asyncP50Us = percentile(latency, 0.5);
   return {
     figures: {
-      rustFreshNs: rustFresh, syncFreshNs: jsFresh, rustWarmNs: rustWarm, syncWarmNs: jsWarm, extismWarmNs: extismWarm,
-      asyncFreshP50Us: asyncP50Us, asyncFreshP99Us: percentile(latency, 0.99), asyncFreshPerSecondAt64: throughput,
+      rustFreshNs: rustFresh,
+      syncFreshNs: jsFresh,
+      rustWarmNs: rustWarm,
+      syncWarmNs: jsWarm,
+      extismWarmNs: extismWarm,
+      asyncFreshP50Us: asyncP50Us,
+      asyncFreshP99Us: percentile(latency, 0.99),
+      asyncFreshPerSecondAt64: throughput,
     },
     ratios: { syncFreshToRustLoop: rustFresh / jsFresh, warmToExtism: extismWarm / jsWarm },
     targets: [

@@ -37,13 +37,18 @@ async function reloadMs(host: RuntimeHost, guests: readonly Guest[], rounds: num
 }
 
 /** All at once in memory: what a node with thousands of tenants holds. */
-async function loadMany(cacheDirectory: string, count: number): Promise<{ seconds: number; residentBytes: number; mappings: number; firstCallP99Us: number }> {
+async function loadMany(
+  cacheDirectory: string,
+  count: number,
+): Promise<{ seconds: number; residentBytes: number; mappings: number; firstCallP99Us: number }> {
   await using host = await wasmtime({ cacheDirectory });
   const before = await processMemory();
   const since = performance.now();
   const modules: LoadedModule[] = [];
   for (let from = 0; from < count; from += 64) {
-    const batch = Array.from({ length: Math.min(64, count - from) }, (_, i) => host.load({ bytes: guestModule({ offset: from + i }) }));
+    const batch = Array.from({ length: Math.min(64, count - from) }, (_, i) =>
+      host.load({ bytes: guestModule({ offset: from + i }) }),
+    );
     modules.push(...(await Promise.all(batch)));
   }
   const seconds = (performance.now() - since) / 1_000;
@@ -66,13 +71,19 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await using folder = await scratchFolder();
   await using host = await wasmtime({ cacheDirectory: folder.path });
   const guests = await Promise.all(fillerFunctions.map((fillers, i) => guest(fillers, 1_000_000 + i)));
-  say(`modules of ${guests.map(({ bytes }) => `${Math.round(bytes.length / 102.4) / 10} kB`).join(', ')}: compiling once`);
+  say(
+    `modules of ${guests.map(({ bytes }) => `${Math.round(bytes.length / 102.4) / 10} kB`).join(', ')}: compiling once`,
+  );
   const firstMs = await reloadMs(host, guests, 1);
   const rounds = full ? 2_000 : 400;
   await reloadMs(host, guests, 20);
   say(`${rounds * guests.length} loads from the cache ...`);
   const cachedMs = await reloadMs(host, guests, rounds);
-  const bareMs = await bareDeserializeMs(folder.path, guests.map(({ digest }) => digest), rounds);
+  const bareMs = await bareDeserializeMs(
+    folder.path,
+    guests.map(({ digest }) => digest),
+    rounds,
+  );
 
   const count = full ? 20_000 : smallModules;
   say(`${count.toLocaleString('en')} small modules in one process ...`);
@@ -82,14 +93,26 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   return {
     figures: {
       largestModuleBytes: Math.max(...guests.map(({ bytes }) => bytes.length)),
-      compileMaxMs: percentile(firstMs, 1), cachedP50Ms: p50, cachedP99Ms: p99,
-      bareDeserializeP50Ms: percentile(bareMs, 0.5), bareDeserializeP99Ms: percentile(bareMs, 0.99),
-      manyModules: count, manySeconds: many.seconds, manyResidentBytes: many.residentBytes, manyResidentBytesEach: many.residentBytes / count,
-      manyMappings: many.mappings, manyFirstCallP99Us: many.firstCallP99Us, processResidentBytes: process.memoryUsage.rss(),
+      compileMaxMs: percentile(firstMs, 1),
+      cachedP50Ms: p50,
+      cachedP99Ms: p99,
+      bareDeserializeP50Ms: percentile(bareMs, 0.5),
+      bareDeserializeP99Ms: percentile(bareMs, 0.99),
+      manyModules: count,
+      manySeconds: many.seconds,
+      manyResidentBytes: many.residentBytes,
+      manyResidentBytesEach: many.residentBytes / count,
+      manyMappings: many.mappings,
+      manyFirstCallP99Us: many.firstCallP99Us,
+      processResidentBytes: process.memoryUsage.rss(),
     },
     ratios: { cachedToBareDeserializeP50: percentile(bareMs, 0.5) / p50 },
     targets: [atMost('load from the cache p99, ms', p99, 1)],
   };
 }
 
-export const loadBench: Bench = { name: 'load', summary: 'loading compiled modules from the cache, and 10,000 modules at once', run };
+export const loadBench: Bench = {
+  name: 'load',
+  summary: 'loading compiled modules from the cache, and 10,000 modules at once',
+  run,
+};

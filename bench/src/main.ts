@@ -3,16 +3,21 @@ import { parseArgs } from 'node:util';
 import type { Bench, BenchResult, Target } from './bench.ts';
 import { invokeBench } from './invoke-bench.ts';
 import { loadBench } from './load-bench.ts';
+import { rolloutBench } from './rollout-bench.ts';
 import { swapBench } from './swap-bench.ts';
 
-const benches: readonly Bench[] = [invokeBench, loadBench, swapBench];
+const benches: readonly Bench[] = [invokeBench, loadBench, swapBench, rolloutBench];
 
 const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- --list';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, full: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
   });
   if (values.list) {
     for (const { name, summary } of benches) console.log(`${name.padEnd(8)} ${summary}`);
@@ -21,28 +26,40 @@ async function main(): Promise<number> {
   const [wanted] = positionals;
   const bench = benches.find(({ name }) => name === wanted);
   if (bench === undefined || positionals.length > 1) {
-    console.error(`${wanted === undefined ? 'Name a bench' : `There is no bench "${positionals.join(' ')}"`}: ${benches.map(({ name }) => name).join(', ')}\n${usage}`);
+    console.error(
+      `${wanted === undefined ? 'Name a bench' : `There is no bench "${positionals.join(' ')}"`}: ${benches.map(({ name }) => name).join(', ')}\n${usage}`,
+    );
     return 2;
   }
-  const result = await bench.run({ full: values.full, say: (line) => { if (!values.json) console.log(line); } });
+  const result = await bench.run({
+    full: values.full,
+    say: (line) => {
+      if (!values.json) console.log(line);
+    },
+  });
   if (!values.json) printTable(result);
   console.log(JSON.stringify({ bench: bench.name, ...result }));
   return 0;
 }
 
 function printTable({ figures, ratios, targets }: BenchResult): void {
-  const width = Math.max(...[figures, ratios].flatMap((group) => Object.keys(group).map((key) => key.length)), ...targets.map(({ name }) => name.length));
+  const width = Math.max(
+    ...[figures, ratios].flatMap((group) => Object.keys(group).map((key) => key.length)),
+    ...targets.map(({ name }) => name.length),
+  );
   const row = (key: string, text: string): void => console.log(`  ${key.padEnd(width)}  ${text}`);
   console.log('\nfigures');
   for (const [key, value] of Object.entries(figures)) row(key, shown(value));
   if (Object.keys(ratios).length > 0) console.log('ratios (larger is better for HotSwap)');
   for (const [key, value] of Object.entries(ratios)) row(key, shown(value));
   console.log('targets');
-  for (const target of targets) row(target.name, `${shown(target.value)}  ${bound(target)}  ${target.holds ? 'holds' : 'MISSED'}`);
+  for (const target of targets)
+    row(target.name, `${shown(target.value)}  ${bound(target)}  ${target.holds ? 'holds' : 'MISSED'}`);
   console.log('');
 }
 
-const bound = (target: Target): string => ('atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`);
+const bound = (target: Target): string =>
+  'atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`;
 const shown = (value: number): string => (Number.isInteger(value) ? value.toLocaleString('en') : value.toPrecision(4));
 
 process.exitCode = await main();

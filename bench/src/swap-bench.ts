@@ -43,7 +43,7 @@ async function load(target: Target, requests: number, say: BenchContext['say']):
     latenciesMs[at] = performance.now() - dueMs;
   };
   const startedMs = performance.now();
-  for (let sent = 0; sent < requests; ) {
+  for (let sent = 0; sent < requests;) {
     const due = Math.min(requests, Math.floor(((performance.now() - startedMs) / 1_000) * requestsPerSecond));
     for (; sent < due; sent++) {
       const request = send(sent, startedMs + (sent / requestsPerSecond) * 1_000).finally(() => pending.delete(request));
@@ -92,7 +92,11 @@ class Swapper {
 
 async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await using folder = await scratchFolder();
-  await using host = await wasmtime({ cacheDirectory: folder.path, maxPendingCallsPerModule: 100_000, maxPendingCalls: 100_000 });
+  await using host = await wasmtime({
+    cacheDirectory: folder.path,
+    maxPendingCallsPerModule: 100_000,
+    maxPendingCalls: 100_000,
+  });
   // No request is refused for the queue: what a stall delays shall show as delay.
   const target: Target = { slots: host.createSlotTable(), current: 0 };
   const swapper = new Swapper(host, target);
@@ -101,7 +105,9 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   swapper.swapsUs.length = 0;
 
   const blocks = full ? 100 : 10;
-  say(`${blocks} blocks of ${perBlock.toLocaleString('en')} requests without swaps, each followed by one with a swap each ${swapEveryMs} ms`);
+  say(
+    `${blocks} blocks of ${perBlock.toLocaleString('en')} requests without swaps, each followed by one with a swap each ${swapEveryMs} ms`,
+  );
   const calm: Load[] = [];
   const swapped: Load[] = [];
   for (let block = 0; block < blocks; block++) {
@@ -116,7 +122,8 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
 }
 
 function result(calm: readonly Load[], swapped: readonly Load[], swapsUs: readonly number[]): BenchResult {
-  const latencies = (loads: readonly Load[]): Float64Array => Float64Array.from(loads.flatMap(({ latenciesMs }) => [...latenciesMs]));
+  const latencies = (loads: readonly Load[]): Float64Array =>
+    Float64Array.from(loads.flatMap(({ latenciesMs }) => [...latenciesMs]));
   const p99s = (loads: readonly Load[]): number[] => loads.map(({ latenciesMs }) => percentile(latenciesMs, 0.99));
   const all = [...calm, ...swapped];
   const failed = all.reduce((total, one) => total + one.failed, 0);
@@ -128,10 +135,19 @@ function result(calm: readonly Load[], swapped: readonly Load[], swapsUs: readon
   const perSecond = Math.min(...all.map((one) => one.perSecond));
   return {
     figures: {
-      requests: swapMs.length, swaps: swapsUs.length, failed, stale, requestsPerSecond: perSecond,
-      calmP50Ms: percentile(calmMs, 0.5), calmP99Ms: percentile(calmMs, 0.99), calmBlockP99Ms: median(calmP99s),
-      swapP50Ms: percentile(swapMs, 0.5), swapP99Ms: percentile(swapMs, 0.99), swapBlockP99Ms: median(swapP99s),
-      setP50Us: percentile(Float64Array.from(swapsUs), 0.5), setMaxUs: percentile(Float64Array.from(swapsUs), 1),
+      requests: swapMs.length,
+      swaps: swapsUs.length,
+      failed,
+      stale,
+      requestsPerSecond: perSecond,
+      calmP50Ms: percentile(calmMs, 0.5),
+      calmP99Ms: percentile(calmMs, 0.99),
+      calmBlockP99Ms: median(calmP99s),
+      swapP50Ms: percentile(swapMs, 0.5),
+      swapP99Ms: percentile(swapMs, 0.99),
+      swapBlockP99Ms: median(swapP99s),
+      setP50Us: percentile(Float64Array.from(swapsUs), 0.5),
+      setMaxUs: percentile(Float64Array.from(swapsUs), 1),
     },
     ratios: { calmToSwapBlockP99: median(calmP99s) / median(swapP99s) },
     targets: [
@@ -144,4 +160,8 @@ function result(calm: readonly Load[], swapped: readonly Load[], swapsUs: readon
   };
 }
 
-export const swapBench: Bench = { name: 'swap', summary: 'replacing the served version each 100 ms under 10,000 requests a second', run };
+export const swapBench: Bench = {
+  name: 'swap',
+  summary: 'replacing the served version each 100 ms under 10,000 requests a second',
+  run,
+};

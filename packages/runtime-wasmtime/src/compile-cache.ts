@@ -30,7 +30,8 @@ export async function openCompileCache(base: string): Promise<CompileCache> {
     if (!/^[0-9a-f]{64}$/.test(keyHex)) throw unusable('its key is damaged; delete the cache folder');
     return { directory, keyHex };
   } catch (error) {
-    if (error instanceof Error && 'errno' in error) throw unusable(`${String((error as NodeJS.ErrnoException).code)} while preparing it`, error);
+    if (error instanceof Error && 'errno' in error)
+      throw unusable(`${String((error as NodeJS.ErrnoException).code)} while preparing it`, error);
     throw error;
   }
 }
@@ -51,10 +52,14 @@ async function createKey(keyFile: string): Promise<void> {
 
 async function assertPrivate(path: string, kind: 'folder' | 'file'): Promise<void> {
   const entry = await lstat(path);
-  if (kind === 'folder' ? !entry.isDirectory() : !entry.isFile()) throw unusable(`a ${kind} of it is something else, perhaps a link`);
+  if (kind === 'folder' ? !entry.isDirectory() : !entry.isFile())
+    throw unusable(`a ${kind} of it is something else, perhaps a link`);
   if (process.geteuid === undefined) return;
   if (entry.uid !== process.geteuid()) throw unusable(`a ${kind} of it belongs to another user`);
-  if ((entry.mode & (kind === 'folder' ? 0o022 : 0o077)) !== 0) throw unusable(`others may ${kind === 'folder' ? 'write to a folder' : 'read a file'} of it (chmod ${kind === 'folder' ? '700' : '600'})`);
+  if ((entry.mode & (kind === 'folder' ? 0o022 : 0o077)) !== 0)
+    throw unusable(
+      `others may ${kind === 'folder' ? 'write to a folder' : 'read a file'} of it (chmod ${kind === 'folder' ? '700' : '600'})`,
+    );
 }
 
 function unusable(reason: string, cause?: unknown): Error {

@@ -52,7 +52,9 @@ export class FunctionIndex {
   }
 
   #sharing(name: string): readonly string[] {
-    return [...this.#exact.keys()].filter((full) => [fullNames, unversionedNames, bareNames].some((form) => form(normalised(full)).includes(name)));
+    return [...this.#exact.keys()].filter((full) =>
+      [fullNames, unversionedNames, bareNames].some((form) => form(normalised(full)).includes(name)),
+    );
   }
 }
 

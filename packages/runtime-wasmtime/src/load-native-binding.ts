@@ -32,7 +32,10 @@ export function loadNativeBinding(): NativeBinding {
       failures.push(`${candidate} (${firstLine(error)})`);
     }
   }
-  throw runtimeError('HS_RUNTIME_NATIVE_MISSING', { platform: `${process.platform}-${process.arch}`, tried: failures.join('; ') });
+  throw runtimeError('HS_RUNTIME_NATIVE_MISSING', {
+    platform: `${process.platform}-${process.arch}`,
+    tried: failures.join('; '),
+  });
 }
 
 function candidates(): readonly string[] {
@@ -57,7 +60,10 @@ function warnOfSecondCopy(path: string): void {
   const holder = process as { [loadedCopy]?: string };
   const first = (holder[loadedCopy] ??= path);
   if (first === path) return;
-  process.emitWarning(`Two copies of the Wasmtime addon are loaded (${first} and ${path}): deduplicate @hotswap/runtime-wasmtime`, { code: 'HS_RUNTIME_TWO_COPIES' });
+  process.emitWarning(
+    `Two copies of the Wasmtime addon are loaded (${first} and ${path}): deduplicate @hotswap/runtime-wasmtime`,
+    { code: 'HS_RUNTIME_TWO_COPIES' },
+  );
 }
 
 function firstLine(error: unknown): string {

@@ -44,10 +44,16 @@ const privateDetails = new Set(['directory', 'path']);
  * @internal
  */
 export function mapNativeError(failure: unknown): HotSwapError {
-  if (!isNativeFailure(failure)) return runtimeError('HS_RUNTIME_INTERNAL', { reason: failure instanceof Error ? failure.message : String(failure) }, failure);
+  if (!isNativeFailure(failure))
+    return runtimeError(
+      'HS_RUNTIME_INTERNAL',
+      { reason: failure instanceof Error ? failure.message : String(failure) },
+      failure,
+    );
   const code = codeOfNative[failure.code];
   const details = { reason: failure.message, ...detailsOf(failure) };
-  if (code === 'HS_RUNTIME_GUEST_ERROR') return runtimeError(code, { payload: valueToJson(failure.payload) }, failure.payload);
+  if (code === 'HS_RUNTIME_GUEST_ERROR')
+    return runtimeError(code, { payload: valueToJson(failure.payload) }, failure.payload);
   if (code === 'HS_RUNTIME_CLOSED') return runtimeError(code, { what: 'runtime host', ...details });
   return runtimeError(code, details);
 }
@@ -60,5 +66,9 @@ function detailsOf({ code, detailsJson }: NativeFailure): ErrorDetails {
 }
 
 function isNativeFailure(value: unknown): value is NativeFailure {
-  return value !== null && typeof value === 'object' && Object.hasOwn(codeOfNative, (value as { code?: PropertyKey }).code ?? '');
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    Object.hasOwn(codeOfNative, (value as { code?: PropertyKey }).code ?? '')
+  );
 }

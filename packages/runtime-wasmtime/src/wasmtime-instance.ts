@@ -18,7 +18,12 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   readonly #onClose: (instance: WasmtimeInstance) => void;
   #closed = false;
 
-  constructor(handle: InstanceHandle, functions: FunctionIndex, queue: CompletionQueue, onClose: (instance: WasmtimeInstance) => void) {
+  constructor(
+    handle: InstanceHandle,
+    functions: FunctionIndex,
+    queue: CompletionQueue,
+    onClose: (instance: WasmtimeInstance) => void,
+  ) {
     this.#handle = handle;
     this.#functions = functions;
     this.#synchronous = new SynchronousCalls(handle);

@@ -1,8 +1,23 @@
 import type {
-  CallOptions, CallResult, CommandOptions, CommandResult, Digest, LoadedModule, ModuleDescription, ModuleInstance, ModuleStats, WitValue,
+  CallOptions,
+  CallResult,
+  CommandOptions,
+  CommandResult,
+  Digest,
+  LoadedModule,
+  ModuleDescription,
+  ModuleInstance,
+  ModuleStats,
+  WitValue,
 } from '@hotswap/core';
 import type {
-  CallableDescription, CommandOutcome, InstanceHandle, ModuleDescription as NativeDescription, ModuleHandle, ModuleStats as NativeStats, RunOptions,
+  CallableDescription,
+  CommandOutcome,
+  InstanceHandle,
+  ModuleDescription as NativeDescription,
+  ModuleHandle,
+  ModuleStats as NativeStats,
+  RunOptions,
 } from '../binding.d.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
@@ -57,13 +72,21 @@ export class WasmtimeModule implements LoadedModule {
     this.#assertOpen();
     if (!this.description.isCommand) throw runtimeError('HS_RUNTIME_NOT_A_COMMAND');
     const { args, env, timeoutMs, stdin, signal } = options;
-    const json = JSON.stringify({ args, env, timeoutMs } satisfies { [K in keyof RunOptions]: RunOptions[K] | undefined });
+    const json = JSON.stringify({ args, env, timeoutMs } satisfies {
+      [K in keyof RunOptions]: RunOptions[K] | undefined;
+    });
     const startedMs = performance.now();
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.run(callId, this.#handle, stdin ?? null, json, 0);
     }, signal);
     const { exitCode, stdout, stderr, stdoutDroppedBytes, stderrDroppedBytes } = value as CommandOutcome;
-    return { exitCode, stdout, stderr, droppedBytes: stdoutDroppedBytes + stderrDroppedBytes, durationMs: performance.now() - startedMs };
+    return {
+      exitCode,
+      stdout,
+      stderr,
+      droppedBytes: stdoutDroppedBytes + stderrDroppedBytes,
+      durationMs: performance.now() - startedMs,
+    };
   }
 
   async open(): Promise<ModuleInstance> {
@@ -71,14 +94,18 @@ export class WasmtimeModule implements LoadedModule {
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.open(callId, this.#handle);
     });
-    const instance = new WasmtimeInstance(value as InstanceHandle, this.#functions, this.#queue, (closed) => this.#instances.delete(closed));
+    const instance = new WasmtimeInstance(value as InstanceHandle, this.#functions, this.#queue, (closed) =>
+      this.#instances.delete(closed),
+    );
     this.#instances.add(instance);
     return instance;
   }
 
   stats(): ModuleStats {
     this.#assertOpen();
-    const { calls, errors, traps, inFlight, memoryPeakBytes, refusedGrowths } = JSON.parse(this.#handle.statsJson()) as NativeStats;
+    const { calls, errors, traps, inFlight, memoryPeakBytes, refusedGrowths } = JSON.parse(
+      this.#handle.statsJson(),
+    ) as NativeStats;
     const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
     return { calls, errors, crashes, inFlight, peakMemoryBytes: memoryPeakBytes, memoryRefusals: refusedGrowths };
   }
@@ -111,7 +138,10 @@ export class WasmtimeModule implements LoadedModule {
     this.#assertOpen();
     const target = this.#functions.resolve(name);
     if (target.unsupported !== null) throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: target.unsupported });
-    if (target.needsInstance) throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: 'an instance that stays open, because it passes resources: call it on what `open` returns' });
+    if (target.needsInstance)
+      throw runtimeError('HS_RUNTIME_UNSUPPORTED', {
+        feature: 'an instance that stays open, because it passes resources: call it on what `open` returns',
+      });
     return target;
   }
 }

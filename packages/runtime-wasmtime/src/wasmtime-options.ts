@@ -63,15 +63,25 @@ const names = new Set<string>([...Object.keys(bounds), 'cacheDirectory', 'trapMo
  * @internal
  */
 export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
-  for (const name of Object.keys(options)) if (!names.has(name)) refuse(name, `there is no such option; known are ${[...names].join(', ')}`);
+  for (const name of Object.keys(options))
+    if (!names.has(name)) refuse(name, `there is no such option; known are ${[...names].join(', ')}`);
   for (const [name, [least, most]] of Object.entries(bounds)) {
     const value = options[name as keyof typeof bounds];
     if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) continue;
     refuse(name, `it must be a whole number from ${least} to ${most}, not ${String(value)}`);
   }
-  const { cacheDirectory = defaultCacheDirectory(), trapMode, poolSlots, workerThreads, compileThreads, maxPendingCalls } = options;
-  if (cacheDirectory !== false && !isAbsolute(cacheDirectory)) refuse('cacheDirectory', 'it must be an absolute path or false');
-  if (trapMode !== undefined && trapMode !== 'signals' && trapMode !== 'explicit') refuse('trapMode', 'it must be "signals" or "explicit"');
+  const {
+    cacheDirectory = defaultCacheDirectory(),
+    trapMode,
+    poolSlots,
+    workerThreads,
+    compileThreads,
+    maxPendingCalls,
+  } = options;
+  if (cacheDirectory !== false && !isAbsolute(cacheDirectory))
+    refuse('cacheDirectory', 'it must be an absolute path or false');
+  if (trapMode !== undefined && trapMode !== 'signals' && trapMode !== 'explicit')
+    refuse('trapMode', 'it must be "signals" or "explicit"');
   return {
     cacheDirectory,
     maxModuleBytes: options.maxModuleBytes ?? 52_428_800,

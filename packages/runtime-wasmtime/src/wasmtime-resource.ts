@@ -58,7 +58,12 @@ function wrapperOf(type: WitType | undefined): ValueWrapper | undefined {
     case 'variant':
       return cases(new Map(type.cases.map((item) => [item.name, wrapperOf(item.type)])));
     case 'result':
-      return cases(new Map([['ok', wrapperOf(type.ok)], ['err', wrapperOf(type.err)]]));
+      return cases(
+        new Map([
+          ['ok', wrapperOf(type.ok)],
+          ['err', wrapperOf(type.err)],
+        ]),
+      );
     default:
       return undefined;
   }
@@ -70,7 +75,8 @@ function elements(inner: ValueWrapper | undefined): ValueWrapper | undefined {
 
 function tuple(inners: readonly (ValueWrapper | undefined)[]): ValueWrapper | undefined {
   if (inners.every((inner) => inner === undefined)) return undefined;
-  return (value, owner) => (value as readonly unknown[]).map((item, at) => inners[at]?.(item, owner) ?? (item as WitValue));
+  return (value, owner) =>
+    (value as readonly unknown[]).map((item, at) => inners[at]?.(item, owner) ?? (item as WitValue));
 }
 
 function fields(inners: readonly (readonly [string, ValueWrapper | undefined])[]): ValueWrapper | undefined {

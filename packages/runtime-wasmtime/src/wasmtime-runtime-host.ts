@@ -1,9 +1,22 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
-  type Digest, type LoadOptions, type LoadedModule, type ModuleDescription, type ModuleSource, type RuntimeCapabilities, type RuntimeHost, type SlotTable, sha256Hex,
+  type Digest,
+  type LoadOptions,
+  type LoadedModule,
+  type ModuleDescription,
+  type ModuleSource,
+  type RuntimeCapabilities,
+  type RuntimeHost,
+  type SlotTable,
+  sha256Hex,
 } from '@hotswap/core';
-import type { LoadOptions as NativeLoadOptions, ModuleDescription as NativeDescription, ModuleHandle, RuntimeInfo } from '../binding.d.ts';
+import type {
+  LoadOptions as NativeLoadOptions,
+  ModuleDescription as NativeDescription,
+  ModuleHandle,
+  RuntimeInfo,
+} from '../binding.d.ts';
 import { type CompileCache, openCompileCache } from './compile-cache.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
@@ -77,7 +90,9 @@ class WasmtimeRuntimeHost implements RuntimeHost {
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.load(callId, bytes, JSON.stringify(native));
     });
-    const module = new WasmtimeModule(value as ModuleHandle, digest, this.#queue, (closed) => this.#modules.delete(closed));
+    const module = new WasmtimeModule(value as ModuleHandle, digest, this.#queue, (closed) =>
+      this.#modules.delete(closed),
+    );
     this.#modules.add(module);
     return module;
   }
@@ -119,7 +134,8 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
 async function verifiedBytes(source: ModuleSource): Promise<{ bytes: Uint8Array; digest: Digest }> {
   // A copy: what the caller changes from now on is neither hashed nor compiled.
   const bytes = 'bytes' in source ? source.bytes.slice() : await readModuleFile(source.path);
-  const digest = bytes.length <= hashedHereBytes ? hash('sha256', bytes, 'hex') : await sha256Hex(bytes as Uint8Array<ArrayBuffer>);
+  const digest =
+    bytes.length <= hashedHereBytes ? hash('sha256', bytes, 'hex') : await sha256Hex(bytes as Uint8Array<ArrayBuffer>);
   if (source.digest === undefined || source.digest === digest) return { bytes, digest };
   throw runtimeError('HS_RUNTIME_DIGEST_MISMATCH', { expected: source.digest, actual: digest });
 }

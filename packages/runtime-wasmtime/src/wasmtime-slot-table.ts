@@ -1,5 +1,13 @@
 import type {
-  CallResult, CommandOptions, CommandResult, LoadedModule, SlotAssignment, SlotCall, SlotResult, SlotTable, WitValue,
+  CallResult,
+  CommandOptions,
+  CommandResult,
+  LoadedModule,
+  SlotAssignment,
+  SlotCall,
+  SlotResult,
+  SlotTable,
+  WitValue,
 } from '@hotswap/core';
 import { runtimeError } from './error-codes.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
@@ -19,14 +27,26 @@ export class WasmtimeSlotTable implements SlotTable {
   readonly #slots = new Map<string, readonly SlotVersion[]>();
 
   set(name: string, { versions }: SlotAssignment): void {
-    this.#slots.set(name, [...versions].map(([version, { module, weight }]) => ({ name: version, weight: checkedWeight(version, weight), module: ownModule(version, module) })));
+    this.#slots.set(
+      name,
+      [...versions].map(([version, { module, weight }]) => ({
+        name: version,
+        weight: checkedWeight(version, weight),
+        module: ownModule(version, module),
+      })),
+    );
   }
 
   remove(name: string): void {
     this.#slots.delete(name);
   }
 
-  async invoke(name: string, fn: string, args: readonly WitValue[], call: SlotCall = {}): Promise<SlotResult<CallResult>> {
+  async invoke(
+    name: string,
+    fn: string,
+    args: readonly WitValue[],
+    call: SlotCall = {},
+  ): Promise<SlotResult<CallResult>> {
     const { name: version, module } = this.#choose(name, call);
     return { version, result: await module.invoke(fn, args, call) };
   }
@@ -44,20 +64,32 @@ export class WasmtimeSlotTable implements SlotTable {
     const versions = this.#slots.get(slot);
     if (versions === undefined) throw runtimeError('HS_RUNTIME_NO_SLOT', { slot });
     const chosen =
-      version !== undefined ? versions.find(({ name }) => name === version)
-      : stickyKey !== undefined ? chooseByKey(versions, stickyKey)
-      : chooseByWeight(versions, Math.random());
+      version !== undefined
+        ? versions.find(({ name }) => name === version)
+        : stickyKey !== undefined
+          ? chooseByKey(versions, stickyKey)
+          : chooseByWeight(versions, Math.random());
     if (chosen !== undefined) return chosen;
-    throw runtimeError('HS_RUNTIME_NO_VERSION', { slot, version: version ?? '(any with weight)', held: versions.map(({ name }) => name) });
+    throw runtimeError('HS_RUNTIME_NO_VERSION', {
+      slot,
+      version: version ?? '(any with weight)',
+      held: versions.map(({ name }) => name),
+    });
   }
 }
 
 function ownModule(version: string, module: LoadedModule): WasmtimeModule {
   if (module instanceof WasmtimeModule) return module;
-  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `versions.${version}.module`, expected: 'a module that a Wasmtime host has loaded' });
+  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
+    path: `versions.${version}.module`,
+    expected: 'a module that a Wasmtime host has loaded',
+  });
 }
 
 function checkedWeight(version: string, weight: number): number {
   if (Number.isFinite(weight) && weight >= 0) return weight;
-  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `versions.${version}.weight`, expected: 'a finite number, zero or more' });
+  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
+    path: `versions.${version}.weight`,
+    expected: 'a finite number, zero or more',
+  });
 }

@@ -8,7 +8,9 @@ import type { WitType } from '../binding.d.ts';
 export function witTypeText(type: WitType): string {
   switch (type.kind) {
     case 'list':
-      return type.length === undefined ? `list<${witTypeText(type.element)}>` : `list<${witTypeText(type.element)}, ${type.length}>`;
+      return type.length === undefined
+        ? `list<${witTypeText(type.element)}>`
+        : `list<${witTypeText(type.element)}, ${type.length}>`;
     case 'map':
       return `map<${witTypeText(type.key)}, ${witTypeText(type.value)}>`;
     case 'tuple':

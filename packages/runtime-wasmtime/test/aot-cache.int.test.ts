@@ -30,47 +30,58 @@ describe('cache of compiled code', () => {
     const before = counters();
     await work();
     const after = counters();
-    return { hits: after.hits - before.hits, misses: after.misses - before.misses, rejected: after.rejected - before.rejected };
+    return {
+      hits: after.hits - before.hits,
+      misses: after.misses - before.misses,
+      rejected: after.rejected - before.rejected,
+    };
   };
   const loadAndCall = async (): Promise<void> => {
     await using adder = await test.example('adder');
     expect((await adder.invoke('add', [2, 40])).value).toBe(42);
   };
-  const entries = async (): Promise<string[]> => (await readdir(join(test.cacheDirectory, 'code'))).map((name) => join(test.cacheDirectory, 'code', name));
+  const entries = async (): Promise<string[]> =>
+    (await readdir(join(test.cacheDirectory, 'code'))).map((name) => join(test.cacheDirectory, 'code', name));
 
   it('compiles once, and maps afterwards, in another host too', async () => {
     expect(await during(loadAndCall)).toEqual({ hits: 0, misses: 1, rejected: 0 });
     expect(await during(loadAndCall)).toEqual({ hits: 1, misses: 0, rejected: 0 });
     await using other = await wasmtime({ cacheDirectory: test.cacheDirectory });
-    expect(await during(async () => {
-      await using adder = await other.load({ bytes: await readFile(exampleModule('adder').path) });
-      expect(adder.invokeSync?.('add', [1, 2])).toBe(3);
-    })).toEqual({ hits: 1, misses: 0, rejected: 0 });
+    expect(
+      await during(async () => {
+        await using adder = await other.load({ bytes: await readFile(exampleModule('adder').path) });
+        expect(adder.invokeSync?.('add', [1, 2])).toBe(3);
+      }),
+    ).toEqual({ hits: 1, misses: 0, rejected: 0 });
   });
 
-  it('never runs an entry of which one byte was changed, and compiles it anew', async () => {
-    await loadAndCall();
-    const files = await entries();
-    expect(files.length).toBeGreaterThan(0);
-    for (const file of files) {
-      const intact = await readFile(file);
-      await chmod(file, 0o600);
-      const random = Array.from({ length: 8 }, () => Math.floor(Math.random() * intact.length));
-      const places = new Set([0, 1, intact.length - 1, ...random]);
-      for (let at = 0; at < intact.length; at += stride) places.add(at);
-      for (const at of places) {
-        const changed = Buffer.from(intact);
-        changed.writeUInt8(changed.readUInt8(at) ^ (1 << at % 8), at);
-        await writeFile(file, changed);
-        await chmod(file, 0o400);
-        const { hits, rejected, misses } = await during(loadAndCall);
-        expect({ at, hits }).toEqual({ at, hits: 0 });
-        expect(rejected + misses).toBeGreaterThan(0);
-        expect(await during(loadAndCall)).toEqual({ hits: 1, misses: 0, rejected: 0 });
+  it(
+    'never runs an entry of which one byte was changed, and compiles it anew',
+    async () => {
+      await loadAndCall();
+      const files = await entries();
+      expect(files.length).toBeGreaterThan(0);
+      for (const file of files) {
+        const intact = await readFile(file);
         await chmod(file, 0o600);
+        const random = Array.from({ length: 8 }, () => Math.floor(Math.random() * intact.length));
+        const places = new Set([0, 1, intact.length - 1, ...random]);
+        for (let at = 0; at < intact.length; at += stride) places.add(at);
+        for (const at of places) {
+          const changed = Buffer.from(intact);
+          changed.writeUInt8(changed.readUInt8(at) ^ (1 << (at % 8)), at);
+          await writeFile(file, changed);
+          await chmod(file, 0o400);
+          const { hits, rejected, misses } = await during(loadAndCall);
+          expect({ at, hits }).toEqual({ at, hits: 0 });
+          expect(rejected + misses).toBeGreaterThan(0);
+          expect(await during(loadAndCall)).toEqual({ hits: 1, misses: 0, rejected: 0 });
+          await chmod(file, 0o600);
+        }
       }
-    }
-  }, everyByte ? 1_800_000 : 60_000);
+    },
+    everyByte ? 1_800_000 : 60_000,
+  );
 
   it('never runs an entry that was cut short, or that belongs to another module', async () => {
     await loadAndCall();
@@ -93,9 +104,13 @@ describe('cache of compiled code', () => {
     await chmod(join(test.cacheDirectory, 'mac.key'), 0o600);
     await writeFile(join(test.cacheDirectory, 'mac.key'), `${'5a'.repeat(32)}\n`);
     await using other = await wasmtime({ cacheDirectory: test.cacheDirectory });
-    expect((await during(async () => {
-      await using adder = await other.load({ bytes: await readFile(exampleModule('adder').path) });
-      expect(adder.invokeSync?.('add', [1, 2])).toBe(3);
-    })).hits).toBe(0);
+    expect(
+      (
+        await during(async () => {
+          await using adder = await other.load({ bytes: await readFile(exampleModule('adder').path) });
+          expect(adder.invokeSync?.('add', [1, 2])).toBe(3);
+        })
+      ).hits,
+    ).toBe(0);
   });
 });

@@ -14,7 +14,10 @@ describe.each(['wasi-command', 'wasi-command-component'])('%s', (name) => {
   beforeAll(async () => {
     await buildExampleModules();
     test = await testHost();
-    command = await test.example(name, { wasi: { args: ['from-policy'], env: { HOTSWAP_GREETING: 'policy', OTHER: 'x' } }, maxOutputSize: 1_000 });
+    command = await test.example(name, {
+      wasi: { args: ['from-policy'], env: { HOTSWAP_GREETING: 'policy', OTHER: 'x' } },
+      maxOutputSize: 1_000,
+    });
   });
   afterAll(async () => {
     await test[Symbol.asyncDispose]();
@@ -23,12 +26,22 @@ describe.each(['wasi-command', 'wasi-command-component'])('%s', (name) => {
   it('gets the arguments and environment of its policy, and an empty stdin', async () => {
     const result = await command.run();
     expect(text(result.stdout)).toBe('arg: from-policy\nenv: policy\n');
-    expect({ ...result, stdout: 0, durationMs: 0 }).toEqual({ exitCode: 0, stdout: 0, stderr: result.stderr, droppedBytes: 0, durationMs: 0 });
+    expect({ ...result, stdout: 0, durationMs: 0 }).toEqual({
+      exitCode: 0,
+      stdout: 0,
+      stderr: result.stderr,
+      droppedBytes: 0,
+      durationMs: 0,
+    });
     expect(text(result.stderr)).toBe('done\n');
   });
 
   it('gets those of the call instead, and its stdin', async () => {
-    const result = await command.run({ args: ['a b', '--exit=7'], env: { HOTSWAP_GREETING: 'call' }, stdin: Buffer.from('grüße\n') });
+    const result = await command.run({
+      args: ['a b', '--exit=7'],
+      env: { HOTSWAP_GREETING: 'call' },
+      stdin: Buffer.from('grüße\n'),
+    });
     expect(text(result.stdout)).toBe('arg: a b\narg: --exit=7\nenv: call\nGRüßE\n');
     // wasi:cli/exit knows success and failure only.
     expect(result.exitCode).toBe(name === 'wasi-command' ? 7 : 1);
@@ -74,9 +87,15 @@ describe('commands', () => {
     try {
       await mkdir(join(folder, 'data'));
       await writeFile(join(folder, 'data', 'a.txt'), 'x');
-      await using fine = await test.example('wasi-command', { wasi: { dirs: [{ hostPath: join(folder, 'data'), guestPath: '/data', readOnly: true }] } });
+      await using fine = await test.example('wasi-command', {
+        wasi: { dirs: [{ hostPath: join(folder, 'data'), guestPath: '/data', readOnly: true }] },
+      });
       expect((await fine.run()).exitCode).toBe(0);
-      const failure = await failureOf(test.example('wasi-command', { wasi: { dirs: [{ hostPath: join(folder, 'none'), guestPath: '/data', readOnly: true }] } }));
+      const failure = await failureOf(
+        test.example('wasi-command', {
+          wasi: { dirs: [{ hostPath: join(folder, 'none'), guestPath: '/data', readOnly: true }] },
+        }),
+      );
       expect(failure.code).not.toBe('none');
       expect(failure.message).not.toContain(folder);
     } finally {

@@ -15,7 +15,10 @@ describe('compile cache', () => {
   });
 
   const refusal = async (): Promise<unknown> => {
-    const error: unknown = await openCompileCache(base).then(() => undefined, (reason: unknown) => reason);
+    const error: unknown = await openCompileCache(base).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     return isHotSwapError(error) ? error.code : error;
   };
 

@@ -12,7 +12,17 @@ describe('witTypeText', () => {
     [{ kind: 'list', element: f64, length: 3 }, 'list<f64, 3>'],
     [{ kind: 'map', key: text, value: f64 }, 'map<string, f64>'],
     [{ kind: 'tuple', items: [f64, text] }, 'tuple<f64, string>'],
-    [{ kind: 'record', name: 'point', fields: [{ name: 'x', type: f64 }, { name: 'full-name', type: text }] }, 'record { x: f64, full-name: string }'],
+    [
+      {
+        kind: 'record',
+        name: 'point',
+        fields: [
+          { name: 'x', type: f64 },
+          { name: 'full-name', type: text },
+        ],
+      },
+      'record { x: f64, full-name: string }',
+    ],
     [{ kind: 'variant', cases: [{ name: 'none' }, { name: 'circle', type: f64 }] }, 'variant { none, circle(f64) }'],
     [{ kind: 'enum', cases: ['a', 'b'] }, 'enum { a, b }'],
     [{ kind: 'flags', flags: ['read', 'write'] }, 'flags { read, write }'],
@@ -38,12 +48,26 @@ describe('describeModule', () => {
     sizeBytes: 10,
     wasi: 'preview1',
     role: 'command',
-    imports: [{ kind: 'function', name: 'wasi_snapshot_preview1::fd_write', params: [{ name: '', type: { kind: 'i32' } }], results: [{ kind: 'i32' }], async: false }],
+    imports: [
+      {
+        kind: 'function',
+        name: 'wasi_snapshot_preview1::fd_write',
+        params: [{ name: '', type: { kind: 'i32' } }],
+        results: [{ kind: 'i32' }],
+        async: false,
+      },
+    ],
     exports: [
       { kind: 'memory', name: 'memory', minPages: 1, maxPages: 4, shared: false, memory64: false },
       { kind: 'table', name: 'table', element: 'funcref', min: 2 },
       { kind: 'global', name: 'count', type: 'i64', mutable: true },
-      { kind: 'function', name: 'both', params: [{ name: 'a', type: { kind: 'i32' } }], results: [{ kind: 'i32' }, { kind: 'i64' }], async: false },
+      {
+        kind: 'function',
+        name: 'both',
+        params: [{ name: 'a', type: { kind: 'i32' } }],
+        results: [{ kind: 'i32' }, { kind: 'i64' }],
+        async: false,
+      },
     ],
     memories: [],
     wit: null,
@@ -68,6 +92,8 @@ describe('describeModule', () => {
   });
 
   it('has no level for WASI 0.3', () => {
-    expect(() => describeModule({ ...native, wasi: 'preview3' })).toThrow(expect.objectContaining({ code: 'HS_RUNTIME_UNSUPPORTED' }));
+    expect(() => describeModule({ ...native, wasi: 'preview3' })).toThrow(
+      expect.objectContaining({ code: 'HS_RUNTIME_UNSUPPORTED' }),
+    );
   });
 });

@@ -2,7 +2,18 @@ import { isHotSwapError } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
 import { FunctionIndex } from '../src/function-index.ts';
 
-const indexOf = (...names: string[]) => new FunctionIndex(names.map((name) => ({ name, params: [], results: [], async: false, synchronous: true, unsupported: null, needsInstance: false })));
+const indexOf = (...names: string[]) =>
+  new FunctionIndex(
+    names.map((name) => ({
+      name,
+      params: [],
+      results: [],
+      async: false,
+      synchronous: true,
+      unsupported: null,
+      needsInstance: false,
+    })),
+  );
 const codeOf = (resolve: () => unknown) => {
   try {
     resolve();
@@ -28,18 +39,25 @@ describe('FunctionIndex', () => {
   });
 
   it('refuses a spelling that neither of two functions has literally', () => {
-    expect(codeOf(() => indexOf('a_b-c', 'a-b_c').resolve('a-b-c'))).toEqual({ code: 'HS_RUNTIME_UNKNOWN_EXPORT', available: ['a_b-c', 'a-b_c'] });
+    expect(codeOf(() => indexOf('a_b-c', 'a-b_c').resolve('a-b-c'))).toEqual({
+      code: 'HS_RUNTIME_UNKNOWN_EXPORT',
+      available: ['a_b-c', 'a-b_c'],
+    });
   });
 
   it('finds a function of an interface without its version, package or interface', () => {
     const index = indexOf('acme:shop/cart@1.2.0#add-item', 'acme:shop/cart@1.2.0#[method]basket.total');
-    for (const name of ['acme:shop/cart@1.2.0#add-item', 'acme:shop/cart#add_item', 'cart#add-item', 'add-item']) expect(index.resolve(name).exportIndex).toBe(0);
+    for (const name of ['acme:shop/cart@1.2.0#add-item', 'acme:shop/cart#add_item', 'cart#add-item', 'add-item'])
+      expect(index.resolve(name).exportIndex).toBe(0);
     expect(index.resolve('[method]basket.total').exportIndex).toBe(1);
   });
 
   it('refuses a short name that two interfaces have, and names both', () => {
     const index = indexOf('acme:a/x#get', 'acme:a/y#get');
-    expect(codeOf(() => index.resolve('get'))).toEqual({ code: 'HS_RUNTIME_UNKNOWN_EXPORT', available: ['acme:a/x#get', 'acme:a/y#get'] });
+    expect(codeOf(() => index.resolve('get'))).toEqual({
+      code: 'HS_RUNTIME_UNKNOWN_EXPORT',
+      available: ['acme:a/x#get', 'acme:a/y#get'],
+    });
     expect(index.resolve('y#get').exportIndex).toBe(1);
   });
 
@@ -48,6 +66,9 @@ describe('FunctionIndex', () => {
   });
 
   it('lists what there is when a name is unknown', () => {
-    expect(codeOf(() => indexOf('a', 'b').resolve('__proto__'))).toEqual({ code: 'HS_RUNTIME_UNKNOWN_EXPORT', available: ['a', 'b'] });
+    expect(codeOf(() => indexOf('a', 'b').resolve('__proto__'))).toEqual({
+      code: 'HS_RUNTIME_UNKNOWN_EXPORT',
+      available: ['a', 'b'],
+    });
   });
 });

@@ -21,7 +21,8 @@ describe('limits', () => {
     await test[Symbol.asyncDispose]();
   });
 
-  const hostile = async (id: string, options: LoadOptions = { limits }): Promise<LoadedModule> => await test.host.load({ bytes: await readFile(hostileModule(id).path) }, options);
+  const hostile = async (id: string, options: LoadOptions = { limits }): Promise<LoadedModule> =>
+    await test.host.load({ bytes: await readFile(hostileModule(id).path) }, options);
 
   /** Meets one hostile module, up to the step that must notice. */
   const meet = async ({ path, phase, function: fn, args = [] }: HostileModule): Promise<unknown> => {
@@ -32,22 +33,26 @@ describe('limits', () => {
     return phase === 'invoke' ? (await module.invoke(fn ?? '', args as WitValue[])).value : undefined;
   };
 
-  it.each(hostileModules.map((entry) => [entry.id, entry] as const))('contain %s, and the neighbour keeps answering', async (_, entry) => {
-    const since = performance.now();
-    const met = meet(entry);
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => neighbour.invoke('add', [i, 1])));
-    expect(answers.map(({ value }) => value)).toEqual(answers.map((_, i) => i + 1));
-    const { expected } = entry;
-    if (expected.outcome === 'error') {
-      const failure = await failureOf(met);
-      expect(expected.codes).toContain(failure.code);
-      if (failure.code === 'HS_RUNTIME_TRAP' && expected.traps !== undefined) expect(expected.traps).toContain(failure.details['trap']);
-    } else {
-      const answer = await met;
-      if (expected.outcome === 'exit') expect(answer).toBe(expected.exitCode);
-    }
-    expect(performance.now() - since).toBeLessThan(500 + slackMs);
-  });
+  it.each(hostileModules.map((entry) => [entry.id, entry] as const))(
+    'contain %s, and the neighbour keeps answering',
+    async (_, entry) => {
+      const since = performance.now();
+      const met = meet(entry);
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => neighbour.invoke('add', [i, 1])));
+      expect(answers.map(({ value }) => value)).toEqual(answers.map((_, i) => i + 1));
+      const { expected } = entry;
+      if (expected.outcome === 'error') {
+        const failure = await failureOf(met);
+        expect(expected.codes).toContain(failure.code);
+        if (failure.code === 'HS_RUNTIME_TRAP' && expected.traps !== undefined)
+          expect(expected.traps).toContain(failure.details['trap']);
+      } else {
+        const answer = await met;
+        if (expected.outcome === 'exit') expect(answer).toBe(expected.exitCode);
+      }
+      expect(performance.now() - since).toBeLessThan(500 + slackMs);
+    },
+  );
 
   it('grant memory up to the limit, all memories together, and no page more', async () => {
     for (const id of ['memory-bomb', 'memory-bomb-many']) {
@@ -60,7 +65,10 @@ describe('limits', () => {
   it('end an endless loop in time, sync and async, by its own limit or a shorter one of the call, never a longer one', async () => {
     await using module = await hostile('loop-in-export');
     expect(await failureOf(module.invoke('run', []))).toMatchObject({ code: 'HS_RUNTIME_TIMEOUT', httpStatus: 504 });
-    for (const [timeoutMs, limitMs] of [[50, 50], [60_000, 500]] as const) {
+    for (const [timeoutMs, limitMs] of [
+      [50, 50],
+      [60_000, 500],
+    ] as const) {
       const since = performance.now();
       expect((await failureOf(module.invoke('run', [], { timeoutMs }))).code).toBe('HS_RUNTIME_TIMEOUT');
       expect(performance.now() - since).toBeGreaterThan(limitMs * 0.9);
@@ -83,10 +91,13 @@ describe('limits', () => {
     expect(performance.now() - since).toBeLessThan(200 + slackMs);
   });
 
-  it('give a trap its kind and the guest\'s call stack, innermost first', async () => {
+  it("give a trap its kind and the guest's call stack, innermost first", async () => {
     await using module = await hostile('unreachable');
     const { details } = await failureOf(module.invoke('unreachable', []));
-    expect(details).toMatchObject({ trap: 'unreachable', frames: [{ functionName: 'inner', moduleName: 'traps' }, {}] });
+    expect(details).toMatchObject({
+      trap: 'unreachable',
+      frames: [{ functionName: 'inner', moduleName: 'traps' }, {}],
+    });
     expect((await module.invoke('fine', [])).value).toBe(42);
     expect(module.stats()).toMatchObject({ crashes: 1 });
     expect(() => module.invokeSync?.('unreachable', [])).toThrow(expect.objectContaining({ code: 'HS_RUNTIME_TRAP' }));
@@ -105,9 +116,14 @@ describe('limits', () => {
   it('refuse arguments and results that are too large', async () => {
     await using module = await test.example('typed-rust', { limits: { maxInputSize: 1_000 }, maxOutputSize: 500 });
     expect((await module.invoke('echo-list-u8', [new Uint8Array(400)])).value).toHaveLength(400);
-    expect(await failureOf(module.invoke('echo-list-u8', [new Uint8Array(1_001)]))).toMatchObject({ code: 'HS_RUNTIME_INPUT_LIMIT', httpStatus: 413 });
+    expect(await failureOf(module.invoke('echo-list-u8', [new Uint8Array(1_001)]))).toMatchObject({
+      code: 'HS_RUNTIME_INPUT_LIMIT',
+      httpStatus: 413,
+    });
     expect((await failureOf(module.invoke('echo-string', ['x'.repeat(1_001)]))).code).toBe('HS_RUNTIME_INPUT_LIMIT');
-    expect((await failureOf(module.invoke('echo-list-u8', [new Uint8Array(600)]))).code).toBe('HS_RUNTIME_OUTPUT_LIMIT');
+    expect((await failureOf(module.invoke('echo-list-u8', [new Uint8Array(600)]))).code).toBe(
+      'HS_RUNTIME_OUTPUT_LIMIT',
+    );
   });
 
   it('cancel a call in flight within moments, with the reason of the signal', async () => {
@@ -124,20 +140,28 @@ describe('limits', () => {
 
   it('abandon 500 calls at random moments without harm', async () => {
     await using module = await test.example('typed-rust');
-    const outcomes = await Promise.all(Array.from({ length: 500 }, async (_, i) => {
-      const controller = new AbortController();
-      const call = module.invoke('echo-u32', [i], { signal: controller.signal }).then(({ value }) => value, (error: { code: string }) => error.code);
-      if (i % 3 === 0) controller.abort();
-      else if (i % 3 === 1) setImmediate(() => controller.abort());
-      return await call;
-    }));
+    const outcomes = await Promise.all(
+      Array.from({ length: 500 }, async (_, i) => {
+        const controller = new AbortController();
+        const call = module.invoke('echo-u32', [i], { signal: controller.signal }).then(
+          ({ value }) => value,
+          (error: { code: string }) => error.code,
+        );
+        if (i % 3 === 0) controller.abort();
+        else if (i % 3 === 1) setImmediate(() => controller.abort());
+        return await call;
+      }),
+    );
     outcomes.forEach((outcome, i) => expect([i, 'HS_RUNTIME_CANCELLED']).toContain(outcome));
     expect(module.stats().inFlight).toBe(0);
   });
 
-  it('refuse calls beyond the module\'s queue at once, and take them again when it has room', async () => {
+  it("refuse calls beyond the module's queue at once, and take them again when it has room", async () => {
     await using small = await testHost({ maxPendingCallsPerModule: 4 });
-    await using module = await small.host.load({ bytes: await readFile(hostileModule('loop-in-export').path) }, { limits });
+    await using module = await small.host.load(
+      { bytes: await readFile(hostileModule('loop-in-export').path) },
+      { limits },
+    );
     const calls = Array.from({ length: 10 }, () => failureOf(module.invoke('run', [], { timeoutMs: 100 })));
     const codes = (await Promise.all(calls)).map(({ code }) => code);
     expect(codes.filter((code) => code === 'HS_RUNTIME_QUEUE_FULL')).toHaveLength(6);

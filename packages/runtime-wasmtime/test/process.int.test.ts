@@ -6,10 +6,17 @@ import { beforeAll, describe, expect, it } from 'vitest';
 /** A crash is an outcome here, so each scenario has a process of its own. */
 async function runScenario(name: string): Promise<{ code: number | null; signal: string | null; output: string }> {
   const file = fileURLToPath(new URL(`scenarios/${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--conditions=@hotswap/source', '--disable-warning=ExperimentalWarning', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@hotswap/source', '--disable-warning=ExperimentalWarning', file],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  return await new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, output: output.trim() })));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return await new Promise((resolve) =>
+    child.on('close', (code, signal) => resolve({ code, signal, output: output.trim() })),
+  );
 }
 
 describe('the process', () => {
@@ -17,7 +24,14 @@ describe('the process', () => {
     await buildExampleModules();
   });
 
-  it.each(['alternate-traps', 'worker-only', 'terminate-in-flight', 'exit-in-flight', 'natural-end', 'replaced-handler'])('survives %s', async (name) => {
+  it.each([
+    'alternate-traps',
+    'worker-only',
+    'terminate-in-flight',
+    'exit-in-flight',
+    'natural-end',
+    'replaced-handler',
+  ])('survives %s', async (name) => {
     expect(await runScenario(name)).toEqual({ code: 0, signal: null, output: 'survived' });
   });
 });

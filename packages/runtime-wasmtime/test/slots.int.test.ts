@@ -19,7 +19,14 @@ describe('slots', () => {
   });
 
   const serve = (weights: Readonly<Record<string, number>>, modules: Readonly<Record<string, LoadedModule>>): void => {
-    slots.set('greeter', { versions: new Map(Object.entries(weights).map(([version, weight]) => [version, { module: modules[version] as LoadedModule, weight }])) });
+    slots.set('greeter', {
+      versions: new Map(
+        Object.entries(weights).map(([version, weight]) => [
+          version,
+          { module: modules[version] as LoadedModule, weight },
+        ]),
+      ),
+    });
   };
 
   it('swap under load without a failed, stale or mixed answer', async () => {
@@ -41,7 +48,8 @@ describe('slots', () => {
       const module = adders[swap % 3] as LoadedModule;
       slots.set('adder', { versions: new Map([[String(swap), { module, weight: 1 }]]) });
       current = swap;
-      for (const until = answers.count + 5; answers.count < until; ) await new Promise((resolve) => setImmediate(resolve));
+      for (const until = answers.count + 5; answers.count < until;)
+        await new Promise((resolve) => setImmediate(resolve));
     }
     running = false;
     await Promise.all(clients);
@@ -56,15 +64,23 @@ describe('slots', () => {
     serve({ two: 1 }, { two });
     const after = await slots.invoke('greeter', 'version', []);
     expect(after).toMatchObject({ version: 'two', result: { value: '1.1.0' } });
-    for (const { version, result } of await Promise.all(admitted)) expect([version, result.value]).toEqual(['one', '1.0.0']);
+    for (const { version, result } of await Promise.all(admitted))
+      expect([version, result.value]).toEqual(['one', '1.0.0']);
   });
 
   it('serve a pinned version, warm ones too, and refuse one that is not there', async () => {
     const [one, two] = [await test.example('greeter-1.0.0'), await test.example('greeter-1.1.0')];
     serve({ one: 1, two: 0 }, { one, two });
     for (let i = 0; i < 20; i++) expect((await slots.invoke('greeter', 'version', [])).version).toBe('one');
-    expect(await slots.invoke('greeter', 'version', [], { version: 'two' })).toMatchObject({ version: 'two', result: { value: '1.1.0' } });
-    expect(await failureOf(slots.invoke('greeter', 'version', [], { version: 'three' }))).toMatchObject({ code: 'HS_RUNTIME_NO_VERSION', httpStatus: 421, details: { held: ['one', 'two'] } });
+    expect(await slots.invoke('greeter', 'version', [], { version: 'two' })).toMatchObject({
+      version: 'two',
+      result: { value: '1.1.0' },
+    });
+    expect(await failureOf(slots.invoke('greeter', 'version', [], { version: 'three' }))).toMatchObject({
+      code: 'HS_RUNTIME_NO_VERSION',
+      httpStatus: 421,
+      details: { held: ['one', 'two'] },
+    });
     serve({ one: 0, two: 0 }, { one, two });
     expect((await failureOf(slots.invoke('greeter', 'version', []))).code).toBe('HS_RUNTIME_NO_VERSION');
     slots.remove('greeter');
@@ -77,7 +93,12 @@ describe('slots', () => {
     let before: ReadonlySet<string> = new Set();
     for (const percent of [0, 10, 50, 90, 100]) {
       serve({ one: 100 - percent, two: percent }, { one, two });
-      const served = await Promise.all(keys.map(async (stickyKey) => [stickyKey, (await slots.invoke('greeter', 'version', [], { stickyKey })).version] as const));
+      const served = await Promise.all(
+        keys.map(
+          async (stickyKey) =>
+            [stickyKey, (await slots.invoke('greeter', 'version', [], { stickyKey })).version] as const,
+        ),
+      );
       const onTwo = new Set(served.filter(([, version]) => version === 'two').map(([key]) => key));
       for (const key of before) expect(onTwo).toContain(key);
       expect(Math.abs(onTwo.size - percent * 2)).toBeLessThan(40);
@@ -92,14 +113,19 @@ describe('slots', () => {
     const calls = [1, 2].map(() => failureOf(slots.invoke('loop', 'run', [])));
     slots.remove('loop');
     expect(await slots.drain(looping, 50)).toEqual({ finished: 0, cut: 2 });
-    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['HS_RUNTIME_CANCELLED', 'HS_RUNTIME_CANCELLED']);
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([
+      'HS_RUNTIME_CANCELLED',
+      'HS_RUNTIME_CANCELLED',
+    ]);
 
     const greeter = await test.example('greeter');
     slots.set('greeter', { versions: new Map([['1', { module: greeter, weight: 1 }]]) });
     const greetings = Array.from({ length: 10 }, () => slots.invoke('greeter', 'greet', ['Ada']));
     const drained = await slots.drain(greeter, 10_000);
     expect(drained.cut).toBe(0);
-    expect((await Promise.all(greetings)).map(({ result }) => result.value)).toEqual(greetings.map(() => 'Hello, Ada!'));
+    expect((await Promise.all(greetings)).map(({ result }) => result.value)).toEqual(
+      greetings.map(() => 'Hello, Ada!'),
+    );
     await greeter[Symbol.asyncDispose]();
   });
 
@@ -112,8 +138,13 @@ describe('slots', () => {
 
   it('refuse weights that are none, and modules that are none of theirs', async () => {
     const module = await test.example('adder');
-    for (const weight of [-1, NaN, Infinity]) expect(() => slots.set('x', { versions: new Map([['1', { module, weight }]]) })).toThrow(expect.objectContaining({ code: 'HS_RUNTIME_INVALID_ARGUMENT' }));
-    expect(() => slots.set('x', { versions: new Map([['1', { module: {} as LoadedModule, weight: 1 }]]) })).toThrow(expect.objectContaining({ code: 'HS_RUNTIME_INVALID_ARGUMENT' }));
+    for (const weight of [-1, NaN, Infinity])
+      expect(() => slots.set('x', { versions: new Map([['1', { module, weight }]]) })).toThrow(
+        expect.objectContaining({ code: 'HS_RUNTIME_INVALID_ARGUMENT' }),
+      );
+    expect(() => slots.set('x', { versions: new Map([['1', { module: {} as LoadedModule, weight: 1 }]]) })).toThrow(
+      expect.objectContaining({ code: 'HS_RUNTIME_INVALID_ARGUMENT' }),
+    );
     expect((await failureOf(slots.invoke('x', 'add', []))).code).toBe('HS_RUNTIME_NO_SLOT');
   });
 

@@ -1,7 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HotSwapError, type LoadOptions, type LoadedModule, type RuntimeHost, isHotSwapError } from '@hotswap/core';
+import {
+  type HotSwapError,
+  type LoadOptions,
+  type LoadedModule,
+  type RuntimeHost,
+  isHotSwapError,
+} from '@hotswap/core';
 import { exampleModule } from '@hotswap/example-modules';
 import { type WasmtimeOptions, wasmtime } from '@hotswap/runtime-wasmtime';
 
@@ -18,7 +24,8 @@ export async function testHost(options: WasmtimeOptions = {}): Promise<TestHost>
   return {
     host,
     cacheDirectory,
-    example: async (name, loadOptions) => await host.load({ bytes: await readFile(exampleModule(name).path) }, loadOptions),
+    example: async (name, loadOptions) =>
+      await host.load({ bytes: await readFile(exampleModule(name).path) }, loadOptions),
     [Symbol.asyncDispose]: async () => {
       await host[Symbol.asyncDispose]();
       await rm(cacheDirectory, { recursive: true, force: true });

@@ -4,16 +4,31 @@ import { resolveOptions } from '../src/wasmtime-options.ts';
 
 describe('options of wasmtime()', () => {
   it('fills the documented defaults', () => {
-    expect(resolveOptions({ cacheDirectory: false })).toEqual({ cacheDirectory: false, maxModuleBytes: 52_428_800, maxPendingCallsPerModule: 1_000, syncTimeoutMs: 100, engine: {} });
+    expect(resolveOptions({ cacheDirectory: false })).toEqual({
+      cacheDirectory: false,
+      maxModuleBytes: 52_428_800,
+      maxPendingCallsPerModule: 1_000,
+      syncTimeoutMs: 100,
+      engine: {},
+    });
   });
 
   it('hands on only what is set for the engine', () => {
-    expect(resolveOptions({ cacheDirectory: '/x', poolSlots: 0, trapMode: 'explicit' }).engine).toEqual({ poolSlots: 0, trapMode: 'explicit' });
+    expect(resolveOptions({ cacheDirectory: '/x', poolSlots: 0, trapMode: 'explicit' }).engine).toEqual({
+      poolSlots: 0,
+      trapMode: 'explicit',
+    });
   });
 
   it.each([
-    ['poolSlots', -1], ['poolSlots', 1.5], ['workerThreads', 0], ['syncTimeoutMs', 1_001], ['maxModuleBytes', NaN],
-    ['cacheDirectory', 'relative'], ['trapMode', 'loud'], ['workers', 2],
+    ['poolSlots', -1],
+    ['poolSlots', 1.5],
+    ['workerThreads', 0],
+    ['syncTimeoutMs', 1_001],
+    ['maxModuleBytes', NaN],
+    ['cacheDirectory', 'relative'],
+    ['trapMode', 'loud'],
+    ['workers', 2],
   ])('refuses %s = %s with HS_RUNTIME_INVALID_OPTIONS', (option, value) => {
     try {
       resolveOptions({ [option]: value });

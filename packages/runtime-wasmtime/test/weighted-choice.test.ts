@@ -21,11 +21,15 @@ describe('chooseByWeight', () => {
 
   it('always chooses a version with weight, whatever the fraction and the rounding', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 6 }), fc.double({ min: 0, max: 0.999_999_999_999_999_9, noNaN: true }), (weights, fraction) => {
-        const chosen = chooseByWeight(versions(weights), fraction);
-        expect(chosen === undefined).toBe(weights.every((weight) => weight === 0));
-        if (chosen !== undefined) expect(chosen.weight).toBeGreaterThan(0);
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 6 }),
+        fc.double({ min: 0, max: 0.999_999_999_999_999_9, noNaN: true }),
+        (weights, fraction) => {
+          const chosen = chooseByWeight(versions(weights), fraction);
+          expect(chosen === undefined).toBe(weights.every((weight) => weight === 0));
+          if (chosen !== undefined) expect(chosen.weight).toBeGreaterThan(0);
+        },
+      ),
     );
   });
 });
@@ -48,19 +52,30 @@ describe('chooseByKey', () => {
 
   it('never moves a key away from a version whose weight alone grows', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 2, maxLength: 5 }), fc.nat(), fc.integer({ min: 1, max: 100 }), fc.string(), (weights, which, more, key) => {
-        const grows = which % weights.length;
-        const before = chooseByKey(versions(weights), key)?.name;
-        const after = chooseByKey(versions(weights.map((weight, at) => (at === grows ? weight + more : weight))), key)?.name;
-        if (before !== undefined) expect([before, `rel-${grows}`]).toContain(after);
-        if (before === `rel-${grows}`) expect(after).toBe(before);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 2, maxLength: 5 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 100 }),
+        fc.string(),
+        (weights, which, more, key) => {
+          const grows = which % weights.length;
+          const before = chooseByKey(versions(weights), key)?.name;
+          const after = chooseByKey(
+            versions(weights.map((weight, at) => (at === grows ? weight + more : weight))),
+            key,
+          )?.name;
+          if (before !== undefined) expect([before, `rel-${grows}`]).toContain(after);
+          if (before === `rel-${grows}`) expect(after).toBe(before);
+        },
+      ),
     );
   });
 
   it('never flips a key back while a canary grows from nothing to everything', () => {
     for (const key of keys.slice(0, 500)) {
-      const steps = [0, 5, 10, 25, 50, 75, 90, 100].map((canary) => chooseByKey(versions([100 - canary, canary]), key)?.name);
+      const steps = [0, 5, 10, 25, 50, 75, 90, 100].map(
+        (canary) => chooseByKey(versions([100 - canary, canary]), key)?.name,
+      );
       expect(steps.join()).toMatch(/^(rel-0,?)*(rel-1,?)*$/);
     }
   });

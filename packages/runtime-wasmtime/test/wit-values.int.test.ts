@@ -11,8 +11,11 @@ const tagged = <T>(tag: string, val: Arbitrary<T>) => val.map((value) => ({ tag,
 const typed = (list: Arbitrary<number[]>, make: (items: number[]) => ArrayBufferView) => list.map(make);
 const flags = (...names: string[]) => fc.record(Object.fromEntries(names.map((name) => [name, fc.boolean()])));
 const shape = fc.oneof(
-  fc.constant({ tag: 'nothing' }), tagged('circle', fc.double()), tagged('rectangle', fc.tuple(fc.double(), fc.double())),
-  tagged('polygon', fc.array(point)), tagged('label', text),
+  fc.constant({ tag: 'nothing' }),
+  tagged('circle', fc.double()),
+  tagged('rectangle', fc.tuple(fc.double(), fc.double())),
+  tagged('polygon', fc.array(point)),
+  tagged('label', text),
 );
 const color = fc.constantFrom('red', 'green', 'deep-blue');
 const permissions = flags('read', 'write', 'executeAll');
@@ -40,14 +43,22 @@ const values: Readonly<Record<string, Arbitrary<unknown>>> = {
   'echo-list-bool': fc.array(fc.boolean()),
   'echo-list-string': fc.array(text),
   'echo-list-record': fc.array(point),
-  'echo-record': fc.record({ fullName: text, age: fc.integer({ min: 0, max: 255 }), nickNames: fc.array(text), home: optional(point) }),
+  'echo-record': fc.record({
+    fullName: text,
+    age: fc.integer({ min: 0, max: 255 }),
+    nickNames: fc.array(text),
+    home: optional(point),
+  }),
   'echo-tuple': fc.tuple(fc.integer({ min: 0, max: 255 }), text, fc.double()),
   'echo-variant': shape,
   'echo-enum': color,
   'echo-flags': permissions,
   'echo-many-flags': flags(...Array.from({ length: 32 }, (_, bit) => `b${bit}`)),
   'echo-option': optional(text),
-  'echo-option-option': fc.oneof(fc.constant({ tag: 'none' }), tagged('some', optional(fc.nat())).map(({ tag, val }) => (val === undefined ? { tag } : { tag, val }))),
+  'echo-option-option': fc.oneof(
+    fc.constant({ tag: 'none' }),
+    tagged('some', optional(fc.nat())).map(({ tag, val }) => (val === undefined ? { tag } : { tag, val })),
+  ),
   'echo-nested': fc.record({
     id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     shapes: fc.array(shape),
@@ -77,10 +88,13 @@ describe('WIT values', () => {
     await test[Symbol.asyncDispose]();
   });
 
-  const call = async (name: string, ...args: unknown[]): Promise<WitValue> => (await module.invoke(name, args as WitValue[])).value;
+  const call = async (name: string, ...args: unknown[]): Promise<WitValue> =>
+    (await module.invoke(name, args as WitValue[])).value;
 
   it('has a case for each function that echoes', () => {
-    const echoes = module.description.functions.map(({ name }) => name.split('#')[1] ?? '').filter((name) => name.startsWith('echo-') && name !== 'echo-result');
+    const echoes = module.description.functions
+      .map(({ name }) => name.split('#')[1] ?? '')
+      .filter((name) => name.startsWith('echo-') && name !== 'echo-result');
     expect(Object.keys(values).sort()).toEqual(echoes.sort());
   });
 
@@ -98,29 +112,65 @@ describe('WIT values', () => {
     const failure = await failureOf(call('echo-result', { tag: 'err', val: 7 }));
     expect(failure).toMatchObject({ code: 'HS_RUNTIME_GUEST_ERROR', details: { payload: 7 }, cause: 7 });
     expect(await call('divide', 7, -2)).toEqual([-3, 1]);
-    expect(await failureOf(call('divide', 7, 0))).toMatchObject({ code: 'HS_RUNTIME_GUEST_ERROR', details: { payload: 'divide-by-zero' } });
+    expect(await failureOf(call('divide', 7, 0))).toMatchObject({
+      code: 'HS_RUNTIME_GUEST_ERROR',
+      details: { payload: 'divide-by-zero' },
+    });
     expect(await call('check', true)).toBeUndefined();
     expect(await failureOf(call('check', false))).toMatchObject({ code: 'HS_RUNTIME_GUEST_ERROR' });
   });
 
   it('passes many parameters and none', async () => {
     expect(await call('nothing')).toBeUndefined();
-    expect(await call('many-parameters', 1, -2, 0.5, 'x', new Uint8Array([1, 2]), undefined, 'deep-blue')).toBe('1|-2|0.5|x|1.2|none|deep-blue');
+    expect(await call('many-parameters', 1, -2, 0.5, 'x', new Uint8Array([1, 2]), undefined, 'deep-blue')).toBe(
+      '1|-2|0.5|x|1.2|none|deep-blue',
+    );
   });
 
   it('takes plain arrays, safe integers and kebab-case names as well', async () => {
     expect(await call('echo-u64', 5)).toBe(5n);
     expect(await call('echo-list-u8', [1, 2])).toEqual(new Uint8Array([1, 2]));
-    expect(await call('echo-record', { 'full-name': 'A', age: 1, 'nick-names': [], home: undefined })).toEqual({ fullName: 'A', age: 1, nickNames: [], home: undefined });
+    expect(await call('echo-record', { 'full-name': 'A', age: 1, 'nick-names': [], home: undefined })).toEqual({
+      fullName: 'A',
+      age: 1,
+      nickNames: [],
+      home: undefined,
+    });
     expect(await call('echo-flags', { 'execute-all': true })).toEqual({ read: false, write: false, executeAll: true });
   });
 
   it.each<[string, unknown, string]>([
-    ['echo-u8', 256, 'args[0]'], ['echo-s8', -129, 'args[0]'], ['echo-u32', -1, 'args[0]'], ['echo-u32', 1.5, 'args[0]'], ['echo-u64', -1n, 'args[0]'], ['echo-u64', 2n ** 64n, 'args[0]'],
-    ['echo-s64', 2n ** 63n, 'args[0]'], ['echo-bool', 1, 'args[0]'], ['echo-char', 'ab', 'args[0]'], ['echo-char', '\ud800', 'args[0]'], ['echo-char', '', 'args[0]'], ['echo-string', 5, 'args[0]'],
-    ['echo-list-record', [{ x: 1, y: 2 }, { x: 1, y: 'two' }], 'args[0][1].y'], ['echo-record', { fullName: 'A', age: 300, nickNames: [], home: undefined }, 'args[0].age'],
-    ['echo-record', null, 'args[0]'], ['echo-enum', 'blue', 'args[0]'], ['echo-variant', { tag: 'square' }, 'args[0]'], ['echo-variant', { tag: 'circle' }, 'args[0]'],
-    ['echo-tuple', [1, 'x'], 'args[0]'], ['echo-nested', { id: 1n, shapes: [{ tag: 'polygon', val: [{ x: 1, y: 1 }, {}] }], grid: [], choice: { tag: 'ok' }, pairs: [] }, 'args[0].shapes[0]'],
+    ['echo-u8', 256, 'args[0]'],
+    ['echo-s8', -129, 'args[0]'],
+    ['echo-u32', -1, 'args[0]'],
+    ['echo-u32', 1.5, 'args[0]'],
+    ['echo-u64', -1n, 'args[0]'],
+    ['echo-u64', 2n ** 64n, 'args[0]'],
+    ['echo-s64', 2n ** 63n, 'args[0]'],
+    ['echo-bool', 1, 'args[0]'],
+    ['echo-char', 'ab', 'args[0]'],
+    ['echo-char', '\ud800', 'args[0]'],
+    ['echo-char', '', 'args[0]'],
+    ['echo-string', 5, 'args[0]'],
+    [
+      'echo-list-record',
+      [
+        { x: 1, y: 2 },
+        { x: 1, y: 'two' },
+      ],
+      'args[0][1].y',
+    ],
+    ['echo-record', { fullName: 'A', age: 300, nickNames: [], home: undefined }, 'args[0].age'],
+    ['echo-record', null, 'args[0]'],
+    ['echo-enum', 'blue', 'args[0]'],
+    ['echo-variant', { tag: 'square' }, 'args[0]'],
+    ['echo-variant', { tag: 'circle' }, 'args[0]'],
+    ['echo-tuple', [1, 'x'], 'args[0]'],
+    [
+      'echo-nested',
+      { id: 1n, shapes: [{ tag: 'polygon', val: [{ x: 1, y: 1 }, {}] }], grid: [], choice: { tag: 'ok' }, pairs: [] },
+      'args[0].shapes[0]',
+    ],
   ])('refuses %s(%s) naming the place', async (name, value, path) => {
     const failure = await failureOf(call(name, value));
     expect(failure.code).toBe('HS_RUNTIME_INVALID_ARGUMENT');
@@ -128,12 +178,23 @@ describe('WIT values', () => {
   });
 
   it('survives arguments whose getters and proxies run code or throw', async () => {
-    const closing = { get x() { throw new RangeError('getter'); }, y: 1 };
+    const closing = {
+      get x() {
+        throw new RangeError('getter');
+      },
+      y: 1,
+    };
     await expect(call('echo-list-record', [closing])).rejects.toThrow();
     const revoked = Proxy.revocable([], {});
     revoked.revoke();
     await expect(call('echo-list-bool', revoked.proxy)).rejects.toThrow();
-    const nesting = { get x() { void module.invoke('nothing', []); return 1; }, y: 2 };
+    const nesting = {
+      get x() {
+        void module.invoke('nothing', []);
+        return 1;
+      },
+      y: 2,
+    };
     expect(await call('echo-list-record', [nesting])).toEqual([{ x: 1, y: 2 }]);
     expect(await call('echo-list-record', [{ x: 1, y: 2, extra: Symbol('ignored') }])).toEqual([{ x: 1, y: 2 }]);
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
@@ -142,7 +203,8 @@ describe('WIT values', () => {
   describe('resources', () => {
     it('live in an open instance: constructed, called, lent and given away', async () => {
       await using instance = await module.open();
-      const invoke = async (name: string, ...args: WitValue[]): Promise<WitValue> => (await instance.invoke(name, args)).value;
+      const invoke = async (name: string, ...args: WitValue[]): Promise<WitValue> =>
+        (await instance.invoke(name, args)).value;
       const counter = (await invoke('[constructor]counter', 5)) as ResourceHandle;
       expect(counter.resourceType).toBe('counter');
       expect(await invoke('[method]counter.increment', counter, 3)).toBe(8);
@@ -159,15 +221,27 @@ describe('WIT values', () => {
       parsed[Symbol.dispose]();
       parsed[Symbol.dispose]();
       expect((await failureOf(instance.invoke('read-counter', [parsed]))).code).toBe('HS_RUNTIME_STALE_HANDLE');
-      expect(await failureOf(instance.invoke('[static]counter.parse', ['x']))).toMatchObject({ code: 'HS_RUNTIME_GUEST_ERROR', details: { payload: 'not a count: x' } });
+      expect(await failureOf(instance.invoke('[static]counter.parse', ['x']))).toMatchObject({
+        code: 'HS_RUNTIME_GUEST_ERROR',
+        details: { payload: 'not a count: x' },
+      });
     });
 
     it('mean nothing to another instance, nor as forged values', async () => {
       await using first = await module.open();
       await using second = await module.open();
       const counter = (await first.invoke('[constructor]counter', [1])).value;
-      for (const foreign of [counter, { $resource: [999, 0, 0] }, { $resource: ['x'] }, {}, 0, null] as unknown as WitValue[]) {
-        expect((await failureOf(second.invoke('read-counter', [foreign]))).code).toMatch(/^HS_RUNTIME_(STALE_HANDLE|INVALID_ARGUMENT)$/);
+      for (const foreign of [
+        counter,
+        { $resource: [999, 0, 0] },
+        { $resource: ['x'] },
+        {},
+        0,
+        null,
+      ] as unknown as WitValue[]) {
+        expect((await failureOf(second.invoke('read-counter', [foreign]))).code).toMatch(
+          /^HS_RUNTIME_(STALE_HANDLE|INVALID_ARGUMENT)$/,
+        );
       }
     });
 

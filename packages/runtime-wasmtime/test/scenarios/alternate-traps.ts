@@ -12,7 +12,9 @@ await host[Symbol.asyncDispose]();
 if (caught !== 2 * turns) throw new RangeError(`${caught} of ${2 * turns} traps caught`);
 if (isMainThread) {
   const worker = new Worker(new URL(import.meta.url));
-  const [code] = await new Promise<[number]>((resolve, reject) => worker.on('error', reject).on('exit', (exitCode) => resolve([exitCode])));
+  const [code] = await new Promise<[number]>((resolve, reject) =>
+    worker.on('error', reject).on('exit', (exitCode) => resolve([exitCode])),
+  );
   if (code !== 0) throw new RangeError(`the Worker ended with ${code}`);
   console.log('survived');
 }

@@ -8,9 +8,11 @@ const traps = await loadTraps(host);
 await traps.invoke('fine', []);
 process.on('SIGSEGV', () => undefined);
 const codes = new Set<string>();
-for (const until = Date.now() + 5_000; Date.now() < until && !codes.has('HS_RUNTIME_SIGNAL_HANDLER_REPLACED'); ) {
+for (const until = Date.now() + 5_000; Date.now() < until && !codes.has('HS_RUNTIME_SIGNAL_HANDLER_REPLACED');) {
   await new Promise((resolve) => setTimeout(resolve, 50));
-  await traps.invoke('fine', []).catch((error: unknown) => codes.add(isHotSwapError(error) ? error.code : String(error)));
+  await traps
+    .invoke('fine', [])
+    .catch((error: unknown) => codes.add(isHotSwapError(error) ? error.code : String(error)));
 }
 if (codes.size === 1 && codes.has('HS_RUNTIME_SIGNAL_HANDLER_REPLACED')) console.log('survived');
 process.exit(0);

@@ -135,11 +135,10 @@ impl CodeCache {
         // Unlink, never truncate: someone may still have the old file mapped.
         for extension in ["mac", "cwasm"] {
             let path = self.path(entry, extension);
-            if let Err(error) = fs::remove_file(&path) {
-                if error.kind() != std::io::ErrorKind::NotFound {
+            if let Err(error) = fs::remove_file(&path)
+                && error.kind() != std::io::ErrorKind::NotFound {
                     return Err(unusable(&self.directory, &error));
                 }
-            }
         }
         Ok(Lookup::Rejected)
     }

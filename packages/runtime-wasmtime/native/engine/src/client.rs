@@ -408,16 +408,13 @@ impl Client {
                 Err(error) => Err(error),
                 Ok(function) => {
                     let called = waiting.call(function, &args, &control, admitted, deadline);
-                    match tokio::time::timeout_at(deadline.at.into(), called).await {
-                        Ok((outcome, meter, output)) => {
-                            (info.meter, info.output) = (meter, output);
-                            outcome
-                        }
-                        Err(_) => {
-                            let error = timed_out(limit_ms, admitted, info.meter.queue);
-                            module.stats.record(&info.meter, Some(&error));
-                            Err(error)
-                        }
+                    if let Ok((outcome, meter, output)) = tokio::time::timeout_at(deadline.at.into(), called).await {
+                        (info.meter, info.output) = (meter, output);
+                        outcome
+                    } else {
+                        let error = timed_out(limit_ms, admitted, info.meter.queue);
+                        module.stats.record(&info.meter, Some(&error));
+                        Err(error)
                     }
                 }
             };

@@ -234,13 +234,12 @@ pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>
     match module.linked.as_ref() {
         Some(Linked::Core(pre)) => {
             let instance = pre.instantiate(&mut *store)?;
-            if let Some(export) = &module.initialize {
-                if let Some(function) =
+            if let Some(export) = &module.initialize
+                && let Some(function) =
                     instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
                 {
                     function.call(&mut *store, &[], &mut [])?;
                 }
-            }
             Ok(Live::Core(instance))
         }
         Some(Linked::Component(pre)) => pre.instantiate(store).map(Live::Component),
@@ -252,13 +251,12 @@ pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<Stor
     match module.linked.as_ref() {
         Some(Linked::Core(pre)) => {
             let instance = pre.instantiate_async(&mut *store).await?;
-            if let Some(export) = &module.initialize {
-                if let Some(function) =
+            if let Some(export) = &module.initialize
+                && let Some(function) =
                     instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
                 {
                     function.call_async(&mut *store, &[], &mut []).await?;
                 }
-            }
             Ok(Live::Core(instance))
         }
         Some(Linked::Component(pre)) => pre.instantiate_async(store).await.map(Live::Component),

@@ -112,12 +112,9 @@ impl SlotTable {
         let _guard = self.names.lock();
         let begun = Instant::now();
         let mut slots = HashMap::clone(&self.slots.load());
-        match slots.get(name) {
-            Some(place) => bury(place.swap(slot)),
-            None => {
-                slots.insert(name.to_owned(), Arc::new(ArcSwap::new(slot)));
-                self.slots.store(Arc::new(slots));
-            }
+        if let Some(place) = slots.get(name) { bury(place.swap(slot)) } else {
+            slots.insert(name.to_owned(), Arc::new(ArcSwap::new(slot)));
+            self.slots.store(Arc::new(slots));
         }
         Ok(begun.elapsed())
     }
