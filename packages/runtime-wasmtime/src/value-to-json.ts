@@ -16,5 +16,5 @@ export function valueToJson(value: unknown): Json {
   if (Array.isArray(value)) return value.map(valueToJson);
   if (typeof value === 'object')
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, valueToJson(item)]));
-  return String(value);
+  return `[${typeof value}]`;
 }
