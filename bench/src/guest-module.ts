@@ -7,26 +7,20 @@ export interface GuestShape {
 }
 
 /**
- * A core module written byte by byte, so that benches need no toolchain: exports `add: (i32, i32) -> i32` and
- * `run: () -> i32`, which answers 0 as Extism wants it.
+ * A core module written byte by byte, so that benches need no toolchain: exports `add: (i32, i32) -> i32`,
+ * `run: () -> i32`, which answers 0 as Extism wants it, and `health_check: () -> i32`, which answers 1.
  */
 export function guestModule({ offset = 0, fillerFunctions = 0 }: GuestShape = {}): Uint8Array {
   const add = [0x20, 0, 0x20, 1, 0x6a, 0x41, ...signed(offset), 0x6a];
   const bodies = [
     body(add),
     body([0x41, 0]),
+    body([0x41, 1]),
     ...Array.from({ length: fillerFunctions }, (_, i) => body(filler(i + offset))),
   ];
-  const functionTypes = [0, 1, ...Array.from({ length: fillerFunctions }, () => 0)];
+  const functionTypes = [0, 1, 1, ...Array.from({ length: fillerFunctions }, () => 0)];
   return Uint8Array.from([
-    0,
-    0x61,
-    0x73,
-    0x6d,
-    1,
-    0,
-    0,
-    0,
+    ...magicAndVersion,
     ...section(
       1,
       vector([
@@ -40,11 +34,14 @@ export function guestModule({ offset = 0, fillerFunctions = 0 }: GuestShape = {}
       vector([
         [...name('add'), 0, 0],
         [...name('run'), 0, 1],
+        [...name('health_check'), 0, 2],
       ]),
     ),
     ...section(10, vector(bodies)),
   ]);
 }
+
+const magicAndVersion = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 function filler(seed: number): number[] {
   const code = [0x20, 0];
