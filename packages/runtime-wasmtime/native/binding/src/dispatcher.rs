@@ -142,10 +142,6 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "flat arguments: an options object would cost a property read each per call"
-    )]
     pub fn call(
         &self,
         env: &Env,
@@ -165,7 +161,6 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    #[expect(clippy::too_many_arguments, reason = "as call")]
     pub fn call_slot(
         &self,
         env: &Env,
@@ -221,7 +216,6 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    #[expect(clippy::too_many_arguments, reason = "as call")]
     pub fn run_slot(
         &self,
         env: &Env,
@@ -264,7 +258,6 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    #[expect(clippy::too_many_arguments, reason = "as call")]
     pub fn call_instance(
         &self,
         env: &Env,
@@ -337,14 +330,15 @@ fn hand_over(js: Js, completions: &[Completion]) -> JsResult<Raw> {
         let at = index as u32 * STRIDE;
         js.set_element(batch, at, js.new_u32(completion.call)?)?;
         let (failed, value) = match &completion.outcome {
-            Ok(outcome) => match value_of(js, outcome) {
-                Ok(value) => (undefined, value),
-                // One unrepresentable result must not lose the others of the batch.
-                Err(Refused) => {
+            Ok(outcome) => {
+                if let Ok(value) = value_of(js, outcome) {
+                    (undefined, value)
+                } else {
+                    // One unrepresentable result must not lose the others of the batch.
                     let error = hotswap_engine::EngineError::internal("the result could not be handed to JavaScript");
                     (failure(js, &error, None)?, undefined)
                 }
-            },
+            }
             Err((error, origin)) => {
                 let function = origin.as_ref().and_then(|(module, index)| module.function(*index).ok());
                 (failure(js, error, function)?, undefined)

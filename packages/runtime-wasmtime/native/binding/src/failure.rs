@@ -11,10 +11,10 @@ fn decorate(js: Js, object: Raw, error: &EngineError, function: Option<&Function
     if let Some(details) = error.details_json() {
         js.set(object, "detailsJson", js.new_string(&details)?)?;
     }
-    if error.code() == ErrorCode::GuestError {
-        if let Some(function) = function {
-            js.set(object, "payload", error_payload(js, function, error.payload())?)?;
-        }
+    if error.code() == ErrorCode::GuestError
+        && let Some(function) = function
+    {
+        js.set(object, "payload", error_payload(js, function, error.payload())?)?;
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ pub(crate) fn read_resource(js: Js, value: Raw) -> Result<ResourceKey> {
     Reader { js, left: 1_000, limit: 1_000 }.resource(value, &Path { parent: None, step: Step::Key("resource") })
 }
 
-/// Bytes of a Uint8Array or Buffer; `None` for null and undefined.
+/// Bytes of a `Uint8Array` or Buffer; `None` for null and undefined.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`.
@@ -145,6 +145,7 @@ impl Reader {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each WIT type")]
     fn read(&mut self, value: Raw, ty: &ValueType, path: &Path<'_>) -> Result<Value> {
         self.spend(8)?;
         let js = self.js;
@@ -239,10 +240,11 @@ impl Reader {
                 let mut set = Vec::new();
                 for (index, flag) in flags.iter().enumerate() {
                     let path = path.then(Step::Key(&flag.key));
-                    if let Some(found) = self.property(value, &flag.key, &flag.name, &path)? {
-                        if !js.is_nullish(found) && js.boolean(found).map_err(|_| path.error("a boolean"))? {
-                            set.push(index as u32);
-                        }
+                    if let Some(found) = self.property(value, &flag.key, &flag.name, &path)?
+                        && !js.is_nullish(found)
+                        && js.boolean(found).map_err(|_| path.error("a boolean"))?
+                    {
+                        set.push(index as u32);
                     }
                 }
                 Value::Flags(set)
@@ -403,10 +405,10 @@ impl Reader {
         } else {
             self.plain_list(value, element, None, path)?
         };
-        if let Some(wanted) = length {
-            if list_length(&out) != wanted as usize {
-                return Err(path.error(&format!("a list of {wanted} items")));
-            }
+        if let Some(wanted) = length
+            && list_length(&out) != wanted as usize
+        {
+            return Err(path.error(&format!("a list of {wanted} items")));
         }
         Ok(out)
     }

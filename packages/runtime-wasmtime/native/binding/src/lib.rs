@@ -1,5 +1,13 @@
 //! Node addon over `hotswap-engine`: converts values, throws errors, hands completions to the event loop. `binding.d.ts` is its contract.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the #[napi] macro decides how arguments arrive, and flat ones spare a property read each"
+)]
+#![cfg_attr(test, allow(dead_code, reason = "under test nothing registers the exports"))]
+
 mod bound_call;
 mod dispatcher;
 mod failure;

@@ -136,9 +136,10 @@ impl CodeCache {
         for extension in ["mac", "cwasm"] {
             let path = self.path(entry, extension);
             if let Err(error) = fs::remove_file(&path)
-                && error.kind() != std::io::ErrorKind::NotFound {
-                    return Err(unusable(&self.directory, &error));
-                }
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(unusable(&self.directory, &error));
+            }
         }
         Ok(Lookup::Rejected)
     }

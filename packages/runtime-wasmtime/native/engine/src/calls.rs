@@ -51,14 +51,17 @@ impl CallControl {
     }
 }
 
+/// Client and call id to the call's switch.
+type Shard = Mutex<HashMap<(u32, u32), Arc<CallControl>>>;
+
 /// All calls in flight, by client and call id.
 #[derive(Debug, Default)]
 pub(crate) struct CallRegistry {
-    shards: [Mutex<HashMap<(u32, u32), Arc<CallControl>>>; SHARDS],
+    shards: [Shard; SHARDS],
 }
 
 impl CallRegistry {
-    fn shard(&self, call: u32) -> &Mutex<HashMap<(u32, u32), Arc<CallControl>>> {
+    fn shard(&self, call: u32) -> &Shard {
         &self.shards[call as usize % SHARDS]
     }
 

@@ -28,6 +28,9 @@ use crate::store::Deadline;
 use crate::trap::timeout;
 use crate::value::{ResourceKey, Value};
 
+/// The export whose types say how to convert what came out of it.
+pub type Origin = (Arc<LoadedModule>, usize);
+
 /// What a call ended in.
 #[derive(Debug)]
 pub enum Outcome {
@@ -69,7 +72,7 @@ pub struct Completion {
     /// Chosen by the caller.
     pub call: u32,
     /// What it ended in. A guest's error value is converted by the same function's types.
-    pub outcome: std::result::Result<Outcome, (EngineError, Option<(Arc<LoadedModule>, usize)>)>,
+    pub outcome: std::result::Result<Outcome, (EngineError, Option<Origin>)>,
     /// Facts about the call, where there was one.
     pub info: Option<CallInfo>,
     /// The caller asked for the facts.
@@ -136,7 +139,7 @@ impl Drop for Ticket {
 }
 
 /// What a task hands to its completion.
-type Ended = (std::result::Result<Outcome, (EngineError, Option<(Arc<LoadedModule>, usize)>)>, Option<CallInfo>);
+type Ended = (std::result::Result<Outcome, (EngineError, Option<Origin>)>, Option<CallInfo>);
 
 impl Client {
     /// A client whose completions are announced by `wake`, from any thread.

@@ -179,7 +179,7 @@ struct CoreParts {
 impl CoreParts {
     fn function(&self, name: String, type_index: u32) -> Extern {
         let ty = self.types.get(type_index as usize).and_then(Option::as_ref);
-        let types = |list: &[wasmparser::ValType]| list.iter().map(core_type).collect::<Vec<_>>();
+        let types = |list: &[wasmparser::ValType]| list.iter().copied().map(core_type).collect::<Vec<_>>();
         Extern::Function {
             name,
             params: ty.map_or(Vec::new(), |ty| {
@@ -311,7 +311,7 @@ fn global(name: String, ty: wasmparser::GlobalType) -> Extern {
     Extern::Global { name, ty: ty.content_type.to_string(), mutable: ty.mutable }
 }
 
-fn core_type(ty: &wasmparser::ValType) -> ValueType {
+fn core_type(ty: wasmparser::ValType) -> ValueType {
     match ty {
         wasmparser::ValType::I32 => ValueType::I32,
         wasmparser::ValType::I64 => ValueType::I64,

@@ -237,9 +237,9 @@ pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>
             if let Some(export) = &module.initialize
                 && let Some(function) =
                     instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
-                {
-                    function.call(&mut *store, &[], &mut [])?;
-                }
+            {
+                function.call(&mut *store, &[], &mut [])?;
+            }
             Ok(Live::Core(instance))
         }
         Some(Linked::Component(pre)) => pre.instantiate(store).map(Live::Component),
@@ -254,9 +254,9 @@ pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<Stor
             if let Some(export) = &module.initialize
                 && let Some(function) =
                     instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
-                {
-                    function.call_async(&mut *store, &[], &mut []).await?;
-                }
+            {
+                function.call_async(&mut *store, &[], &mut []).await?;
+            }
             Ok(Live::Core(instance))
         }
         Some(Linked::Component(pre)) => pre.instantiate_async(store).await.map(Live::Component),

@@ -41,7 +41,7 @@ mod wasi;
 
 pub use cache::bench_map;
 pub use calls::CancelledBy;
-pub use client::{CallInfo, CallSettings, Client, Completion, Outcome};
+pub use client::{CallInfo, CallSettings, Client, Completion, Origin, Outcome};
 pub use error::{EngineError, ErrorCode, Result, panic_error};
 pub use inspect::{ModuleDescription, inspect};
 pub use instance::{OpenInstance, open};

@@ -112,7 +112,9 @@ impl SlotTable {
         let _guard = self.names.lock();
         let begun = Instant::now();
         let mut slots = HashMap::clone(&self.slots.load());
-        if let Some(place) = slots.get(name) { bury(place.swap(slot)) } else {
+        if let Some(place) = slots.get(name) {
+            bury(place.swap(slot));
+        } else {
             slots.insert(name.to_owned(), Arc::new(ArcSwap::new(slot)));
             self.slots.store(Arc::new(slots));
         }

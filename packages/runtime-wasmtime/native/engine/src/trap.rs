@@ -101,9 +101,10 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
         return trapped(*trap, error, at);
     }
     if (at.starting || error.downcast_ref::<WasmBacktrace>().is_none())
-        && let Some(limit) = limit_at_start(&text, at) {
-            return limit;
-        }
+        && let Some(limit) = limit_at_start(&text, at)
+    {
+        return limit;
+    }
     if error.downcast_ref::<wasmtime::ThrownException>().is_some() {
         return trap_error("uncaught-exception", "The guest threw an exception that nothing caught", error, at);
     }
@@ -142,9 +143,10 @@ fn limit_at_start(text: &str, at: &Circumstances<'_>) -> Option<EngineError> {
 fn trapped(trap: Trap, error: &wasmtime::Error, at: &Circumstances<'_>) -> EngineError {
     // Most languages abort by `unreachable` when memory runs out; the refusal is what the reader needs to know.
     if trap == Trap::UnreachableCodeReached
-        && let Some(requested) = at.limiter.refused_memory {
-            return memory_limit(requested, at).with("trap", "unreachable").with("frames", frames(error));
-        }
+        && let Some(requested) = at.limiter.refused_memory
+    {
+        return memory_limit(requested, at).with("trap", "unreachable").with("frames", frames(error));
+    }
     trap_error(trap_name(trap), &format!("The guest trapped: {}", describe(trap)), error, at)
 }
 

@@ -149,7 +149,8 @@ fn component_values_cross_both_ways() {
     let module = node.load(REVERSE);
     assert!(module.pure() && module.is_component());
     let text = Value::String("grüße ✓".to_owned());
-    assert_eq!(node.call(&module, "echo", vec![text.clone()]).expect("answers"), [text.clone()]);
+    let echoed = node.call(&module, "echo", vec![text.clone()]).expect("answers");
+    assert_eq!(echoed, std::slice::from_ref(&text));
     assert_eq!(call_sync(&module, "echo", std::slice::from_ref(&text)).expect("answers"), [text]);
     let bytes = Value::Bytes(Bytes::from(vec![0, 255, 7]));
     assert_eq!(node.call(&module, "echo-bytes", vec![bytes.clone()]).expect("answers"), [bytes]);

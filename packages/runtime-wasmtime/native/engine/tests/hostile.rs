@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fmt::Write;
+
 use hotswap_engine::{ErrorCode, inspect};
 use support::{Awaited, wasm};
 
@@ -86,14 +88,18 @@ fn precompiled_code_is_no_module() {
 #[test]
 fn exponential_types_are_refused_not_unfolded() {
     let mut text = String::from(
-        "(component (core module $m (memory (export \"m\") 1) (func (export \"run\") (param i32))) (core instance $i (instantiate $m)) (type $t0 (tuple u32 u32))",
+        r#"(component (core module $m (memory (export "memory") 1) (func (export "run") (param i32))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))
+        (core instance $i (instantiate $m)) (alias core export $i "memory" (core memory $memory))
+        (alias core export $i "realloc" (core func $realloc)) (type $t0 (tuple u32 u32))"#,
     );
     for level in 1..16 {
-        text.push_str(&format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1));
+        let inner = level - 1;
+        write!(text, "(type $t{level} (tuple $t{inner} $t{inner}))").expect("strings grow");
     }
-    text.push_str("(func (export \"run\") (param \"x\" $t15) (canon lift (core func $i \"run\") (memory (core memory $i \"m\")) (realloc (core func $i \"run\")))))");
-    // Whatever the text is worth as a component: an answer, soon.
-    if let Ok(bytes) = wat::parse_str(&text) {
-        assert!(inspect(&bytes, 1_000_000).is_err());
-    }
+    text.push_str(
+        r#"(func (export "run") (param "x" $t15) (canon lift (core func $i "run") (memory $memory) (realloc $realloc))))"#,
+    );
+    assert_eq!(inspect(&wasm(&text), 1_000_000).expect_err("refused").code(), ErrorCode::Unsupported);
+    assert_eq!(Awaited::new().load_with(&text, "").expect_err("refused").code(), ErrorCode::Unsupported);
 }

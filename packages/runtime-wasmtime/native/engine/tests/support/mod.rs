@@ -44,7 +44,7 @@ impl Awaited {
     }
 
     pub fn wait(&mut self, call: u32) -> Completion {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         loop {
             for completion in self.client.drain(256) {
                 self.done.insert(completion.call, completion);
