@@ -7,8 +7,10 @@ import { findFiles, readText } from '../repository.ts';
 
 const tables = await errorTables();
 const declared = tables.flatMap(({ codes }) => Object.keys(codes));
-const sources = findFiles('packages/**/src/**/*.ts').filter((path) => !path.endsWith('/error-codes.ts'));
-/** Codes named by sources, in code or in comments, and where. Fakes declare none of their own. */
+const sources = [...findFiles('packages/**/src/**/*.ts'), ...findFiles('packages/**/README.md')].filter(
+  (path) => !path.endsWith('/error-codes.ts'),
+);
+/** Codes named by sources and READMEs, in code or in comments, and where. Fakes declare none of their own. */
 const named = new Map(
   sources.flatMap((path) =>
     [...readText(path).matchAll(/\bHS_[A-Z0-9]+(?:_[A-Z0-9]+)+\b/g)].map(([code]) => [code, path] as const),
@@ -42,7 +44,7 @@ describe('error codes', () => {
   it('are declared when a source names them', () => {
     // A warning of the process has a code too, but is no error that a caller could meet.
     const warnings = sources.flatMap((path) =>
-      [...readText(path).matchAll(/emitWarning\([^\n]*'(HS_\w+)'/g)].map(([, code]) => code),
+      [...readText(path).matchAll(/emitWarning\([\s\S]*?code: '(HS_\w+)'/g)].map(([, code]) => code),
     );
     const unknown = [...named]
       .filter(([code]) => !declared.includes(code) && !warnings.includes(code))
