@@ -9,9 +9,19 @@ export interface ResourceOwner {
 /** Replaces the addon's plain resource values within a value. @internal */
 export type ValueWrapper = (value: unknown, owner: ResourceOwner) => WitValue;
 
+interface Abandoned {
+  readonly value: ResourceValue;
+  readonly owner: ResourceOwner;
+}
+
+/** Drops what nobody can reach any more, so that a long-lived instance does not fill up; when is up to the collector. */
+const abandoned = new FinalizationRegistry<Abandoned>(({ value, owner }) => {
+  owner.dropResource(value);
+});
+
 /**
  * A guest's resource in the hands of the host: pass it where the function wants it, and dispose of it when it is no longer
- * needed. What is never disposed goes with its instance.
+ * needed. What is never disposed goes with its last reference, at the latest with its instance.
  * @internal
  */
 export class WasmtimeResource implements ResourceHandle {
@@ -25,11 +35,13 @@ export class WasmtimeResource implements ResourceHandle {
     this.$resource = value.$resource;
     this.resourceType = resourceType;
     this.#owner = owner;
+    abandoned.register(this, { value, owner }, this);
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    abandoned.unregister(this);
     this.#owner.dropResource(this);
   }
 }

@@ -12,6 +12,4 @@ slots.set('greeter', { versions: new Map([['v1', { module: v1, weight: 1 }]]) })
 const before = Array.from({ length: 500 }, call);
 slots.set('greeter', { versions: new Map([['v2', { module: v2, weight: 1 }]]) }); // the 500 in flight stay on v1
 const answers = await Promise.all([...before, ...Array.from({ length: 500 }, call)]);
-await slots.drain(v1, 5_000);
-for (const [version, served] of Object.entries(Object.groupBy(answers, ({ version }) => version)))
-  console.log(version, served?.length, served?.[0]?.result.value);
+for (const version of ['v1', 'v2']) console.log(version, answers.filter((answer) => answer.version === version).length);

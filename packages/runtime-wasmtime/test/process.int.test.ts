@@ -30,6 +30,7 @@ describe('the process', () => {
     'terminate-in-flight',
     'exit-in-flight',
     'natural-end',
+    'deep-stack',
     'replaced-handler',
   ])('survives %s', async (name) => {
     expect(await runScenario(name)).toEqual({ code: 0, signal: null, output: 'survived' });
