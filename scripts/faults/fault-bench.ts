@@ -14,7 +14,8 @@ export interface Rollout {
 /** The rollouts whose every point is tried. */
 export const rollouts: readonly Rollout[] = [
   { strategy: 'AllAtOnce', strategyConfig: {} },
-  { strategy: 'Rolling', strategyConfig: { batchSize: 2, batchDelay: 'PT0.3S' } },
+  // A busy machine may take a while to bring a killed server and its agents together again; that is no fault of theirs.
+  { strategy: 'Rolling', strategyConfig: { batchSize: 2, batchDelay: 'PT0.3S', healthCheckTimeout: 'PT45S' } },
   { strategy: 'Canary', strategyConfig: { stages: [34, 100], evaluationPeriod: 'PT0.3S' } },
 ];
 
@@ -80,12 +81,14 @@ export class FaultBench implements AsyncDisposable {
 
   /** Creates and executes; safe to repeat after a crash at any moment of it. */
   async begin(rollout: Rollout, deploymentId: string, moduleId: string): Promise<void> {
-    try {
-      await this.client.deployments.create({ ...rollout, moduleId, deploymentId });
-    } catch (error) {
-      if (!isHotSwapError(error, 'HS_DEPLOYMENT_EXISTS') && !(await this.#exists(deploymentId))) throw error;
-    }
-    await this.client.deployments.execute(deploymentId);
+    await this.#persist(async () => {
+      try {
+        await this.client.deployments.create({ ...rollout, moduleId, deploymentId });
+      } catch (error) {
+        if (!isHotSwapError(error, 'HS_DEPLOYMENT_EXISTS') && !(await this.#exists(deploymentId))) throw error;
+      }
+    });
+    await this.#persist(() => this.client.deployments.execute(deploymentId));
   }
 
   async runToEnd(rollout: Rollout): Promise<DeploymentView> {
@@ -140,6 +143,23 @@ export class FaultBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster.stop();
+  }
+
+  /**
+   * Repeats what did not reach a server that runs: a connection kept from before a restart is found dead only when it is
+   * used. Everything repeated here is the same when it is done twice.
+   */
+  async #persist(request: () => Promise<unknown>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await request();
+        return;
+      } catch (error) {
+        if (!isHotSwapError(error, 'HS_CLIENT_UNREACHABLE') || attempt === 3) throw error;
+        await sleep(100);
+        if (!this.cluster.server.isRunning()) throw error;
+      }
+    }
   }
 
   async #exists(deploymentId: string): Promise<boolean> {

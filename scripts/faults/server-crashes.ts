@@ -62,6 +62,8 @@ async function crashOnce(
   }
   const deployment = await bench.waitForEnd(deploymentId);
   bench.keep(deployment);
+  if (deployment.status === 'Paused')
+    await bench.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
   if (!died) return 'void';
   const entries = await bench.journal(deploymentId);
   const effects = effectList(entries);

@@ -83,7 +83,7 @@ export class ServerConnection {
   }
 
   async #run(): Promise<void> {
-    const backOff = new BackOff({ firstMs: 200, maxMs: 10_000 });
+    const backOff = new BackOff({ firstMs: 200, maxMs: 5_000 });
     while (!this.#stopped.signal.aborted) {
       try {
         await this.#authenticate();

@@ -36,7 +36,7 @@ export type Change =
     }
   /** The nodes check whichever baseline release each of them serves; with `healthCheck` of that release itself. */
   | { readonly kind: 'probeBaseline'; readonly nodes: NodeSet; readonly step: number }
-  /** No node probes for this deployment any more. */
+  /** No node probes for this deployment any more. No step waits for it: generations rise, target rows keep theirs. */
   | { readonly kind: 'endProbes' }
   /** The live route changes: weights per `RouteWeights` on `to`, and on the rest of `among`. Raises the route's revision. */
   | {

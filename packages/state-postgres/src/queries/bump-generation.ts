@@ -17,6 +17,20 @@ stamped as (
   from bumped b where t.deployment_id = $2 and t.node_id = b.node_id
 )`;
 
+/**
+ * The same for what no step waits for: the nodes get a new generation, the deployment's targets keep the one that their
+ * outcome is measured by. A node that has yet to stop checking has not lost the release.
+ * @internal
+ */
+export const bumpUnawaited = `
+locked as materialized (
+  select node_id from nodes where tenant = $1 and node_id in (select node_id from changed) order by node_id for no key update
+),
+bumped as (
+  update nodes n set generation = n.generation + 1 from locked l where n.tenant = $1 and n.node_id = l.node_id
+  returning n.node_id
+)`;
+
 /** Targets at the positions `$3` whose node still exists. @internal */
 export const targetNodes = `
 target as materialized (

@@ -1,6 +1,6 @@
 import { defaultHealthCheck, type Change } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
-import { bumpChanged, targetNodes } from './bump-generation.ts';
+import { bumpChanged, bumpUnawaited, targetNodes } from './bump-generation.ts';
 import { toMultirange } from './node-ranges.ts';
 
 interface Target {
@@ -56,7 +56,7 @@ with ended as (
   returning node_id
 ),
 changed as (select distinct node_id from ended),
-${bumpChanged}
+${bumpUnawaited}
 select node_id from ended limit 1`,
 );
 

@@ -32,6 +32,7 @@ function eachNode(
   { row, altered }: ChangeContext,
   nodes: NodeSet,
   deed: (releases: Releases, target: TargetRow) => boolean,
+  awaited = true,
 ): void {
   for (const position of positionsOf(nodes)) {
     const target = row.targets[position];
@@ -44,7 +45,8 @@ function eachNode(
     const releases = node.modules.get(row.spec.moduleName) ?? new Map<ReleaseId, Assignment>();
     if (!deed(releases, target)) continue;
     node.modules.set(row.spec.moduleName, releases);
-    target.stamp = ++node.generation;
+    node.generation++;
+    if (awaited) target.stamp = node.generation;
     altered.add(node.nodeId);
   }
 }
@@ -174,11 +176,16 @@ function retireReplaced(context: ChangeContext, { nodes }: ChangeOf<'retireRepla
 function endProbes(context: ChangeContext): void {
   const prefix = `${context.row.spec.deploymentId}:`;
   const all: NodeSet = context.row.targets.length === 0 ? [] : [[0, context.row.targets.length]];
-  eachNode(context, all, (releases) => {
-    const probed = [...releases.values()].filter((assignment) => assignment.probe?.round.startsWith(prefix));
-    for (const assignment of probed) assignment.probe = null;
-    return probed.length > 0;
-  });
+  eachNode(
+    context,
+    all,
+    (releases) => {
+      const probed = [...releases.values()].filter((assignment) => assignment.probe?.round.startsWith(prefix));
+      for (const assignment of probed) assignment.probe = null;
+      return probed.length > 0;
+    },
+    false,
+  );
 }
 
 /** Carries out one change of a commit. `open` is the store's own affair. @internal */
