@@ -243,6 +243,21 @@ export interface ModulePolicy {
     /** Folders of the host, opened when the module is loaded. Read-only unless said otherwise. */
     readonly preopens?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly?: boolean }[];
   };
+  readonly runtime?: {
+    /**
+     * Null (default): a fresh instance per call. Otherwise instances are kept and used again, last used first; guest memory is not wiped
+     * in between. Defaults: 8 instances, 1,000 calls each, 300,000 ms idle.
+     */
+    readonly reuse?: { readonly maxInstances?: number; readonly maxCalls?: number; readonly maxIdleMs?: number } | null;
+    /** Fuel of one call, about one unit per instruction. Null (default): not metered; metered code is slower. */
+    readonly fuel?: number | null;
+    /** Vector instructions. False: a module that has any is refused with `UNSUPPORTED`, feature `simd`. Default true. */
+    readonly simd?: boolean;
+    /** Keep compiled code in `cache`. Default true. */
+    readonly aotCache?: boolean;
+    /** One living instance that keeps its state, which moves to the next version. Default false. */
+    readonly stateful?: boolean;
+  };
 }
 
 /** JSON of `Dispatcher.load`. */

@@ -54,6 +54,7 @@ pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<Load
     let runtime = Runtime::get()?;
     runtime.check_signals()?;
     options.policy.limits.check()?;
+    options.policy.runtime.check()?;
     let started = Instant::now();
     let (mut loading, found) = on_pool(&runtime.load_pool, move || {
         let mut loading = Loading::open(bytes, options, started)?;

@@ -17,6 +17,65 @@ pub struct ModulePolicy {
     pub limits: Limits,
     /// What WASI grants.
     pub wasi: WasiPolicy,
+    /// How instances live and what the code may be.
+    pub runtime: RuntimePolicy,
+}
+
+/// How a module's instances live and what its code may be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct RuntimePolicy {
+    /// `None`: a fresh instance per call. Otherwise instances are kept and used again; their memory is not wiped.
+    pub reuse: Option<ReusePolicy>,
+    /// Fuel of one call. `None`: not metered.
+    pub fuel: Option<u64>,
+    /// Vector instructions. Off: a module that has any is refused at load.
+    pub simd: bool,
+    /// Compiled code is kept on disk, if the load names a cache.
+    pub aot_cache: bool,
+    /// One living instance that keeps its state, which moves to the next version.
+    pub stateful: bool,
+}
+
+impl Default for RuntimePolicy {
+    fn default() -> Self {
+        Self { reuse: None, fuel: None, simd: true, aot_cache: true, stateful: false }
+    }
+}
+
+impl RuntimePolicy {
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut bounds = vec![("fuel", self.fuel.unwrap_or(1), 1, i64::MAX as u64)];
+        if let Some(reuse) = &self.reuse {
+            bounds.push(("reuse.maxInstances", u64::from(reuse.max_instances), 1, 10_000));
+            bounds.push(("reuse.maxCalls", reuse.max_calls, 1, u64::MAX));
+            bounds.push(("reuse.maxIdleMs", reuse.max_idle_ms, 1, 7 * 24 * 3_600_000));
+        }
+        for (name, value, min, max) in bounds {
+            if value < min || value > max {
+                return Err(EngineError::argument(format!("policy.runtime.{name}"), format!("{min} to {max}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bounds of the instances that are kept between calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct ReusePolicy {
+    /// Kept idle at once.
+    pub max_instances: u32,
+    /// Calls after which an instance is dropped.
+    pub max_calls: u64,
+    /// Idle time after which it is dropped.
+    pub max_idle_ms: u64,
+}
+
+impl Default for ReusePolicy {
+    fn default() -> Self {
+        Self { max_instances: 8, max_calls: 1_000, max_idle_ms: 300_000 }
+    }
 }
 
 /// Bounds of one instance or call. Units are in the names.
