@@ -24,6 +24,11 @@ export interface ExampleModule {
   readonly language: string;
   /** What it is there to show, in a few words. */
   readonly shows: string;
+  /**
+   * How it serves HTTP: it exports `wasi:http/incoming-handler`, it is a command that speaks CGI, or it exports
+   * `hotswap_http_handle`. Absent: it does not.
+   */
+  readonly servesHttp?: 'component' | 'command' | 'handler';
   /** The export that answers health checks, spelled as the module spells it. Absent: it has none. */
   readonly healthFunction?: string;
   /** Whether its health function answers that all is well. */

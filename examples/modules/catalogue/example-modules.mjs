@@ -1,4 +1,5 @@
 // The example modules: what each is, how it is built, and calls with known answers.
+import { httpModuleEntries } from './http-modules.mjs';
 
 /** WIT name of the interface that both `typed` modules export. */
 const ECHO = 'hotswap:typed/echo@1.0.0';
@@ -129,4 +130,5 @@ export const exampleModuleEntries = [
     ],
     build: { recipe: 'prebuilt', source: 'rust/wordcount-rust-1.0.0.wasm' },
   },
+  ...httpModuleEntries,
 ];

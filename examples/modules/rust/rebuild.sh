@@ -19,13 +19,26 @@ for tool in "$cargo" "$rustc" "$linker"; do
 done
 
 # Paths of this machine must not end up in the binaries.
-RUSTC_BOOTSTRAP=1 RUSTC="$rustc" CARGO_TARGET_DIR="$target" \
-  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$linker" \
-  RUSTFLAGS="--remap-path-prefix=$HOME=~ --remap-path-prefix=$PWD=." \
-  "$cargo" build --quiet --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+build() {
+  RUSTC_BOOTSTRAP=1 RUSTC="$rustc" CARGO_TARGET_DIR="$target" \
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$linker" \
+    RUSTFLAGS="--remap-path-prefix=$HOME=~ --remap-path-prefix=$PWD=." \
+    "$cargo" build --quiet --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort "$@"
+}
 
-for guest in typed wordcount; do
-  node componentize.mjs "$target/wasm32-unknown-unknown/release/guest_$guest.wasm" "$guest-rust-1.0.0.wasm"
+# componentize GUEST NAME-VERSION
+componentize() {
+  node componentize.mjs "$target/wasm32-unknown-unknown/release/guest_$1.wasm" "$2.wasm"
+}
+
+build --workspace
+componentize typed typed-rust-1.0.0
+componentize wordcount wordcount-rust-1.0.0
+componentize http_lab http-lab-1.0.0
+componentize http_hello http-hello-1.0.0
+for release in 1.1.0 2.0.0; do
+  build --package guest-http-hello --features "release-$(echo "$release" | tr . -)"
+  componentize http_hello "http-hello-$release"
 done
 
 node source-hash.mjs > built-from.sha256

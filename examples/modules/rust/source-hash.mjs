@@ -7,6 +7,10 @@ import { fileURLToPath } from 'node:url';
 const SOURCES = [
   'Cargo.toml',
   'Cargo.lock',
+  'http-hello/Cargo.toml',
+  'http-hello/src/lib.rs',
+  'http-lab/Cargo.toml',
+  'http-lab/src/lib.rs',
   'typed/Cargo.toml',
   'typed/src/lib.rs',
   '../typed/world.wit',
