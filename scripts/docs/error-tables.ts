@@ -1,4 +1,4 @@
-import type { ErrorCodeEntry } from '@hotswap/core';
+import { type ErrorCodeEntry, runtimeContractErrorCodes } from '@hotswap/core';
 import { findFiles, importSource, readText } from './repository.ts';
 
 /** The codes of one package. */
@@ -19,7 +19,10 @@ const engineTableFile = 'packages/runtime-wasmtime/native/engine/src/error.rs';
 const engineMappingFile = 'packages/runtime-wasmtime/src/map-native-error.ts';
 const bindingTypesFile = 'packages/runtime-wasmtime/binding.d.ts';
 
-/** Every `error-codes.ts`, with the tables that it exports (names ending in `ErrorCodes`). */
+/**
+ * Every `error-codes.ts`, with the tables that it exports (names ending in `ErrorCodes`). Codes that a package takes over
+ * from the contract are listed once, where they are declared.
+ */
 export async function errorTables(): Promise<readonly ErrorTable[]> {
   const files = findFiles('packages/**/src/**/error-codes.ts');
   return Promise.all(
@@ -27,14 +30,18 @@ export async function errorTables(): Promise<readonly ErrorTable[]> {
       const exports = await importSource<Record<string, unknown>>(file);
       const tables = Object.entries(exports).filter(([name]) => name.endsWith('ErrorCodes'));
       const { name } = JSON.parse(readText(`${file.slice(0, file.indexOf('/src/'))}/package.json`)) as { name: string };
+      const codes = Object.assign({}, ...tables.map(([, table]) => table)) as ErrorTable['codes'];
       return {
         packageName: name,
         file,
-        codes: Object.assign({}, ...tables.map(([, table]) => table)) as ErrorTable['codes'],
+        codes: name === '@hotswap/core' ? codes : ownCodes(codes),
       };
     }),
   );
 }
+
+const ownCodes = (codes: ErrorTable['codes']): ErrorTable['codes'] =>
+  Object.fromEntries(Object.entries(codes).filter(([code]) => !Object.hasOwn(runtimeContractErrorCodes, code)));
 
 /** The table of the Rust engine, in its order. */
 export function engineCodes(): readonly EngineCode[] {

@@ -158,3 +158,7 @@ export type { ReplayedJournal } from './rollout/replay-journal.ts';
 export { createRolloutEngine, engineFailpoints } from './rollout/rollout-engine.ts';
 export { routeWeights } from './rollout/route-weights.ts';
 export type { RouteWeights } from './rollout/route-weights.ts';
+export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
+export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
+export { chooseByKey, chooseByWeight } from './runtime/weighted-choice.ts';
+export type { Weighted } from './runtime/weighted-choice.ts';

@@ -1,17 +1,19 @@
-import type {
-  CallResult,
-  CommandOptions,
-  CommandResult,
-  LoadedModule,
-  SlotAssignment,
-  SlotCall,
-  SlotResult,
-  SlotTable,
-  WitValue,
+import {
+  type CallResult,
+  type CommandOptions,
+  type CommandResult,
+  type LoadedModule,
+  type SlotAssignment,
+  type SlotCall,
+  type SlotResult,
+  type SlotTable,
+  type WitValue,
+  type Weighted,
+  chooseByKey,
+  chooseByWeight,
 } from '@hotswap/core';
 import { runtimeError } from './error-codes.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
-import { type Weighted, chooseByKey, chooseByWeight } from './weighted-choice.ts';
 
 interface SlotVersion extends Weighted {
   readonly module: WasmtimeModule;

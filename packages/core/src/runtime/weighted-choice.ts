@@ -1,4 +1,4 @@
-/** Something that can be chosen: a name and its relative weight, 0 for never. @internal */
+/** Something that can be chosen: a name and its relative weight, 0 for never. @public */
 export interface Weighted {
   readonly name: string;
   readonly weight: number;
@@ -7,7 +7,7 @@ export interface Weighted {
 /**
  * Chooses by weight, at random. `undefined` when all weights are 0.
  * @param fraction at least 0 and below 1.
- * @internal
+ * @public
  */
 export function chooseByWeight<T extends Weighted>(items: readonly T[], fraction: number): T | undefined {
   const total = items.reduce((sum, { weight }) => sum + weight, 0);
@@ -24,7 +24,7 @@ export function chooseByWeight<T extends Weighted>(items: readonly T[], fraction
  * Chooses by weight so that a key always gets the same item, and moves only to items whose share has grown: weighted
  * rendezvous hashing (each item's score is `-weight / ln(uniform hash of key and name)`, the highest wins). It keeps
  * nothing, so that it holds across restarts, processes and the order of the items.
- * @internal
+ * @public
  */
 export function chooseByKey<T extends Weighted>(items: readonly T[], key: string): T | undefined {
   let best: T | undefined;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseByKey, chooseByWeight } from '../src/weighted-choice.ts';
+import { chooseByKey, chooseByWeight } from '@hotswap/core';
 
 const versions = (weights: readonly number[]) => weights.map((weight, at) => ({ name: `rel-${at}`, weight }));
 
