@@ -1,6 +1,24 @@
 export type { Clock } from './contracts/clock.ts';
 export type { EventSink, HotSwapEvent } from './contracts/event-sink.ts';
 export type { CandidateNode, FleetReader, NodeProgress } from './contracts/fleet-reader.ts';
+export { defaultHttpLimits } from './contracts/http-plane.ts';
+export type {
+  HttpAccessRecord,
+  HttpCertificate,
+  HttpDrain,
+  HttpFallbackRequest,
+  HttpFallbackResponse,
+  HttpHeader,
+  HttpLimits,
+  HttpListenOptions,
+  HttpListener,
+  HttpPlane,
+  HttpPlaneOptions,
+  HttpPlaneStats,
+  HttpRequestHead,
+  HttpRoute,
+  HttpVersionStats,
+} from './contracts/http-plane.ts';
 export type { Judge } from './contracts/judge.ts';
 export type { JournalBatch, JournalStore } from './contracts/journal-store.ts';
 export type { MetricsSource } from './contracts/metrics-source.ts';
@@ -12,11 +30,14 @@ export type {
   CallResult,
   CommandOptions,
   CommandResult,
+  HostFunction,
+  HostImports,
   LoadOptions,
   LoadedModule,
   ModuleInstance,
   ModuleSource,
   ModuleStats,
+  NetworkPolicy,
   ResourceHandle,
   RuntimeCapabilities,
   RuntimeHost,
@@ -105,19 +126,25 @@ export {
   resolveHealthCheck,
 } from './model/health-check.ts';
 export type { HealthCheck, HealthCheckOverride } from './model/health-check.ts';
+export { httpServingOf } from './model/http-serving.ts';
 export { canonicalJson, deepFreeze } from './model/json.ts';
 export type { Json } from './model/json.ts';
 export { latencyBucket, mergeSketches, sketchQuantileMs } from './model/latency-sketch.ts';
 export type { LatencySketch } from './model/latency-sketch.ts';
 export { metricNames, metricValue } from './model/metrics.ts';
 export type { LatencySummary, MetricName, VariantMetrics } from './model/metrics.ts';
-export { defaultResourceLimits, noCapabilities } from './model/module.ts';
+export { defaultInstanceReuse, defaultModuleRuntime, defaultResourceLimits, noCapabilities } from './model/module.ts';
 export type {
   Capabilities,
   FunctionSignature,
+  HttpAffinity,
+  HttpServing,
+  InstanceReuse,
   ModuleDescription,
   ModuleExtern,
+  ModuleHttp,
   ModuleRecord,
+  ModuleRuntime,
   Release,
   ResourceLimits,
   WasiLevel,

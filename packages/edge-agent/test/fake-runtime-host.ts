@@ -62,6 +62,7 @@ export class FakeRuntimeHost implements RuntimeHost {
   readonly capabilities: RuntimeCapabilities = {
     components: true,
     wasi: ['preview1'],
+    experimental: [],
     synchronous: false,
     cpuLimit: true,
     memoryLimit: true,
@@ -70,6 +71,15 @@ export class FakeRuntimeHost implements RuntimeHost {
     backtraces: false,
     aotCache: false,
     statefulInstances: false,
+    http: false,
+    outgoingHttp: false,
+    sockets: false,
+    hostFunctions: false,
+    instanceReuse: false,
+    moduleState: false,
+    moduleMetrics: false,
+    boundedCompilation: false,
+    simd: false,
   };
   readonly slots: FakeSlotTable = new FakeSlotTable();
   /** Loads that ended well, in order, by digest. */
@@ -152,6 +162,7 @@ export class FakeLoadedModule implements LoadedModule {
       exports: [],
       functions,
       isCommand: module.command !== undefined,
+      servesHttp: null,
     };
   }
 
@@ -179,6 +190,9 @@ export class FakeLoadedModule implements LoadedModule {
       inFlight: this.#running.size,
       peakMemoryBytes: this.peakMemoryBytes,
       memoryRefusals: this.memoryRefusals,
+      fuelUsed: 0,
+      throttledMs: 0,
+      metrics: {},
     };
   }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  defaultModuleRuntime,
   defaultResourceLimits,
   noCapabilities,
   type DesiredModule,
@@ -129,6 +130,8 @@ export function desiredRelease(
     config: {},
     capabilities: noCapabilities,
     resourceLimits: defaultResourceLimits,
+    http: null,
+    runtime: defaultModuleRuntime,
     ...release,
   };
 }

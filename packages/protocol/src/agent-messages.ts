@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema, durationSchema, healthCheckSchema } from '@hotswap/core';
+import { defaultModuleRuntime, digestSchema, durationSchema, healthCheckSchema } from '@hotswap/core';
 import type {
   Capabilities,
   DesiredModule,
@@ -11,6 +11,7 @@ import type {
   ReleaseCallDelta,
   ResourceLimits,
 } from '@hotswap/core';
+import { moduleHttpViewSchema, moduleRuntimeViewSchema } from './module-serving.ts';
 import { chosenIdSchema, jsonSchema, labelsSchema, regionSchema } from './wire-text.ts';
 
 /** Milliseconds between keep-alive comments on a desired-state stream. @public */
@@ -219,6 +220,9 @@ const desiredReleaseSchema: z.ZodType<DesiredRelease, unknown> = z.object({
   config: z.record(z.string(), jsonSchema),
   capabilities: capabilitiesSchema,
   resourceLimits: resourceLimitsSchema,
+  // A server of the version before does not know them.
+  http: moduleHttpViewSchema.nullable().default(null),
+  runtime: moduleRuntimeViewSchema.default(defaultModuleRuntime),
   weight: finite,
   probe: z.object({ round: z.string(), check: healthCheckSchema }).exactOptional(),
 });

@@ -14,11 +14,19 @@ import type {
   HealthCheck,
   HealthCheckOverride,
   Json,
+  ModuleHttp,
+  ModuleRuntime,
   ResourceLimits,
   VariantMetrics,
 } from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
 import { capabilitiesSchema, resourceLimitsSchema } from './module-api.ts';
+import {
+  moduleHttpSchema,
+  moduleRuntimeSchema,
+  type ModuleHttpRequest,
+  type ModuleRuntimeRequest,
+} from './module-serving.ts';
 import {
   chosenIdSchema,
   jsonSchema,
@@ -55,6 +63,10 @@ export interface CreateDeploymentRequest {
     readonly config?: Readonly<Record<string, Json>>;
     readonly capabilities?: Partial<Capabilities>;
     readonly resourceLimits?: Partial<ResourceLimits>;
+    /** Whole block, in place of the module's; `null`: not reached by HTTP. */
+    readonly http?: ModuleHttpRequest | null;
+    /** Whole block, in place of the module's. */
+    readonly runtime?: ModuleRuntimeRequest;
     readonly healthCheck?: HealthCheckOverride;
   };
   readonly healthCheck?: HealthCheckOverride;
@@ -189,7 +201,11 @@ export type DeploymentEvent =
 
 /** @see {@link CreateDeploymentRequest} @public */
 export const createDeploymentSchema: z.ZodType<
-  Omit<CreateDeploymentRequest, 'autoRollback' | 'progressDeadline' | 'retention'> & {
+  Omit<CreateDeploymentRequest, 'autoRollback' | 'progressDeadline' | 'release' | 'retention'> & {
+    readonly release?: Omit<NonNullable<CreateDeploymentRequest['release']>, 'http' | 'runtime'> & {
+      readonly http?: ModuleHttp | null;
+      readonly runtime?: ModuleRuntime;
+    };
     readonly autoRollback?: AutoRollback;
     readonly progressDeadline?: Duration;
     readonly retention?: Duration;
@@ -208,6 +224,8 @@ export const createDeploymentSchema: z.ZodType<
         config: z.record(z.string().min(1).max(200), jsonSchema).exactOptional(),
         capabilities: capabilitiesSchema.exactOptional(),
         resourceLimits: resourceLimitsSchema.exactOptional(),
+        http: moduleHttpSchema.nullable().exactOptional(),
+        runtime: moduleRuntimeSchema.exactOptional(),
         healthCheck: healthCheckOverrideSchema.exactOptional(),
       })
       .exactOptional(),

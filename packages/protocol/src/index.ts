@@ -67,6 +67,7 @@ export {
   validateModuleSchema,
 } from './module-api.ts';
 export type {
+  CheckedModuleMetadata,
   ModuleList,
   ModuleListQuery,
   ModuleMetadata,
@@ -75,6 +76,8 @@ export type {
   RegisterModuleRequest,
   ValidateModuleRequest,
 } from './module-api.ts';
+export { allowedHostSchema, moduleHttpSchema, moduleRuntimeSchema } from './module-serving.ts';
+export type { ModuleHttpRequest, ModuleRuntimeRequest } from './module-serving.ts';
 export type { InvokeOptions, ModuleClient } from './module-client.ts';
 export {
   joinTokenRequestSchema,

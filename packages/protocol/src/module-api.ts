@@ -4,11 +4,23 @@ import type {
   Capabilities,
   FunctionSignature,
   HealthCheckOverride,
+  HttpServing,
   ModuleExtern,
+  ModuleHttp,
+  ModuleRuntime,
   ResourceLimits,
   WasiLevel,
 } from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
+import {
+  allowedHostSchema,
+  moduleHttpSchema,
+  moduleHttpViewSchema,
+  moduleRuntimeSchema,
+  moduleRuntimeViewSchema,
+  type ModuleHttpRequest,
+  type ModuleRuntimeRequest,
+} from './module-serving.ts';
 import { moduleIdSchema, moduleNameSchema, moduleVersionSchema, timestampSchema } from './wire-text.ts';
 
 /** What an author says of a module besides its bytes. @public */
@@ -23,7 +35,17 @@ export interface ModuleMetadata {
   readonly resourceLimits?: Partial<ResourceLimits>;
   /** What it asks nodes for. Default nothing. */
   readonly capabilities?: Partial<Capabilities>;
+  /** How it is reached by HTTP. Default `null`: it is not. Only for binaries that serve HTTP. */
+  readonly http?: ModuleHttpRequest | null;
+  /** Reuse of instances, fuel, SIMD, code cache, state. */
+  readonly runtime?: ModuleRuntimeRequest;
   readonly healthCheck?: HealthCheckOverride;
+}
+
+/** Metadata as a schema has read it: the blocks `http` and `runtime` have every key. @public */
+export interface CheckedModuleMetadata extends Omit<ModuleMetadata, 'http' | 'runtime'> {
+  readonly http?: ModuleHttp | null;
+  readonly runtime?: ModuleRuntime;
 }
 
 /** Body of a registration as JSON. @public */
@@ -47,8 +69,12 @@ export interface ModuleView {
   /** Callable exports with their types. */
   readonly functions: readonly FunctionSignature[];
   readonly isCommand: boolean;
+  /** By what it can answer HTTP requests; `null`: it cannot. */
+  readonly servesHttp: HttpServing | null;
   readonly resourceLimits: ResourceLimits;
   readonly capabilities: Capabilities;
+  readonly http: ModuleHttp | null;
+  readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
   readonly createdBy: string;
   readonly createdAt: string;
@@ -77,6 +103,7 @@ export interface ModuleReport {
   readonly exports?: readonly ModuleExtern[];
   readonly functions?: readonly FunctionSignature[];
   readonly isCommand?: boolean;
+  readonly servesHttp?: HttpServing | null;
   readonly wit?: string;
 }
 
@@ -103,7 +130,7 @@ export const capabilitiesSchema: z.ZodType<Partial<Capabilities>, unknown> = z.s
     )
     .max(100)
     .exactOptional(),
-  allowedHosts: z.array(z.string().min(1).max(253)).max(200).exactOptional(),
+  allowedHosts: z.array(allowedHostSchema).max(200).exactOptional(),
 });
 
 const metadataShape = {
@@ -113,18 +140,21 @@ const metadataShape = {
   interfaces: z.array(z.string().min(1).max(200)).max(200).exactOptional(),
   resourceLimits: resourceLimitsSchema.exactOptional(),
   capabilities: capabilitiesSchema.exactOptional(),
+  http: moduleHttpSchema.nullable().exactOptional(),
+  runtime: moduleRuntimeSchema.exactOptional(),
   healthCheck: healthCheckOverrideSchema.exactOptional(),
 };
 
 /** @see {@link ModuleMetadata} @public */
-export const moduleMetadataSchema: z.ZodType<ModuleMetadata, unknown> = z
+export const moduleMetadataSchema: z.ZodType<CheckedModuleMetadata, unknown> = z
   .strictObject(metadataShape)
   .meta({ id: 'ModuleMetadata' });
 
 /** @see {@link RegisterModuleRequest} @public */
-export const registerModuleSchema: z.ZodType<RegisterModuleRequest, unknown> = z
-  .strictObject({ ...metadataShape, wasmBinary: z.string().min(1) })
-  .meta({ id: 'RegisterModule' });
+export const registerModuleSchema: z.ZodType<
+  CheckedModuleMetadata & Pick<RegisterModuleRequest, 'wasmBinary'>,
+  unknown
+> = z.strictObject({ ...metadataShape, wasmBinary: z.string().min(1) }).meta({ id: 'RegisterModule' });
 
 /** Body of a validation: the binary, with or without what is said of it. @public */
 export interface ValidateModuleRequest extends Partial<ModuleMetadata> {
@@ -132,7 +162,10 @@ export interface ValidateModuleRequest extends Partial<ModuleMetadata> {
 }
 
 /** @see {@link ValidateModuleRequest} @public */
-export const validateModuleSchema: z.ZodType<ValidateModuleRequest, unknown> = z
+export const validateModuleSchema: z.ZodType<
+  Partial<CheckedModuleMetadata> & Pick<ValidateModuleRequest, 'wasmBinary'>,
+  unknown
+> = z
   .strictObject({ ...metadataShape, name: moduleNameSchema.exactOptional(), wasmBinary: z.string().min(1) })
   .meta({ id: 'ValidateModule' });
 
@@ -146,6 +179,8 @@ const signature = z.object({
   params: z.array(z.object({ name: z.string(), type: z.string() })),
   result: z.string().exactOptional(),
 });
+
+const servesHttp = z.enum(['component', 'command', 'handler']).nullable();
 
 /** @see {@link ModuleView} @public */
 export const moduleViewSchema: z.ZodType<ModuleView> = z
@@ -162,6 +197,7 @@ export const moduleViewSchema: z.ZodType<ModuleView> = z
     exports: z.array(extern),
     functions: z.array(signature),
     isCommand: z.boolean(),
+    servesHttp,
     resourceLimits: z.object({
       maxMemoryMB: z.number(),
       maxCpuPercent: z.number(),
@@ -173,6 +209,8 @@ export const moduleViewSchema: z.ZodType<ModuleView> = z
       dirs: z.array(z.object({ name: z.string(), guestPath: z.string(), readOnly: z.boolean() })),
       allowedHosts: z.array(z.string()),
     }),
+    http: moduleHttpViewSchema.nullable(),
+    runtime: moduleRuntimeViewSchema,
     healthCheck: healthCheckOverrideSchema,
     createdBy: z.string(),
     createdAt: timestampSchema,
@@ -203,6 +241,7 @@ export const moduleReportSchema: z.ZodType<ModuleReport> = z
     exports: z.array(extern).exactOptional(),
     functions: z.array(signature).exactOptional(),
     isCommand: z.boolean().exactOptional(),
+    servesHttp: servesHttp.exactOptional(),
     wit: z.string().exactOptional(),
   })
   .meta({ id: 'ModuleReport' });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { durationSchema, healthCheckOverrideSchema } from '@hotswap/core';
-import type { Capabilities, HealthCheckOverride, Json, ResourceLimits } from '@hotswap/core';
+import type { Capabilities, HealthCheckOverride, Json, ModuleHttp, ModuleRuntime, ResourceLimits } from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
+import { moduleHttpViewSchema, moduleRuntimeViewSchema } from './module-serving.ts';
 import { jsonSchema, moduleNameSchema } from './wire-text.ts';
 
 /** A release on the wire: code, configuration, capabilities, limits and health check under one id. @public */
@@ -15,6 +16,8 @@ export interface ReleaseView {
   readonly config: Readonly<Record<string, Json>>;
   readonly capabilities: Capabilities;
   readonly resourceLimits: ResourceLimits;
+  readonly http: ModuleHttp | null;
+  readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
 }
 
@@ -50,6 +53,8 @@ export const releaseViewSchema: z.ZodType<ReleaseView> = z
       maxExecutionTime: durationSchema,
       maxInputSize: z.number(),
     }),
+    http: moduleHttpViewSchema.nullable(),
+    runtime: moduleRuntimeViewSchema,
     healthCheck: healthCheckOverrideSchema,
   })
   .meta({ id: 'Release' });

@@ -1,3 +1,4 @@
+import { httpServingOf } from '@hotswap/core';
 import type { FunctionSignature, ModuleDescription, ModuleExtern, WasiLevel } from '@hotswap/core';
 import type { ExternDescription, FunctionDescription, ModuleDescription as NativeDescription } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
@@ -9,7 +10,7 @@ import { witTypeText } from './wit-type-text.ts';
  * @internal
  */
 export function describeModule(native: NativeDescription): ModuleDescription {
-  return {
+  const described = {
     kind: native.kind,
     wasiLevel: wasiLevelOf(native.wasi),
     sizeBytes: native.sizeBytes,
@@ -17,6 +18,10 @@ export function describeModule(native: NativeDescription): ModuleDescription {
     exports: native.exports.map(externOf),
     functions: native.exports.filter((item) => item.kind === 'function').map(signatureOf),
     isCommand: native.role === 'command',
+  };
+  return {
+    ...described,
+    servesHttp: httpServingOf(described),
     ...(native.wit === null ? {} : { wit: native.wit }),
   };
 }

@@ -107,7 +107,17 @@ export class WasmtimeModule implements LoadedModule {
       this.#handle.statsJson(),
     ) as NativeStats;
     const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
-    return { calls, errors, crashes, inFlight, peakMemoryBytes: memoryPeakBytes, memoryRefusals: refusedGrowths };
+    return {
+      calls,
+      errors,
+      crashes,
+      inFlight,
+      peakMemoryBytes: memoryPeakBytes,
+      memoryRefusals: refusedGrowths,
+      fuelUsed: 0,
+      throttledMs: 0,
+      metrics: {},
+    };
   }
 
   /** Waits until no call is left, at most `deadlineMs`, then cancels the rest. */

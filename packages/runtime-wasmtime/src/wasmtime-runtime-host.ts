@@ -120,6 +120,7 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
   return {
     components: true,
     wasi: [...(wasi.preview1 ? (['preview1'] as const) : []), ...(wasi.preview2 ? (['preview2'] as const) : [])],
+    experimental: [],
     synchronous: true,
     cpuLimit: true,
     memoryLimit: true,
@@ -128,6 +129,15 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
     backtraces: true,
     aotCache,
     statefulInstances: true,
+    http: false,
+    outgoingHttp: false,
+    sockets: false,
+    hostFunctions: false,
+    instanceReuse: false,
+    moduleState: false,
+    moduleMetrics: false,
+    boundedCompilation: false,
+    simd: false,
   };
 }
 

@@ -86,6 +86,10 @@ export const serverErrorCodes = {
       'The module exports no function {functionName}: export it, name another one in healthCheck.functionName, or set healthCheck.enabled to false',
     httpStatus: 400,
   },
+  HS_REGISTRY_SERVES_NO_HTTP: {
+    message: 'The module answers no HTTP requests: {lacks}; leave `http` out or upload a binary that serves',
+    httpStatus: 400,
+  },
   HS_NODE_SUPERSEDED: {
     message: 'Another session of node {nodeId} has taken over: this one has to end',
     httpStatus: 410,

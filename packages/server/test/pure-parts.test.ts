@@ -75,6 +75,7 @@ describe('checkModule', () => {
     wasiLevel: 'preview2',
     sizeBytes: 1,
     isCommand: false,
+    servesHttp: null,
     imports: [
       { name: 'wasi:http/types@0.2.12', kind: 'interface' },
       { name: 'wasi:cli/environment@0.2.0', kind: 'interface' },

@@ -1,5 +1,11 @@
 /// <reference lib="dom" />
-import { HotSwapError, type ModuleDescription, type ModuleExtern, type RuntimeHost } from '@hotswap/core';
+import {
+  HotSwapError,
+  httpServingOf,
+  type ModuleDescription,
+  type ModuleExtern,
+  type RuntimeHost,
+} from '@hotswap/core';
 
 /** Describes core modules by the engine of Node itself: the server's tests need no native addon. */
 export const v8Inspector: Pick<RuntimeHost, 'inspect'> = {
@@ -20,16 +26,19 @@ export const v8Inspector: Pick<RuntimeHost, 'inspect'> = {
       kind: one.kind,
     }));
     const exports = WebAssembly.Module.exports(module).map((one): ModuleExtern => ({ name: one.name, kind: one.kind }));
+    const wasiLevel = imports.some((one) => one.name.startsWith('wasi_snapshot_preview1.')) ? 'preview1' : 'none';
+    const isCommand = exports.some((one) => one.name === '_start');
     return {
       kind: 'core',
-      wasiLevel: imports.some((one) => one.name.startsWith('wasi_snapshot_preview1.')) ? 'preview1' : 'none',
+      wasiLevel,
       sizeBytes: bytes.byteLength,
       imports,
       exports,
       functions: exports
         .filter((one) => one.kind === 'function')
         .map((one) => ({ name: one.name, params: [], result: 'i32' })),
-      isCommand: exports.some((one) => one.name === '_start'),
+      isCommand,
+      servesHttp: httpServingOf({ kind: 'core', wasiLevel, exports, isCommand }),
     };
   },
 };

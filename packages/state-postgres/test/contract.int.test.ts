@@ -55,6 +55,8 @@ const anyRelease: Release = {
   config: { motd: 'hello' },
   capabilities: { env: {}, dirs: [], allowedHosts: [] },
   resourceLimits: { maxMemoryMB: 128, maxCpuPercent: 100, maxExecutionTime: 'PT5S', maxInputSize: 1_048_576 },
+  http: null,
+  runtime: { reuse: null, fuel: null, simd: true, aotCache: true, stateful: false },
   healthCheck: {},
 };
 
@@ -80,6 +82,8 @@ class PostgresRig implements JournalStoreRig {
       config,
       capabilities,
       resourceLimits,
+      http,
+      runtime,
       healthCheck,
       releaseId,
     } = release;
@@ -89,8 +93,8 @@ class PostgresRig implements JournalStoreRig {
       [tenant, moduleId, moduleName, digest, sizeBytes],
     );
     await this.#database.execute(
-      `insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, health_check)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
+      `insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, http, runtime, health_check)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
       [
         tenant,
         releaseId,
@@ -102,6 +106,8 @@ class PostgresRig implements JournalStoreRig {
         JSON.stringify(config),
         JSON.stringify(capabilities),
         JSON.stringify(resourceLimits),
+        http === null ? null : JSON.stringify(http),
+        JSON.stringify(runtime),
         JSON.stringify(healthCheck),
       ],
     );

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defaultResourceLimits, noCapabilities } from '@hotswap/core';
+import { defaultModuleRuntime, defaultResourceLimits, noCapabilities } from '@hotswap/core';
 import {
   CredentialRepository,
   DatabaseClock,
@@ -29,10 +29,13 @@ const module = (tenant: string, version: string, changes: Partial<NewModule> = {
     exports: [{ name: 'odd \0 name', kind: 'function' }],
     functions: [],
     isCommand: false,
+    servesHttp: null,
   },
   wasiVersion: 'none',
   interfaces: ['wasi:http'],
   resourceLimits: defaultResourceLimits,
+  http: null,
+  runtime: defaultModuleRuntime,
   capabilities: noCapabilities,
   healthCheck: { expected: 'fine' },
   createdBy: 'dev',

@@ -1,5 +1,6 @@
 import {
   defaultAutoRollback,
+  defaultModuleRuntime,
   defaultResourceLimits,
   genesisHash,
   hashEntry,
@@ -68,6 +69,8 @@ export class Scene {
       sizeBytes: 10,
       capabilities: noCapabilities,
       resourceLimits: defaultResourceLimits,
+      http: null,
+      runtime: defaultModuleRuntime,
       healthCheck: {},
     };
     const description = {
@@ -78,6 +81,7 @@ export class Scene {
       exports: [],
       functions: [],
       isCommand: false,
+      servesHttp: null,
     } as const;
     await this.modules.insert({
       ...about,

@@ -1,5 +1,6 @@
 import type { Digest } from '../model/digest.ts';
-import type { ModuleDescription, ResourceLimits } from '../model/module.ts';
+import type { ModuleDescription, ModuleRuntime, ResourceLimits } from '../model/module.ts';
+import type { HttpPlane, HttpPlaneOptions } from './http-plane.ts';
 
 /**
  * What a runtime can do, as data: selectors choose nodes by it, documents show it, the contract suite skips by it.
@@ -7,7 +8,9 @@ import type { ModuleDescription, ResourceLimits } from '../model/module.ts';
  */
 export interface RuntimeCapabilities {
   readonly components: boolean;
-  readonly wasi: readonly ('preview1' | 'preview2')[];
+  readonly wasi: readonly ('preview1' | 'preview2' | 'preview3')[];
+  /** What works but may still change, such as `preview3`. */
+  readonly experimental: readonly string[];
   /** `invokeSync` exists for modules without imports. */
   readonly synchronous: boolean;
   /** Endless loops are ended by time. */
@@ -22,6 +25,24 @@ export interface RuntimeCapabilities {
   readonly aotCache: boolean;
   /** `open` keeps an instance between calls. */
   readonly statefulInstances: boolean;
+  /** `createHttpPlane` exists: modules answer HTTP requests without crossing into JavaScript. */
+  readonly http: boolean;
+  /** Guests may send HTTP requests, governed by {@link NetworkPolicy}. */
+  readonly outgoingHttp: boolean;
+  /** Guests may open sockets, governed by {@link NetworkPolicy}. */
+  readonly sockets: boolean;
+  /** {@link LoadOptions.imports}: JavaScript functions satisfy a guest's imports. */
+  readonly hostFunctions: boolean;
+  /** `runtime.reuse` keeps instances for further calls. */
+  readonly instanceReuse: boolean;
+  /** `handOver` moves the state of a stateful module to its next version. */
+  readonly moduleState: boolean;
+  /** Metrics that modules report reach {@link ModuleStats.metrics}. */
+  readonly moduleMetrics: boolean;
+  /** Compilation of untrusted code is bounded in time and memory. */
+  readonly boundedCompilation: boolean;
+  /** `runtime.simd: false` refuses modules that use SIMD instructions. */
+  readonly simd: boolean;
 }
 
 /**
@@ -59,6 +80,37 @@ export interface WasiPolicy {
   readonly dirs?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly: boolean }[];
 }
 
+/** Which parts of the network a guest may reach; everything absent is denied. @public */
+export interface NetworkPolicy {
+  /** Hosts of outgoing HTTP: `api.example.org`, `*.example.org`, `host:port`, `https://host`. */
+  readonly allowedHosts: readonly string[];
+  /**
+   * Whether names may lead to private, loopback, link-local and metadata addresses, checked after resolution and on
+   * every redirect. Default `false`.
+   */
+  readonly allowPrivateAddresses?: boolean;
+  /** Sockets of `wasi:sockets`. Absent: none. */
+  readonly sockets?: {
+    /** Addresses or ranges with a port: `192.0.2.10:5432`, `10.0.0.0/8:*`. */
+    readonly tcp: readonly string[];
+    readonly udp: readonly string[];
+    /** Whether names may be looked up. */
+    readonly nameLookup: boolean;
+  };
+  /** Outgoing requests of a module at one time. Default 64. */
+  readonly maxConcurrentRequests?: number;
+  /** Bytes of one response body. Absent: the runtime's own bound. */
+  readonly maxResponseBytes?: number;
+  /** Time of one request, body included. Absent: the call's own limit. */
+  readonly requestTimeoutMs?: number;
+}
+
+/** A JavaScript function that a guest calls; may answer later. A thrown error is the guest's `err` or a trap. @public */
+export type HostFunction = (...args: WitValue[]) => WitValue | Promise<WitValue>;
+
+/** Functions by interface (`ns:pkg/iface@version`) or, for core modules, by module name. @public */
+export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFunction>>>>;
+
 /** @public */
 export interface LoadOptions {
   /** Default {@link defaultResourceLimits}. */
@@ -66,6 +118,14 @@ export interface LoadOptions {
   readonly wasi?: WasiPolicy;
   /** Bytes of results or output that a call may produce. Default 1 MiB. */
   readonly maxOutputSize?: number;
+  /** Reuse, fuel, SIMD, code cache and state. What is absent follows {@link defaultModuleRuntime}. */
+  readonly runtime?: Partial<ModuleRuntime>;
+  /** Absent: no network. */
+  readonly network?: NetworkPolicy;
+  /** Host functions; only with the capability. Absent: none besides WASI. */
+  readonly imports?: HostImports;
+  /** Bytes of guest output to the log per second; the rest is dropped and counted. Absent: the runtime's own bound. */
+  readonly maxLogBytesPerSecond?: number;
 }
 
 /** Options of a call; what is absent follows the module's limits. @public */
@@ -80,6 +140,8 @@ export interface CallResult {
   /** `undefined` when the function returns nothing. */
   readonly value: WitValue;
   readonly durationMs: number;
+  /** Only when the module's fuel is metered. */
+  readonly fuelUsed?: number;
 }
 
 /** @public */
@@ -88,6 +150,11 @@ export interface CommandOptions extends CallOptions {
   /** Laid over the policy's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array;
+  /**
+   * `inherit`: the guest's standard streams are those of this process, `stdin` is left out and the result's `stdout` and
+   * `stderr` are empty. Default `capture`.
+   */
+  readonly stdio?: 'capture' | 'inherit';
 }
 
 /** @public */
@@ -98,6 +165,8 @@ export interface CommandResult {
   /** Bytes that were dropped because the output limit was reached. */
   readonly droppedBytes: number;
   readonly durationMs: number;
+  /** Only when the module's fuel is metered. */
+  readonly fuelUsed?: number;
 }
 
 /** Counters since loading. @public */
@@ -108,6 +177,12 @@ export interface ModuleStats {
   readonly inFlight: number;
   readonly peakMemoryBytes: number;
   readonly memoryRefusals: number;
+  /** 0 while fuel is not metered. */
+  readonly fuelUsed: number;
+  /** Time that calls waited because the module had used up its share of the processor. */
+  readonly throttledMs: number;
+  /** What the module reported through `hotswap:module/metrics`: counters summed, gauges with their last value. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /**
@@ -134,6 +209,12 @@ export interface LoadedModule extends AsyncDisposable {
   run(options?: CommandOptions): Promise<CommandResult>;
   /** An instance that keeps its state between calls, which it takes one at a time; only with the capability. */
   open(): Promise<ModuleInstance>;
+  /**
+   * Hands the state of this module's living instance to another version of it; only with the capability `moduleState`.
+   * Requests go on here until it is done.
+   * @throws HS_RUNTIME_STATE_REFUSED when either side refuses or fails; this version then goes on serving.
+   */
+  handOver?(to: LoadedModule): Promise<void>;
   stats(): ModuleStats;
 }
 
@@ -167,6 +248,8 @@ export interface RuntimeHost extends AsyncDisposable {
   load(source: ModuleSource, options?: LoadOptions): Promise<LoadedModule>;
   /** A table of slots for hot swapping. */
   createSlotTable(): SlotTable;
+  /** Serves slots by HTTP; only with the capability `http`. */
+  createHttpPlane?(options: HttpPlaneOptions): Promise<HttpPlane>;
 }
 
 /** Which versions a slot serves. @public */

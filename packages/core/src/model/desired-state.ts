@@ -1,7 +1,7 @@
 import type { Digest } from './digest.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Json } from './json.ts';
-import type { Capabilities, ResourceLimits } from './module.ts';
+import type { Capabilities, ModuleHttp, ModuleRuntime, ResourceLimits } from './module.ts';
 
 /**
  * One release that a node shall hold.
@@ -16,6 +16,9 @@ export interface DesiredRelease {
   readonly config: Readonly<Record<string, Json>>;
   readonly capabilities: Capabilities;
   readonly resourceLimits: ResourceLimits;
+  /** How it is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
+  readonly runtime: ModuleRuntime;
   /** Relative weight among the releases of this module on this node; 0 = warm, without traffic of its own. */
   readonly weight: number;
   /** Health check to run each interval, and the round to report it under; absent: do not check. */

@@ -7,7 +7,7 @@ import type { Json } from './json.ts';
 export interface ResourceLimits {
   /** Linear memory of one instance, all memories together, in mebibytes. */
   readonly maxMemoryMB: number;
-  /** Share of one core that a call may take while it runs. */
+  /** Share of one core that a module version may take on a node, over a sliding period of one second of wall time. */
   readonly maxCpuPercent: number;
   /** Wall-clock time of one call, queueing included. */
   readonly maxExecutionTime: Duration;
@@ -23,11 +23,78 @@ export const defaultResourceLimits: ResourceLimits = {
   maxInputSize: 1_048_576,
 };
 
+/**
+ * Where the requests of one client meet the same version while weights shift: by a header's value, by a cookie's value,
+ * or, when `null`, by the client's address. Clients move to a growing version and never flip back.
+ * @public
+ */
+export type HttpAffinity = { readonly header: string } | { readonly cookie: string } | null;
+
+/**
+ * How a module that answers HTTP requests is reached. `null` on a module means that it serves no HTTP.
+ * @public
+ */
+export interface ModuleHttp {
+  /** Host names in lower case without a port; `*.example.org` stands for every name below. Empty: any host. */
+  readonly hosts: readonly string[];
+  /**
+   * Path on the public listener of nodes, in whole segments. Default `/`. The server's own
+   * `/api/v1/wasm/http/{name}/` works whatever stands here.
+   */
+  readonly pathPrefix: string;
+  /** `public`: anyone may send requests. `keys` (default): only through the server, with a key. */
+  readonly access: 'public' | 'keys';
+  readonly affinity: HttpAffinity;
+}
+
+/** Reuse of instances: what one is allowed to keep living on. Its memory is not wiped between calls. @public */
+export interface InstanceReuse {
+  /** Idle instances that a node keeps of one version. Default 8. Elsewhere called `instance_pool_size`. */
+  readonly maxInstances: number;
+  /** Calls after which an instance is replaced. Default 1,000. */
+  readonly maxCalls: number;
+  /** Idle time after which an instance is dropped. Default `PT5M`. Elsewhere called `max_idle_time`. */
+  readonly maxIdleTime: Duration;
+}
+
+/** What every key of a reuse is when nobody sets it. @public */
+export const defaultInstanceReuse: InstanceReuse = { maxInstances: 8, maxCalls: 1_000, maxIdleTime: 'PT5M' };
+
+/**
+ * How a runtime runs a module: the `runtime` field of modules and releases.
+ * @public
+ */
+export interface ModuleRuntime {
+  /** `null` (default): a fresh instance for each call. Else instances are kept and used again. */
+  readonly reuse: InstanceReuse | null;
+  /** Fuel of one call; `null` (default): not metered. */
+  readonly fuel: number | null;
+  /** Whether the module may use SIMD instructions. Default `true`. Elsewhere called `enable_simd`. */
+  readonly simd: boolean;
+  /** Whether compiled code is kept on disk. Default `true`. Elsewhere called `enable_aot_cache`. */
+  readonly aotCache: boolean;
+  /**
+   * One living instance per node that keeps its state, which moves to the next version through `hotswap:module/state`.
+   * Default `false`.
+   */
+  readonly stateful: boolean;
+}
+
+/** What every key is when nobody sets it: fresh instances, no fuel, SIMD and the code cache on. @public */
+export const defaultModuleRuntime: ModuleRuntime = {
+  reuse: null,
+  fuel: null,
+  simd: true,
+  aotCache: true,
+  stateful: false,
+};
+
 /** What a module asks for beyond computing; a node grants it where its own configuration allows. Default: nothing. @public */
 export interface Capabilities {
   readonly env: Readonly<Record<string, string>>;
   /** Directories by the name a node's configuration gives them, mounted at `guestPath`. */
   readonly dirs: readonly { readonly name: string; readonly guestPath: string; readonly readOnly: boolean }[];
+  /** Hosts of outgoing HTTP: `api.example.org`, `*.example.org`, `host:port`, `https://host`. Empty: none. */
   readonly allowedHosts: readonly string[];
 }
 
@@ -59,6 +126,13 @@ export interface ModuleExtern {
 }
 
 /**
+ * By what a binary answers HTTP requests: `component` exports `wasi:http/incoming-handler`, `command` is a program that
+ * is run as CGI (RFC 3875), `handler` is a core module that exports `hotswap_http_handle`.
+ * @public
+ */
+export type HttpServing = 'component' | 'command' | 'handler';
+
+/**
  * What can be told from a binary without running it.
  * @public
  */
@@ -73,6 +147,8 @@ export interface ModuleDescription {
   readonly functions: readonly FunctionSignature[];
   /** Whether it is run as a program: exports `_start`, or `wasi:cli/run`. */
   readonly isCommand: boolean;
+  /** By what it answers HTTP requests; `null`: it cannot. */
+  readonly servesHttp: HttpServing | null;
   /** World of a component as WIT text; absent for core modules. */
   readonly wit?: string;
 }
@@ -95,6 +171,9 @@ export interface ModuleRecord {
   readonly interfaces: readonly string[] | null;
   readonly resourceLimits: ResourceLimits;
   readonly capabilities: Capabilities;
+  /** How it is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
+  readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
   readonly createdBy: string;
   readonly createdAt: number;
@@ -116,5 +195,8 @@ export interface Release {
   readonly config: Readonly<Record<string, Json>>;
   readonly capabilities: Capabilities;
   readonly resourceLimits: ResourceLimits;
+  /** How it is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
+  readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
 }

@@ -20,7 +20,7 @@ import type { createDeploymentSchema } from '@hotswap/protocol';
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { ServerConfig } from '../config/schema.ts';
-import { healthProblem } from '../modules/check-module.ts';
+import { healthProblem, httpProblem } from '../modules/check-module.ts';
 import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
 import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
 
@@ -40,7 +40,7 @@ export interface DeploymentServiceParts {
 /**
  * Freezes what is to be rolled out, with every default filled in, and opens the deployment.
  * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
- * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
+ * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
  * @internal
  */
 export async function createDeployment(
@@ -54,7 +54,7 @@ export async function createDeployment(
   const regions = body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions);
   const content = releaseOf(module, body, parts.config);
   const healthCheck = resolveHealthCheck(content.healthCheck, body.healthCheck, ofStrategy);
-  const problem = healthProblem(module.description, healthCheck);
+  const problem = healthProblem(module.description, healthCheck) ?? httpProblem(module.description, content.http);
   if (problem) throw problem;
   const release = await parts.releases.insert(content);
   const spec: DeploymentSpec = {
@@ -139,6 +139,8 @@ function releaseOf(module: ModuleRecord, { release }: NewDeployment, config: Ser
     config: release?.config ?? {},
     capabilities: capabilitiesOf(release?.capabilities, module.capabilities),
     resourceLimits: limitsOf(release?.resourceLimits, config, module.resourceLimits),
+    http: release?.http === undefined ? module.http : release.http,
+    runtime: release?.runtime ?? module.runtime,
     healthCheck: { ...module.healthCheck, ...release?.healthCheck },
   };
 }

@@ -1,10 +1,12 @@
 import {
   defaultHealthCheck,
+  httpServingOf,
   resolveHealthCheck,
   type HealthCheckOverride,
   type ModuleDescription,
+  type ModuleHttp,
 } from '@hotswap/core';
-import type { ModuleMetadata } from '@hotswap/protocol';
+import type { CheckedModuleMetadata } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
 
 /**
@@ -12,11 +14,15 @@ import { serverError } from '../error-codes.ts';
  * @returns everything that is wrong, as errors to be thrown or listed
  * @internal
  */
-export function checkModule(description: ModuleDescription, metadata: Partial<ModuleMetadata>): readonly Error[] {
+export function checkModule(
+  description: ModuleDescription,
+  metadata: Partial<CheckedModuleMetadata>,
+): readonly Error[] {
   return [
     wasiProblem(description, metadata),
     interfaceProblem(description, metadata),
     healthProblem(description, metadata.healthCheck),
+    httpProblem(description, metadata.http),
   ].filter((problem) => problem !== null);
 }
 
@@ -38,6 +44,16 @@ export function healthProblem(description: ModuleDescription, check: HealthCheck
   });
 }
 
+/** The mistake of an `http` block on a binary that answers no requests; `null` when there is none. @internal */
+export function httpProblem(description: ModuleDescription, http: ModuleHttp | null | undefined): Error | null {
+  if (http === null || http === undefined || httpServingOf(description) !== null) return null;
+  const lacks =
+    description.kind === 'component'
+      ? 'a component has to export wasi:http/incoming-handler'
+      : 'a core module has to export hotswap_http_handle or be a command of WASI preview1';
+  return serverError('HS_REGISTRY_SERVES_NO_HTTP', { lacks, errors: [{ pointer: '/http', detail: lacks }] });
+}
+
 /** `-` and `_` are the same; a function of an interface may be named without it. */
 function exportsFunction({ functions }: ModuleDescription, functionName: string): boolean {
   const wanted = plain(functionName);
@@ -50,7 +66,7 @@ const plain = (name: string): string => name.replaceAll('-', '_');
 
 const levelText = { none: 'without WASI (none)', preview1: 'WASI preview1', preview2: 'WASI preview2' } as const;
 
-function wasiProblem({ wasiLevel }: ModuleDescription, { wasiVersion }: Partial<ModuleMetadata>): Error | null {
+function wasiProblem({ wasiLevel }: ModuleDescription, { wasiVersion }: Partial<CheckedModuleMetadata>): Error | null {
   if (wasiVersion === undefined || wasiVersion === wasiLevel) return null;
   return serverError('HS_REGISTRY_WASI_MISMATCH', {
     declared: levelText[wasiVersion],
@@ -60,7 +76,10 @@ function wasiProblem({ wasiLevel }: ModuleDescription, { wasiVersion }: Partial<
 }
 
 /** Preview 1 is one flat module: declaring `wasiVersion` allows it (D-4). */
-function interfaceProblem(description: ModuleDescription, { interfaces }: Partial<ModuleMetadata>): Error | null {
+function interfaceProblem(
+  description: ModuleDescription,
+  { interfaces }: Partial<CheckedModuleMetadata>,
+): Error | null {
   if (interfaces === undefined) return null;
   const exceeding = description.imports
     .map(({ name }) => name)

@@ -1,4 +1,11 @@
-import { defaultResourceLimits, durationMs, isHotSwapError, noCapabilities } from '@hotswap/core';
+import {
+  defaultModuleRuntime,
+  defaultResourceLimits,
+  durationMs,
+  httpServingOf,
+  isHotSwapError,
+  noCapabilities,
+} from '@hotswap/core';
 import type {
   Capabilities,
   ModuleDescription,
@@ -7,7 +14,7 @@ import type {
   ResourceLimits,
   RuntimeHost,
 } from '@hotswap/core';
-import { decodeBase64, type ModuleMetadata, type ModuleReport } from '@hotswap/protocol';
+import { decodeBase64, type CheckedModuleMetadata, type ModuleReport } from '@hotswap/protocol';
 import type { ServerConfig } from '../config/schema.ts';
 import { serverError } from '../error-codes.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -51,11 +58,11 @@ export class ModuleService {
 
   /**
    * @throws HS_REGISTRY_INVALID_BINARY, HS_REGISTRY_WASI_MISMATCH, HS_REGISTRY_INTERFACE_EXCEEDED,
-   * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_LIMIT_RESOURCES, HS_REGISTRY_MODULE_EXISTS
+   * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_REGISTRY_MODULE_EXISTS
    */
   async register(
     upload: WasmUpload,
-    metadata: ModuleMetadata,
+    metadata: CheckedModuleMetadata,
     author: Principal,
   ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
     const { config, store, modules } = this.#parts;
@@ -80,6 +87,8 @@ export class ModuleService {
           interfaces: metadata.interfaces ?? null,
           resourceLimits,
           capabilities: capabilitiesOf(metadata.capabilities),
+          http: metadata.http ?? null,
+          runtime: metadata.runtime ?? defaultModuleRuntime,
           healthCheck: metadata.healthCheck ?? {},
           createdBy: author.subject,
         });
@@ -95,7 +104,7 @@ export class ModuleService {
   }
 
   /** Looks at a binary without keeping it; what is wrong is in the report, never thrown. */
-  async report(upload: WasmUpload, metadata: Partial<ModuleMetadata>): Promise<ModuleReport> {
+  async report(upload: WasmUpload, metadata: Partial<CheckedModuleMetadata>): Promise<ModuleReport> {
     const base = { sizeBytes: upload.bytes.byteLength, digest: upload.digest };
     let description: ModuleDescription;
     try {
@@ -110,10 +119,11 @@ export class ModuleService {
 
   /** The same for a module that is registered. */
   recheck(module: ModuleRecord): ModuleReport {
-    const { description, digest, sizeBytes, interfaces, wasiVersion, healthCheck } = module;
+    const { description, digest, sizeBytes, interfaces, wasiVersion, healthCheck, http } = module;
     const problems = checkModule(description, {
       wasiVersion,
       healthCheck,
+      http,
       ...(interfaces === null ? {} : { interfaces }),
     }).map((problem) => problem.message);
     return { digest, sizeBytes, ...describedBy(description), valid: problems.length === 0, problems };
@@ -170,15 +180,10 @@ export function capabilitiesOf(
   return { ...base, ...given };
 }
 
-function describedBy({
-  kind,
-  wasiLevel,
-  imports,
-  exports,
-  functions,
-  isCommand,
-  wit,
-}: ModuleDescription): Omit<ModuleReport, 'valid' | 'problems' | 'sizeBytes' | 'digest'> {
+function describedBy(
+  description: ModuleDescription,
+): Omit<ModuleReport, 'valid' | 'problems' | 'sizeBytes' | 'digest'> {
+  const { kind, wasiLevel, imports, exports, functions, isCommand, wit } = description;
   return {
     kind,
     wasiVersion: wasiLevel,
@@ -186,6 +191,7 @@ function describedBy({
     exports,
     functions,
     isCommand,
+    servesHttp: httpServingOf(description),
     ...(wit === undefined ? {} : { wit }),
   };
 }

@@ -1,4 +1,4 @@
-import type { ModuleRecord, Release } from '@hotswap/core';
+import { httpServingOf, type ModuleRecord, type Release } from '@hotswap/core';
 import type { ModuleView, ReleaseView } from '@hotswap/protocol';
 
 /** @internal */
@@ -17,8 +17,11 @@ export function toModuleView(module: ModuleRecord): ModuleView {
     exports: description.exports,
     functions: description.functions,
     isCommand: description.isCommand,
+    servesHttp: httpServingOf(description),
     resourceLimits: module.resourceLimits,
     capabilities: module.capabilities,
+    http: module.http,
+    runtime: module.runtime,
     healthCheck: module.healthCheck,
     createdBy: module.createdBy,
     createdAt: new Date(module.createdAt).toISOString(),

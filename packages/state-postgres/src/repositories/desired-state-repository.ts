@@ -27,7 +27,7 @@ with moving as materialized (select deployment_id from deployments where tenant 
 select n.node_id as "nodeId", n.generation::float8 as generation,
   exists (select 1 from moving m join deployment_targets t on t.deployment_id = m.deployment_id where t.node_id = n.node_id) as busy,
   a.module_name as "moduleName", coalesce(route.epoch, 0)::float8 as epoch, a.release_id as "releaseId", r.module_id as "moduleId", r.version, r.digest,
-  r.size_bytes::float8 as "sizeBytes", r.config, r.capabilities, r.resource_limits as "resourceLimits",
+  r.size_bytes::float8 as "sizeBytes", r.config, r.capabilities, r.resource_limits as "resourceLimits", r.http, r.runtime,
   a.weight, a.probe_round as "probeRound", a.probe_check as "probeCheck"
 from nodes n
 left join assignments a on a.tenant = n.tenant and a.node_id = n.node_id
@@ -88,10 +88,24 @@ function toState(nodeId: string, rows: readonly Row[]): DesiredState {
 }
 
 function toRelease(row: Row): DesiredRelease {
-  const { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight } = row;
+  const { releaseId, moduleId, version, digest, sizeBytes, config, capabilities } = row;
+  const { resourceLimits, http, runtime, weight } = row;
   const probe =
     row.probeRound !== null && row.probeCheck !== null
       ? { probe: { round: row.probeRound, check: row.probeCheck } }
       : {};
-  return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, weight, ...probe };
+  return {
+    releaseId,
+    moduleId,
+    version,
+    digest,
+    sizeBytes,
+    config,
+    capabilities,
+    resourceLimits,
+    http,
+    runtime,
+    weight,
+    ...probe,
+  };
 }

@@ -8,14 +8,14 @@ import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.
 export type NewModule = Omit<ModuleRecord, 'createdAt'>;
 
 const columns = `tenant, module_id as "moduleId", name, version, digest, size_bytes::float8 as "sizeBytes", description, wasi_version as "wasiVersion",
-  interfaces, resource_limits as "resourceLimits", capabilities, health_check as "healthCheck", created_by as "createdBy",
+  interfaces, resource_limits as "resourceLimits", capabilities, http, runtime, health_check as "healthCheck", created_by as "createdBy",
   (extract(epoch from created_at) * 1000)::float8 as "createdAt"`;
 
 const insert = statement(
   'module_insert',
   `
-insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, health_check, created_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, http, runtime, health_check, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 on conflict do nothing returning ${columns}`,
 );
 
@@ -80,6 +80,8 @@ export class ModuleRepository {
       module.interfaces === null ? null : JSON.stringify(module.interfaces),
       JSON.stringify(module.resourceLimits),
       JSON.stringify(module.capabilities),
+      module.http === null ? null : JSON.stringify(module.http),
+      JSON.stringify(module.runtime),
       JSON.stringify(module.healthCheck),
       module.createdBy,
     ]);
@@ -153,7 +155,16 @@ export class ModuleRepository {
 }
 
 function differences(existing: ModuleRecord, wanted: NewModule): readonly string[] {
-  const compared = ['digest', 'wasiVersion', 'interfaces', 'resourceLimits', 'capabilities', 'healthCheck'] as const;
+  const compared = [
+    'digest',
+    'wasiVersion',
+    'interfaces',
+    'resourceLimits',
+    'capabilities',
+    'http',
+    'runtime',
+    'healthCheck',
+  ] as const;
   return compared.filter((key) => canonicalJson(existing[key]) !== canonicalJson(wanted[key]));
 }
 

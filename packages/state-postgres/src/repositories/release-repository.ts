@@ -1,16 +1,16 @@
-import { canonicalJson, sha256Hex, type Release, type ReleaseId } from '@hotswap/core';
+import { canonicalJson, defaultModuleRuntime, sha256Hex, type Release, type ReleaseId } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
 import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
 
 const columns = `tenant, release_id as "releaseId", module_id as "moduleId", module_name as "moduleName", version, digest, size_bytes::float8 as "sizeBytes",
-  config, capabilities, resource_limits as "resourceLimits", health_check as "healthCheck"`;
+  config, capabilities, resource_limits as "resourceLimits", http, runtime, health_check as "healthCheck"`;
 
 const insert = statement(
   'release_insert',
   `
-insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, health_check)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
+insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, http, runtime, health_check)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
 );
 
 const read = statement('release_read', `select ${columns} from releases where tenant = $1 and release_id = $2`);
@@ -48,6 +48,8 @@ export class ReleaseRepository {
       JSON.stringify(release.config),
       JSON.stringify(release.capabilities),
       JSON.stringify(release.resourceLimits),
+      release.http === null ? null : JSON.stringify(release.http),
+      JSON.stringify(release.runtime),
       JSON.stringify(release.healthCheck),
     ]);
     return release;
@@ -81,7 +83,21 @@ export class ReleaseRepository {
   }
 }
 
-/** `rel-` and the first 16 hex digits of the SHA-256 of the content without its tenant. @internal */
-export async function releaseIdOf({ tenant: _tenant, ...content }: Omit<Release, 'releaseId'>): Promise<ReleaseId> {
-  return `rel-${(await sha256Hex(canonicalJson(content))).slice(0, 16)}`;
+/**
+ * `rel-` and the first 16 hex digits of the SHA-256 of the content without its tenant. What says the same as leaving it
+ * out is left out: ids of releases that were made before `http` and `runtime` existed stay what they were.
+ * @internal
+ */
+export async function releaseIdOf({
+  tenant: _tenant,
+  http,
+  runtime,
+  ...content
+}: Omit<Release, 'releaseId'>): Promise<ReleaseId> {
+  const named = {
+    ...content,
+    ...(http === null ? {} : { http }),
+    ...(canonicalJson(runtime) === canonicalJson(defaultModuleRuntime) ? {} : { runtime }),
+  };
+  return `rel-${(await sha256Hex(canonicalJson(named))).slice(0, 16)}`;
 }

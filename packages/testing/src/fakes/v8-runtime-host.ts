@@ -1,4 +1,5 @@
 import {
+  httpServingOf,
   sha256Hex,
   type CallOptions,
   type CallResult,
@@ -42,6 +43,7 @@ export class V8RuntimeHost implements RuntimeHost {
   readonly capabilities: RuntimeCapabilities = {
     components: false,
     wasi: [],
+    experimental: [],
     synchronous: true,
     cpuLimit: false,
     memoryLimit: false,
@@ -50,19 +52,29 @@ export class V8RuntimeHost implements RuntimeHost {
     backtraces: false,
     aotCache: false,
     statefulInstances: true,
+    http: false,
+    outgoingHttp: false,
+    sockets: false,
+    hostFunctions: false,
+    instanceReuse: false,
+    moduleState: false,
+    moduleMetrics: false,
+    boundedCompilation: false,
+    simd: false,
   };
 
   async inspect(bytes: Uint8Array): Promise<ModuleDescription> {
     if (!engine.validate(bytes)) throw fakeError('HS_RUNTIME_INVALID_MODULE', { reason: 'it does not validate' });
     const sections = readWasmSections(bytes);
     const usesWasi = sections.imports.some(({ name }) => name.startsWith('wasi_snapshot_preview1.'));
-    return {
+    const described = {
       kind: 'core',
       wasiLevel: usesWasi ? 'preview1' : 'none',
       sizeBytes: bytes.length,
       ...sections,
       isCommand: sections.functions.some(({ name }) => name === '_start'),
-    };
+    } as const;
+    return { ...described, servesHttp: httpServingOf(described) };
   }
 
   async load(source: ModuleSource): Promise<LoadedModule> {
@@ -123,7 +135,7 @@ class V8LoadedModule implements LoadedModule {
   }
 
   stats(): ModuleStats {
-    return { ...this.#counts, peakMemoryBytes: 0, memoryRefusals: 0 };
+    return { ...this.#counts, peakMemoryBytes: 0, memoryRefusals: 0, fuelUsed: 0, throttledMs: 0, metrics: {} };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

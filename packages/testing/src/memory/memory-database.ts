@@ -192,7 +192,7 @@ export class MemoryDatabase {
   #describe(releaseId: ReleaseId): Omit<DesiredState['modules'][number]['releases'][number], 'weight' | 'probe'> {
     const release = this.releases.get(releaseId);
     if (!release) throw new TypeError(`no release ${releaseId} was added`);
-    const { moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits } = release;
-    return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits };
+    const { moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, http, runtime } = release;
+    return { releaseId, moduleId, version, digest, sizeBytes, config, capabilities, resourceLimits, http, runtime };
   }
 }

@@ -2,6 +2,7 @@ import {
   createRolloutEngine,
   defaultAutoRollback,
   defaultHealthCheck,
+  defaultModuleRuntime,
   defaultResourceLimits,
   noCapabilities,
   parseStrategyConfig,
@@ -76,6 +77,8 @@ const releaseOf = (releaseId: string): Release => ({
   config: {},
   capabilities: noCapabilities,
   resourceLimits: defaultResourceLimits,
+  http: null,
+  runtime: defaultModuleRuntime,
   healthCheck: {},
 });
 

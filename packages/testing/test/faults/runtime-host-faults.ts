@@ -74,6 +74,7 @@ const acceptsAll: Break = (host) => ({
         exports: [],
         functions: [],
         isCommand: false,
+        servesHttp: null,
       };
     }
   },
@@ -130,8 +131,8 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'keeps the state of an opened instance, and closes it when it traps': loaded((module) => ({
     open: async () => ({ invoke: (...call) => module.invoke(...call), [Symbol.asyncDispose]: async () => {} }),
   })),
-  'counts calls, errors and crashes': loaded(() => ({
-    stats: () => ({ calls: 0, errors: 0, crashes: 0, inFlight: 0, peakMemoryBytes: 0, memoryRefusals: 0 }),
+  'counts calls, errors and crashes': loaded((module) => ({
+    stats: () => ({ ...module.stats(), calls: 0, errors: 0, crashes: 0, inFlight: 0 }),
   })),
   'refuses calls once it is closed': loaded(() => ({ [Symbol.asyncDispose]: async () => {} })),
   'a slot serves its version and says which one it was': slots((table) => ({

@@ -10,7 +10,7 @@ import {
   moduleViewSchema,
   registerModuleSchema,
   validateModuleSchema,
-  type ModuleMetadata,
+  type CheckedModuleMetadata,
   type ModuleReport,
   type ModuleView,
   type RegisterModuleRequest,
@@ -167,18 +167,18 @@ const validateUnlessUpload: FastifySchemaCompiler<unknown> = (route) => {
 function readUpload(
   request: FastifyRequest,
   decode: (body: RegisterModuleRequest) => WasmUpload,
-): { upload: WasmUpload; metadata: ModuleMetadata } {
+): { upload: WasmUpload; metadata: CheckedModuleMetadata } {
   const body: unknown = request.body;
   if (isWasmUpload(body))
     return { upload: body, metadata: metadataFromQuery(request.query as Readonly<Record<string, unknown>>) };
-  const { wasmBinary: _bytes, ...metadata } = body as RegisterModuleRequest;
+  const { wasmBinary: _bytes, ...metadata } = body as RegisterModuleRequest & CheckedModuleMetadata;
   return { upload: decode(body as RegisterModuleRequest), metadata };
 }
 
-const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'healthCheck'];
+const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'http', 'runtime', 'healthCheck'];
 
 /** Metadata of a streamed upload: texts as they are, everything else as JSON. @throws HS_API_INVALID_REQUEST @internal */
-export function metadataFromQuery(query: Readonly<Record<string, unknown>>): ModuleMetadata {
+export function metadataFromQuery(query: Readonly<Record<string, unknown>>): CheckedModuleMetadata {
   const given = Object.fromEntries(
     Object.entries(query).map(([key, value]) => [key, jsonKeys.includes(key) ? jsonOf(key, value) : value]),
   );

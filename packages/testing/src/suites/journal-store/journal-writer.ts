@@ -1,6 +1,7 @@
 import {
   defaultAutoRollback,
   defaultHealthCheck,
+  defaultModuleRuntime,
   defaultResourceLimits,
   genesisHash,
   hashEntry,
@@ -34,6 +35,8 @@ export function exampleRelease(releaseId: string, more: Partial<Release> = {}): 
     config: { motd: 'hello' },
     capabilities: noCapabilities,
     resourceLimits: defaultResourceLimits,
+    http: null,
+    runtime: defaultModuleRuntime,
     healthCheck: {},
     ...more,
   };
