@@ -14,6 +14,7 @@ import { agentError } from './error-codes.ts';
 import { killingFailpoint, noAgentFailpoint, type AgentFailpoint } from './failpoint.ts';
 import { InvokeCalls } from './invoke-call.ts';
 import { InvokeTokens } from './invoke-token.ts';
+import { LoadQuarantine } from './load-quarantine.ts';
 import { ModuleCache } from './module-cache.ts';
 import { NodeIdentity } from './node-identity.ts';
 import { NodeReconciler } from './reconcile-node.ts';
@@ -98,6 +99,7 @@ function registerServices(scope: DependencyContainer, config: AgentConfig): void
         runtime: from.resolve(tokens.runtime),
         cache: from.resolve(tokens.cache),
         origin: from.resolve(ServerClient),
+        quarantine: new LoadQuarantine(join(dataDirectory, 'loading')),
         grants: config.grants,
         concurrency: config.loadConcurrency,
         retryForMs: config.loadRetryMs,

@@ -55,6 +55,11 @@ export const agentErrorCodes = {
     httpStatus: 507,
     retryable: true,
   },
+  HS_AGENT_RELEASE_QUARANTINED: {
+    message:
+      'The node died {deaths} times while it was loading release {releaseId} and leaves it alone for an hour: look at the module, deploy another version, or remove the mark in the folder `loading` of the node to try at once',
+    httpStatus: 409,
+  },
   HS_AGENT_LOAD_FAILED: { message: 'The release could not be loaded: {why}', httpStatus: 500 },
   HS_AGENT_UNAUTHENTICATED: { message: 'The call carries no valid token of the server for this node', httpStatus: 401 },
   HS_AGENT_NOT_FOUND: {

@@ -1,6 +1,7 @@
 import { isHotSwapError, type DesiredRelease, type LoadedModule, type RuntimeHost } from '@hotswap/core';
 import { BackOff } from './back-off.ts';
 import { grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
+import type { LoadQuarantine } from './load-quarantine.ts';
 import type { ModuleCache, ModuleOrigin } from './module-cache.ts';
 
 /** @internal */
@@ -8,6 +9,7 @@ export interface ReleaseLoaderOptions {
   readonly runtime: RuntimeHost;
   readonly cache: ModuleCache;
   readonly origin: ModuleOrigin;
+  readonly quarantine: LoadQuarantine;
   readonly grants: CapabilityGrants;
   /** Releases that are pulled and compiled at once. */
   readonly concurrency: number;
@@ -77,7 +79,10 @@ export class ReleaseLoader {
   }
 
   #open(release: DesiredRelease, path: string, wasi: ReturnType<typeof grantedPolicy>): Promise<LoadedModule> {
-    return this.#options.runtime.load({ path, digest: release.digest }, { limits: release.resourceLimits, wasi });
+    const { runtime, quarantine } = this.#options;
+    return quarantine.watch(release.releaseId, () =>
+      runtime.load({ path, digest: release.digest }, { limits: release.resourceLimits, wasi }),
+    );
   }
 
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

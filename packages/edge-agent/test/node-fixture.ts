@@ -16,6 +16,7 @@ import { CallMetrics } from '../src/call-metrics.ts';
 import { noGrants } from '../src/capability-grants.ts';
 import { agentError } from '../src/error-codes.ts';
 import { noAgentFailpoint } from '../src/failpoint.ts';
+import { LoadQuarantine } from '../src/load-quarantine.ts';
 import { ModuleCache, type ModuleOrigin } from '../src/module-cache.ts';
 import { NodeReconciler } from '../src/reconcile-node.ts';
 import { ReleaseLoader } from '../src/release-loader.ts';
@@ -64,6 +65,7 @@ export class NodeFixture implements AsyncDisposable {
       runtime: this.runtime,
       cache,
       origin,
+      quarantine: new LoadQuarantine(join(folder, 'loading')),
       grants: noGrants,
       concurrency: options.concurrency ?? 4,
       retryForMs: 0,
