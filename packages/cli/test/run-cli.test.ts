@@ -8,6 +8,7 @@ import { exitCodes, runCli } from '@hotswap/cli';
 interface Call {
   readonly method: string;
   readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
   readonly body: unknown;
   readonly authorization: string | null;
 }
@@ -44,11 +45,12 @@ describe('runCli', () => {
   });
 
   const fakeFetch = (async (url: string, init?: RequestInit) => {
-    const { pathname } = new URL(url);
+    const { pathname, searchParams } = new URL(url);
     const method = init?.method ?? 'GET';
     const raw = init?.body;
     const body: unknown = typeof raw === 'string' ? JSON.parse(raw) : raw;
-    calls.push({ method, path: pathname, body, authorization: new Headers(init?.headers).get('authorization') });
+    const query = Object.fromEntries(searchParams);
+    calls.push({ method, path: pathname, query, body, authorization: new Headers(init?.headers).get('authorization') });
     const answer =
       answers[`${method} ${pathname}`] ??
       problem(404, 'HS_TEST_NO_ANSWER', `nothing is prepared for ${method} ${pathname}`);
@@ -91,12 +93,63 @@ describe('runCli', () => {
     nodes: [],
   };
 
+  const pushed = {
+    moduleId: 'greeter-v1.2.3',
+    digest: 'd',
+    sizeBytes: 4,
+    kind: 'core',
+    wasiVersion: 'none',
+    http: null,
+    servesHttp: null,
+    functions: [],
+  };
+
+  it('sends how a module is reached and run: from a module file, options winning over it', async () => {
+    const file = join(directory, 'shop-1.0.0.wasm');
+    await writeFile(file, new Uint8Array([0, 97, 115, 109]));
+    const said = join(directory, 'module.json');
+    await writeFile(
+      said,
+      JSON.stringify({
+        name: 'shop',
+        version: '2.0.0',
+        http: { hosts: ['a.example.org'], pathPrefix: '/a' },
+        runtime: { simd: false },
+        resourceLimits: { maxMemoryMB: 64 },
+      }),
+    );
+    answers['POST /api/v1/wasm/modules'] = { status: 201, body: pushed };
+    const options = ['--http-access', 'public', '--http-host', 'b.example.org', '--affinity', 'cookie:session'];
+    const ran = await run(['push', file, '--module', `@${said}`, ...options, '--reuse', '4', '--fuel', '5000']);
+    expect(ran).toMatchObject({ code: exitCodes.ok });
+    const { http, runtime, resourceLimits, ...texts } = calls[0]?.query ?? {};
+    expect(texts).toEqual({ name: 'shop', version: '2.0.0' });
+    expect([http, runtime, resourceLimits].map((text): unknown => JSON.parse(text ?? 'null'))).toEqual([
+      { hosts: ['b.example.org'], pathPrefix: '/a', access: 'public', affinity: { cookie: 'session' } },
+      { simd: false, reuse: { maxInstances: 4 }, fuel: 5_000 },
+      { maxMemoryMB: 64 },
+    ]);
+  });
+
+  it.each([
+    [['--affinity', 'user'], '--affinity'],
+    [['--reuse', 'many'], '--reuse'],
+    [['--runtime', '[]'], '--runtime'],
+  ])('refuses %j and names the option', async (options, named) => {
+    const file = join(directory, 'shop-1.0.0.wasm');
+    await writeFile(file, new Uint8Array([0, 97, 115, 109]));
+    const ran = await run(['push', file, ...options]);
+    expect(ran.code).toBe(exitCodes.usage);
+    expect(ran.stderr).toContain(named);
+    expect(calls).toEqual([]);
+  });
+
   it('takes name and version of a pushed module from its file name', async () => {
     const file = join(directory, 'greeter-1.2.3.wasm');
     await writeFile(file, new Uint8Array([0, 97, 115, 109]));
     answers['POST /api/v1/wasm/modules'] = {
       status: 201,
-      body: { moduleId: 'greeter-v1.2.3', digest: 'd', sizeBytes: 4, kind: 'core', wasiVersion: 'none', functions: [] },
+      body: pushed,
     };
     const ran = await run(['push', file]);
     expect(ran).toMatchObject({ code: exitCodes.ok });

@@ -104,6 +104,18 @@ describe('bad input', () => {
     ['a look-alike name', { name: 'grееter' }, ['/name']],
     ['an endless name', { name: 'a'.repeat(300) }, ['/name']],
     ['a device name', { name: 'con' }, ['/name']],
+    ['a host that is a URL', { http: { hosts: ['https://shop.example.org/'] } }, ['/http/hosts/0']],
+    ['a path prefix that climbs', { http: { pathPrefix: '/shop/../admin' } }, ['/http/pathPrefix']],
+    ['an affinity of two kinds', { http: { affinity: { header: 'a', cookie: 'b' } } }, ['/http/affinity']],
+    ['an unknown access', { http: { access: 'everybody' } }, ['/http/access']],
+    ['a reuse of nothing', { runtime: { reuse: { maxInstances: 0 } } }, ['/runtime/reuse/maxInstances']],
+    ['a reuse of a living instance', { runtime: { reuse: {}, stateful: true } }, ['/runtime/reuse']],
+    ['fuel that is no number', { runtime: { fuel: 'full' } }, ['/runtime/fuel']],
+    [
+      'egress to everything',
+      { capabilities: { allowedHosts: ['a.example.org', '*'] } },
+      ['/capabilities/allowedHosts/1'],
+    ],
   ])('refuses a module with %s and points at it', async (_name, extra, pointers) => {
     expect(await refused('POST', modules, json(extra))).toMatchObject({
       status: 400,
@@ -180,6 +192,7 @@ describe('bad input', () => {
       'HS_REGISTRY_INTERFACE_EXCEEDED',
       ['/interfaces'],
     ],
+    ['an http block without a handler', { http: {} }, {}, 'HS_REGISTRY_SERVES_NO_HTTP', ['/http']],
   ])('refuses a module with %s', async (_name, extra, binary, code, pointers) => {
     expect(await refused('POST', modules, json({ wasmBinary: base64(coreModule(binary)), ...extra }))).toMatchObject({
       status: 400,

@@ -6,6 +6,7 @@ import {
   IdempotencyRepository,
   ModuleRepository,
   NodeRepository,
+  ReleaseRepository,
   SettingRepository,
   type Database,
   type NewModule,
@@ -93,6 +94,38 @@ describe.each(backends)('on $name', ({ open }) => {
         code: 'HS_REGISTRY_MODULE_EXISTS',
         details: { moduleId: 'greeter-v1.0.0', differs: 'digest, healthCheck' },
       });
+    });
+
+    it('keeps how a module is reached and run, and makes another release of another way', async () => {
+      const modules = new ModuleRepository(database);
+      const releases = new ReleaseRepository(database);
+      const tenant = newTenant();
+      const http = { hosts: [], pathPrefix: '/', access: 'keys', affinity: { header: 'x-user' } } as const;
+      const runtime = { ...defaultModuleRuntime, stateful: true };
+      await modules.insert(module(tenant, '1.0.0', { http, runtime }));
+      expect(await modules.get(tenant, 'greeter-v1.0.0')).toMatchObject({ http, runtime });
+      await expect(modules.insert(module(tenant, '1.0.0'))).rejects.toMatchObject({
+        details: { differs: 'http, runtime' },
+      });
+      const content = {
+        tenant,
+        moduleId: 'greeter-v1.0.0',
+        moduleName: 'greeter',
+        version: '1.0.0',
+        digest: 'ab'.repeat(32),
+        sizeBytes: 1,
+        config: {},
+        capabilities: noCapabilities,
+        resourceLimits: defaultResourceLimits,
+        healthCheck: {},
+      };
+      const plain = await releases.insert({ ...content, http: null, runtime: defaultModuleRuntime });
+      const served = await releases.insert({ ...content, http, runtime: defaultModuleRuntime });
+      const living = await releases.insert({ ...content, http, runtime });
+      expect(new Set([plain, served, living].map(({ releaseId }) => releaseId)).size).toBe(3);
+      // What it was before these fields existed: releases of older databases are found again.
+      expect(plain.releaseId).toBe('rel-21cc1770e3fd13fe');
+      expect(await releases.get(tenant, living.releaseId)).toMatchObject({ http, runtime });
     });
 
     it('finds the next patch by number, passing over pre-releases', async () => {

@@ -5,8 +5,10 @@ import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { collect, jsonOption, positiveNumber, readFileOf } from '../option-values.ts';
 import { fields } from '../output/table.ts';
+import { addServingOptions, servingOf, type ServingOptions } from './push-serving.ts';
 
-interface PushOptions {
+interface PushOptions extends ServingOptions {
+  readonly module?: string;
   readonly name?: string;
   readonly version?: string;
   readonly wasiVersion?: string;
@@ -19,10 +21,14 @@ interface PushOptions {
 
 /** @internal */
 export function addPushCommand(program: Command, sessionOf: SessionOf): void {
-  program
+  const push = program
     .command('push')
     .description('register a module version')
     .argument('<file>', 'a .wasm binary; NAME-X.Y.Z.wasm gives name and version')
+    .option(
+      '--module <json>',
+      'what is said of the module besides its bytes, as JSON or @file; other options win over it',
+    )
     .option('--name <name>', 'module name, instead of the file name')
     .option('--version <version>', 'semantic version, instead of the file name; absent in both: the next patch')
     .option('--wasi-version <level>', 'none, preview1 or preview2; checked against the binary')
@@ -31,33 +37,37 @@ export function addPushCommand(program: Command, sessionOf: SessionOf): void {
     .option('--max-execution-time <duration>', 'limit of one call, e.g. PT2S')
     .option('--health-function <name>', 'exported function to ask for health; default health_check')
     .option('--health-check <json>', 'whole healthCheck block, as JSON or @file')
-    .option('--no-health-check', 'the module has no health function')
-    .action(async (file: string, options: PushOptions) => {
-      const session = sessionOf();
-      const wasm = await readFileOf(file);
-      const client = await session.client();
-      const module = await client.modules.register(
-        { ...(await metadataOf(file, options)), wasm },
-        { signal: session.signal },
-      );
-      session.terminal.result(module, moduleText, (view) => view.moduleId);
-    });
+    .option('--no-health-check', 'the module has no health function');
+  addServingOptions(push).action(async (file: string, options: PushOptions) => {
+    const session = sessionOf();
+    const wasm = await readFileOf(file);
+    const client = await session.client();
+    const module = await client.modules.register(
+      { ...(await metadataOf(file, options)), wasm },
+      { signal: session.signal },
+    );
+    session.terminal.result(module, moduleText, (view) => view.moduleId);
+  });
 }
 
 async function metadataOf(file: string, options: PushOptions): Promise<ModuleMetadata> {
   const fromFile = /^(.+?)(?:-v?(\d+\.\d+\.\d+(?:[-+].+)?))?\.wasm$/.exec(basename(file));
-  const name = options.name ?? fromFile?.[1];
+  const said = options.module === undefined ? {} : await moduleFile(options.module);
+  const name = options.name ?? said.name ?? fromFile?.[1];
   if (name === undefined)
     throw cliError('HS_CLI_INVALID_OPTION', {
       option: '--name',
       why: `the file name ${basename(file)} does not give one`,
     });
-  const version = options.version ?? (options.name === undefined ? fromFile?.[2] : undefined);
+  const named = options.name ?? said.name;
+  const version = options.version ?? said.version ?? (named === undefined ? fromFile?.[2] : undefined);
   const limits = {
+    ...said.resourceLimits,
     ...(options.maxMemoryMb === undefined ? {} : { maxMemoryMB: options.maxMemoryMb }),
     ...(options.maxExecutionTime === undefined ? {} : { maxExecutionTime: options.maxExecutionTime }),
   };
   return {
+    ...said,
     name,
     ...(version === undefined ? {} : { version }),
     ...(options.wasiVersion === undefined
@@ -65,8 +75,15 @@ async function metadataOf(file: string, options: PushOptions): Promise<ModuleMet
       : { wasiVersion: options.wasiVersion as NonNullable<ModuleMetadata['wasiVersion']> }),
     ...(options.interface === undefined ? {} : { interfaces: options.interface }),
     ...(Object.keys(limits).length === 0 ? {} : { resourceLimits: limits }),
+    ...(await servingOf(options, said)),
     ...(await healthOf(options)),
   };
+}
+
+async function moduleFile(text: string): Promise<Partial<ModuleMetadata>> {
+  const said = await jsonOption('--module', text);
+  if (said !== null && typeof said === 'object' && !Array.isArray(said)) return said as Partial<ModuleMetadata>;
+  throw cliError('HS_CLI_INVALID_OPTION', { option: '--module', why: 'it must be a JSON object' });
 }
 
 async function healthOf(options: PushOptions): Promise<Pick<ModuleMetadata, 'healthCheck'>> {
@@ -88,6 +105,14 @@ function moduleText(module: ModuleView): string {
     ['digest', module.digest],
     ['size', `${String(module.sizeBytes)} bytes`],
     ['kind', `${module.kind}, WASI ${module.wasiVersion}`],
+    ['http', httpText(module)],
     ['functions', module.functions.map((fn) => fn.name).join(', ') || '-'],
   ]);
+}
+
+function httpText({ http, servesHttp }: ModuleView): string {
+  if (http === null) return servesHttp === null ? '-' : `not reached by HTTP; it could be, as a ${servesHttp}`;
+  const where =
+    http.hosts.length === 0 ? http.pathPrefix : http.hosts.map((host) => `${host}${http.pathPrefix}`).join(', ');
+  return `${where}, ${http.access === 'public' ? 'public' : 'with keys through the server'}`;
 }

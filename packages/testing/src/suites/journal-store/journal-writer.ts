@@ -35,8 +35,8 @@ export function exampleRelease(releaseId: string, more: Partial<Release> = {}): 
     config: { motd: 'hello' },
     capabilities: noCapabilities,
     resourceLimits: defaultResourceLimits,
-    http: null,
-    runtime: defaultModuleRuntime,
+    http: { hosts: ['*.example.org'], pathPrefix: '/greet', access: 'public', affinity: { cookie: 'session' } },
+    runtime: { ...defaultModuleRuntime, reuse: { maxInstances: 3, maxCalls: 5, maxIdleTime: 'PT1M' }, fuel: 9 },
     healthCheck: {},
     ...more,
   };
