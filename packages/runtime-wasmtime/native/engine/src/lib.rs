@@ -18,6 +18,7 @@ mod cache;
 mod calls;
 mod client;
 mod convert;
+mod egress;
 mod error;
 mod inspect;
 mod inspect_wit;
@@ -49,8 +50,8 @@ pub use invoke::{Output, Results, bench_fresh, bench_warm, call_sync};
 pub use load::load;
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
-    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, Preopen, ReusePolicy, RunOptions, RuntimeOptions,
-    RuntimePolicy, TrapMode, WasiPolicy, parse_options,
+    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, Preopen, ReusePolicy, RunOptions,
+    RuntimeOptions, RuntimePolicy, TrapMode, WasiPolicy, parse_options,
 };
 pub use process::pin_image;
 pub use runtime::Runtime;

@@ -327,6 +327,7 @@ fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel
     let mut linker = component::Linker::<StoreData>::new(engine);
     if wasi == WasiLevel::Preview2 {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::internal)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
     }
     let pre = linker.instantiate_pre(component).map_err(|error| {
         let foreign = names.iter().filter(|name| !OFFERED.iter().any(|prefix| name.starts_with(prefix)));
@@ -336,8 +337,8 @@ fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel
     Ok((Linked::Component(pre), wasi))
 }
 
-const OFFERED: [&str; 6] =
-    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/"];
+const OFFERED: [&str; 7] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/", "wasi:http/"];
 
 fn link_failed(imports: Vec<String>, error: &wasmtime::Error) -> EngineError {
     let reason = bounded(&format!("{error:#}"), 1_000);

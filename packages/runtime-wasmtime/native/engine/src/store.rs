@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::egress::EgressHooks;
 use crate::limits::Limiter;
 use crate::policy::Limits;
 use crate::stdio::CapturedOutput;
@@ -24,11 +26,19 @@ pub(crate) struct StoreData {
     host: Host,
 }
 
-/// The part of a store that only some modules need. HTTP will be one more variant's worth of context.
+/// The part of a store that only some modules need.
 pub(crate) enum Host {
     None,
     Preview1 { context: Box<WasiP1Ctx>, streams: Streams },
-    Preview2 { context: Box<(WasiCtx, ResourceTable)>, streams: Streams },
+    Preview2 { context: Box<ComponentContext>, streams: Streams },
+}
+
+/// What the `wasi:*@0.2` imports of a component work on.
+pub(crate) struct ComponentContext {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) egress: EgressHooks,
 }
 
 /// Captured output of one instance.
@@ -120,9 +130,22 @@ impl StoreData {
 impl WasiView for StoreData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         match &mut self.host {
-            Host::Preview2 { context, .. } => WasiCtxView { ctx: &mut context.0, table: &mut context.1 },
+            Host::Preview2 { context, .. } => WasiCtxView { ctx: &mut context.wasi, table: &mut context.table },
             Host::Preview1 { context, .. } => context.ctx(),
             Host::None => unreachable!("store without a WASI context"),
+        }
+    }
+}
+
+impl WasiHttpView for StoreData {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        match &mut self.host {
+            Host::Preview2 { context, .. } => {
+                let ComponentContext { table, http, egress, .. } = &mut **context;
+                WasiHttpCtxView { hooks: egress, table, ctx: http }
+            }
+            // Linked only together with preview 2; see `load::link_component`.
+            _ => unreachable!("store without an HTTP context"),
         }
     }
 }

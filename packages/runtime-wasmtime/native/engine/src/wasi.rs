@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtxBuilder, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::egress::EgressHooks;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::{ModulePolicy, RunOptions, WasiPolicy};
 use crate::stdio::CapturedOutput;
-use crate::store::{Host, Streams};
+use crate::store::{ComponentContext, Host, Streams};
 
 /// Random bytes per request; more traps. They are drawn one by one, which nothing interrupts: 32 MiB take a second, this some milliseconds.
 const MAX_RANDOM_BYTES: u64 = 256 * 1024;
@@ -122,6 +124,8 @@ pub(crate) fn new_host(
     } else {
         let mut table = ResourceTable::new();
         table.set_max_capacity(max_resources);
-        Host::Preview2 { context: Box::new((builder.build(), table)), streams }
+        let context =
+            ComponentContext { wasi: builder.build(), table, http: WasiHttpCtx::new(), egress: EgressHooks::default() };
+        Host::Preview2 { context: Box::new(context), streams }
     })
 }
