@@ -34,6 +34,8 @@ export interface ExampleModule {
   /** Whether its health function answers that all is well. */
   readonly healthy: boolean;
   readonly samples: readonly ModuleSample[];
+  /** Large or slow to build: only `buildExampleModules({ only: [id] })` makes it. */
+  readonly onDemand: boolean;
 }
 
 /** What must come of meeting a hostile module. */
@@ -83,7 +85,7 @@ export interface CompileBombOptions {
 
 /** What to build. */
 export interface BuildExampleModulesOptions {
-  /** Ids of the files to build, as `build.mjs --list` prints them. Absent: all. */
+  /** Ids of the files to build, as `build.mjs --list` prints them. Absent: all but those on demand. */
   readonly only?: readonly string[];
   /** Builds even what is up to date. Default false. */
   readonly force?: boolean;
@@ -91,7 +93,7 @@ export interface BuildExampleModulesOptions {
   readonly report?: (made: { id: string; from: 'cache' | 'source'; sizeBytes: number; tookMs: number }) => void;
 }
 
-/** All example modules, the versions of a name in ascending order. */
+/** The example modules that a build makes, the versions of a name in ascending order. */
 export const exampleModules: readonly ExampleModule[];
 
 /** All hostile modules. */

@@ -6,12 +6,12 @@ import { exampleId, hostileFileId, outputPath } from './tooling/build-plan.mjs';
 
 export { compileBomb } from './catalogue/compile-bomb.mjs';
 
-export const exampleModules = Object.freeze(
-  exampleModuleEntries.map(({ build: _build, ...entry }) => {
-    const id = exampleId(entry);
-    return Object.freeze({ id, ...entry, path: outputPath(id) });
-  }),
-);
+const allExamples = exampleModuleEntries.map(({ build: _build, onDemand = false, ...entry }) => {
+  const id = exampleId(entry);
+  return Object.freeze({ id, ...entry, onDemand, path: outputPath(id) });
+});
+
+export const exampleModules = Object.freeze(allExamples.filter(({ onDemand }) => !onDemand));
 
 export const hostileModules = Object.freeze(
   Object.entries(hostileModuleEntries).map(([id, { module: _module, ...entry }]) =>
@@ -28,7 +28,7 @@ function find(kind, modules, isWanted, asked) {
 export function exampleModule(name, version) {
   const asked = version === undefined ? name : `${name}-${version}`;
   const isWanted = ({ id, name: own }) => id === asked || (version === undefined && own === name);
-  return find('example module', exampleModules, isWanted, asked);
+  return find('example module', allExamples, isWanted, asked);
 }
 
 export function hostileModule(id) {

@@ -18,7 +18,7 @@ import { GuestBuildError, guestRecipes } from './guest-recipes.mjs';
 
 /** The toolchains keep about one core busy each; more at once only costs memory. */
 const PARALLEL_BUILDS = 3;
-/** Each source edit leaves an entry behind; an entry is 1 MB at most. */
+/** Each source edit leaves an entry behind; an entry is 1 MB at most, 15 MB for a module on demand. */
 const KEPT_CACHE_ENTRIES = 200;
 
 const stampPath = join(distFolder, '.built.json');
@@ -112,7 +112,9 @@ export async function buildModules({ only, force = false, report = () => {} } = 
   const unknown = (only ?? []).filter((id) => !plan.some((target) => target.id === id));
   if (unknown.length > 0) throw new GuestBuildError(`no such module: ${unknown.join(', ')} (see build.mjs --list)`);
   const origins = plan.filter(({ id }) => only?.includes(id)).map(({ from }) => from);
-  const wanted = only ? plan.filter(({ id }) => only.includes(id) || origins.includes(id)) : plan;
+  const wanted = only
+    ? plan.filter(({ id }) => only.includes(id) || origins.includes(id))
+    : plan.filter(({ onDemand }) => !onDemand);
   const built = readStamp();
   const stale = wanted.filter(({ id, hash }) => force || built[id] !== hash || !existsSync(outputPath(id)));
   const failures = [];

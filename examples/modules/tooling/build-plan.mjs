@@ -37,20 +37,26 @@ function hashOf(build, versionOf, recipesHash, hashById) {
 }
 
 function allBuilds() {
-  const examples = exampleModuleEntries.map((entry) => [exampleId(entry), entry.build]);
+  const examples = exampleModuleEntries.map((entry) => [
+    exampleId(entry),
+    { ...entry.build, onDemand: entry.onDemand },
+  ]);
   const files = new Set(Object.entries(hostileModuleEntries).map(([id, { module = id }]) => module));
   const hostile = [...files].map((file) => [`hostile-${file}`, { recipe: 'wat', source: `hostile/${file}.wat` }]);
   return [...examples, ...hostile];
 }
 
-/** Every target, a target after the one it is made from: `{ id, recipe, inputs, from, hash }` with absolute paths. */
+/**
+ * Every target, a target after the one it is made from: `{ id, recipe, inputs, from, hash, onDemand }` with absolute
+ * paths. What is on demand is built only when it is named.
+ */
 export function planBuild() {
   const versions = new Map();
   const versionOf = (tool) => {
     if (!versions.has(tool)) versions.set(tool, installedVersion(tool));
     return versions.get(tool);
   };
-  const recipeFiles = ['guest-recipes.mjs', 'without-init-export.mjs'].map((name) =>
+  const recipeFiles = ['guest-recipes.mjs', 'typescript-http-recipe.mjs', 'without-init-export.mjs'].map((name) =>
     join(packageFolder, 'tooling', name),
   );
   const recipesHash = createHash('sha256')
@@ -64,6 +70,6 @@ export function planBuild() {
     if (build.source) inputs.source = join(packageFolder, build.source);
     if (build.wit) inputs.wit = join(packageFolder, build.wit);
     if (build.from) inputs.from = outputPath(build.from);
-    return { id, recipe: build.recipe, inputs, from: build.from, hash };
+    return { id, recipe: build.recipe, inputs, from: build.from, hash, onDemand: build.onDemand === true };
   });
 }

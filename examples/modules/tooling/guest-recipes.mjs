@@ -3,6 +3,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { typescriptHttp } from './typescript-http-recipe.mjs';
 import { withoutInitExport } from './without-init-export.mjs';
 
 /** A source that its compiler refuses. The message is all that a reader needs: no stack belongs to it. */
@@ -109,6 +110,10 @@ const prebuilt = ({ source }) => readFile(source);
 /** Recipe name -> how it builds, and the npm packages whose version decides what comes out. */
 export const guestRecipes = {
   typescript: { build: typescript, toolchain: ['componentize-qjs', 'typescript'] },
+  'typescript-http': {
+    build: (inputs) => typescriptHttp(inputs, stripTypes),
+    toolchain: ['@bytecodealliance/componentize-js', '@bytecodealliance/jco', 'typescript'],
+  },
   assemblyscript: { build: assemblyscript, toolchain: ['assemblyscript'] },
   wat: { build: wat, toolchain: ['@bytecodealliance/jco'] },
   'adapted-command': { build: adaptedCommand, toolchain: ['@bytecodealliance/jco'] },
