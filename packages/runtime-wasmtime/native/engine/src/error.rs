@@ -57,6 +57,7 @@ error_codes! {
     NotSynchronous = "NOT_SYNCHRONOUS", "The function cannot run on the JavaScript thread.";
     SignalHandlerReplaced = "SIGNAL_HANDLER_REPLACED", "Another part of the process replaced the SIGSEGV handler.";
     CacheUnusable = "CACHE_UNUSABLE", "The cache folder is not private to this user, or cannot be used.";
+    ListenFailed = "LISTEN_FAILED", "The address is in use, or may not be used.";
     IoFailed = "IO_FAILED", "Reading or writing a file failed.";
     Internal = "INTERNAL", "A caught panic, or an engine error without a name of its own.";
 }

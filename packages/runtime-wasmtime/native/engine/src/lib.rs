@@ -20,6 +20,7 @@ mod client;
 mod convert;
 mod egress;
 mod error;
+pub mod http;
 mod inspect;
 mod inspect_wit;
 mod instance;
