@@ -19,6 +19,7 @@ use crate::instance::{OpenInstance, open};
 use crate::invoke::{
     self, Output, Results, check_callable, check_input, check_input_size, effective_timeout, queue_full,
 };
+use crate::lanes::Moving;
 use crate::load::load;
 use crate::module::{InFlight, LoadedModule};
 use crate::policy::{LoadOptions, RunOptions};
@@ -238,9 +239,12 @@ impl Client {
         self.runtime.calls.add(self.id, ticket.call, control.clone());
         self.pending.fetch_add(1, Ordering::AcqRel);
         let completions = self.completions.clone();
+        let heavy = ticket.module.as_ref().is_some_and(|in_flight| in_flight.module.share.heavy());
+        let runtime = self.runtime;
         self.runtime.tokio.spawn(async move {
             let call = ticket.call;
-            let work = AssertUnwindSafe(Abortable::new(work(control.clone()), registration)).catch_unwind();
+            let work = Abortable::new(work(control.clone()), registration);
+            let work = AssertUnwindSafe(Moving::new(work, &runtime.long_lane, heavy)).catch_unwind();
             let cut_short = |error: EngineError, ticket: &Ticket| {
                 if let Some(in_flight) = &ticket.module {
                     in_flight.module.stats.record(&CallMeter::default(), Some(&error));
@@ -318,7 +322,7 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
+            let outcome = within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
                 let function = module.function(index)?;
                 invoke::call_async(&module, function, &args, deadline, &mut info.meter, &mut info.output).await
             })
@@ -354,7 +358,7 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(options.timeout_ms.unwrap_or(0), module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
+            let outcome = within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
                 invoke::run_command(&module, &options, stdin, deadline, &mut info.meter, &mut info.output).await
             })
             .await;
@@ -473,6 +477,7 @@ impl Drop for Client {
 /// Waits for a permit and runs the work, all within one wall clock that began at admission.
 async fn within<T>(
     runtime: &'static Runtime,
+    module: &LoadedModule,
     limit_ms: u64,
     admitted: Instant,
     info: &mut CallInfo,
@@ -480,6 +485,8 @@ async fn within<T>(
 ) -> Result<T> {
     let deadline = Deadline::after(admitted, limit_ms);
     let timed = tokio::time::timeout_at(deadline.at.into(), async {
+        wait_for_share(module, deadline).await?;
+        let _own = module.permits.acquire().await.map_err(EngineError::internal)?;
         let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
         info.meter.queue = admitted.elapsed();
         let _running = runtime.ticker.running();
@@ -487,6 +494,21 @@ async fn within<T>(
     })
     .await;
     timed.unwrap_or_else(|_| Err(timed_out(limit_ms, admitted, info.meter.queue)))
+}
+
+/// Holds a call back while its module is over its share of a core; refuses it when its time would be over before that.
+async fn wait_for_share(module: &LoadedModule, deadline: Deadline) -> Result<()> {
+    loop {
+        let now = Instant::now();
+        let Some(wait) = module.share.wait(now) else { return Ok(()) };
+        if now + wait >= deadline.at {
+            module.stats.record_queue_full();
+            let percent = module.limits().max_cpu_percent.unwrap_or(100);
+            return Err(queue_full("cpu", percent as usize).with("retryAfterMs", wait.as_millis() as u64));
+        }
+        module.share.record_throttled(wait);
+        tokio::time::sleep(wait).await;
+    }
 }
 
 fn timed_out(limit_ms: u64, admitted: Instant, queued: Duration) -> EngineError {

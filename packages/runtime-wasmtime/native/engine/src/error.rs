@@ -49,6 +49,8 @@ error_codes! {
     InstanceLimit = "INSTANCE_LIMIT", "The guest needed more instances than its limit.";
     InputLimit = "INPUT_LIMIT", "The arguments are larger than allowed.";
     OutputLimit = "OUTPUT_LIMIT", "The result is larger than allowed.";
+    FuelExhausted = "FUEL_EXHAUSTED", "The call used up its fuel.";
+    CompileLimit = "COMPILE_LIMIT", "Compiling the module took more time or memory than is allowed.";
     Cancelled = "CANCELLED", "The call was cancelled.";
     QueueFull = "QUEUE_FULL", "Too many calls are waiting; try again later.";
     Busy = "BUSY", "The instance is in another call.";

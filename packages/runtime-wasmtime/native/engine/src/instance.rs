@@ -16,7 +16,7 @@ use crate::convert::ResourceSlots;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::invoke::{
     Live, Output, Results, call_on_fiber, call_on_stack, check_callable, check_input, check_synchronous,
-    effective_timeout, explain_failure, native_stack_suffices, prepare, queue_full, rearm, start_on_fiber,
+    effective_timeout, explain_failure, native_stack_suffices, prepare, queue_full, read_meters, rearm, start_on_fiber,
     unwrap_result,
 };
 use crate::module::{FunctionEntry, LoadedModule};
@@ -63,7 +63,7 @@ pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
         .instance_permits
         .clone()
         .try_acquire_owned()
-        .map_err(|_| queue_full("pool", runtime.instance_permits.available_permits()))?;
+        .map_err(|_| queue_full("pool", runtime.instance_slots()))?;
     let id = runtime.next_id();
     let limit_ms = module.limits().timeout_ms;
     let started = Instant::now();
@@ -161,7 +161,7 @@ impl OpenInstance {
         })?;
         let guest = guard.as_mut().ok_or_else(|| stale("instance", self.id))?;
         let limit_ms = effective_timeout(timeout_ms, self.module.limits().sync_timeout_ms);
-        rearm(&mut guest.store, limit_ms, None);
+        rearm(&self.module, &mut guest.store, limit_ms, None);
         let _running = runtime.ticker.running();
         let limit = self.module.limits().max_output_bytes;
         let started = Instant::now();
@@ -192,10 +192,8 @@ impl OpenInstance {
         let Some(guest) = guard.as_ref() else {
             return (Err(stale("instance", self.id)), Output::default());
         };
-        let data = guest.store.data();
-        meter.memory_peak_bytes = data.limiter.peak_memory_bytes;
-        meter.refused_growths = data.limiter.refused_growths;
-        let output = Output::take(data);
+        read_meters(meter, &self.module, &guest.store);
+        let output = Output::take(guest.store.data());
         let outcome = match outcome {
             Ok(results) => unwrap_result(function, results),
             Err(failure) => {
@@ -277,7 +275,7 @@ impl Waiting {
         *instance.running.lock() = Some(control.clone());
         let limits = instance.module.limits();
         let cpu_ms = limits.cpu_ms.unwrap_or(limits.timeout_ms);
-        rearm(&mut guest.store, cpu_ms, Some(deadline));
+        rearm(&instance.module, &mut guest.store, cpu_ms, Some(deadline));
         let started = Instant::now();
         let mut resources = Some(&mut guest.resources);
         let outcome =
@@ -304,7 +302,7 @@ impl Waiting {
         };
         let limit_ms = instance.module.limits().timeout_ms;
         let started = Instant::now();
-        rearm(&mut guest.store, limit_ms, Some(Deadline::after(started, limit_ms)));
+        rearm(&instance.module, &mut guest.store, limit_ms, Some(Deadline::after(started, limit_ms)));
         let dropped = resource.resource_drop_async(&mut guest.store).await;
         turn.finished = true;
         let Err(error) = dropped else { return Ok(()) };

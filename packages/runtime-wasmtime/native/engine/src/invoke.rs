@@ -58,6 +58,7 @@ fn explained(
             limiter: &data.limiter,
             elapsed_ms: millis(started.elapsed()),
             time_limit,
+            fuel: module.policy.runtime.fuel,
             starting,
         },
     )
@@ -315,7 +316,7 @@ pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeo
     let mut meter = CallMeter::default();
     let Ok(_permit) = runtime.instance_permits.try_acquire() else {
         module.stats.record_queue_full();
-        return Err(queue_full("pool", runtime.instance_permits.available_permits()));
+        return Err(queue_full("pool", runtime.instance_slots()));
     };
     let outcome = {
         let _running = runtime.ticker.running();
@@ -343,6 +344,7 @@ fn fresh_on_stack(
 ) -> Result<Results> {
     let started = Instant::now();
     let mut store = new_store(&module.engine, module.limits(), Host::None);
+    fill_up(module, &mut store);
     store.set_epoch_deadline(ticks(limit_ms));
     let time_limit = ("timeoutMs", limit_ms);
     let live = start_on_stack(module, &mut store);
@@ -361,7 +363,7 @@ fn fresh_on_stack(
         }
     };
     meter.invoke = begun.elapsed();
-    read_meters(meter, store.data());
+    read_meters(meter, module, &store);
     outcome
 }
 
@@ -394,11 +396,18 @@ async fn fresh_on_fiber(
         }
     };
     meter.invoke = begun.elapsed();
-    read_meters(meter, store.data());
+    read_meters(meter, module, &store);
     outcome
 }
 
-fn read_meters(meter: &mut CallMeter, data: &StoreData) {
+/// What the store knows of the call that has just ended in it.
+pub(crate) fn read_meters(meter: &mut CallMeter, module: &LoadedModule, store: &Store<StoreData>) {
+    let data = store.data();
+    meter.throttled = data.throttled;
+    meter.at_memory_limit = data.limiter.at_memory_limit();
+    if let Some(fuel) = module.policy.runtime.fuel {
+        meter.fuel_used = store.get_fuel().ok().map(|left| fuel.saturating_sub(left));
+    }
     meter.memory_peak_bytes = data.limiter.peak_memory_bytes;
     meter.refused_growths = data.limiter.refused_growths;
 }
@@ -413,10 +422,20 @@ pub(crate) fn prepare(
     let host = new_host(module.wasi, &module.policy, &module.folders, run)?;
     let mut store = new_store(&module.engine, module.limits(), host);
     let yields = deadline.is_some();
+    fill_up(module, &mut store);
+    store.data_mut().charge_to(&module.share);
     store.data_mut().start_call(ticks(cpu_ms), yields, deadline);
     store.set_epoch_deadline(if yields { 1 } else { ticks(cpu_ms) });
     meter_cpu(&mut store);
     Ok(store)
+}
+
+/// Fuel of one call, for modules that are metered. Their engine meters, so that this cannot be refused.
+fn fill_up(module: &LoadedModule, store: &mut Store<StoreData>) {
+    if let Some(fuel) = module.policy.runtime.fuel {
+        let filled = store.set_fuel(fuel);
+        debug_assert!(filled.is_ok(), "a metered module on an engine without fuel");
+    }
 }
 
 /// Captured output of a call, if the guest wrote any.
@@ -473,7 +492,7 @@ pub(crate) async fn call_async(
         },
     };
     meter.invoke = begun.elapsed();
-    read_meters(meter, store.data());
+    read_meters(meter, module, &store);
     *output = Output::take(store.data());
     outcome
 }
@@ -483,6 +502,10 @@ pub(crate) async fn probe(module: &LoadedModule) -> Result<()> {
     let started = Instant::now();
     let limit_ms = module.limits().timeout_ms;
     let deadline = Deadline::after(started, limit_ms);
+    let runtime = Runtime::get()?;
+    let permit = tokio::time::timeout_at(deadline.at.into(), runtime.instance_permits.acquire()).await;
+    let _permit = permit.map_err(|_| queue_full("pool", runtime.instance_slots()))?.map_err(EngineError::internal)?;
+    let _running = runtime.ticker.running();
     let mut store = prepare(module, limit_ms, Some(deadline), None)?;
     match tokio::time::timeout_at(deadline.at.into(), start_on_fiber(module, &mut store)).await {
         Err(_) => Err(timeout("timeoutMs", limit_ms, millis(started.elapsed()))),
@@ -507,8 +530,10 @@ pub(crate) fn explain_failure(
 }
 
 /// Sets the meter of a living instance for its next call.
-pub(crate) fn rearm(store: &mut Store<StoreData>, limit_ms: u64, deadline: Option<Deadline>) {
+pub(crate) fn rearm(module: &LoadedModule, store: &mut Store<StoreData>, limit_ms: u64, deadline: Option<Deadline>) {
     let (wait, yields) = (ticks(limit_ms), deadline.is_some());
+    fill_up(module, store);
+    store.set_hostcall_fuel(module.limits().hostcall_fuel());
     store.data_mut().start_call(wait, yields, deadline);
     store.as_context_mut().set_epoch_deadline(if yields { 1 } else { wait });
 }
@@ -541,7 +566,7 @@ pub(crate) async fn run_command(
         Ok(live) => (enter_command(&mut store, live, target).await, false),
     };
     meter.invoke = begun.elapsed();
-    read_meters(meter, store.data());
+    read_meters(meter, module, &store);
     *output = Output::take(store.data());
     match outcome {
         Ok(status) => Ok(status),
@@ -593,6 +618,7 @@ pub fn bench_fresh(module: &Arc<LoadedModule>, index: usize, args: &[Value], ite
     let started = Instant::now();
     for _ in 0..iterations {
         let mut store = Store::new(&module.engine, StoreData::new(module.limits(), Host::None));
+        fill_up(module, &mut store);
         store.set_epoch_deadline(1_000_000);
         let outcome = match start_on_stack(module, &mut store) {
             Ok(live) => call_on_stack(&mut store, live, function, args, &mut None, u64::MAX),
@@ -616,12 +642,14 @@ pub fn bench_warm(module: &Arc<LoadedModule>, index: usize, args: &[Value], iter
     check_callable(function, false)?;
     let _running = runtime.ticker.running();
     let mut store = new_store(&module.engine, module.limits(), Host::None);
+    fill_up(module, &mut store);
     store.set_epoch_deadline(1_000_000);
     let begun = Instant::now();
     let live = start_on_stack(module, &mut store)
         .map_err(|error| explained(&error, module, store.data(), begun, ("timeoutMs", 0), true))?;
     let started = Instant::now();
     for _ in 0..iterations {
+        fill_up(module, &mut store);
         if let Err(failure) = call_on_stack(&mut store, live, function, args, &mut None, u64::MAX) {
             return Err(explain_failure(failure, module, &store, started, ("timeoutMs", 0)).0);
         }

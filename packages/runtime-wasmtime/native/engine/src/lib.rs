@@ -9,6 +9,7 @@
 //! | value types and their conversion | `value.rs`, `convert.rs` |
 //! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs` |
 //! | admission, deadlines, cancellation, completions | `client.rs`, `calls.rs`, `ticker.rs` |
+//! | what all guests share: processors, memory, threads | `cpu_share.rs`, `memory_budget.rs`, `lanes.rs`, `machine.rs` |
 //! | swapping versions | `slots.rs` |
 
 #![deny(unsafe_code)]
@@ -18,6 +19,7 @@ mod cache;
 mod calls;
 mod client;
 mod convert;
+mod cpu_share;
 mod egress;
 mod error;
 pub mod http;
@@ -25,8 +27,11 @@ mod inspect;
 mod inspect_wit;
 mod instance;
 mod invoke;
+mod lanes;
 mod limits;
 mod load;
+mod machine;
+mod memory_budget;
 mod module;
 mod policy;
 #[expect(unsafe_code, reason = "queries of the operating system about this process")]

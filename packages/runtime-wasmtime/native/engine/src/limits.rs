@@ -2,6 +2,7 @@
 
 use wasmtime::ResourceLimiter;
 
+use crate::memory_budget::MemoryBudget;
 use crate::policy::Limits;
 
 /// Sums memories and tables over a whole store; Wasmtime's own limiter counts each memory alone.
@@ -18,6 +19,8 @@ pub(crate) struct Limiter {
     pub(crate) peak_memory_bytes: usize,
     /// Growths of memory refused so far.
     pub(crate) refused_growths: u32,
+    /// The last refusal was for want of memory of the whole process, not of this module.
+    pub(crate) refused_by_process: bool,
     /// Bytes that the last refused growth asked for in all.
     pub(crate) refused_memory: Option<usize>,
     /// Elements that the last refused growth asked for in all.
@@ -36,6 +39,7 @@ impl Limiter {
             last_table_step: 0,
             peak_memory_bytes: 0,
             refused_growths: 0,
+            refused_by_process: false,
             refused_memory: None,
             refused_table: None,
         }
@@ -44,8 +48,25 @@ impl Limiter {
     /// A new call on a living instance: what was refused before is not its fault.
     pub(crate) fn start_call(&mut self) {
         self.refused_growths = 0;
+        self.refused_by_process = false;
         self.refused_memory = None;
         self.refused_table = None;
+    }
+
+    /// The guest has held all it may.
+    pub(crate) fn at_memory_limit(&self) -> bool {
+        self.refused_growths > 0 || (self.max_memory_bytes > 0 && self.peak_memory_bytes >= self.max_memory_bytes)
+    }
+
+    /// Linear memory held now.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        MemoryBudget::get().give_back(self.memory_bytes);
     }
 }
 
@@ -61,6 +82,12 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        if !MemoryBudget::get().take(step) {
+            self.refused_growths += 1;
+            self.refused_by_process = true;
+            self.refused_memory = Some(total);
+            return Ok(false);
+        }
         self.memory_bytes = total;
         self.last_memory_step = step;
         self.peak_memory_bytes = self.peak_memory_bytes.max(total);
@@ -68,7 +95,9 @@ impl ResourceLimiter for Limiter {
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_bytes = self.memory_bytes.saturating_sub(std::mem::take(&mut self.last_memory_step));
+        let step = std::mem::take(&mut self.last_memory_step);
+        self.memory_bytes = self.memory_bytes.saturating_sub(step);
+        MemoryBudget::get().give_back(step);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::json;
+use wasmparser::WasmFeatures;
 use wasmtime::{Engine, component};
 
 use crate::cache::{Code, CodeCache, Lookup, load_own};
@@ -77,7 +78,6 @@ pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<Load
     let (mut module, report, options) = on_pool(&runtime.load_pool, move || loading.link(runtime, obtained)).await?;
     let probing = Instant::now();
     if options.probe {
-        let _running = runtime.ticker.running();
         probe(&module).await?;
     }
     finish(&mut module, report, probing.elapsed(), started);
@@ -116,7 +116,8 @@ impl Loading {
         if let Some(bytes) = &bytes {
             check_size(bytes.len(), options.max_module_bytes)?;
         }
-        let cache = options.cache.as_ref().map(CodeCache::open).transpose()?;
+        let cache = options.cache.as_ref().filter(|_| options.policy.runtime.aot_cache);
+        let cache = cache.map(CodeCache::open).transpose()?;
         let mut loading = Self { options, bytes, digest: String::new(), cache, timings: Timings::default(), started };
         loading.digest = match &loading.options.digest {
             Some(digest) => digest.clone(),
@@ -150,14 +151,13 @@ impl Loading {
             return Ok(("off", None));
         };
         let mut state = "miss";
-        for profile in ["pooled", "on-demand"] {
-            let engine = match (profile, runtime.pooled()) {
-                ("pooled", None) => continue,
-                ("pooled", Some(engine)) => engine,
-                _ => runtime.on_demand()?,
-            };
+        let profiles: &[Profile] =
+            if self.metered() { &[Profile::Metered] } else { &[Profile::Pooled, Profile::OnDemand] };
+        for profile in profiles {
+            let Some(engine) = profile.engine(runtime)? else { continue };
+            let profile = profile.name();
             let begun = Instant::now();
-            let entry = CodeCache::entry(&self.digest, engine, profile);
+            let entry = self.entry(engine, profile);
             match cache.find(&entry, engine)? {
                 Lookup::Hit(hit) => {
                     self.timings.map = begun.elapsed();
@@ -179,11 +179,16 @@ impl Loading {
     fn compile(&mut self, runtime: &Runtime, cache: &'static str) -> Result<Obtained> {
         let bytes = self.bytes()?;
         let begun = Instant::now();
-        let preferred = match runtime.pooled() {
-            Some(engine) => engine,
-            None => runtime.on_demand()?,
+        let (preferred, first) = match runtime.pooled() {
+            _ if self.metered() => (runtime.metered()?, Profile::Metered),
+            Some(engine) => (engine, Profile::Pooled),
+            None => (runtime.on_demand()?, Profile::OnDemand),
         };
-        validate(&bytes, preferred.get_wasm_features())?;
+        let features = preferred.get_wasm_features();
+        validate(&bytes, features)?;
+        if !self.options.policy.runtime.simd {
+            refuse_simd(&bytes, features)?;
+        }
         let description = describe(&bytes)?;
         if description.memories.iter().any(|memory| memory.shared) {
             return Err(EngineError::new(ErrorCode::Unsupported, "Shared memories are switched off")
@@ -206,17 +211,16 @@ impl Loading {
         self.timings.compile = begun.elapsed();
 
         let begun = Instant::now();
-        let (engine, profile, code) = match (load_own(preferred, &artifact, is_component), runtime.pooled()) {
-            (Ok(code), Some(_)) => (preferred, "pooled", code),
-            (Ok(code), None) => (preferred, "on-demand", code),
+        let (engine, profile, code) = match (load_own(preferred, &artifact, is_component), first) {
+            (Ok(code), first) => (preferred, first.name(), code),
             // The shape does not fit the pool (many memories, a huge table): allocate its instances one by one.
-            (Err(error), Some(_)) => {
+            (Err(error), Profile::Pooled) => {
                 let engine = runtime.on_demand()?;
                 let artifact = compile(engine).map_err(refused)?;
                 let code = load_own(engine, &artifact, is_component).map_err(|_| refused(error))?;
                 return Ok(self.keep(engine, "on-demand", code, &artifact, is_component, description, cache));
             }
-            (Err(error), None) => return Err(refused(error)),
+            (Err(error), _) => return Err(refused(error)),
         };
         self.timings.map = begun.elapsed();
         Ok(self.keep(engine, profile, code, &artifact, is_component, description, cache))
@@ -238,7 +242,7 @@ impl Loading {
         let Some(cache) = &self.cache else {
             return fallback(code, description, state);
         };
-        let entry = CodeCache::entry(&self.digest, engine, profile);
+        let entry = self.entry(engine, profile);
         if cache.store(&entry, artifact, is_component, &description).is_err() {
             // A full disk costs the next start a compile, nothing else.
             return fallback(code, description, "off");
@@ -246,6 +250,19 @@ impl Loading {
         match cache.find(&entry, engine) {
             Ok(Lookup::Hit(hit)) => fallback(hit.0, hit.1, state),
             _ => fallback(code, description, state),
+        }
+    }
+
+    fn metered(&self) -> bool {
+        self.options.policy.runtime.fuel.is_some()
+    }
+
+    /// Code that was let in with vector instructions is another entry than code that was checked to have none.
+    fn entry(&self, engine: &Engine, profile: &str) -> String {
+        if self.options.policy.runtime.simd {
+            CodeCache::entry(&self.digest, engine, profile)
+        } else {
+            CodeCache::entry(&self.digest, engine, &format!("{profile}, no simd"))
         }
     }
 
@@ -274,6 +291,43 @@ impl Loading {
         let module = LoadedModule::new(runtime, &code, linked, policy, folders, wasi, description)?;
         Ok((module, report, self.options))
     }
+}
+
+/// Which engine a module's code is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Pooled,
+    OnDemand,
+    Metered,
+}
+
+impl Profile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::OnDemand => "on-demand",
+            Self::Metered => "metered",
+        }
+    }
+
+    /// `None`: this process has no pool.
+    fn engine(self, runtime: &Runtime) -> Result<Option<&Engine>> {
+        match self {
+            Self::Pooled => Ok(runtime.pooled()),
+            Self::OnDemand => runtime.on_demand().map(Some),
+            Self::Metered => runtime.metered().map(Some),
+        }
+    }
+}
+
+/// Refuses a valid module that is not valid any more without vector instructions.
+fn refuse_simd(bytes: &[u8], features: WasmFeatures) -> Result<()> {
+    let without = features.difference(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD);
+    validate(bytes, without).map_err(|error| {
+        EngineError::new(ErrorCode::Unsupported, "The module uses vector instructions, which its policy switches off")
+            .with("feature", "simd")
+            .with("reason", error.message())
+    })
 }
 
 /// Checks every import against what the host offers. This is where "does it fit" is decided, once.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use wasmtime::component::{ComponentExportIndex, types::ComponentItem};
 use wasmtime::{Engine, ExternType, ModuleExport};
 
 use crate::cache::Code;
+use crate::cpu_share::CpuShare;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
@@ -103,6 +104,10 @@ pub struct LoadedModule {
     description: String,
     report: String,
     pub(crate) stats: ModuleStats,
+    /// What its instances may compute, all together.
+    pub(crate) share: Arc<CpuShare>,
+    /// One permit per call that has an instance: one module never holds the whole pool.
+    pub(crate) permits: Semaphore,
     in_flight: AtomicUsize,
     pub(crate) idle: Notify,
 }
@@ -140,6 +145,7 @@ impl LoadedModule {
                 (None, run.map(|entry| entry.target))
             }
         };
+        let share = Arc::new(CpuShare::new(policy.limits.max_cpu_percent));
         let by_name = functions.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
         Ok(Self {
             id: runtime.next_id(),
@@ -156,6 +162,8 @@ impl LoadedModule {
             description,
             report: String::new(),
             stats: ModuleStats::default(),
+            share,
+            permits: Semaphore::new(runtime.instances_per_module()),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
         })
@@ -197,7 +205,7 @@ impl LoadedModule {
 
     /// JSON of `ModuleStats`.
     pub fn stats_json(&self) -> String {
-        self.stats.to_json(self.in_flight()).to_string()
+        self.stats.to_json(self.in_flight(), &self.share).to_string()
     }
 
     /// JSON of `CallableDescription[]`.

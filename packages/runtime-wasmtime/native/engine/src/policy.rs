@@ -88,6 +88,7 @@ pub struct Limits {
     pub max_instances: u32,
     pub timeout_ms: u64,
     pub cpu_ms: Option<u64>,
+    pub max_cpu_percent: Option<u32>,
     pub sync_timeout_ms: u64,
     pub max_input_bytes: u64,
     pub max_output_bytes: u64,
@@ -104,6 +105,7 @@ impl Default for Limits {
             max_instances: 64,
             timeout_ms: 5_000,
             cpu_ms: None,
+            max_cpu_percent: None,
             sync_timeout_ms: 100,
             max_input_bytes: 16 * MIB,
             max_output_bytes: 16 * MIB,
@@ -120,6 +122,7 @@ impl Limits {
         let bounds = [
             ("timeoutMs", self.timeout_ms, 1, 24 * 3_600_000),
             ("cpuMs", self.cpu_ms.unwrap_or(1), 1, 24 * 3_600_000),
+            ("maxCpuPercent", u64::from(self.max_cpu_percent.unwrap_or(1)), 1, 100),
             ("syncTimeoutMs", self.sync_timeout_ms, 1, 1_000),
             ("maxMemoryBytes", self.max_memory_bytes, 0, 4096 * MIB),
             ("maxInstances", u64::from(self.max_instances), 1, 10_000),
@@ -234,8 +237,10 @@ pub struct RunOptions {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct RuntimeOptions {
-    /// Live instances at most; 0 switches the pool off.
-    pub pool_slots: u32,
+    /// Live instances at most; 0 switches the pool off. `None`: what the machine is good for.
+    pub pool_slots: Option<u32>,
+    /// Linear memory of all guests together. `None`: 80 % of what the machine or its container has.
+    pub max_guest_memory_bytes: Option<u64>,
     /// Threads for asynchronous calls.
     pub worker_threads: Option<usize>,
     /// Threads that compile.
@@ -249,7 +254,8 @@ pub struct RuntimeOptions {
 impl Default for RuntimeOptions {
     fn default() -> Self {
         Self {
-            pool_slots: 1_000,
+            pool_slots: None,
+            max_guest_memory_bytes: None,
             worker_threads: None,
             compile_threads: None,
             max_pending_calls: 10_000,

@@ -101,3 +101,47 @@ pub(crate) fn stack_headroom() -> usize {
     let here = 0_u8;
     FLOOR.with(|floor| if *floor == 0 { 0 } else { (&raw const here as usize).saturating_sub(*floor) })
 }
+
+/// Time this thread has been on a processor; zero where nobody can say.
+#[cfg(unix)]
+pub(crate) fn thread_cpu_time() -> std::time::Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call only writes into the struct we own.
+    let known = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } == 0;
+    if known { std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32) } else { std::time::Duration::ZERO }
+}
+
+/// As above: wall time stands in for it.
+#[cfg(not(unix))]
+pub(crate) fn thread_cpu_time() -> std::time::Duration {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed()
+}
+
+/// Lets other threads of the machine go before this one. Linux counts the nice value per thread.
+#[cfg(target_os = "linux")]
+pub(crate) fn lower_priority(by: i32) {
+    // SAFETY: takes numbers only; 0 is the calling thread. A refusal leaves the priority as it is.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, by);
+    }
+}
+
+/// Other systems count it per process: left alone.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn lower_priority(_: i32) {}
+
+/// Limit of the process's address space, if it has one.
+#[cfg(unix)]
+pub(crate) fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call only writes into the struct we own.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+}
+
+/// No such limit elsewhere.
+#[cfg(not(unix))]
+pub(crate) fn address_space_limit() -> Option<u64> {
+    None
+}

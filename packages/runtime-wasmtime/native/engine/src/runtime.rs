@@ -7,11 +7,14 @@ use std::sync::{Arc, OnceLock, Weak, mpsc};
 
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::calls::CallRegistry;
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::machine::Machine;
+use crate::memory_budget::MemoryBudget;
 use crate::module::LoadedModule;
 use crate::policy::{RuntimeOptions, TrapMode};
 use crate::process;
@@ -24,6 +27,8 @@ const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
 /// Blocking file calls of WASI at once.
 const MAX_BLOCKING_THREADS: usize = 16;
 const LOAD_THREADS: usize = 2;
+/// Priority of the long lane: a quarter of a busy core at least, all of an idle one.
+const LONG_LANE_NICE: i32 = 5;
 /// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
 const KEEP_RESIDENT_MEMORY_BYTES: usize = 1024 * 1024;
 const KEEP_RESIDENT_TABLE_BYTES: usize = 64 * 1024;
@@ -36,13 +41,19 @@ pub struct Runtime {
     pooled: Option<Engine>,
     pool_note: Option<String>,
     pool_slots: u32,
+    pool_limited_by: &'static str,
     on_demand: OnceLock<Result<Engine>>,
+    metered: OnceLock<Result<Engine>>,
     pub(crate) tokio: tokio::runtime::Runtime,
+    /// Threads of lower priority for calls that compute on; see `lanes`.
+    pub(crate) long_lane: Handle,
+    _long_threads: tokio::runtime::Runtime,
     pub(crate) load_pool: rayon::ThreadPool,
     pub(crate) compile_pool: rayon::ThreadPool,
     worker_threads: usize,
     compile_threads: usize,
     pub(crate) ticker: Ticker,
+    instance_slots: usize,
     /// One permit per live instance.
     pub(crate) instance_permits: Arc<Semaphore>,
     pub(crate) pending: AtomicUsize,
@@ -92,27 +103,23 @@ impl Runtime {
     }
 
     fn build(options: RuntimeOptions) -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let machine = Machine::look();
+        let cores = machine.cores;
+        let (fitting, pool_limited_by) = machine.pool_slots();
+        let asked_slots = options.pool_slots.unwrap_or(fitting);
+        MemoryBudget::get().set_limit(options.max_guest_memory_bytes, machine.memory_bytes);
         let worker_threads = options.worker_threads.unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
         let compile_threads = options.compile_threads.unwrap_or(cores / 2).clamp(1, 64);
         process::pin_image();
-        let (pooled, pool_note, pool_slots) = probe_pool(&options)?;
+        let (pooled, pool_note, pool_slots) = probe_pool(&options, asked_slots)?;
         process::remember_handler();
         let ticker = Ticker::start().map_err(EngineError::internal)?;
         if let Some(engine) = &pooled {
             ticker.add(engine.weak());
         }
-        let tokio = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(worker_threads)
-            .max_blocking_threads(MAX_BLOCKING_THREADS)
-            .thread_name("hotswap-call")
-            .thread_stack_size(WORKER_STACK_BYTES)
-            .on_thread_start(Engine::tls_eager_initialize)
-            // Timers are looked at between this many polls; a computing guest takes a tick of 10 ms for each.
-            .event_interval(7)
-            .enable_all()
-            .build()
-            .map_err(EngineError::internal)?;
+        let tokio = call_threads("hotswap-call", worker_threads, 0)?;
+        // As many as there are cores: what computes on may use all that the others leave.
+        let long_threads = call_threads("hotswap-long", cores, LONG_LANE_NICE)?;
         let pool = |name: &'static str, threads| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -121,19 +128,24 @@ impl Runtime {
                 .build()
                 .map_err(EngineError::internal)
         };
-        let permits = if pooled.is_some() { pool_slots } else { options.pool_slots.max(100) };
+        let instance_slots = if pooled.is_some() { pool_slots } else { asked_slots.max(100) } as usize;
         Ok(Self {
             pooled,
             pool_note,
             pool_slots,
+            pool_limited_by: if options.pool_slots.is_some() { "option" } else { pool_limited_by },
             on_demand: OnceLock::new(),
+            metered: OnceLock::new(),
             tokio,
+            long_lane: long_threads.handle().clone(),
+            _long_threads: long_threads,
+            instance_slots,
             load_pool: pool("hotswap-load", LOAD_THREADS)?,
             compile_pool: pool("hotswap-compile", compile_threads)?,
             worker_threads,
             compile_threads,
             ticker,
-            instance_permits: Arc::new(Semaphore::new(permits as usize)),
+            instance_permits: Arc::new(Semaphore::new(instance_slots)),
             pending: AtomicUsize::new(0),
             calls: CallRegistry::default(),
             modules: Mutex::new(HashMap::new()),
@@ -151,13 +163,32 @@ impl Runtime {
 
     /// The engine that allocates instances one by one, for modules whose shape does not fit the pool.
     pub(crate) fn on_demand(&self) -> Result<&Engine> {
-        let engine = self.on_demand.get_or_init(|| {
-            let engine = Engine::new(&base_config(&self.options)).map_err(EngineError::internal)?;
+        self.lazily(&self.on_demand, || base_config(&self.options))
+    }
+
+    /// The engine whose code counts fuel: slower, and without a pool, for modules that ask for it.
+    pub(crate) fn metered(&self) -> Result<&Engine> {
+        self.lazily(&self.metered, || metered_config(&self.options))
+    }
+
+    fn lazily<'a>(&self, cell: &'a OnceLock<Result<Engine>>, config: impl FnOnce() -> Config) -> Result<&'a Engine> {
+        let engine = cell.get_or_init(|| {
+            let engine = Engine::new(&config()).map_err(EngineError::internal)?;
             process::remember_handler();
             self.ticker.add(engine.weak());
             Ok(engine)
         });
         engine.as_ref().map_err(Clone::clone)
+    }
+
+    /// Instances that may be alive at once.
+    pub(crate) fn instance_slots(&self) -> usize {
+        self.instance_slots
+    }
+
+    /// Calls of one module that may have an instance at once: a module that never ends its calls leaves room for others.
+    pub(crate) fn instances_per_module(&self) -> usize {
+        (self.instance_slots - self.instance_slots / 4).max(1)
     }
 
     /// A number no other module, instance, table or client of this process has.
@@ -213,6 +244,7 @@ impl Runtime {
             "enabled": self.pooled.is_some(),
             "slots": if self.pooled.is_some() { self.pool_slots } else { 0 },
             "pagemapScan": PoolingAllocationConfig::is_pagemap_scan_available(),
+            "limitedBy": self.pool_limited_by,
         });
         if let Some(reason) = &self.pool_note {
             pool["reason"] = json!(reason);
@@ -225,6 +257,7 @@ impl Runtime {
             "workerThreads": self.worker_threads,
             "compileThreads": self.compile_threads,
             "maxPendingCalls": self.options.max_pending_calls,
+            "maxGuestMemoryBytes": MemoryBudget::get().limit(),
             "epochTickMs": TICK_MS,
             "maxWasmStackBytes": MAX_WASM_STACK_BYTES,
             "wasi": { "preview1": true, "preview2": true, "preview3": false },
@@ -239,6 +272,8 @@ impl Runtime {
             "runningCalls": self.ticker.active(),
             "queueFull": load(&self.counters.queue_full),
             "loadedModules": self.modules.lock().len(),
+            "guestMemoryBytes": MemoryBudget::get().held(),
+            "guestMemoryRefusals": MemoryBudget::get().refused(),
             "openInstances": self.counters.open_instances.load(Ordering::Relaxed),
             "cacheHits": load(&self.counters.cache_hits),
             "cacheMisses": load(&self.counters.cache_misses),
@@ -309,6 +344,31 @@ fn base_config(options: &RuntimeOptions) -> Config {
     config
 }
 
+fn metered_config(options: &RuntimeOptions) -> Config {
+    let mut config = base_config(options);
+    config.consume_fuel(true);
+    config
+}
+
+fn call_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_name(name)
+        .thread_stack_size(WORKER_STACK_BYTES)
+        .on_thread_start(move || {
+            Engine::tls_eager_initialize();
+            if nice > 0 {
+                process::lower_priority(nice);
+            }
+        })
+        // Timers are looked at between this many polls; a computing guest takes a tick of 10 ms for each.
+        .event_interval(7)
+        .enable_all()
+        .build()
+        .map_err(EngineError::internal)
+}
+
 fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     // A component is several core instances; core instances and tables cost little, memories reserve 4 GiB of address space each.
@@ -333,15 +393,15 @@ fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
 }
 
 /// Tries the pool as asked, then smaller ones: containers and small devices may not have the address space.
-fn probe_pool(options: &RuntimeOptions) -> Result<(Option<Engine>, Option<String>, u32)> {
+fn probe_pool(options: &RuntimeOptions, asked: u32) -> Result<(Option<Engine>, Option<String>, u32)> {
     let mut note = None;
-    for slots in [options.pool_slots, options.pool_slots / 4, options.pool_slots / 16] {
+    for slots in [asked, asked / 4, asked / 16] {
         if slots == 0 {
             continue;
         }
         match Engine::new(&pooled_config(options, slots)) {
             Ok(engine) => return Ok((Some(engine), note, slots)),
-            Err(error) => note = Some(format!("{} slots do not fit: {error:#}", options.pool_slots)),
+            Err(error) => note = Some(format!("{asked} slots do not fit: {error:#}")),
         }
     }
     if note.is_none() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
+use crate::cpu_share::CpuShare;
 use crate::error::{EngineError, ErrorCode};
 use crate::trap::TRAP_KINDS;
 
@@ -21,6 +22,8 @@ pub(crate) struct ModuleStats {
     limit_refusals: AtomicU64,
     queue_full: AtomicU64,
     refused_growths: AtomicU64,
+    memory_at_limit: AtomicU64,
+    fuel_used: AtomicU64,
     memory_peak_bytes: AtomicUsize,
     queue_ns: AtomicU64,
     instantiate_ns: AtomicU64,
@@ -39,7 +42,12 @@ pub struct CallMeter {
     pub invoke: Duration,
     /// Most linear memory held.
     pub memory_peak_bytes: usize,
+    /// Fuel the call used; `None` where it is not metered.
+    pub fuel_used: Option<u64>,
+    /// Time it was held back because its module was over its share.
+    pub throttled: Duration,
     pub(crate) refused_growths: u32,
+    pub(crate) at_memory_limit: bool,
 }
 
 impl ModuleStats {
@@ -63,6 +71,12 @@ impl ModuleStats {
         if meter.refused_growths > 0 {
             add(&self.refused_growths, u64::from(meter.refused_growths));
         }
+        if meter.at_memory_limit {
+            add(&self.memory_at_limit, 1);
+        }
+        if let Some(fuel) = meter.fuel_used {
+            add(&self.fuel_used, fuel);
+        }
         if let Some(error) = error {
             self.record_error(error);
         }
@@ -84,6 +98,7 @@ impl ModuleStats {
             | ErrorCode::TableLimit
             | ErrorCode::InstanceLimit
             | ErrorCode::InputLimit
+            | ErrorCode::FuelExhausted
             | ErrorCode::OutputLimit => bump(&self.limit_refusals),
             ErrorCode::Trap => {
                 let kind = error.detail("trap").and_then(|kind| kind.as_str()).unwrap_or("other");
@@ -98,7 +113,7 @@ impl ModuleStats {
         self.queue_full.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn to_json(&self, in_flight: usize) -> serde_json::Value {
+    pub(crate) fn to_json(&self, in_flight: usize, share: &CpuShare) -> serde_json::Value {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let traps: Map<_, _> = TRAP_KINDS
             .iter()
@@ -117,6 +132,10 @@ impl ModuleStats {
             "queueFull": load(&self.queue_full),
             "inFlight": in_flight,
             "refusedGrowths": load(&self.refused_growths),
+            "memoryAtLimit": load(&self.memory_at_limit),
+            "fuelUsed": load(&self.fuel_used),
+            "throttledMs": share.throttled_ms(),
+            "cpuMs": share.cpu_ns() / 1_000_000,
             "memoryPeakBytes": self.memory_peak_bytes.load(Ordering::Relaxed),
             "queueNs": load(&self.queue_ns),
             "instantiateNs": load(&self.instantiate_ns),

@@ -1,5 +1,6 @@
 //! What every store carries: the limiter, the CPU meter, and the WASI context if the module has one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::{Store, UpdateDeadline};
@@ -8,17 +9,30 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::egress::EgressHooks;
+use crate::cpu_share::CpuShare;
+use crate::lanes::{ask_to_move, tick_cost};
 use crate::limits::Limiter;
 use crate::policy::Limits;
 use crate::stdio::CapturedOutput;
+use crate::ticker::TICK_MS;
+
+const TICK: Duration = Duration::from_millis(TICK_MS);
+/// One tick falls into the shortest call by chance; two are at least one tick of computing.
+const TICKS_OF_A_LONG_CALL: u64 = 2;
 
 /// Data of one store. Small, because a fresh one is made for each call.
 pub(crate) struct StoreData {
     pub(crate) limiter: Limiter,
     /// Epoch ticks this call has computed through.
     ticks: u64,
-    /// Ticks after which it is out of CPU time.
-    max_ticks: u64,
+    /// Time this call has computed, as far as ticks saw it.
+    cpu: Duration,
+    /// When it is out of CPU time.
+    max_cpu: Duration,
+    /// The module's share of a core, where it has one.
+    share: Option<Arc<CpuShare>>,
+    /// Time this call was held back because the module was over its share.
+    pub(crate) throttled: Duration,
     /// The call's wall clock. The runtime's timers come late when guests keep its threads busy; this does not.
     deadline: Option<Deadline>,
     /// Runs on a fiber and hands its thread back at each tick; otherwise the first tick past the deadline ends it.
@@ -87,7 +101,17 @@ impl std::error::Error for CpuExceeded {}
 
 impl StoreData {
     pub(crate) fn new(limits: &Limits, host: Host) -> Self {
-        Self { limiter: Limiter::new(limits), ticks: 0, max_ticks: u64::MAX, deadline: None, yields: false, host }
+        Self {
+            limiter: Limiter::new(limits),
+            ticks: 0,
+            cpu: Duration::ZERO,
+            max_cpu: Duration::MAX,
+            share: None,
+            throttled: Duration::ZERO,
+            deadline: None,
+            yields: false,
+            host,
+        }
     }
 
     pub(crate) fn streams(&self) -> Option<&Streams> {
@@ -101,20 +125,45 @@ impl StoreData {
     pub(crate) fn start_call(&mut self, max_ticks: u64, yields: bool, deadline: Option<Deadline>) {
         self.deadline = deadline;
         self.ticks = 0;
-        self.max_ticks = max_ticks;
+        self.cpu = Duration::ZERO;
+        self.max_cpu = TICK.saturating_mul(u32::try_from(max_ticks).unwrap_or(u32::MAX));
+        self.throttled = Duration::ZERO;
         self.yields = yields;
         self.limiter.start_call();
     }
 
+    /// Charges what this store's guest computes to its module's share.
+    pub(crate) fn charge_to(&mut self, share: &Arc<CpuShare>) {
+        self.share = Some(share.clone());
+    }
+
     fn on_tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        self.ticks += 1;
-        if let Some(deadline) = self.deadline.filter(|deadline| Instant::now() >= deadline.at) {
+        let now = Instant::now();
+        if let Some(deadline) = self.deadline.filter(|deadline| now >= deadline.at) {
             return Err(wasmtime::Error::new(WallExceeded(deadline)));
         }
-        if !self.yields || self.ticks > self.max_ticks {
+        if !self.yields {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
-        Ok(UpdateDeadline::Yield(1))
+        let cost = tick_cost(TICK);
+        self.ticks += 1;
+        self.cpu += cost;
+        let wait = self.share.as_ref().and_then(|share| share.charge(now, cost));
+        if self.cpu > self.max_cpu {
+            return Err(wasmtime::Error::new(CpuExceeded));
+        }
+        if self.ticks >= TICKS_OF_A_LONG_CALL {
+            ask_to_move();
+            if let Some(share) = &self.share {
+                share.mark_heavy(now);
+            }
+        }
+        let Some(wait) = wait else { return Ok(UpdateDeadline::Yield(1)) };
+        self.throttled += wait;
+        if let Some(share) = &self.share {
+            share.record_throttled(wait);
+        }
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(wait))))
     }
 
     /// The context of a module linked against preview 1.

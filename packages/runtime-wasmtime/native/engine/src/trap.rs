@@ -6,6 +6,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::error::{EngineError, ErrorCode, bounded};
 use crate::limits::Limiter;
+use crate::memory_budget::MemoryBudget;
 use crate::policy::Limits;
 use crate::store::{CpuExceeded, WallExceeded};
 
@@ -69,6 +70,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) elapsed_ms: f64,
     /// The limit an epoch interruption enforces here.
     pub(crate) time_limit: (&'static str, u64),
+    /// Fuel of the call, where it is metered.
+    pub(crate) fuel: Option<u64>,
     /// Instantiating, not calling.
     pub(crate) starting: bool,
 }
@@ -96,6 +99,12 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
     let text = bounded(&format!("{error:#}"), 1_000);
     if text.contains("fuel allocated for hostcalls") {
         return output_limit(at.limits.max_output_bytes, None);
+    }
+    if let (Some(Trap::OutOfFuel), Some(fuel)) = (error.downcast_ref::<Trap>(), at.fuel) {
+        return EngineError::new(ErrorCode::FuelExhausted, format!("The call used up its {fuel} units of fuel"))
+            .with("limitFuel", fuel)
+            .with("frames", frames(error))
+            .with("starting", at.starting);
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, error, at);
@@ -163,6 +172,15 @@ fn trap_error(kind: &'static str, message: &str, error: &wasmtime::Error, at: &C
 }
 
 fn memory_limit(requested: usize, at: &Circumstances<'_>) -> EngineError {
+    if at.limiter.refused_by_process {
+        let limit = MemoryBudget::get().limit();
+        let message = "The guest needs memory, and all guests together hold what this process grants them; try again later";
+        return EngineError::new(ErrorCode::MemoryLimit, message)
+            .with("scope", "runtime")
+            .with("limitBytes", limit)
+            .with("requestedBytes", requested)
+            .with("peakBytes", at.limiter.peak_memory_bytes);
+    }
     let limit = at.limits.max_memory_bytes;
     EngineError::new(
         ErrorCode::MemoryLimit,
