@@ -25,13 +25,15 @@ export type NativeErrorCode =
   | 'GUEST_ERROR' // a component function returned the err case of its result; `payload` holds the value
   | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs, exitCode? (trap 'host': the guest called exit in a function call)
   | 'TIMEOUT' // wall clock or CPU limit. details: limit ('timeoutMs' | 'cpuMs'), limitMs, elapsedMs, queuedMs
-  | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?
+  | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?, scope? ('runtime': all guests together hold too much)
   | 'TABLE_LIMIT' // details: limitElements, requestedElements
   | 'INSTANCE_LIMIT' // details: limit
   | 'INPUT_LIMIT' // details: limitBytes, sizeBytes
   | 'OUTPUT_LIMIT' // details: limitBytes, sizeBytes?
+  | 'FUEL_EXHAUSTED' // the call used up its fuel. details: limitFuel, frames[], starting
+  | 'COMPILE_LIMIT' // compiling took more than its limit. details: limit ('cpuMs' | 'memoryBytes' | 'wallMs'), reason
   | 'CANCELLED' // details: by ('caller' | 'drain' | 'shutdown')
-  | 'QUEUE_FULL' // details: scope ('runtime' | 'module' | 'instance' | 'pool'), limit
+  | 'QUEUE_FULL' // details: scope ('runtime' | 'module' | 'instance' | 'pool' | 'cpu'), limit, retryAfterMs? ('cpu')
   | 'BUSY' // callSync on an instance that is in a call
   | 'STALE_HANDLE' // the module, instance or resource is gone. details: kind, reason
   | 'CLOSED' // the dispatcher was closed
@@ -76,8 +78,13 @@ export function errorCodes(): { code: NativeErrorCode; summary: string }[];
 
 /** JSON of `initialize`. Every field may be absent. */
 export interface RuntimeOptions {
-  /** Live instances the pool holds at most, and so the calls that run at once. Default 1000; 0 switches the pool off. */
+  /**
+   * Live instances the pool holds at most, and so the calls that run at once. Default: what cores, memory, address space and mappings of
+   * the machine or its container are good for, at most 1,000; 0 switches the pool off.
+   */
   readonly poolSlots?: number;
+  /** Linear memory of all guests together; growth beyond it is refused. Default: 80 % of what the machine or its container has. */
+  readonly maxGuestMemoryBytes?: number;
   /** Threads that run asynchronous calls. Default max(1, cores - 1). */
   readonly workerThreads?: number;
   /** Threads that compile. Default max(1, cores / 2). */
@@ -95,10 +102,11 @@ export interface RuntimeInfo {
   /** Target triple of the addon. */
   readonly target: string;
   readonly trapMode: 'signals' | 'explicit';
-  readonly pool: { readonly enabled: boolean; /** Why not, or why smaller than asked. */ readonly reason?: string; readonly slots: number; /** Kernel resets memory by PAGEMAP_SCAN (Linux 6.7+). */ readonly pagemapScan: boolean };
+  readonly pool: { readonly enabled: boolean; /** Why not, or why smaller than asked. */ readonly reason?: string; readonly slots: number; /** What decided the number: 'option', 'default', 'cores', 'memory', 'address space', 'mappings'. */ readonly limitedBy: string; /** Kernel resets memory by PAGEMAP_SCAN (Linux 6.7+). */ readonly pagemapScan: boolean };
   readonly workerThreads: number;
   readonly compileThreads: number;
   readonly maxPendingCalls: number;
+  readonly maxGuestMemoryBytes: number;
   readonly epochTickMs: number;
   readonly maxWasmStackBytes: number;
   readonly wasi: { readonly preview1: boolean; readonly preview2: boolean; readonly preview3: boolean };
@@ -122,6 +130,10 @@ export interface RuntimeStats {
   readonly pendingCalls: number;
   readonly runningCalls: number;
   readonly queueFull: number;
+  /** Linear memory of all guests that live now. */
+  readonly guestMemoryBytes: number;
+  /** Growths refused because all guests together held too much. */
+  readonly guestMemoryRefusals: number;
   readonly loadedModules: number;
   readonly openInstances: number;
   readonly cacheHits: number;
@@ -222,6 +234,11 @@ export interface ModulePolicy {
     readonly timeoutMs?: number;
     /** Time on the CPU, in steps of 10 ms. Default: the same as timeoutMs. */
     readonly cpuMs?: number;
+    /**
+     * Share of one core of all instances together over a sliding second, from 1; 100 and absence: no share. Who is over it waits; a call
+     * that would wait past its deadline is refused with `QUEUE_FULL`. `callSync` is not held to it: it uses the caller's own thread.
+     */
+    readonly maxCpuPercent?: number;
     /** Wall clock of `callSync`, which blocks the event loop. Default 100, at most 1,000. */
     readonly syncTimeoutMs?: number;
     /** Sum of the sizes of all arguments and stdin. Default 16 MiB. */
@@ -290,8 +307,8 @@ export interface LoadReport {
   readonly linkMs: number;
   readonly probeMs: number;
   readonly totalMs: number;
-  /** 'pooled', or 'on-demand' when the module's shape does not fit the pool. */
-  readonly profile: 'pooled' | 'on-demand';
+  /** 'pooled', or 'on-demand' when the module's shape does not fit the pool, or 'metered' when it counts fuel. */
+  readonly profile: 'pooled' | 'on-demand' | 'metered';
   /** Bytes of machine code and metadata in memory. */
   readonly codeBytes: number;
 }
@@ -318,6 +335,14 @@ export interface ModuleStats {
   readonly queueFull: number;
   readonly inFlight: number;
   readonly refusedGrowths: number;
+  /** Calls that held all the memory they may, refused growths included. */
+  readonly memoryAtLimit: number;
+  /** Sum over finished calls; 0 where they are not metered. */
+  readonly fuelUsed: number;
+  /** Time that calls were held back because the module was over its share of a core. */
+  readonly throttledMs: number;
+  /** Time on the processor as far as ticks of 10 ms saw it. */
+  readonly cpuMs: number;
   readonly memoryPeakBytes: number;
   /** Sums over finished calls. */
   readonly queueNs: number;
@@ -427,6 +452,10 @@ export interface CallInfo {
   readonly instantiateNs: number;
   readonly invokeNs: number;
   readonly memoryPeakBytes: number;
+  /** Metered modules only. */
+  readonly fuelUsed?: number;
+  /** Present when the call was held back by its module's share of a core. */
+  readonly throttledNs?: number;
   /** Present when the guest wrote something. Bytes as written, terminal escapes included. */
   readonly stdout?: Uint8Array;
   readonly stderr?: Uint8Array;

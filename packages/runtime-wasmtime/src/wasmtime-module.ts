@@ -12,8 +12,10 @@ import type {
 } from '@hotswap/core';
 import type {
   CallableDescription,
+  CallInfo,
   CommandOutcome,
   InstanceHandle,
+  LoadReport,
   ModuleDescription as NativeDescription,
   ModuleHandle,
   ModuleStats as NativeStats,
@@ -28,6 +30,8 @@ import { WasmtimeInstance } from './wasmtime-instance.ts';
 
 /** Calls end by their own limits; this only bounds the wait of a dispose. */
 const disposeDeadlineMs = 60_000;
+/** Flag of a call whose completion is to carry a `CallInfo`. */
+const wantsInfo = 1;
 
 /**
  * A module in the engine: its code is shared by all calls, each of which gets an instance of its own.
@@ -42,6 +46,8 @@ export class WasmtimeModule implements LoadedModule {
   readonly #queue: CompletionQueue;
   readonly #onClose: (module: WasmtimeModule) => void;
   readonly #instances = new Set<WasmtimeInstance>();
+  /** Facts about a call cost an object: asked for only where there is fuel to report. */
+  readonly #callFlags: number;
   #closing: Promise<void> | undefined;
 
   constructor(handle: ModuleHandle, digest: Digest, queue: CompletionQueue, onClose: (module: WasmtimeModule) => void) {
@@ -50,6 +56,7 @@ export class WasmtimeModule implements LoadedModule {
     this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
     this.#synchronous = new SynchronousCalls(handle);
+    this.#callFlags = (JSON.parse(handle.reportJson()) as LoadReport).profile === 'metered' ? wantsInfo : 0;
     this.#queue = queue;
     this.#onClose = onClose;
   }
@@ -57,10 +64,10 @@ export class WasmtimeModule implements LoadedModule {
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const { exportIndex } = this.#target(name);
     const startedMs = performance.now();
-    const { value } = await this.#queue.submit((dispatcher, callId) => {
-      dispatcher.call(callId, this.#handle, exportIndex, args, options.timeoutMs ?? 0, 0);
+    const { value, info } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.call(callId, this.#handle, exportIndex, args, options.timeoutMs ?? 0, this.#callFlags);
     }, options.signal);
-    return { value: value as WitValue, durationMs: performance.now() - startedMs };
+    return { value: value as WitValue, durationMs: performance.now() - startedMs, ...fuelOf(info) };
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
@@ -76,8 +83,8 @@ export class WasmtimeModule implements LoadedModule {
       [K in keyof RunOptions]: RunOptions[K] | undefined;
     });
     const startedMs = performance.now();
-    const { value } = await this.#queue.submit((dispatcher, callId) => {
-      dispatcher.run(callId, this.#handle, stdin ?? null, json, 0);
+    const { value, info } = await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.run(callId, this.#handle, stdin ?? null, json, this.#callFlags);
     }, signal);
     const { exitCode, stdout, stderr, stdoutDroppedBytes, stderrDroppedBytes } = value as CommandOutcome;
     return {
@@ -86,6 +93,7 @@ export class WasmtimeModule implements LoadedModule {
       stderr,
       droppedBytes: stdoutDroppedBytes + stderrDroppedBytes,
       durationMs: performance.now() - startedMs,
+      ...fuelOf(info),
     };
   }
 
@@ -103,9 +111,8 @@ export class WasmtimeModule implements LoadedModule {
 
   stats(): ModuleStats {
     this.#assertOpen();
-    const { calls, errors, traps, inFlight, memoryPeakBytes, refusedGrowths } = JSON.parse(
-      this.#handle.statsJson(),
-    ) as NativeStats;
+    const native = JSON.parse(this.#handle.statsJson()) as NativeStats;
+    const { calls, errors, traps, inFlight, memoryPeakBytes, memoryAtLimit, fuelUsed, throttledMs } = native;
     const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
     return {
       calls,
@@ -113,9 +120,9 @@ export class WasmtimeModule implements LoadedModule {
       crashes,
       inFlight,
       peakMemoryBytes: memoryPeakBytes,
-      memoryRefusals: refusedGrowths,
-      fuelUsed: 0,
-      throttledMs: 0,
+      memoryRefusals: memoryAtLimit,
+      fuelUsed,
+      throttledMs,
       metrics: {},
     };
   }
@@ -154,4 +161,9 @@ export class WasmtimeModule implements LoadedModule {
       });
     return target;
   }
+}
+
+function fuelOf(info: unknown): { readonly fuelUsed?: number } {
+  const fuelUsed = (info as CallInfo | undefined)?.fuelUsed;
+  return fuelUsed === undefined ? {} : { fuelUsed };
 }

@@ -124,7 +124,7 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
     synchronous: true,
     cpuLimit: true,
     memoryLimit: true,
-    fuel: false,
+    fuel: true,
     pooling: pool.enabled,
     backtraces: true,
     aotCache,
@@ -137,7 +137,7 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
     moduleState: false,
     moduleMetrics: false,
     boundedCompilation: false,
-    simd: false,
+    simd: true,
   };
 }
 

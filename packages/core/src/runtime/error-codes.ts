@@ -57,6 +57,14 @@ export const runtimeContractErrorCodes = {
     message: 'The module asked for {requestedElements} table elements, {limitElements} are allowed',
     httpStatus: 422,
   },
+  HS_RUNTIME_FUEL_EXHAUSTED: {
+    message: 'The call used up its {limitFuel} units of fuel: do less in one call, or raise `runtime.fuel`',
+    httpStatus: 422,
+  },
+  HS_RUNTIME_COMPILE_LIMIT: {
+    message: 'Compiling the module took more than it may ({limit}): {reason}',
+    httpStatus: 422,
+  },
   HS_RUNTIME_INSTANCE_LIMIT: { message: 'The module needs more instances than its limit of {limit}', httpStatus: 422 },
   HS_RUNTIME_INPUT_LIMIT: { message: 'The input has {sizeBytes} bytes, {limitBytes} are allowed', httpStatus: 413 },
   HS_RUNTIME_OUTPUT_LIMIT: {

@@ -397,6 +397,12 @@ fn info_object(js: Js, info: &CallInfo) -> JsResult<Raw> {
     js.set(object, "instantiateNs", js.new_number(info.meter.instantiate.as_nanos() as f64)?)?;
     js.set(object, "invokeNs", js.new_number(info.meter.invoke.as_nanos() as f64)?)?;
     js.set(object, "memoryPeakBytes", js.new_number(info.meter.memory_peak_bytes as f64)?)?;
+    if let Some(fuel) = info.meter.fuel_used {
+        js.set(object, "fuelUsed", js.new_number(fuel as f64)?)?;
+    }
+    if !info.meter.throttled.is_zero() {
+        js.set(object, "throttledNs", js.new_number(info.meter.throttled.as_nanos() as f64)?)?;
+    }
     let Output { stdout, stderr, stdout_dropped, stderr_dropped } = &info.output;
     for (name, dropped_name, bytes, dropped) in [
         ("stdout", "stdoutDroppedBytes", stdout, stdout_dropped),
