@@ -275,6 +275,31 @@ export interface ModulePolicy {
     /** One living instance that keeps its state, which moves to the next version. Default false. */
     readonly stateful?: boolean;
   };
+  /** The network. Absent: none. */
+  readonly network?: {
+    /**
+     * Hosts of outgoing HTTP: `api.example.org`, `*.example.org` (one label or more in front), an address; `http://` or `https://` before
+     * and `:port` or `:*` after narrow or widen it. Without a port only the scheme's own port is open. Anything else is refused.
+     */
+    readonly allowedHosts?: readonly string[];
+    /**
+     * Names and addresses may lead to this machine and into private networks. Default false. Link-local, multicast and reserved addresses
+     * and the metadata services of clouds stay closed.
+     */
+    readonly allowPrivateAddresses?: boolean;
+    /** Certificates in PEM that are trusted besides the public roots. */
+    readonly extraRootsPem?: readonly string[];
+    /** Requests whose answers have not been read. Default 64. */
+    readonly maxConcurrentRequests?: number;
+    /** Body of one request. Default 64 MiB. */
+    readonly maxRequestBytes?: number;
+    /** Body of one answer. Default 64 MiB. */
+    readonly maxResponseBytes?: number;
+    /** Time of one request, body included, and the upper end of the guest's own timeouts. Default: `timeoutMs`. */
+    readonly requestTimeoutMs?: number;
+    /** Sockets: `address:port`, `address/prefix:port`, `*` for any port. Private addresses only by rules that name nothing else. */
+    readonly sockets?: { readonly tcp?: readonly string[]; readonly udp?: readonly string[]; readonly nameLookup?: boolean };
+  };
 }
 
 /** JSON of `Dispatcher.load`. */
@@ -350,6 +375,15 @@ export interface ModuleStats {
   readonly invokeNs: number;
   /** Finished calls by whole duration: bucket i holds those below `2^i` microseconds, the last one the rest. 24 buckets. */
   readonly latencyHistogram: readonly number[];
+  /** Outgoing HTTP, for modules whose policy allows any host. `denied` counts hosts that no pattern names and addresses that are closed. */
+  readonly outgoing?: {
+    readonly requests: number;
+    readonly denied: number;
+    readonly failed: number;
+    readonly connections: number;
+    readonly sentBytes: number;
+    readonly receivedBytes: number;
+  };
 }
 
 /**

@@ -35,6 +35,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
       ...(dirs === undefined ? {} : { preopens: dirs }),
     },
     runtime: runtimePolicy(load.runtime),
+    ...(load.network === undefined ? {} : { network: load.network }),
   };
 }
 

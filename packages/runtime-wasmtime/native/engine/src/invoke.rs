@@ -419,7 +419,7 @@ pub(crate) fn prepare(
     deadline: Option<Deadline>,
     run: Option<(&RunOptions, Bytes)>,
 ) -> Result<Store<StoreData>> {
-    let host = new_host(module.wasi, &module.policy, &module.folders, run)?;
+    let host = new_host(module.wasi, &module.policy, &module.grants, run)?;
     let mut store = new_store(&module.engine, module.limits(), host);
     let yields = deadline.is_some();
     fill_up(module, &mut store);

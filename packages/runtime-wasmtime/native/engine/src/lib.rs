@@ -21,6 +21,13 @@ mod client;
 mod convert;
 mod cpu_share;
 mod egress;
+mod egress_address;
+mod egress_body;
+mod egress_connect;
+mod egress_hosts;
+mod egress_pool;
+#[cfg(test)]
+mod egress_tests;
 mod error;
 pub mod http;
 mod inspect;
@@ -38,6 +45,7 @@ mod policy;
 mod process;
 mod runtime;
 mod slots;
+mod sockets;
 mod stats;
 mod stdio;
 mod store;
@@ -56,8 +64,8 @@ pub use invoke::{Output, Results, bench_fresh, bench_warm, call_sync};
 pub use load::load;
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
-    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, Preopen, ReusePolicy, RunOptions,
-    RuntimeOptions, RuntimePolicy, TrapMode, WasiPolicy, parse_options,
+    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen, ReusePolicy,
+    RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, TrapMode, WasiPolicy, parse_options,
 };
 pub use process::pin_image;
 pub use runtime::Runtime;

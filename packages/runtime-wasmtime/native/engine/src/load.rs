@@ -19,7 +19,7 @@ use crate::module::{Linked, LoadedModule};
 use crate::policy::LoadOptions;
 use crate::runtime::Runtime;
 use crate::store::StoreData;
-use crate::wasi::{OpenFolders, WasiLevel};
+use crate::wasi::{Grants, WasiLevel};
 
 /// Where loading spent its time.
 #[derive(Debug, Default)]
@@ -55,6 +55,7 @@ pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<Load
     let runtime = Runtime::get()?;
     runtime.check_signals()?;
     options.policy.limits.check()?;
+    options.policy.network.check()?;
     options.policy.runtime.check()?;
     let started = Instant::now();
     let (mut loading, found) = on_pool(&runtime.load_pool, move || {
@@ -269,7 +270,7 @@ impl Loading {
     fn link(self, runtime: &Runtime, obtained: Obtained) -> Result<(LoadedModule, serde_json::Value, LoadOptions)> {
         let begun = Instant::now();
         let Obtained { code, description, cache, profile } = obtained;
-        let folders = OpenFolders::open(&self.options.policy.wasi)?;
+        let grants = Grants::open(&self.options.policy)?;
         let (linked, wasi) = link(&code)?;
         match &code {
             Code::Core(module) => module.initialize_copy_on_write_image(),
@@ -288,7 +289,7 @@ impl Loading {
             "codeBytes": code.image_bytes(),
         });
         let policy = self.options.policy.clone();
-        let module = LoadedModule::new(runtime, &code, linked, policy, folders, wasi, description)?;
+        let module = LoadedModule::new(runtime, &code, linked, policy, grants, wasi, description)?;
         Ok((module, report, self.options))
     }
 }

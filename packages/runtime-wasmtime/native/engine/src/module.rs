@@ -17,7 +17,7 @@ use crate::runtime::Runtime;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
 use crate::value::{ResourceNames, TypeBudget, ValueType};
-use crate::wasi::{OpenFolders, WasiLevel};
+use crate::wasi::{Grants, WasiLevel};
 
 /// Linked code, ready to be instantiated.
 pub(crate) enum Linked {
@@ -96,7 +96,7 @@ pub struct LoadedModule {
     functions: Vec<FunctionEntry>,
     by_name: HashMap<String, usize>,
     pub(crate) policy: ModulePolicy,
-    pub(crate) folders: OpenFolders,
+    pub(crate) grants: Grants,
     pub(crate) wasi: WasiLevel,
     pub(crate) initialize: Option<ModuleExport>,
     pub(crate) command: Option<Target>,
@@ -124,7 +124,7 @@ impl LoadedModule {
         code: &Code,
         linked: Linked,
         policy: ModulePolicy,
-        folders: OpenFolders,
+        grants: Grants,
         wasi: WasiLevel,
         description: String,
     ) -> Result<Self> {
@@ -154,7 +154,7 @@ impl LoadedModule {
             functions,
             by_name,
             policy,
-            folders,
+            grants,
             wasi,
             initialize,
             command,
@@ -205,7 +205,11 @@ impl LoadedModule {
 
     /// JSON of `ModuleStats`.
     pub fn stats_json(&self) -> String {
-        self.stats.to_json(self.in_flight(), &self.share).to_string()
+        let mut stats = self.stats.to_json(self.in_flight(), &self.share);
+        if let Some(egress) = &self.grants.egress {
+            stats["outgoing"] = egress.counters.to_json();
+        }
+        stats.to_string()
     }
 
     /// JSON of `CallableDescription[]`.

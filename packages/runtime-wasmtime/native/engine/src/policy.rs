@@ -19,6 +19,74 @@ pub struct ModulePolicy {
     pub wasi: WasiPolicy,
     /// How instances live and what the code may be.
     pub runtime: RuntimePolicy,
+    /// Which parts of the network are open.
+    pub network: NetworkPolicy,
+}
+
+/// Which parts of the network a module may reach. Nothing by default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct NetworkPolicy {
+    /// Hosts of outgoing HTTP; see `egress_hosts.rs` for the patterns.
+    pub allowed_hosts: Vec<String>,
+    /// Names and addresses may lead into private networks and to this machine.
+    pub allow_private_addresses: bool,
+    /// Certificates in PEM that are trusted besides the public ones.
+    pub extra_roots_pem: Vec<String>,
+    /// Outgoing requests whose answers have not been read.
+    pub max_concurrent_requests: u32,
+    /// Bytes of one request's body.
+    pub max_request_bytes: u64,
+    /// Bytes of one answer's body.
+    pub max_response_bytes: u64,
+    /// Time of one request, body included. `None`: that of a call.
+    pub request_timeout_ms: Option<u64>,
+    /// Sockets beside HTTP.
+    pub sockets: SocketPolicy,
+}
+
+impl Default for NetworkPolicy {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            allow_private_addresses: false,
+            extra_roots_pem: Vec::new(),
+            max_concurrent_requests: 64,
+            max_request_bytes: 64 * MIB,
+            max_response_bytes: 64 * MIB,
+            request_timeout_ms: None,
+            sockets: SocketPolicy::default(),
+        }
+    }
+}
+
+impl NetworkPolicy {
+    pub(crate) fn check(&self) -> Result<()> {
+        let bounds = [
+            ("maxConcurrentRequests", u64::from(self.max_concurrent_requests), 1, 10_000),
+            ("maxRequestBytes", self.max_request_bytes, 0, 1024 * 1024 * MIB),
+            ("maxResponseBytes", self.max_response_bytes, 0, 1024 * 1024 * MIB),
+            ("requestTimeoutMs", self.request_timeout_ms.unwrap_or(1), 1, 24 * 3_600_000),
+        ];
+        for (name, value, min, max) in bounds {
+            if value < min || value > max {
+                return Err(EngineError::argument(format!("policy.network.{name}"), format!("{min} to {max}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sockets of `wasi:sockets`. None by default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct SocketPolicy {
+    /// `address:port` or `address/prefix:port` that may be connected to.
+    pub tcp: Vec<String>,
+    /// The same for datagrams.
+    pub udp: Vec<String>,
+    /// Names may be looked up.
+    pub name_lookup: bool,
 }
 
 /// How a module's instances live and what its code may be.

@@ -49,10 +49,11 @@ pub(crate) enum Host {
 
 /// What the `wasi:*@0.2` imports of a component work on.
 pub(crate) struct ComponentContext {
+    /// First, so that it is dropped first: bodies that a guest was writing must know that they were not finished.
+    pub(crate) egress: EgressHooks,
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) http: WasiHttpCtx,
-    pub(crate) egress: EgressHooks,
 }
 
 /// Captured output of one instance.

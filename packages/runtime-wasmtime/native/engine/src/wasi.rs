@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtxBuilder, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use crate::egress::EgressHooks;
+use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::{ModulePolicy, RunOptions, WasiPolicy};
+use crate::sockets::SocketRules;
 use crate::stdio::CapturedOutput;
 use crate::store::{ComponentContext, Host, Streams};
 
@@ -42,9 +44,27 @@ impl WasiLevel {
     }
 }
 
+/// What a policy grants, opened and parsed once when the module is loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Grants {
+    folders: OpenFolders,
+    sockets: SocketRules,
+    pub(crate) egress: Option<Arc<Egress>>,
+}
+
+impl Grants {
+    pub(crate) fn open(policy: &ModulePolicy) -> Result<Self> {
+        Ok(Self {
+            folders: OpenFolders::open(&policy.wasi)?,
+            sockets: SocketRules::parse(&policy.network.sockets)?,
+            egress: Egress::new(&policy.network, policy.limits.timeout_ms)?,
+        })
+    }
+}
+
 /// Folders of a policy, opened once when the module is loaded: a later rename cannot move them elsewhere.
 #[derive(Debug, Default)]
-pub(crate) struct OpenFolders(Vec<OpenFolder>);
+struct OpenFolders(Vec<OpenFolder>);
 
 #[derive(Debug)]
 struct OpenFolder {
@@ -55,7 +75,7 @@ struct OpenFolder {
 }
 
 impl OpenFolders {
-    pub(crate) fn open(policy: &WasiPolicy) -> Result<Self> {
+    fn open(policy: &WasiPolicy) -> Result<Self> {
         let open = |(index, preopen): (usize, &crate::policy::Preopen)| {
             let at = format!("policy.wasi.preopens[{index}].hostPath");
             let path = preopen
@@ -88,7 +108,7 @@ fn hold(path: PathBuf) -> std::io::Result<(PathBuf, Option<File>)> {
 pub(crate) fn new_host(
     level: WasiLevel,
     policy: &ModulePolicy,
-    folders: &OpenFolders,
+    grants: &Grants,
     run: Option<(&RunOptions, Bytes)>,
 ) -> Result<Host> {
     if matches!(level, WasiLevel::None | WasiLevel::Preview3) {
@@ -109,13 +129,14 @@ pub(crate) fn new_host(
     for (name, value) in &env {
         builder.env(name, value);
     }
-    for folder in &folders.0 {
+    for folder in &grants.folders.0 {
         builder.preopened_dir(&folder.path, &folder.guest_path, folder.permissions).map_err(|error| {
             EngineError::new(ErrorCode::IoFailed, "A preopened folder could not be opened")
                 .with("guestPath", folder.guest_path.as_str())
                 .with("reason", format!("{error:#}"))
         })?;
     }
+    grants.sockets.apply(&mut builder);
     let max_resources = policy.limits.max_host_resources as usize;
     Ok(if level == WasiLevel::Preview1 {
         let mut context = Box::new(builder.build_p1());
@@ -124,8 +145,12 @@ pub(crate) fn new_host(
     } else {
         let mut table = ResourceTable::new();
         table.set_max_capacity(max_resources);
-        let context =
-            ComponentContext { wasi: builder.build(), table, http: WasiHttpCtx::new(), egress: EgressHooks::default() };
+        let context = ComponentContext {
+            wasi: builder.build(),
+            table,
+            http: WasiHttpCtx::new(),
+            egress: EgressHooks::new(grants.egress.clone()),
+        };
         Host::Preview2 { context: Box::new(context), streams }
     })
 }
