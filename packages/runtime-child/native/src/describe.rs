@@ -1,0 +1,290 @@
+//! What a core module is, without compiling it. Bytes are hostile: everything is validated first.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use wasmparser::{
+    CompositeInnerType, Export, ExternalKind, FuncType, GlobalType, Import, MemoryType, Parser, Payload, TableType,
+    TypeRef, ValType, Validator, WasmFeatures,
+};
+
+use crate::message::{Failure, ValueType};
+
+/// Longest text from the validator that leaves the process.
+const MAX_REASON_CHARS: usize = 300;
+
+/// A core module, in the shape of `ModuleDescription` of `@hotswap/core`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    kind: &'static str,
+    wasi_level: &'static str,
+    size_bytes: usize,
+    imports: Vec<Extern>,
+    exports: Vec<Extern>,
+    functions: Vec<Signature>,
+    /// Whether it exports `_start`.
+    pub is_command: bool,
+    /// Parameters and results of the exports that can be called with numbers alone.
+    #[serde(skip)]
+    pub(crate) callable: HashMap<String, (Vec<ValueType>, Vec<ValueType>)>,
+    /// Elements that its tables have from the start.
+    #[serde(skip)]
+    pub(crate) initial_table_elements: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Extern {
+    name: String,
+    kind: &'static str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    ty: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Param {
+    name: String,
+    #[serde(rename = "type")]
+    ty: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Signature {
+    name: String,
+    params: Vec<Param>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+}
+
+/// Validates and describes.
+///
+/// # Errors
+/// `INVALID_MODULE` for what is no WebAssembly, `UNSUPPORTED` for components.
+pub fn describe(bytes: &[u8]) -> Result<Description, Failure> {
+    if Parser::is_component(bytes) {
+        return Err(Failure::new("UNSUPPORTED").with("feature", "components"));
+    }
+    if !Parser::is_core_wasm(bytes) {
+        return Err(Failure::new("INVALID_MODULE").with("reason", "there is no WebAssembly header"));
+    }
+    validate(bytes, WasmFeatures::all()).map_err(|reason| Failure::new("INVALID_MODULE").with("reason", reason))?;
+    let mut parts = Parts::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        payload
+            .and_then(|payload| parts.add(payload))
+            .map_err(|error| Failure::new("INVALID_MODULE").with("reason", bounded(&error)))?;
+    }
+    Ok(parts.finish(bytes.len()))
+}
+
+/// Whether the module keeps to WebAssembly 2.0, with or without SIMD.
+///
+/// # Errors
+/// `UNSUPPORTED` with the validator's words.
+pub(crate) fn check_features(bytes: &[u8], simd: bool) -> Result<(), Failure> {
+    let mut features = WasmFeatures::WASM2;
+    features.set(WasmFeatures::SIMD, simd);
+    validate(bytes, features).map_err(|reason| Failure::new("UNSUPPORTED").with("feature", reason))
+}
+
+fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), String> {
+    Validator::new_with_features(features).validate_all(bytes).map(drop).map_err(|error| bounded(&error))
+}
+
+fn bounded(error: &wasmparser::BinaryReaderError) -> String {
+    error.to_string().chars().take(MAX_REASON_CHARS).collect()
+}
+
+#[derive(Default)]
+struct Parts {
+    types: Vec<Option<FuncType>>,
+    functions: Vec<u32>,
+    memories: Vec<MemoryType>,
+    tables: Vec<TableType>,
+    globals: Vec<GlobalType>,
+    imports: Vec<Extern>,
+    exports: Vec<(String, ExternalKind, u32)>,
+    wasi: bool,
+}
+
+impl Parts {
+    fn add(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.types.extend(group?.into_types().map(|ty| match ty.composite_type.inner {
+                        CompositeInnerType::Func(function) => Some(function),
+                        _ => None,
+                    }));
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(&import?);
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for index in section {
+                    self.functions.push(index?);
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.tables.push(table?.ty);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.memories.push(memory?);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    self.globals.push(global?.ty);
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let Export { name, kind, index } = export?;
+                    self.exports.push((name.to_owned(), kind, index));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: &Import<'_>) {
+        self.wasi |= import.module == "wasi_snapshot_preview1";
+        let name = format!("{}.{}", import.module, import.name);
+        let (kind, ty) = match import.ty {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => {
+                self.functions.push(index);
+                ("function", Some(signature_text(&self.signature(String::new(), index))))
+            }
+            TypeRef::Memory(memory) => {
+                self.memories.push(memory);
+                ("memory", Some(memory_text(&memory)))
+            }
+            TypeRef::Table(table) => {
+                self.tables.push(table);
+                ("table", Some(table_text(&table)))
+            }
+            TypeRef::Global(global) => {
+                self.globals.push(global);
+                ("global", Some(global_text(global)))
+            }
+            TypeRef::Tag(_) => ("tag", None),
+        };
+        self.imports.push(Extern { name, kind, ty });
+    }
+
+    fn function(&self, index: u32) -> Option<&FuncType> {
+        self.types.get(index as usize).and_then(Option::as_ref)
+    }
+
+    fn signature(&self, name: String, type_index: u32) -> Signature {
+        let texts = |list: &[ValType]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let ty = self.function(type_index);
+        let results = ty.map_or(Vec::new(), |ty| texts(ty.results()));
+        Signature {
+            name,
+            params: ty
+                .map_or(Vec::new(), |ty| texts(ty.params()))
+                .into_iter()
+                .map(|ty| Param { name: String::new(), ty })
+                .collect(),
+            result: match results.as_slice() {
+                [] => None,
+                [only] => Some(only.clone()),
+                several => Some(format!("({})", several.join(", "))),
+            },
+        }
+    }
+
+    fn export(&self, name: &str, kind: ExternalKind, index: u32) -> Option<Extern> {
+        let at = index as usize;
+        let (kind, ty) = match kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                let signature = self.signature(String::new(), *self.functions.get(at)?);
+                ("function", Some(signature_text(&signature)))
+            }
+            ExternalKind::Memory => ("memory", Some(memory_text(self.memories.get(at)?))),
+            ExternalKind::Table => ("table", Some(table_text(self.tables.get(at)?))),
+            ExternalKind::Global => ("global", Some(global_text(*self.globals.get(at)?))),
+            ExternalKind::Tag => ("tag", None),
+        };
+        Some(Extern { name: name.to_owned(), kind, ty })
+    }
+
+    fn finish(self, size_bytes: usize) -> Description {
+        let mut functions = Vec::new();
+        let mut callable = HashMap::new();
+        for (name, kind, index) in &self.exports {
+            let type_index = self.functions.get(*index as usize);
+            if let (ExternalKind::Func | ExternalKind::FuncExact, Some(&type_index)) = (kind, type_index) {
+                functions.push(self.signature(name.clone(), type_index));
+                if let Some(types) = self.function(type_index).and_then(number_types) {
+                    callable.insert(name.clone(), types);
+                }
+            }
+        }
+        Description {
+            kind: "core",
+            wasi_level: if self.wasi { "preview1" } else { "none" },
+            size_bytes,
+            exports: self
+                .exports
+                .iter()
+                .filter_map(|(name, kind, index)| self.export(name, *kind, *index))
+                .collect(),
+            is_command: callable.contains_key("_start"),
+            functions,
+            callable,
+            initial_table_elements: self.tables.iter().map(|table| table.initial).sum(),
+            imports: self.imports,
+        }
+    }
+}
+
+fn number_types(ty: &FuncType) -> Option<(Vec<ValueType>, Vec<ValueType>)> {
+    let all = |list: &[ValType]| list.iter().map(number_type).collect::<Option<Vec<_>>>();
+    Some((all(ty.params())?, all(ty.results())?))
+}
+
+fn number_type(ty: &ValType) -> Option<ValueType> {
+    match ty {
+        ValType::I32 => Some(ValueType::I32),
+        ValType::I64 => Some(ValueType::I64),
+        ValType::F32 => Some(ValueType::F32),
+        ValType::F64 => Some(ValueType::F64),
+        ValType::V128 | ValType::Ref(_) => None,
+    }
+}
+
+fn signature_text(Signature { params, result, .. }: &Signature) -> String {
+    let inputs = params.iter().map(|param| param.ty.as_str()).collect::<Vec<_>>().join(", ");
+    match result {
+        None => format!("({inputs})"),
+        Some(result) => format!("({inputs}) -> {result}"),
+    }
+}
+
+fn limits_text(min: u64, max: Option<u64>) -> String {
+    max.map_or_else(|| format!("at least {min}"), |max| format!("{min} to {max}"))
+}
+
+fn memory_text(memory: &MemoryType) -> String {
+    let wide = if memory.memory64 { ", 64-bit" } else { "" };
+    let shared = if memory.shared { ", shared" } else { "" };
+    format!("{} pages of 64 KiB{wide}{shared}", limits_text(memory.initial, memory.maximum))
+}
+
+fn table_text(table: &TableType) -> String {
+    format!("{} {}", limits_text(table.initial, table.maximum), table.element_type)
+}
+
+fn global_text(global: GlobalType) -> String {
+    let mutable = if global.mutable { "mut " } else { "" };
+    format!("{mutable}{}", global.content_type)
+}

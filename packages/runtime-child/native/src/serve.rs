@@ -1,0 +1,220 @@
+//! The loop: one request, one answer.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+use crate::capture::Stdio;
+use crate::describe::{Description, check_features, describe};
+use crate::engine::{Engine, Usage};
+use crate::frame::{read_frame, write_frame};
+use crate::message::{Failure, Policy, Request, Reuse, Value, Wasi};
+use crate::standard_streams::Connection;
+
+/// Says why this child cannot serve at all; the parent reads it in place of a greeting.
+///
+/// # Errors
+/// When nobody reads any more.
+pub fn refuse(connection: &mut Connection, failure: &Failure) -> io::Result<()> {
+    write_frame(&mut connection.output, json!({ "failure": failure }).to_string().as_bytes(), &[])
+}
+
+/// Greets, then answers requests until the other side closes the stream.
+///
+/// # Errors
+/// When the stream breaks or carries what is no request: the parent starts a fresh child.
+pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()> {
+    let hello = serde_json::to_vec(&engine.hello())?;
+    write_frame(&mut connection.output, &hello, &[])?;
+    let mut server = Server { engine, modules: HashMap::new(), open: None };
+    while let Some((text, attached)) = read_frame(&mut connection.input)? {
+        let answer = server.answer(serde_json::from_slice(&text)?, attached);
+        let body = match answer.outcome {
+            Ok(ok) => json!({ "ok": ok, "usage": answer.usage }),
+            Err(failure) => json!({ "failure": failure, "usage": answer.usage }),
+        };
+        let parts: Vec<&[u8]> = answer.attached.iter().map(Vec::as_slice).collect();
+        write_frame(&mut connection.output, body.to_string().as_bytes(), &parts)?;
+    }
+    Ok(())
+}
+
+struct Answer {
+    outcome: Result<Json, Failure>,
+    usage: Usage,
+    attached: Vec<Vec<u8>>,
+}
+
+impl From<Result<Json, Failure>> for Answer {
+    fn from(outcome: Result<Json, Failure>) -> Self {
+        Self { outcome, usage: Usage::default(), attached: Vec::new() }
+    }
+}
+
+/// An instance that waits for its next call.
+struct Kept<I> {
+    instance: I,
+    calls: u64,
+    since: Instant,
+}
+
+struct Loaded<E: Engine> {
+    code: E::Module,
+    description: Description,
+    kept: Option<Kept<E::Instance>>,
+}
+
+struct Server<E: Engine> {
+    engine: E,
+    modules: HashMap<u32, Loaded<E>>,
+    open: Option<(u32, E::Instance)>,
+}
+
+impl<E: Engine> Server<E> {
+    fn answer(&mut self, request: Request, attached: Vec<u8>) -> Answer {
+        match request {
+            Request::Inspect => describe(&attached).map(|description| json!(description)).into(),
+            Request::Load { module, policy } => self.load(module, &policy, &attached).into(),
+            Request::Unload { module } => {
+                self.modules.remove(&module);
+                Ok(Json::Null).into()
+            }
+            Request::Call { module, export, args, wasi, reuse } => self.call(module, &export, &args, &wasi, reuse),
+            Request::Run { module, wasi } => self.run(module, &wasi, attached),
+            Request::Open { module, wasi } => self.open(module, &wasi).into(),
+            Request::CallInstance { export, args } => self.call_open(&export, &args),
+        }
+    }
+
+    fn load(&mut self, module: u32, policy: &Policy, bytes: &[u8]) -> Result<Json, Failure> {
+        let description = describe(bytes)?;
+        check_features(bytes, policy.simd)?;
+        if description.initial_table_elements > policy.max_table_elements {
+            return Err(Failure::new("TABLE_LIMIT")
+                .with("requestedElements", description.initial_table_elements)
+                .with("limitElements", policy.max_table_elements));
+        }
+        let code = self.engine.compile(bytes, policy)?;
+        let loaded = Loaded { code, description, kept: None };
+        // Links and starts once, so that what cannot run is refused before any request comes to it.
+        fresh(&mut self.engine, &loaded, &policy.wasi, &Stdio::new(Vec::new(), 0))?;
+        let answer = json!(loaded.description);
+        self.modules.insert(module, loaded);
+        Ok(answer)
+    }
+
+    fn call(&mut self, module: u32, export: &str, args: &[Value], wasi: &Wasi, reuse: Option<Reuse>) -> Answer {
+        let Self { engine, modules, .. } = self;
+        let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
+        let kept = loaded.kept.take().filter(|kept| {
+            reuse.is_some_and(|reuse| {
+                kept.calls < reuse.max_calls && kept.since.elapsed() <= Duration::from_millis(reuse.max_idle_ms)
+            })
+        });
+        let (mut instance, calls) = match kept {
+            Some(Kept { instance, calls, .. }) => (instance, calls),
+            None => match fresh(engine, loaded, wasi, &Stdio::new(Vec::new(), 0)) {
+                Ok(instance) => (instance, 0),
+                Err(failure) => return Err(failure).into(),
+            },
+        };
+        let outcome = call_export(engine, loaded, &mut instance, export, args);
+        let usage = engine.usage(&mut instance);
+        if reuse.is_some() && outcome.is_ok() {
+            loaded.kept = Some(Kept { instance, calls: calls + 1, since: Instant::now() });
+        }
+        Answer { outcome, usage, attached: Vec::new() }
+    }
+
+    fn run(&mut self, module: u32, wasi: &Wasi, stdin: Vec<u8>) -> Answer {
+        let Self { engine, modules, .. } = self;
+        let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
+        let stdio = Stdio::new(stdin, wasi.max_output_bytes);
+        let mut instance = match fresh(engine, loaded, wasi, &stdio) {
+            Ok(instance) => instance,
+            Err(failure) => return Err(failure).into(),
+        };
+        let exit_code = match call_export(engine, loaded, &mut instance, "_start", &[]) {
+            Ok(_) => Ok(0),
+            Err(failure) => failure.exit_code().ok_or(failure),
+        };
+        let usage = engine.usage(&mut instance);
+        // Streams are complete once the instance is gone.
+        drop(instance);
+        let (stdout, dropped_stdout) = stdio.stdout.take();
+        let (stderr, dropped_stderr) = stdio.stderr.take();
+        Answer {
+            outcome: exit_code.map(|exit_code| {
+                json!({
+                    "exitCode": exit_code,
+                    "stdoutBytes": stdout.len(),
+                    "droppedBytes": dropped_stdout + dropped_stderr,
+                })
+            }),
+            usage,
+            attached: vec![stdout, stderr],
+        }
+    }
+
+    fn open(&mut self, module: u32, wasi: &Wasi) -> Result<Json, Failure> {
+        let loaded = self.modules.get(&module).ok_or_else(unknown_module)?;
+        let instance = fresh(&mut self.engine, loaded, wasi, &Stdio::new(Vec::new(), 0))?;
+        self.open = Some((module, instance));
+        Ok(Json::Null)
+    }
+
+    fn call_open(&mut self, export: &str, args: &[Value]) -> Answer {
+        let Self { engine, modules, open } = self;
+        let Some((loaded, instance)) =
+            open.as_mut().and_then(|(module, instance)| Some((modules.get(module)?, instance)))
+        else {
+            return Err(unknown_module()).into();
+        };
+        let outcome = call_export(engine, loaded, instance, export, args);
+        let usage = engine.usage(instance);
+        Answer { outcome, usage, attached: Vec::new() }
+    }
+}
+
+fn unknown_module() -> Failure {
+    Failure::new("INTERNAL").with("reason", "the child was asked for a module that it does not hold")
+}
+
+fn fresh<E: Engine>(engine: &mut E, loaded: &Loaded<E>, wasi: &Wasi, stdio: &Stdio) -> Result<E::Instance, Failure> {
+    let mut instance = engine.instantiate(&loaded.code, wasi, stdio).map_err(at_start)?;
+    if loaded.description.callable.get("_initialize").is_some_and(|(params, _)| params.is_empty()) {
+        engine.refuel(&mut instance);
+        engine.call(&mut instance, "_initialize", &[], &[]).map_err(at_start)?;
+    }
+    Ok(instance)
+}
+
+/// A guest that exits before anything was asked of it cannot be used.
+fn at_start(failure: Failure) -> Failure {
+    match failure.exit_code() {
+        None => failure,
+        Some(code) => Failure::new("START_FAILED")
+            .with("reason", format!("it exited with status {code} while it was started"))
+            .with("exitCode", code),
+    }
+}
+
+fn call_export<E: Engine>(
+    engine: &mut E,
+    loaded: &Loaded<E>,
+    instance: &mut E::Instance,
+    export: &str,
+    args: &[Value],
+) -> Result<Json, Failure> {
+    let Some((params, results)) = loaded.description.callable.get(export) else {
+        return Err(Failure::new("UNKNOWN_EXPORT").with("export", export));
+    };
+    if !args.iter().map(|value| value.ty).eq(params.iter().copied()) {
+        return Err(Failure::new("INVALID_ARGUMENT").with("path", "args").with("expected", format!("{params:?}")));
+    }
+    engine.refuel(instance);
+    let values = engine.call(instance, export, args, results)?;
+    Ok(json!({ "results": values }))
+}

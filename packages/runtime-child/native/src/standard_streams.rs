@@ -1,0 +1,61 @@
+//! Standard input and output belong to the protocol, and a guest, or a library that prints, must not reach them.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+
+/// The two ends of the protocol.
+#[derive(Debug)]
+pub struct Connection {
+    /// Requests.
+    pub input: File,
+    /// Answers.
+    pub output: File,
+}
+
+impl Connection {
+    /// Moves the protocol to descriptors of its own, which programs started from here do not inherit, and puts
+    /// `/dev/null` where it was.
+    ///
+    /// # Errors
+    /// When the process was started without standard input or output.
+    pub fn take_over() -> io::Result<Self> {
+        let input = private_copy(0)?;
+        let output = private_copy(1)?;
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        redirect(&null, 0)?;
+        redirect(&null, 1)?;
+        Ok(Self { input, output })
+    }
+}
+
+fn private_copy(descriptor: RawFd) -> io::Result<File> {
+    // SAFETY: the call takes no pointers; a bad descriptor is an error value.
+    let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the copy was just made and nobody else has it.
+    Ok(unsafe { File::from_raw_fd(copy) })
+}
+
+fn redirect(file: &File, descriptor: RawFd) -> io::Result<()> {
+    // SAFETY: both descriptors are open; the call takes no pointers.
+    if unsafe { libc::dup2(file.as_raw_fd(), descriptor) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Bounds the writable memory of this process, guests and compiler together, so that neither can take the machine down.
+/// An allocation beyond it ends the process, which its parent notices.
+pub fn limit_memory(max_bytes: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = libc::rlimit { rlim_cur: max_bytes, rlim_max: max_bytes };
+        // SAFETY: the structure outlives the call. A refusal leaves the process as it was.
+        unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = max_bytes;
+}
