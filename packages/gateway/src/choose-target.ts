@@ -1,12 +1,22 @@
+import type { ModuleHttp } from '@hotswap/core';
 import type { Route, RouteTarget } from './route-source.ts';
 
-/** A route made ready for choosing. @public */
-export interface RoutePlan {
-  readonly route: Route;
+/** Targets to choose from in proportion to their weights. @public */
+export interface WeightedTargets {
+  readonly targets: readonly RouteTarget[];
   /** Running sums of the targets' weights, the last one being the total. */
   readonly sums: Float64Array;
+}
+
+/** A route made ready for choosing. @public */
+export interface RoutePlan extends WeightedTargets {
+  readonly route: Route;
   /** Releases with their summed weights, in the order of their ids. */
   readonly releases: readonly { readonly releaseId: string; readonly weight: number }[];
+  /** The targets of each release. */
+  readonly ofRelease: ReadonlyMap<string, WeightedTargets>;
+  /** How the module is reached by HTTP, of all its releases together. */
+  readonly http: ModuleHttp | null;
 }
 
 /** What a call asks of the choice. @public */
@@ -23,18 +33,37 @@ export interface TargetAsk {
 
 /** Makes a route ready: once for each revision, so that a choice costs next to nothing. @public */
 export function planRoute(route: Route): RoutePlan {
-  const sums = new Float64Array(route.targets.length);
-  const byRelease = new Map<string, number>();
+  const ofRelease = new Map(
+    [...Map.groupBy(route.targets, (target) => target.releaseId)].map(([releaseId, targets]) => [
+      releaseId,
+      weighted(targets),
+    ]),
+  );
+  const releases = [...ofRelease]
+    .map(([releaseId, { sums }]) => ({ releaseId, weight: sums.at(-1) ?? 0 }))
+    .sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1));
+  return { route, ...weighted(route.targets), releases, ofRelease, http: httpOf(route.targets) };
+}
+
+function weighted(targets: readonly RouteTarget[]): WeightedTargets {
+  const sums = new Float64Array(targets.length);
   let sum = 0;
-  for (const [i, target] of route.targets.entries()) {
+  for (const [i, target] of targets.entries()) {
     sum += target.weight;
     sums[i] = sum;
-    byRelease.set(target.releaseId, (byRelease.get(target.releaseId) ?? 0) + target.weight);
   }
-  const releases = [...byRelease]
-    .map(([releaseId, weight]) => ({ releaseId, weight }))
+  return { targets, sums };
+}
+
+/** What holds for every release: public only where all are, the affinity of the one with the smallest id. */
+function httpOf(targets: readonly RouteTarget[]): ModuleHttp | null {
+  const serving = targets
+    .filter((target): target is RouteTarget & { readonly http: ModuleHttp } => target.http !== null)
     .sort((a, b) => (a.releaseId < b.releaseId ? -1 : 1));
-  return { route, sums, releases };
+  const [first] = serving;
+  if (!first) return null;
+  const access = serving.every((target) => target.http.access === 'public') ? 'public' : 'keys';
+  return { ...first.http, access };
 }
 
 /**
@@ -43,8 +72,9 @@ export function planRoute(route: Route): RoutePlan {
  * @public
  */
 export function chooseTarget(plan: RoutePlan, ask: TargetAsk): RouteTarget | null {
-  if (ask.stickyKey === undefined && ask.version === undefined) {
-    const chosen = byWeight(plan, ask.random);
+  if (ask.version === undefined) {
+    const among = ask.stickyKey === undefined ? plan : ofSticky(plan, ask.stickyKey);
+    const chosen = byWeight(among, ask.random);
     if (chosen === null || ask.isExcluded?.(chosen) !== true) return chosen;
   }
   return chooseAmong(plan, ask);
@@ -69,10 +99,15 @@ function chooseAmong(plan: RoutePlan, ask: TargetAsk): RouteTarget | null {
     );
     left = left.filter((target) => target.releaseId === releaseId);
   }
-  return left.length < 2 ? (left[0] ?? null) : byWeight(planRoute({ ...plan.route, targets: left }), ask.random);
+  return left.length < 2 ? (left[0] ?? null) : byWeight(weighted(left), ask.random);
 }
 
-function byWeight({ route, sums }: RoutePlan, random: number): RouteTarget | null {
+function ofSticky(plan: RoutePlan, stickyKey: string): WeightedTargets {
+  if (plan.releases.length < 2) return plan;
+  return plan.ofRelease.get(stickyRelease(plan.releases, stickyKey) ?? '') ?? plan;
+}
+
+function byWeight({ targets, sums }: WeightedTargets, random: number): RouteTarget | null {
   const last = sums.length - 1;
   if (last < 0) return null;
   const at = random * (sums[last] as number);
@@ -83,7 +118,7 @@ function byWeight({ route, sums }: RoutePlan, random: number): RouteTarget | nul
     if ((sums[middle] as number) > at) high = middle;
     else low = middle + 1;
   }
-  return route.targets[low] ?? null;
+  return targets[low] ?? null;
 }
 
 /**

@@ -19,6 +19,25 @@ export const gatewayErrorCodes = {
     message: 'Node {nodeId} was lost after it had got the call ({why}): whether the function ran is not known',
     httpStatus: 502,
   },
+  HS_ROUTE_NO_HTTP: {
+    message: '{moduleName} is not reached by HTTP: deploy a release whose module has an `http` block',
+    httpStatus: 404,
+  },
+  HS_ROUTE_INVALID_PATH: {
+    message: 'The path cannot be sent on: {why}',
+    httpStatus: 400,
+  },
+  HS_ROUTE_URI_TOO_LONG: { message: 'The path and query are longer than {limitBytes} bytes', httpStatus: 414 },
+  HS_ROUTE_BODY_TOO_LARGE: { message: 'The body is larger than {limitBytes} bytes', httpStatus: 413 },
+  HS_ROUTE_UPGRADE_REFUSED: {
+    message: 'Connections cannot be turned into {protocol} here: use plain HTTP',
+    httpStatus: 501,
+  },
+  HS_ROUTE_OVERLOADED: {
+    message: 'Too many requests of {moduleName} are under way: try again after the time in Retry-After',
+    httpStatus: 503,
+    retryable: true,
+  },
   HS_ROUTE_TIMEOUT: { message: 'Node {nodeId} did not answer within {timeoutMs} ms', httpStatus: 504, retryable: true },
 } as const;
 

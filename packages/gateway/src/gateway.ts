@@ -1,11 +1,11 @@
 import { invokeHeaders, readProblem } from '@hotswap/protocol';
-import type { TrafficRouter } from '@hotswap/core';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { chooseTarget, isVersion, type RoutePlan } from './choose-target.ts';
+import { defaultHttpLimits, type ModuleHttp, type TrafficRouter } from '@hotswap/core';
 import { gatewayError } from './error-codes.ts';
+import { HttpForwarder, type HttpForward, type HttpForwardStats } from './http-forwarder.ts';
 import { InvokeTokenSigner, type SignInvokeToken } from './invoke-token-signer.ts';
 import { NodeCallFailure, NodeConnections, type NodeReply } from './node-connections.ts';
 import type { RevisionBoard, Route, RouteSource, RouteTarget } from './route-source.ts';
+import { pairOf, RouteSearch } from './route-search.ts';
 import { RouteTable } from './route-table.ts';
 
 /** What a gateway is made of. @public */
@@ -20,6 +20,12 @@ export interface GatewayOptions {
   readonly callTimeoutMs?: number;
   /** How long a call that no node has taken yet looks for one. Default 3,000. */
   readonly searchMs?: number;
+  /** Longest silence within the body of a forwarded answer. Default 120,000. */
+  readonly bodyIdleTimeoutMs?: number;
+  /** Largest body of a forwarded request. Default 10,485,760. */
+  readonly maxBodyBytes?: number;
+  /** Forwarded requests at one time; more are refused. Default 5,000. */
+  readonly maxInFlight?: number;
   /** Called after new revisions are in force and acknowledged, e.g. to look at rollouts that wait for it. */
   readonly onServed?: (routes: readonly Route[]) => void;
   /** Called with failures of background work. Default: they are passed over, since each is tried again. */
@@ -50,10 +56,11 @@ export interface GatewayReply {
   readonly body: Buffer;
 }
 
-const pauseBetweenSearchesMs = 25;
+const defaultSearchMs = 3_000;
+const defaultCallTimeoutMs = 65_000;
 
 /**
- * Sends calls of functions to nodes by the live routes. A call is sent to another node only when the first one has
+ * Sends calls of functions, and HTTP requests of modules, to nodes by the live routes. A call is sent to another node only when the first one has
  * certainly not run it: no connection, nothing sent, release not there, or the node stops.
  * @public
  */
@@ -64,6 +71,8 @@ export class Gateway implements TrafficRouter {
   readonly #table: RouteTable;
   readonly #tokens: InvokeTokenSigner;
   readonly #nodes = new NodeConnections();
+  readonly #search: RouteSearch;
+  readonly #http: HttpForwarder;
   readonly #paths = new Map<string, string>();
 
   constructor(options: GatewayOptions) {
@@ -78,6 +87,18 @@ export class Gateway implements TrafficRouter {
         this.#nodes.keepOnly(this.#table.origins());
         options.onServed?.(routes);
       },
+    });
+    this.#search = new RouteSearch(this.#table, this.#nodes);
+    this.#http = new HttpForwarder({
+      search: this.#search,
+      nodes: this.#nodes,
+      tokens: this.#tokens,
+      searchMs: options.searchMs ?? defaultSearchMs,
+      headTimeoutMs: (options.callTimeoutMs ?? defaultCallTimeoutMs) + 1_000,
+      bodyIdleTimeoutMs: options.bodyIdleTimeoutMs ?? 120_000,
+      maxBodyBytes: options.maxBodyBytes ?? defaultHttpLimits.maxBodyBytes,
+      maxInFlight: options.maxInFlight ?? defaultHttpLimits.maxInFlight,
+      httpOf: (tenant, moduleName) => this.#table.plan(tenant, moduleName)?.http ?? null,
     });
   }
 
@@ -104,12 +125,12 @@ export class Gateway implements TrafficRouter {
     const tried = new Set<string>();
     let deadline = 0;
     for (;;) {
-      const target = this.#choose(call, tried);
+      const target = this.#search.choose(call, tried);
       const attempt = target && (await this.#attempt(call, target));
       if (attempt && 'reply' in attempt) return attempt.reply;
-      deadline ||= performance.now() + Math.min(this.#options.searchMs ?? 3_000, call.timeoutMs ?? Infinity);
+      deadline ||= performance.now() + Math.min(this.#options.searchMs ?? defaultSearchMs, call.timeoutMs ?? Infinity);
       if (attempt) tried.add(attempt.refusedBy);
-      await this.#lookAgain(call, {
+      await this.#search.lookAgain(call, {
         hadTarget: target !== null,
         tried,
         deadline,
@@ -118,15 +139,34 @@ export class Gateway implements TrafficRouter {
     }
   }
 
-  #choose(call: GatewayCall, tried: ReadonlySet<string>): RouteTarget | null {
-    const plan = this.#table.plan(call.tenant, call.moduleName);
-    if (!plan) return null;
-    return chooseTarget(plan, {
-      random: Math.random(),
-      stickyKey: call.stickyKey,
-      version: call.version,
-      isExcluded: (target) => this.#nodes.isDown(target.dataPlaneUrl) || (tried.size > 0 && tried.has(pairOf(target))),
-    });
+  /**
+   * How a module is reached by HTTP now; `null`: not at all, or there is no such module. While releases differ it is
+   * `public` only when all of them are.
+   */
+  async http(tenant: string, moduleName: string): Promise<ModuleHttp | null> {
+    const plan = this.#table.plan(tenant, moduleName);
+    if (plan) return plan.http;
+    if (!this.#table.isKnownMiss(tenant, moduleName)) await this.#table.refresh(tenant, moduleName);
+    return this.#table.plan(tenant, moduleName)?.http ?? null;
+  }
+
+  /**
+   * Sends an HTTP request to a node that serves the module and streams its answer back. Resolves when the answer has
+   * ended, cut or whole; a failure before the head of an answer is thrown.
+   * @throws HS_ROUTE_NOT_FOUND, HS_ROUTE_VERSION_NOT_SERVED, HS_ROUTE_NO_NODE, HS_ROUTE_NODE_LOST, HS_ROUTE_TIMEOUT,
+   * HS_ROUTE_OVERLOADED, HS_ROUTE_BODY_TOO_LARGE
+   */
+  forward(call: HttpForward): Promise<void> {
+    return this.#http.forward(call);
+  }
+
+  /** Waits for forwarded requests, then cuts what is left. @returns how many were cut */
+  drainHttp(deadlineMs: number): Promise<number> {
+    return this.#http.drain(deadlineMs);
+  }
+
+  httpStats(): HttpForwardStats {
+    return this.#http.stats();
   }
 
   /** Sends once. `refusedBy`: it has certainly not run there and may be sent elsewhere. */
@@ -134,7 +174,7 @@ export class Gateway implements TrafficRouter {
     call: GatewayCall,
     target: RouteTarget,
   ): Promise<{ reply: GatewayReply } | { refusedBy: string; why: string }> {
-    const timeoutMs = (call.timeoutMs ?? this.#options.callTimeoutMs ?? 65_000) + 1_000;
+    const timeoutMs = (call.timeoutMs ?? this.#options.callTimeoutMs ?? defaultCallTimeoutMs) + 1_000;
     const kept = this.#tokens.headerFor(target.nodeId);
     const authorization = typeof kept === 'string' ? kept : await kept;
     const headers: Record<string, string> = {
@@ -168,30 +208,6 @@ export class Gateway implements TrafficRouter {
     return { refusedBy: pairOf(target), why: refusal };
   }
 
-  /** Makes sure that another choice makes sense: reads the route anew, waits a moment, or gives up. */
-  async #lookAgain(
-    call: GatewayCall,
-    search: { hadTarget: boolean; tried: Set<string>; deadline: number; why: string },
-  ): Promise<void> {
-    const { tenant, moduleName } = call;
-    if (!this.#table.isKnownMiss(tenant, moduleName)) await this.#table.refresh(tenant, moduleName);
-    const plan = this.#table.plan(tenant, moduleName);
-    if (!plan) throw gatewayError('HS_ROUTE_NOT_FOUND', { moduleName });
-    this.#requireVersion(plan, call);
-    if (plan.route.targets.length === 0)
-      throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: 'the route is empty' });
-    if (performance.now() >= search.deadline) throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: search.why });
-    if (search.hadTarget) return;
-    search.tried.clear();
-    await sleep(pauseBetweenSearchesMs);
-  }
-
-  #requireVersion({ route }: RoutePlan, { version, moduleName }: GatewayCall): void {
-    if (version === undefined || route.targets.some((target) => isVersion(target, version))) return;
-    const served = [...new Set(route.targets.map((target) => target.version))].join(', ');
-    throw gatewayError('HS_ROUTE_VERSION_NOT_SERVED', { moduleName, version, served: served === '' ? 'none' : served });
-  }
-
   #path({ moduleName, functionName }: GatewayCall): string {
     const key = `${moduleName}\n${functionName}`;
     const known = this.#paths.get(key);
@@ -202,8 +218,6 @@ export class Gateway implements TrafficRouter {
     return path;
   }
 }
-
-const pairOf = (target: RouteTarget): string => `${target.nodeId}\n${target.releaseId}`;
 
 /** Why a node has certainly not run the call; `null` when it may have, or when another node would say the same. */
 function refusalOf({ status, body }: NodeReply): string | null {

@@ -1,10 +1,13 @@
 import { Pool, type Dispatcher } from 'undici';
 import { gatewayError } from './error-codes.ts';
+import type { ForwardReply } from './forward-reply.ts';
 
 const connectTimeoutMs = 1_000;
 /** Shorter than nodes keep idle connections, so that no call meets one that is being closed. */
 const idleMs = 30_000;
 const maxConnections = 128;
+/** Requests that modules answer may stream for long and must not take the connections of calls away. */
+const maxStreamConnections = 1_024;
 const firstDownMs = 500;
 const longestDownMs = 5_000;
 const callerLeft = 'the caller left';
@@ -51,6 +54,7 @@ interface Down {
  */
 export class NodeConnections {
   readonly #pools = new Map<string, Pool>();
+  readonly #streamPools = new Map<string, Pool>();
   readonly #down = new Map<string, Down>();
 
   /** `true` for a short while after a connection failed; it doubles each time up to five seconds. */
@@ -80,39 +84,48 @@ export class NodeConnections {
         },
       );
       const { path, headers, body, timeoutMs } = call;
-      this.#pool(origin).dispatch(
+      this.#pool(this.#pools, origin).dispatch(
         { path, method: 'POST', headers, body, headersTimeout: timeoutMs, bodyTimeout: timeoutMs },
         handler,
       );
     });
   }
 
+  /** Sends a request whose handler takes the answer as it comes. */
+  forward(origin: string, request: Omit<Dispatcher.DispatchOptions, 'origin'>, handler: ForwardReply): void {
+    handler.onUnreachable = () => this.#markDown(origin);
+    this.#pool(this.#streamPools, origin).dispatch(request, handler);
+  }
+
   /** Closes connections to addresses that no route names any more, once their calls have ended. */
   keepOnly(origins: ReadonlySet<string>): void {
-    for (const [origin, pool] of this.#pools) {
-      if (origins.has(origin)) continue;
-      this.#pools.delete(origin);
-      this.#down.delete(origin);
-      pool.close().catch(() => undefined);
+    for (const pools of [this.#pools, this.#streamPools]) {
+      for (const [origin, pool] of pools) {
+        if (origins.has(origin)) continue;
+        pools.delete(origin);
+        this.#down.delete(origin);
+        pool.close().catch(() => undefined);
+      }
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    await Promise.all([...this.#pools.values(), ...this.#streamPools.values()].map((pool) => pool.close()));
     this.#pools.clear();
+    this.#streamPools.clear();
   }
 
-  #pool(origin: string): Pool {
-    const known = this.#pools.get(origin);
+  #pool(pools: Map<string, Pool>, origin: string): Pool {
+    const known = pools.get(origin);
     if (known) return known;
     const pool = new Pool(origin, {
-      connections: maxConnections,
+      connections: pools === this.#pools ? maxConnections : maxStreamConnections,
       pipelining: 1,
       connect: { timeout: connectTimeoutMs },
       keepAliveTimeout: idleMs,
       keepAliveMaxTimeout: idleMs,
     });
-    this.#pools.set(origin, pool);
+    pools.set(origin, pool);
     return pool;
   }
 

@@ -1,3 +1,5 @@
+import type { ModuleHttp } from '@hotswap/core';
+
 /** A node and a release that calls may go to. @public */
 export interface RouteTarget {
   readonly nodeId: string;
@@ -6,6 +8,8 @@ export interface RouteTarget {
   readonly releaseId: string;
   readonly moduleId: string;
   readonly version: string;
+  /** How the release is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
   /** Share among all targets of the route; above 0. */
   readonly weight: number;
 }

@@ -9,6 +9,7 @@ const target = (nodeId: string, releaseId: string, weight: number): RouteTarget 
   dataPlaneUrl: `http://${nodeId}`,
   moduleId: `m-v${releaseId}`,
   version: releaseId,
+  http: null,
 });
 const route = (targets: readonly RouteTarget[]): Route => ({
   tenant: 'default',

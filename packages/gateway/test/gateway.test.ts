@@ -23,6 +23,7 @@ describe('Gateway', () => {
     releaseId,
     moduleId: 'greeter-v1.0.0',
     version: '1.0.0',
+    http: null,
     weight,
   });
   const setRoute = (revision: number, targets: readonly RouteTarget[]): void =>

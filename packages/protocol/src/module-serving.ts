@@ -112,9 +112,7 @@ export const moduleHttpViewSchema: z.ZodType<ModuleHttp> = z.object({
 
 /** Reads a `runtime` block as servers write it. @internal */
 export const moduleRuntimeViewSchema: z.ZodType<ModuleRuntime> = z.object({
-  reuse: z
-    .object({ maxInstances: z.number(), maxCalls: z.number(), maxIdleTime: durationSchema as z.ZodType<string> })
-    .nullable(),
+  reuse: z.object({ maxInstances: z.number(), maxCalls: z.number(), maxIdleTime: durationSchema }).nullable(),
   fuel: z.number().nullable(),
   simd: z.boolean(),
   aotCache: z.boolean(),

@@ -71,17 +71,25 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
   };
 }
 
+/** As long as nodes are given to end what they serve. */
+const httpDrainMs = 10_000;
+
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
   const { lifecycle, streams, hub, loop, gateway, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
+  // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
+  const drained = gateway.drainHttp(httpDrainMs);
   const steps: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
     requests: () => app?.close(),
     housekeeping: () => housekeeping.stop(),
     agents: () => hub.stop(),
     rollouts: () => loop.stop(),
-    gateway: () => gateway.stop(),
+    gateway: async () => {
+      await drained;
+      await gateway.stop();
+    },
     stores: release,
   };
   for (const [step, stop] of Object.entries(steps)) {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { desiredStateSchema, readSse, type NodeRegistration } from '@hotswap/protocol';
 import {
@@ -43,6 +43,10 @@ export class ScriptedAgent {
   constructor(options: ScriptedAgentOptions) {
     this.#options = options;
     this.#dataPlane = createServer((request, response) => {
+      if (request.url?.startsWith('/http/') === true) {
+        this.#serve(request, response);
+        return;
+      }
       request.resume();
       request.on('end', () => {
         const { status, body } = this.#call(
@@ -134,6 +138,23 @@ export class ScriptedAgent {
       changed ||= counts.good + counts.bad < 5;
     }
     if (changed || [...this.#metrics.values()].some((counts) => counts.calls > 0)) this.#nudge();
+  }
+
+  /** A module's own HTTP: the version, what it was asked, and the body. */
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const release = this.#all().find((one) => one.releaseId === request.headers['x-hotswap-version']);
+    if (!release) {
+      response
+        .writeHead(421, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify({ code: 'HS_HTTP_VERSION_NOT_HERE' }));
+      return;
+    }
+    const { method, url, headers } = request;
+    response.writeHead(200, {
+      'x-hotswap-version': release.version,
+      'x-seen': JSON.stringify({ method, url, headers }),
+    });
+    request.pipe(response);
   }
 
   #call(releaseId: string, moduleName: string): { status: number; body: object } {

@@ -55,8 +55,14 @@ const anyRelease: Release = {
   config: { motd: 'hello' },
   capabilities: { env: {}, dirs: [], allowedHosts: [] },
   resourceLimits: { maxMemoryMB: 128, maxCpuPercent: 100, maxExecutionTime: 'PT5S', maxInputSize: 1_048_576 },
-  http: null,
-  runtime: { reuse: null, fuel: null, simd: true, aotCache: true, stateful: false },
+  http: { hosts: ['*.example.org'], pathPrefix: '/greet', access: 'public', affinity: { cookie: 'session' } },
+  runtime: {
+    reuse: { maxInstances: 3, maxCalls: 5, maxIdleTime: 'PT1M' },
+    fuel: 9,
+    simd: true,
+    aotCache: true,
+    stateful: false,
+  },
   healthCheck: {},
 };
 

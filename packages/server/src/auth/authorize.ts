@@ -5,10 +5,10 @@ import type { Principal, Role } from './principal.ts';
 
 /**
  * Who may use a route: anybody (a token, if there is one, still says who), whoever holds a join token (the route itself
- * checks it), or these roles.
+ * checks it), whoever the module's own `http.access` lets in (the route itself checks it), or these roles.
  * @internal
  */
-export type RouteRole = 'open' | 'joinToken' | readonly Role[];
+export type RouteRole = 'open' | 'joinToken' | 'module' | readonly Role[];
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -70,7 +70,7 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 function admit(request: FastifyRequest, principal: Principal | null): Error | undefined {
   const role = request.routeOptions.config.role;
   request.principal = principal;
-  if (role === 'open') return undefined;
+  if (role === 'open' || role === 'module') return undefined;
   if (role === 'joinToken') {
     if (principal !== null) return forbidden(principal, 'a join token');
     return bearerToken(request) === undefined ? serverError('HS_AUTH_REQUIRED') : undefined;
@@ -79,6 +79,7 @@ function admit(request: FastifyRequest, principal: Principal | null): Error | un
   return role?.includes(principal.role) === true ? undefined : forbidden(principal, (role ?? []).join(' or '));
 }
 
-function forbidden({ subject, role }: Principal, needed: string): Error {
+/** The refusal of somebody who may not. @internal */
+export function forbidden({ subject, role }: Principal, needed: string): Error {
   return serverError('HS_AUTH_FORBIDDEN', { subject, role, needed });
 }

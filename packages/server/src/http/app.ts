@@ -8,7 +8,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
-import { problemDetailsSchema } from '@hotswap/protocol';
+import { apiBase, problemDetailsSchema } from '@hotswap/protocol';
 import { authorizeRoutes } from '../auth/authorize.ts';
 import { serverError } from '../error-codes.ts';
 import { takeWasmUploads } from '../modules/wasm-upload.ts';
@@ -23,6 +23,7 @@ import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { invokeRoutes } from './routes/invoke.ts';
+import { moduleHttpRoutes } from './routes/module-http.ts';
 import { moduleRoutes } from './routes/modules.ts';
 import { nodeAgentRoutes } from './routes/node-agents.ts';
 import { nodeRoutes } from './routes/nodes.ts';
@@ -89,6 +90,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
     ])
       register(app, parts);
     invokeRoutes(app, parts);
+    moduleHttpRoutes(app, parts);
   });
   await app.ready();
   return app;
@@ -113,11 +115,11 @@ const checkedJson: FastifySerializerCompiler<z.ZodType> =
     });
   };
 
-/** Calls of functions are not logged one by one: counters tell of them. */
+/** Calls of functions and requests of modules are not logged one by one: counters tell of them. */
 function logAnswers(app: App): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
-    if (url !== undefined && !url.endsWith('/invoke') && !url.endsWith('/heartbeat') && !url.startsWith('/health')) {
+    if (url !== undefined && !isCounted(url)) {
       request.log.info(
         {
           method: request.method,
@@ -133,11 +135,20 @@ function logAnswers(app: App): void {
   });
 }
 
+function isCounted(url: string): boolean {
+  return (
+    url.endsWith('/invoke') ||
+    url.endsWith('/heartbeat') ||
+    url.startsWith('/health') ||
+    url.startsWith(`${apiBase}/http/`)
+  );
+}
+
 /** What all routes have in common in the API's description. */
 function describeApi(app: App): void {
   app.addHook('onRoute', (route) => {
     if (!route.url.startsWith('/api/') && !route.url.startsWith('/health')) return;
-    const schema = (route.schema ??= {}) as { response?: Record<string, unknown>; security?: unknown; hide?: boolean };
+    const schema = (route.schema ??= {}) as { response?: Record<string, unknown>; security?: unknown };
     schema.response = { ...schema.response, '4xx': problemDetailsSchema, '5xx': problemDetailsSchema };
     if (route.config?.role === 'open') schema.security = [];
   });
@@ -145,6 +156,7 @@ function describeApi(app: App): void {
 
 function openApiOptions(version: string): Parameters<typeof fastifySwagger>[1] {
   const zodToJsonConfig = { unrepresentable: 'any' } as const;
+  const describe = createJsonSchemaTransform({ zodToJsonConfig });
   return {
     openapi: {
       openapi: '3.1.0',
@@ -157,7 +169,11 @@ function openApiOptions(version: string): Parameters<typeof fastifySwagger>[1] {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },
-    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transform: (input) => {
+      const { schema, url } = describe(input);
+      // What follows the name is the module's own path.
+      return { schema, url: url.replace('/*', '/{path}') };
+    },
     transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
   };
 }

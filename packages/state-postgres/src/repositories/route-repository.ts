@@ -1,3 +1,4 @@
+import type { ModuleHttp } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 
@@ -9,6 +10,8 @@ export interface RouteTarget {
   readonly releaseId: string;
   readonly moduleId: string;
   readonly version: string;
+  /** How the release is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
   /** Share among all targets of the route; above 0. */
   readonly weight: number;
   /** By the database's clock; `null` before the first report. Routers may pass over nodes that have been silent for long. */
@@ -30,7 +33,7 @@ export interface LiveRoute {
 const routesWhere = (condition: string): string => `
 select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, r.epoch::float8 as epoch,
   coalesce((select json_agg(json_build_object('nodeId', a.node_id, 'region', n.region, 'dataPlaneUrl', n.data_plane_url, 'releaseId', a.release_id,
-      'moduleId', rel.module_id, 'version', rel.version, 'weight', a.weight,
+      'moduleId', rel.module_id, 'version', rel.version, 'http', rel.http, 'weight', a.weight,
       'silentForMs', (extract(epoch from clock_timestamp() - h.last_heartbeat_at) * 1000)::float8) order by a.node_id, a.release_id)
     from assignments a
     join nodes n on n.tenant = a.tenant and n.node_id = a.node_id

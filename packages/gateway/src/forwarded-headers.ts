@@ -1,0 +1,84 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What belongs to one connection and is not passed on (RFC 9110, 7.6.1). */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** Made anew for each node: what a client says here is not to be believed, or meant for this server alone. */
+const replaced: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-length',
+  'expect',
+  'forwarded',
+  'host',
+  'x-request-id',
+]);
+
+/** Where a request came in. @internal */
+export interface ForwardedFrom {
+  readonly remoteAddress: string;
+  readonly scheme: 'http' | 'https';
+  /** Path that stands before what the module sees. */
+  readonly prefix: string;
+}
+
+/**
+ * The headers of a request as a node gets them, as pairs in a row: those of the connection and all that a client could
+ * forge are left out, `x-forwarded-*` say where it came from.
+ * @internal
+ */
+export function requestHeaders(request: IncomingMessage, from: ForwardedFrom): string[] {
+  const named = namedByConnection(request.headers.connection);
+  const headers: string[] = [];
+  const { rawHeaders } = request;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (isPassedOn(name, named)) headers.push(name, rawHeaders[i + 1] as string);
+  }
+  const length = request.headers['content-length'];
+  if (length !== undefined && request.headers['transfer-encoding'] === undefined)
+    headers.push('content-length', length);
+  headers.push('x-forwarded-for', from.remoteAddress, 'x-forwarded-proto', from.scheme);
+  if (request.headers.host !== undefined) headers.push('x-forwarded-host', request.headers.host);
+  headers.push('x-forwarded-prefix', from.prefix);
+  return headers;
+}
+
+/** The headers of an answer as the client gets them. @internal */
+export function responseHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string | string[]> {
+  const { connection } = headers;
+  const named = namedByConnection(Array.isArray(connection) ? connection.join() : connection);
+  const passed: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && !hopByHop.has(name) && !named.has(name)) passed[name] = value;
+  return passed;
+}
+
+function isPassedOn(name: string, named: ReadonlySet<string>): boolean {
+  return (
+    !hopByHop.has(name) &&
+    !replaced.has(name) &&
+    !named.has(name) &&
+    !name.startsWith('x-forwarded-') &&
+    !name.startsWith('x-hotswap-')
+  );
+}
+
+const none: ReadonlySet<string> = new Set();
+
+function namedByConnection(connection: string | undefined): ReadonlySet<string> {
+  if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return none;
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
+}
