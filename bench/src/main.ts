@@ -1,12 +1,13 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchResult, Target } from './bench.ts';
+import { httpBench } from './http-bench.ts';
 import { invokeBench } from './invoke-bench.ts';
 import { loadBench } from './load-bench.ts';
 import { rolloutBench } from './rollout-bench.ts';
 import { swapBench } from './swap-bench.ts';
 
-const benches: readonly Bench[] = [invokeBench, loadBench, swapBench, rolloutBench];
+const benches: readonly Bench[] = [invokeBench, httpBench, loadBench, swapBench, rolloutBench];
 
 const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- --list';
 

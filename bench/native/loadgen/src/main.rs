@@ -58,7 +58,7 @@ pub struct Options {
 impl Options {
     fn request(&self) -> Vec<u8> {
         let host = self.host.clone().unwrap_or_else(|| self.address.to_string());
-        let headers: String = self.headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let headers = self.headers.iter().fold(String::new(), |all, line| all + line + "\r\n");
         format!("GET {} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n", self.path).into_bytes()
     }
 

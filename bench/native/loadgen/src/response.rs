@@ -28,7 +28,9 @@ pub fn next_answer<'a>(buffer: &'a [u8], body: &mut Vec<u8>) -> Result<Option<An
         Framing { chunked: true, closes, .. } => (dechunk(rest, body)?, closes),
         Framing { length: Some(length), closes, .. } => {
             let whole = rest.get(..length);
-            whole.iter().for_each(|bytes| body.extend_from_slice(bytes));
+            if let Some(bytes) = whole {
+                body.extend_from_slice(bytes);
+            }
             (whole.map(<[u8]>::len), closes)
         }
         // A body that ends with its connection is not what a keep-alive load is for.

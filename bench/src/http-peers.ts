@@ -1,0 +1,135 @@
+import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { NativeTools } from './native-tools.ts';
+import { type ServerCommand, type ServerProcess, startServer } from './server-process.ts';
+
+/** A server that answers every request with one line. */
+export interface HttpContestant {
+  readonly name: string;
+  start(): Promise<ServerProcess>;
+}
+
+/** Instances: a new one for each request, or kept for as many as are said. */
+export type Instances = 'fresh' | { readonly reusedFor: number };
+
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const nodePort = /port (\d+)/;
+
+/** HotSwap in a process of Node's: the engine's HTTP plane, with the limits that every module has. */
+export function ours(
+  path: string,
+  instances: Instances,
+  options: { readonly halfBusy?: boolean } = {},
+): HttpContestant {
+  const settings = JSON.stringify({ paths: [path], reusedFor: reusedFor(instances), ...options });
+  return {
+    name: 'HotSwap',
+    start: () =>
+      startServer({
+        command: [
+          process.execPath,
+          '--conditions=@hotswap/source',
+          '--disable-warning=ExperimentalWarning',
+          script('http-plane-process.ts'),
+          settings,
+        ],
+        portPattern: nodePort,
+        ipc: true,
+      }),
+  };
+}
+
+const reusedFor = (instances: Instances): number => (instances === 'fresh' ? 1 : instances.reusedFor);
+
+/** The settings of our pool, by the names that upstream's options have for them. */
+const ourPool = [
+  'pooling-total-memories=1000',
+  'pooling-total-core-instances=4000',
+  'pooling-total-component-instances=1000',
+  'pooling-total-tables=2000',
+  'pooling-total-stacks=1000',
+  'pooling-memory-keep-resident=1048576',
+  'pooling-table-keep-resident=65536',
+  'pooling-pagemap-scan=auto',
+].flatMap((setting) => ['-O', setting]);
+
+/** Upstream's `serve` with what it does by default; `tuned`: with the settings of our pool. */
+export function serve(
+  tools: NativeTools,
+  path: string,
+  instances: Instances,
+  options: { readonly tuned?: boolean } = {},
+): HttpContestant {
+  const { tuned = false } = options;
+  return {
+    name: tuned ? 'serve, tuned' : 'serve',
+    start: () =>
+      startServer({
+        command: [
+          tools.wasmtime,
+          'serve',
+          '--addr=127.0.0.1:0',
+          ...(path.endsWith('.cwasm') ? ['--allow-precompiled'] : []),
+          `--max-instance-reuse-count=${reusedFor(instances)}`,
+          ...(tuned ? ourPool : []),
+          path,
+        ],
+        portPattern: /127\.0\.0\.1:(\d+)/,
+      }),
+  };
+}
+
+/** The same contestant with a process beside it that takes half a core. */
+export function besideHalfBusy(contestant: HttpContestant): HttpContestant {
+  const busy: ServerCommand = { command: [process.execPath, script('half-busy-process.ts')], portPattern: nodePort };
+  return {
+    name: `${contestant.name}, half a core taken`,
+    start: async () => {
+      const [server, loop] = await Promise.all([contestant.start(), startServer(busy)]);
+      return {
+        port: server.port,
+        residentBytes: () => server.residentBytes(),
+        ask: (message) => server.ask(message),
+        [Symbol.asyncDispose]: async () => {
+          await Promise.all([server[Symbol.asyncDispose](), loop[Symbol.asyncDispose]()]);
+        },
+      };
+    },
+  };
+}
+
+/** Node's own HTTP server, without any guest. */
+export function nodeHttp(body: string): HttpContestant {
+  return {
+    name: 'node:http',
+    start: () =>
+      startServer({ command: [process.execPath, script('node-http-process.ts'), body], portPattern: nodePort }),
+  };
+}
+
+const workerdConfig = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [ (name = "main", worker = .main) ],
+  sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "main") ],
+);
+const main :Workerd.Worker = (
+  modules = [ (name = "main", esModule = embed "main.mjs") ],
+  compatibilityDate = "2026-01-01",
+);
+`;
+
+/** workerd with a handler in JavaScript, in one isolate for all requests; its files go to `folder`. */
+export async function workerd(body: string, folder: string): Promise<HttpContestant> {
+  const config = join(folder, 'workerd.capnp');
+  await writeFile(config, workerdConfig);
+  const answer = JSON.stringify(body);
+  await writeFile(join(folder, 'main.mjs'), `export default { fetch: () => new Response(${answer}) };\n`);
+  const program = createRequire(import.meta.url).resolve('workerd/bin/workerd');
+  return {
+    name: 'workerd',
+    start: () => startServer({ command: [program, 'serve', '--control-fd=1', config], portPattern: /"port":\s*(\d+)/ }),
+  };
+}
