@@ -41,6 +41,7 @@ export type NativeErrorCode =
   | 'SIGNAL_HANDLER_REPLACED' // someone replaced the process's SIGSEGV handler: no guest can run safely. details: signal
   | 'CACHE_UNUSABLE' // the cache folder or its key is not private to this user, or cannot be read. details: directory, reason
   | 'IO_FAILED' // reading the module file or a preopened folder failed. details: reason
+  | 'LISTEN_FAILED' // a listener could not be opened. details: address, reason
   | 'INTERNAL'; // a caught panic or an engine error without a name. details: reason
 
 /** Trap kinds in `details.trap`. */
@@ -600,4 +601,126 @@ export class Dispatcher {
 
   /** Cancels everything in flight and refuses more with `CLOSED`. Completions still arrive. Idempotent. */
   close(): void;
+}
+
+// -------------------------------------------------------------------------------------------------------------------- http
+
+/** JSON of `HttpPlane.listen`; defaults as in `HttpLimits` of `@hotswap/core`. */
+export interface HttpListenOptions {
+  readonly host?: string;
+  /** 0 or absent: any free port. */
+  readonly port?: number;
+  readonly reusePort?: boolean;
+  /** Absent or empty: no TLS. */
+  readonly tls?: readonly HttpCertificate[];
+  readonly limits?: {
+    readonly maxConnections?: number;
+    readonly maxInFlight?: number;
+    readonly maxHeaderBytes?: number;
+    readonly maxUriBytes?: number;
+    readonly maxBodyBytes?: number;
+    readonly headerTimeoutMs?: number;
+    readonly bodyIdleTimeoutMs?: number;
+    readonly keepAliveTimeoutMs?: number;
+  };
+}
+
+/** JSON of `HttpPlane.setCertificates` is an array of these. */
+export interface HttpCertificate {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly serverNames?: readonly string[];
+}
+
+/** JSON of `HttpPlane.setRoutes` is an array of these. */
+export interface HttpRoute {
+  /** Null: JavaScript answers. */
+  readonly slot: string | null;
+  readonly hosts: readonly string[];
+  readonly pathPrefix: string;
+  readonly stripPrefix: boolean;
+  readonly access: 'public' | 'authorized';
+  /** Null: the client's address. */
+  readonly affinity: { readonly header: string } | { readonly cookie: string } | null;
+  readonly limits?: { readonly maxBodyBytes?: number; readonly timeoutMs?: number; readonly maxInFlight?: number };
+}
+
+/** What the plane asks of JavaScript. */
+export interface HttpPlaneOptions {
+  /** Events of kind `request` are wanted; else such requests are answered 404. */
+  readonly fallback: boolean;
+  /** Events of kind `authorize` are wanted; else `authorized` routes are answered 401. */
+  readonly authorize: boolean;
+  /** Events of kind `access` are wanted. */
+  readonly access: boolean;
+}
+
+/** Kinds of events, the first of the four entries of each. */
+export interface HttpEventKinds {
+  /** An asynchronous method has ended: `callId, NativeFailure | undefined, JSON | undefined`. */
+  readonly completed: 0;
+  /**
+   * A request for JavaScript: `requestId, head, hasBody`. The head is a flat array of texts: method, path and query, authority, scheme, remote
+   * address, then name and value of each header. Header values are decoded as Latin-1.
+   */
+  readonly request: 1;
+  /** A piece of a request's body: `requestId, Uint8Array, undefined`. At most 256 KiB arrive beyond what `readMore` has acknowledged. */
+  readonly bodyChunk: 2;
+  /** The body has ended: `requestId, reason | undefined, undefined`. A reason says why it is not whole. */
+  readonly bodyEnd: 3;
+  /** A streamed answer may be written again: `requestId, undefined, undefined`. */
+  readonly writable: 4;
+  /** The request is over, nothing follows: `requestId, isAborted, undefined`. Not sent for requests that `respond` answered as a whole. */
+  readonly over: 5;
+  /** Whether a request with an unknown `authorization` is let in: `askId, head, undefined`. Wants `authorized`. */
+  readonly authorize: 6;
+  /** Answered requests: `0, JSON of HttpAccessRecord[], undefined`. */
+  readonly access: 7;
+}
+
+/** Events, flat, four entries each. */
+export type HttpEventBatch = unknown[];
+
+/**
+ * Listeners of this environment that serve slots without crossing into JavaScript. Holds one weak thread-safe function, keeps the process
+ * alive only while a listener is open, and closes its listeners when the environment ends.
+ */
+export class HttpPlane {
+  /** @throws `INVALID_ARGUMENT`, `INTERNAL` */
+  constructor(slots: SlotTable, optionsJson: string, onBatch: (batch: HttpEventBatch) => void);
+  /** Completes with the JSON of `{ listenerId: number, port: number }`. Fails with `LISTEN_FAILED`, `INVALID_ARGUMENT`, `CLOSED`. */
+  listen(callId: number, optionsJson: string): void;
+  /** Replaces all routes of a listener in one atomic step. @throws `INVALID_ARGUMENT`, `STALE_HANDLE` */
+  setRoutes(listenerId: number, routesJson: string): void;
+  /** Replaces all certificates of a listener. @throws `INVALID_ARGUMENT`, `STALE_HANDLE` */
+  setCertificates(listenerId: number, certificatesJson: string): void;
+  /** Completes with the JSON of `{ finished: number, cut: number }`. @throws `STALE_HANDLE` */
+  closeListener(callId: number, listenerId: number, deadlineMs: number): void;
+  /** As `closeListener`, for all listeners; nothing can be opened any more. Idempotent. */
+  close(callId: number, deadlineMs: number): void;
+  /** JSON of `HttpPlaneStats` of `@hotswap/core`, latencies as `{ "<bucket>": count }`. */
+  statsJson(): string;
+  /** Closes everything at once, without an event. Idempotent. */
+  dispose(): void;
+  /**
+   * Answers a request. With a body (empty ones too) that is all of it, and no event of that request follows; with null the answer is
+   * streamed by `write` and `end`. Requests that are over are ignored.
+   *
+   * @param headers flat: name, value. Values are encoded as Latin-1.
+   * @returns whether the request was there to be answered.
+   * @throws `INVALID_ARGUMENT` for a status or header that HTTP does not know; the request waits on.
+   */
+  respond(requestId: number, status: number, headers: readonly string[], body: Uint8Array | string | null): boolean;
+  /** Adds to a streamed answer. @returns false when nothing more should be written before the event `writable` or `over`. */
+  write(requestId: number, chunk: Uint8Array): boolean;
+  /** Ends a streamed answer. */
+  end(requestId: number): void;
+  /** Cuts the connection of a request: its client sees that the answer is not whole. */
+  abort(requestId: number): void;
+  /** So many bytes of the request's body were taken. */
+  readMore(requestId: number, sizeBytes: number): void;
+  /** The rest of the request's body is not wanted. */
+  discardBody(requestId: number): void;
+  /** Answers an event `authorize`. @param validUntilMs Unix milliseconds until which the answer may be kept; negative: not let in. */
+  authorized(askId: number, validUntilMs: number): void;
 }

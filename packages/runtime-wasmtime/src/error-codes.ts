@@ -23,6 +23,15 @@ export const wasmtimeErrorCodes = {
     message: 'The cache of compiled code cannot be used: {reason}. Name another cacheDirectory, or false for none',
     httpStatus: 500,
   },
+  HS_RUNTIME_LISTEN_FAILED: {
+    message: 'Nothing can listen on {address}: {reason}. Choose another port, or end what holds it',
+    httpStatus: 500,
+  },
+  HS_RUNTIME_HTTP_BODY_INCOMPLETE: { message: 'The body of the request ended early: {reason}', httpStatus: 400 },
+  HS_RUNTIME_HTTP_HANDLER_FAILED: {
+    message: 'The request could not be answered: the reason is in the log of the host',
+    httpStatus: 500,
+  },
 } as const;
 
 /** Everything that the Wasmtime runtime raises: the codes of the contract, and its own. @public */

@@ -61,6 +61,12 @@ export class WasmtimeModule implements LoadedModule {
     this.#onClose = onClose;
   }
 
+  /** Its number within the addon. @throws HS_RUNTIME_CLOSED */
+  get nativeId(): number {
+    this.#assertOpen();
+    return this.#handle.id;
+  }
+
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const { exportIndex } = this.#target(name);
     const startedMs = performance.now();

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
   type Digest,
+  type HttpPlane,
+  type HttpPlaneOptions,
   type LoadOptions,
   type LoadedModule,
   type ModuleDescription,
@@ -21,7 +23,8 @@ import { type CompileCache, openCompileCache } from './compile-cache.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
-import { loadNativeBinding } from './load-native-binding.ts';
+import { WasmtimeHttpPlane } from './http-plane.ts';
+import { type NativeBinding, loadNativeBinding } from './load-native-binding.ts';
 import { mapNativeError } from './map-native-error.ts';
 import { modulePolicy } from './module-policy.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
@@ -44,7 +47,7 @@ export async function wasmtime(options: WasmtimeOptions = {}): Promise<RuntimeHo
   const cache = resolved.cacheDirectory === false ? undefined : await openCompileCache(resolved.cacheDirectory);
   try {
     const info = native.initialize(JSON.stringify(resolved.engine));
-    return new WasmtimeRuntimeHost(info, new CompletionQueue(native), resolved, cache);
+    return new WasmtimeRuntimeHost(native, info, resolved, cache);
   } catch (error) {
     throw mapNativeError(error);
   }
@@ -55,16 +58,19 @@ class WasmtimeRuntimeHost implements RuntimeHost {
   readonly name = 'wasmtime';
   readonly version: string;
   readonly capabilities: RuntimeCapabilities;
+  readonly #native: NativeBinding;
   readonly #queue: CompletionQueue;
   readonly #options: ResolvedOptions;
   readonly #cache: CompileCache | undefined;
   readonly #modules = new Set<WasmtimeModule>();
+  readonly #planes = new Set<WasmtimeHttpPlane>();
   #closing: Promise<void> | undefined;
 
-  constructor(info: RuntimeInfo, queue: CompletionQueue, options: ResolvedOptions, cache: CompileCache | undefined) {
+  constructor(native: NativeBinding, info: RuntimeInfo, options: ResolvedOptions, cache: CompileCache | undefined) {
+    this.#native = native;
     this.version = info.wasmtimeVersion;
     this.capabilities = capabilitiesOf(info, cache !== undefined);
-    this.#queue = queue;
+    this.#queue = new CompletionQueue(native);
     this.#options = options;
     this.#cache = cache;
   }
@@ -99,7 +105,14 @@ class WasmtimeRuntimeHost implements RuntimeHost {
 
   createSlotTable(): SlotTable {
     this.#assertOpen();
-    return new WasmtimeSlotTable();
+    return new WasmtimeSlotTable(this.#native);
+  }
+
+  async createHttpPlane(options: HttpPlaneOptions): Promise<HttpPlane> {
+    this.#assertOpen();
+    const plane = new WasmtimeHttpPlane(this.#native, options, (closed) => this.#planes.delete(closed));
+    this.#planes.add(plane);
+    return plane;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -107,6 +120,7 @@ class WasmtimeRuntimeHost implements RuntimeHost {
   }
 
   async #close(): Promise<void> {
+    await Promise.all([...this.#planes].map((plane) => plane[Symbol.asyncDispose]()));
     await this.#queue.close();
     await Promise.all([...this.#modules].map((module) => module[Symbol.asyncDispose]()));
   }

@@ -12,7 +12,10 @@ import {
   chooseByKey,
   chooseByWeight,
 } from '@hotswap/core';
+import type { SlotAssignment as NativeAssignment, SlotTable as NativeTable } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
+import type { NativeBinding } from './load-native-binding.ts';
+import { mapNativeError } from './map-native-error.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
 
 interface SlotVersion extends Weighted {
@@ -26,21 +29,28 @@ interface SlotVersion extends Weighted {
  * @internal
  */
 export class WasmtimeSlotTable implements SlotTable {
+  /** What HTTP requests are served from: the same versions and weights, read by the addon's own threads. */
+  readonly native: NativeTable;
   readonly #slots = new Map<string, readonly SlotVersion[]>();
 
+  constructor(native: NativeBinding) {
+    this.native = new native.SlotTable();
+  }
+
   set(name: string, { versions }: SlotAssignment): void {
-    this.#slots.set(
-      name,
-      [...versions].map(([version, { module, weight }]) => ({
-        name: version,
-        weight: checkedWeight(version, weight),
-        module: ownModule(version, module),
-      })),
-    );
+    const next = [...versions].map(([version, { module, weight }]) => ({
+      name: version,
+      weight: checkedWeight(version, weight),
+      module: ownModule(version, module),
+    }));
+    const ordered = inKnownOrder(next, this.#slots.get(name) ?? []);
+    this.#mirror(name, ordered);
+    this.#slots.set(name, ordered);
   }
 
   remove(name: string): void {
     this.#slots.delete(name);
+    this.native.remove(name);
   }
 
   async invoke(
@@ -62,6 +72,18 @@ export class WasmtimeSlotTable implements SlotTable {
     return await ownModule('drain', module).drain(deadlineMs);
   }
 
+  #mirror(name: string, versions: readonly SlotVersion[]): void {
+    if (versions.length === 0) {
+      this.native.remove(name);
+      return;
+    }
+    try {
+      this.native.set(name, JSON.stringify(nativeAssignment(versions)));
+    } catch (error) {
+      throw mapNativeError(error);
+    }
+  }
+
   #choose(slot: string, { version, stickyKey }: SlotCall): SlotVersion {
     const versions = this.#slots.get(slot);
     if (versions === undefined) throw runtimeError('HS_RUNTIME_NO_SLOT', { slot });
@@ -78,6 +100,31 @@ export class WasmtimeSlotTable implements SlotTable {
       held: versions.map(({ name }) => name),
     });
   }
+}
+
+/**
+ * The versions that were there before keep their places: shares are stretches of one scale, and a share that grows at its
+ * end takes from its neighbour only.
+ */
+function inKnownOrder(next: readonly SlotVersion[], previous: readonly SlotVersion[]): readonly SlotVersion[] {
+  const known = new Map(previous.map(({ name }, at) => [name, at]));
+  const place = ({ name }: SlotVersion): number => known.get(name) ?? previous.length;
+  return next.toSorted((a, b) => place(a) - place(b));
+}
+
+/** Relative weights as percents: the first version with weight gets what the shares of the others leave. */
+function nativeAssignment(versions: readonly SlotVersion[]): NativeAssignment {
+  const total = versions.reduce((sum, { weight }) => sum + weight, 0);
+  const current = versions.find(({ weight }) => weight > 0);
+  const others = versions.filter((version) => version !== current);
+  return {
+    current: current?.module.nativeId ?? null,
+    splits: others
+      .filter(({ weight }) => weight > 0)
+      .map(({ module, weight }) => ({ moduleId: module.nativeId, weightPercent: (weight / total) * 100 })),
+    keep: others.filter(({ weight }) => weight === 0).map(({ module }) => module.nativeId),
+    labels: Object.fromEntries(versions.map(({ name, module }) => [module.nativeId, name])),
+  };
 }
 
 function ownModule(version: string, module: LoadedModule): WasmtimeModule {
