@@ -452,12 +452,14 @@ export interface ResourceValue {
 
 /** JSON of `SlotTable.set`. */
 export interface SlotAssignment {
-  /** Gets what the splits leave. */
-  readonly current: number;
+  /** Gets what the splits leave. Null: no version takes traffic, the ones of `keep` can be pinned. */
+  readonly current: number | null;
   /** Shares in percent, fractions allowed, together at most 100. A sticky key that falls to a split stays there while its share grows. */
   readonly splits?: readonly { readonly moduleId: number; readonly weightPercent: number }[];
   /** Versions without traffic that stay loaded and can be pinned. */
   readonly keep?: readonly number[];
+  /** What versions are called outside, by module id: HTTP answers name them, and requests may be pinned by them. */
+  readonly labels?: Readonly<Record<number, string>>;
 }
 
 /** Names that calls go to, each bound to versions. Reads are lock-free; a call keeps the version it was admitted with. */

@@ -3,16 +3,18 @@ import type { HttpPlane as NativePlane } from '../binding.d.ts';
 import { HttpFallbackRequest } from './http-fallback-request.ts';
 import { warnOfHandler } from './http-handler-warning.ts';
 
+type Handler = NonNullable<HttpPlaneOptions['fallback']>;
+
 /**
  * Requests that JavaScript answers, from their head to the end of their answer.
  * @internal
  */
 export class HttpFallbackRequests {
   readonly #native: NativePlane;
-  readonly #handler: HttpPlaneOptions['fallback'];
+  readonly #handler: Handler | undefined;
   readonly #requests = new Map<number, HttpFallbackRequest>();
 
-  constructor(native: NativePlane, handler: HttpPlaneOptions['fallback']) {
+  constructor(native: NativePlane, handler: Handler | undefined) {
     this.#native = native;
     this.#handler = handler;
   }
@@ -53,7 +55,7 @@ export class HttpFallbackRequests {
 
   async #answer(id: number, request: HttpFallbackRequest): Promise<void> {
     try {
-      const answer = await (this.#handler as NonNullable<typeof this.#handler>)(request);
+      const answer = await (this.#handler as Handler)(request);
       if (request.isOver) await discard(answer);
       else if (isIterable(answer.body)) await request.stream(answer, answer.body);
       else this.#answered(id, request.answer(answer, answer.body));
