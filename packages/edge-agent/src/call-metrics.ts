@@ -1,4 +1,11 @@
-import { isHotSwapError, latencyBucket, type ModuleStats, type ReleaseCallDelta } from '@hotswap/core';
+import {
+  isHotSwapError,
+  latencyBucket,
+  type HttpVersionStats,
+  type ModuleStats,
+  type ReleaseCallDelta,
+} from '@hotswap/core';
+import { HttpCallCounts, type HttpCalls } from './http-call-counts.ts';
 
 /** How a call ended, as metrics count it (D-11). @internal */
 export type CallOutcome = 'ok' | 'error' | 'crash';
@@ -65,6 +72,19 @@ export class ReleaseCallRecorder {
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
   }
 
+  /** Counts requests that the runtime has answered by itself. */
+  add(calls: HttpCalls): void {
+    this.#calls += calls.calls;
+    this.#errors += calls.errors;
+    this.#crashes += calls.crashes;
+    this.#sumMs += calls.latencySumMs;
+    this.#sumSquaresMs2 += calls.latencySumSquaresMs2;
+    for (const [index, count] of Object.entries(calls.latencyBuckets)) {
+      const bucket = Math.min(Number(index), bucketCount - 1);
+      this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + count;
+    }
+  }
+
   /** What came since the last time, `undefined` when nothing did; counting starts anew. */
   take(): ReleaseCallDelta | undefined {
     const { peakMemoryBytes, memoryRefusals } = this.#stats();
@@ -101,7 +121,13 @@ export class ReleaseCallRecorder {
  */
 export class CallMetrics {
   readonly #recorders = new Set<ReleaseCallRecorder>();
+  readonly #http: HttpCallCounts;
   #left: ReleaseCallDelta[] = [];
+
+  /** @param httpStats counters of requests that the runtime answers by itself. Default: there are none */
+  constructor(httpStats: () => readonly (readonly HttpVersionStats[])[] = () => []) {
+    this.#http = new HttpCallCounts(httpStats);
+  }
 
   /** Starts counting for a release that was loaded. */
   recorder(
@@ -116,13 +142,16 @@ export class CallMetrics {
 
   /** Ends counting for a release that is closed; what it has counted goes out with the next report. */
   remove(recorder: ReleaseCallRecorder): void {
-    if (!this.#recorders.delete(recorder)) return;
+    if (!this.#recorders.has(recorder)) return;
+    this.#countHttp();
+    this.#recorders.delete(recorder);
     const last = recorder.take();
     if (last !== undefined) this.#left.push(last);
   }
 
   /** Everything since the last time. */
   take(): readonly ReleaseCallDelta[] {
+    this.#countHttp();
     const deltas = this.#left;
     this.#left = [];
     for (const recorder of this.#recorders) {
@@ -130,5 +159,16 @@ export class CallMetrics {
       if (delta !== undefined) deltas.push(delta);
     }
     return deltas;
+  }
+
+  #countHttp(): void {
+    for (const calls of this.#http.take()) {
+      const { moduleName, releaseId } = calls;
+      const isMeant = (one: ReleaseCallRecorder): boolean =>
+        one.moduleName === moduleName && one.releaseId === releaseId;
+      const recorder = [...this.#recorders].findLast(isMeant);
+      if (recorder === undefined) this.#left.push({ ...calls, peakMemoryBytes: 0, memoryRefusals: 0 });
+      else recorder.add(calls);
+    }
   }
 }

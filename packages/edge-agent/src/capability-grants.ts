@@ -1,4 +1,4 @@
-import type { Capabilities, DesiredRelease, WasiPolicy } from '@hotswap/core';
+import type { Capabilities, DesiredRelease, NetworkPolicy, WasiPolicy } from '@hotswap/core';
 import { agentError } from './error-codes.ts';
 
 /**
@@ -10,12 +10,22 @@ export interface CapabilityGrants {
   readonly env: readonly string[];
   /** Folders of this host by the name that releases use for them. */
   readonly dirs: Readonly<Record<string, { readonly path: string; readonly readOnly: boolean }>>;
-  /** Hosts that modules may reach; `*.example.com` matches any subdomain. */
+  /**
+   * Hosts that modules may reach: `api.example.com`, `*.example.com` for any subdomain, `*` for all. One that names a
+   * scheme or a port (`https://api.example.com`, `api.example.com:8443`) grants these alone.
+   */
   readonly allowedHosts: readonly string[];
+  /** Whether these hosts may be in a private network, on this machine too. */
+  readonly privateAddresses: boolean;
 }
 
 /** Grants nothing. @public */
-export const noGrants: CapabilityGrants = { env: [], dirs: {}, allowedHosts: [] };
+export const noGrants: CapabilityGrants = {
+  env: [],
+  dirs: {},
+  allowedHosts: [],
+  privateAddresses: false,
+};
 
 /**
  * The policy a release runs under: what it asks for, as far as the node grants it. String members of its configuration
@@ -29,10 +39,6 @@ export function grantedPolicy(release: DesiredRelease, grants: CapabilityGrants)
     if (!grants.env.some((pattern) => matchesName(pattern, name)))
       throw denied(`the environment variable ${name}`, 'Env');
   }
-  for (const host of asked.allowedHosts) {
-    if (!grants.allowedHosts.some((pattern) => matchesHost(pattern, host)))
-      throw denied(`the host ${host}`, 'AllowedHosts');
-  }
   const configured = Object.entries(release.config).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
@@ -40,6 +46,20 @@ export function grantedPolicy(release: DesiredRelease, grants: CapabilityGrants)
     env: { ...Object.fromEntries(configured), ...asked.env },
     dirs: asked.dirs.map((dir) => grantedDir(dir, grants)),
   };
+}
+
+/**
+ * The hosts that a release may reach: those it asks for, all of which the node must grant. `undefined`: none.
+ * @throws HS_AGENT_CAPABILITY_DENIED
+ * @internal
+ */
+export function grantedNetwork(release: DesiredRelease, grants: CapabilityGrants): NetworkPolicy | undefined {
+  const { allowedHosts } = release.capabilities;
+  for (const host of allowedHosts) {
+    if (!grants.allowedHosts.some((granted) => covers(granted, host))) throw denied(`the host ${host}`, 'AllowedHosts');
+  }
+  if (allowedHosts.length === 0) return undefined;
+  return { allowedHosts, allowPrivateAddresses: grants.privateAddresses };
 }
 
 function grantedDir(
@@ -56,7 +76,23 @@ function matchesName(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
+/** Whether all that the second pattern stands for is within the first. */
+function covers(granted: string, asked: string): boolean {
+  const [grant, wish] = [readPattern(granted), readPattern(asked)];
+  return (
+    (grant.scheme === undefined || grant.scheme === wish.scheme) &&
+    (grant.port === undefined || grant.port === wish.port) &&
+    matchesHost(grant.host, wish.host)
+  );
+}
+
+function readPattern(pattern: string): { scheme: string | undefined; host: string; port: string | undefined } {
+  const [, scheme, host = '', port] = /^(?:(\w+):\/\/)?(.*?)(?::(\d+))?\/?$/.exec(pattern.toLowerCase()) ?? [];
+  return { scheme, host, port };
+}
+
 function matchesHost(pattern: string, host: string): boolean {
+  if (pattern === '*') return true;
   return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern;
 }
 

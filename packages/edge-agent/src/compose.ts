@@ -8,15 +8,20 @@ import { container, instanceCachingFactory, type DependencyContainer, type Injec
 import { AppliedStateFile } from './applied-state.ts';
 import { CallMetrics } from './call-metrics.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import { DataPlane } from './data-plane.ts';
 import { EdgeAgent } from './edge-agent.ts';
 import { agentError } from './error-codes.ts';
 import { killingFailpoint, noAgentFailpoint, type AgentFailpoint } from './failpoint.ts';
+import { HttpPublisher } from './http-publisher.ts';
 import { InvokeCalls } from './invoke-call.ts';
 import { InvokeTokens } from './invoke-token.ts';
 import { LoadQuarantine } from './load-quarantine.ts';
 import { ModuleCache } from './module-cache.ts';
+import type { NodeFront } from './node-front.ts';
 import { NodeIdentity } from './node-identity.ts';
+import { NodeRequests } from './node-requests.ts';
+import { PlainFront } from './plain-front.ts';
+import { PlaneFront, type PublicPort } from './plane-front.ts';
+import { PublicCertificate } from './public-certificate.ts';
 import { NodeReconciler } from './reconcile-node.ts';
 import { ReleaseLoader } from './release-loader.ts';
 import { ServerClient } from './server-client.ts';
@@ -44,6 +49,7 @@ const tokens = {
   runtime: Symbol('runtime') as InjectionToken<RuntimeHost>,
   cache: Symbol('cache') as InjectionToken<ModuleCache>,
   slots: Symbol('slots') as InjectionToken<SlotTable>,
+  front: Symbol('front') as InjectionToken<NodeFront>,
   failpoint: Symbol('failpoint') as InjectionToken<AgentFailpoint>,
 };
 
@@ -76,7 +82,7 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
 
 function registerServices(scope: DependencyContainer, config: AgentConfig): void {
   const { nodeId, dataDirectory, orchestratorApiUrl } = config;
-  once(scope, CallMetrics, () => new CallMetrics());
+  once(scope, CallMetrics, (from) => new CallMetrics(() => from.resolve(tokens.front).versionStats()));
   once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId));
   once(scope, NodeIdentity, () => new NodeIdentity(dataDirectory, nodeId));
   once(scope, InvokeTokens, (from) => new InvokeTokens(nodeId, () => from.resolve(ServerClient).serverTime()));
@@ -125,6 +131,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         drainGraceMs: config.drainGraceMs,
         drainDeadlineMs: config.drainDeadlineMs,
         onChange: () => scope.resolve(EdgeAgent).nudge(),
+        onServed: () => scope.resolve(HttpPublisher).touch(),
       }),
   );
   once(scope, InvokeCalls, (from) => {
@@ -133,9 +140,9 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
   });
   once(
     scope,
-    DataPlane,
+    NodeRequests,
     (from) =>
-      new DataPlane({
+      new NodeRequests({
         nodeId: config.nodeId,
         tokens: from.resolve(InvokeTokens),
         calls: from.resolve(InvokeCalls),
@@ -143,6 +150,47 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
           from.resolve(tokens.log).error({ requestId, err: error }, 'a call failed unexpectedly'),
       }),
   );
+  once(scope, tokens.front, (from) => createFront(from, config));
+  once(
+    scope,
+    HttpPublisher,
+    (from) =>
+      new HttpPublisher(
+        () => from.resolve(NodeReconciler).httpModules(),
+        (modules) => from.resolve(tokens.front).publish(modules),
+      ),
+  );
+}
+
+/** A runtime that serves HTTP itself gets the ports; others are called through Node's own server. */
+function createFront(from: DependencyContainer, config: AgentConfig): NodeFront {
+  const runtime = from.resolve(tokens.runtime);
+  const requests = from.resolve(NodeRequests);
+  const publicPort = publicPortOf(config, from.resolve(tokens.log));
+  if (servesHttp(runtime)) {
+    return new PlaneFront({
+      runtime,
+      slots: from.resolve(tokens.slots),
+      requests,
+      tokens: from.resolve(InvokeTokens),
+      ...(publicPort === undefined ? {} : { publicPort }),
+    });
+  }
+  if (publicPort === undefined) return new PlainFront(requests);
+  throw agentError('HS_AGENT_CONFIG_INVALID', { why: `HttpPort: the runtime ${runtime.name} serves no HTTP` });
+}
+
+function servesHttp(runtime: RuntimeHost): runtime is RuntimeHost & Required<Pick<RuntimeHost, 'createHttpPlane'>> {
+  return runtime.capabilities.http && runtime.createHttpPlane !== undefined;
+}
+
+function publicPortOf({ httpHost, httpPort, httpTls }: AgentConfig, log: Logger): PublicPort | undefined {
+  if (httpPort === 0) return undefined;
+  if (httpTls === undefined) return { host: httpHost, port: httpPort };
+  const certificate = new PublicCertificate(httpTls.certFile, httpTls.keyFile, (error) =>
+    log.warn({ err: error }, 'the renewed certificate of the public port cannot be used'),
+  );
+  return { host: httpHost, port: httpPort, certificate };
 }
 
 function createAgent(from: DependencyContainer, config: AgentConfig, preferredPort: number): EdgeAgent {
@@ -154,7 +202,8 @@ function createAgent(from: DependencyContainer, config: AgentConfig, preferredPo
     reconciler: from.resolve(NodeReconciler),
     metrics: from.resolve(CallMetrics),
     tokens: from.resolve(InvokeTokens),
-    dataPlane: from.resolve(DataPlane),
+    front: from.resolve(tokens.front),
+    publisher: from.resolve(HttpPublisher),
     client: from.resolve(ServerClient),
     identity: from.resolve(NodeIdentity),
   });

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { isIPv6 } from 'node:net';
-import type { EventSink, Json, RuntimeHost } from '@hotswap/core';
+import { isHotSwapError, type EventSink, type Json, type RuntimeHost } from '@hotswap/core';
 import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
 import type { CallMetrics } from './call-metrics.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import type { DataPlane } from './data-plane.ts';
+import type { HttpPublisher } from './http-publisher.ts';
 import type { InvokeTokens } from './invoke-token.ts';
+import type { NodeFront } from './node-front.ts';
 import type { NodeIdentity, PublicJwk } from './node-identity.ts';
 import type { NodeReconciler } from './reconcile-node.ts';
 import { ResourceUsage } from './resource-usage.ts';
@@ -29,7 +30,8 @@ export interface EdgeAgentParts {
   readonly reconciler: NodeReconciler;
   readonly metrics: CallMetrics;
   readonly tokens: InvokeTokens;
-  readonly dataPlane: DataPlane;
+  readonly front: NodeFront;
+  readonly publisher: HttpPublisher;
   readonly client: ServerClient;
   readonly identity: NodeIdentity;
   readonly events: EventSink;
@@ -99,6 +101,7 @@ export class EdgeAgent implements AsyncDisposable {
       client.authenticate(stored.credential);
     }
     await atMost(reconciler.restore(), restoreTimeoutMs);
+    this.#parts.publisher.flush();
     this.#port = await this.#listen();
     this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${reachableHost(config.dataPlaneHost)}:${this.#port}`;
     this.#emit('agent.serving', {
@@ -120,22 +123,22 @@ export class EdgeAgent implements AsyncDisposable {
   }
 
   async #listen(): Promise<number> {
-    const { config, preferredPort, dataPlane } = this.#parts;
+    const { config, preferredPort, front } = this.#parts;
     if (config.dataPlanePort === 0 && preferredPort > 0) {
       try {
-        return await dataPlane.listen(config.dataPlaneHost, preferredPort);
+        return await front.listen(config.dataPlaneHost, preferredPort);
       } catch (error) {
         // Someone else has it by now: any other will do, the session tells the server.
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        if (!isTaken(error)) throw error;
       }
     }
-    return dataPlane.listen(config.dataPlaneHost, config.dataPlanePort);
+    return front.listen(config.dataPlaneHost, config.dataPlanePort);
   }
 
   async #stop(): Promise<void> {
-    const { dataPlane, reconciler, runtime, client } = this.#parts;
+    const { front, reconciler, runtime, client } = this.#parts;
     clearInterval(this.#recovering);
-    await dataPlane.close(closeDeadlineMs);
+    await front.close(closeDeadlineMs);
     await this.#connection.stop();
     await reconciler.stop();
     await runtime[Symbol.asyncDispose]();
@@ -177,6 +180,10 @@ export class EdgeAgent implements AsyncDisposable {
   #emit(topic: string, facts: Json): void {
     this.#parts.events.emit({ topic, tenant: 'default', subject: this.#parts.config.nodeId, facts });
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return isHotSwapError(error, 'HS_RUNTIME_LISTEN_FAILED') || (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 /** The token itself, or the content of its file; `undefined` when there is neither. */

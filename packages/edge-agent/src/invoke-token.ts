@@ -41,16 +41,24 @@ export class InvokeTokens {
     return expiresAt !== undefined && expiresAt > performance.now();
   }
 
-  /** @throws HS_AGENT_UNAUTHENTICATED */
-  async admit(header: string | undefined): Promise<void> {
+  /**
+   * @returns Unix milliseconds by this machine's clock until which the header stays good
+   * @throws HS_AGENT_UNAUTHENTICATED
+   */
+  async admit(header: string | undefined): Promise<number> {
     if (header === undefined || !header.startsWith('Bearer ')) throw agentError('HS_AGENT_UNAUTHENTICATED');
-    if (this.isAdmitted(header)) return;
+    if (this.isAdmitted(header)) return this.#validUntil(header);
     let verifying = this.#verifying.get(header);
     if (verifying === undefined) {
       verifying = this.#verify(header).finally(() => this.#verifying.delete(header));
       this.#verifying.set(header, verifying);
     }
     await verifying;
+    return this.#validUntil(header);
+  }
+
+  #validUntil(header: string): number {
+    return Date.now() + ((this.#admitted.get(header) ?? 0) - performance.now());
   }
 
   async #verify(header: string): Promise<void> {

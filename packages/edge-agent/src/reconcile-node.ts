@@ -10,6 +10,7 @@ import type {
 import type { AppliedModule, AppliedState, AppliedStateFile } from './applied-state.ts';
 import { agentError } from './error-codes.ts';
 import type { AgentFailpoint } from './failpoint.ts';
+import type { HttpModule } from './http-routes.ts';
 import type { LiveReleaseServices } from './live-release.ts';
 import { ServedModule } from './served-module.ts';
 
@@ -24,6 +25,8 @@ export interface NodeReconcilerOptions extends LiveReleaseServices {
   readonly maxModules: number;
   readonly drainGraceMs: number;
   readonly drainDeadlineMs: number;
+  /** Called after what a slot serves has changed. */
+  readonly onServed: () => void;
 }
 
 interface Wish {
@@ -79,6 +82,11 @@ export class NodeReconciler {
   /** For the data plane; `undefined` when the node has nothing of that name. */
   module(moduleName: string): ServedModule | undefined {
     return this.#modules.get(moduleName);
+  }
+
+  /** Modules that are reached by HTTP, as they are in force. */
+  httpModules(): readonly HttpModule[] {
+    return [...this.#modules.values()].flatMap(({ http }) => http ?? []);
   }
 
   /** What the node has made of its desired state. */

@@ -1,6 +1,12 @@
-import { isHotSwapError, type DesiredRelease, type LoadedModule, type RuntimeHost } from '@hotswap/core';
+import {
+  isHotSwapError,
+  type DesiredRelease,
+  type LoadedModule,
+  type LoadOptions,
+  type RuntimeHost,
+} from '@hotswap/core';
 import { BackOff } from './back-off.ts';
-import { grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
+import { grantedNetwork, grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
 import type { LoadQuarantine } from './load-quarantine.ts';
 import type { ModuleCache, ModuleOrigin } from './module-cache.ts';
 
@@ -46,12 +52,12 @@ export class ReleaseLoader {
 
   /** @throws what pulling and loading throw; `AbortError` when the signal is aborted */
   async load(release: DesiredRelease, signal: AbortSignal): Promise<LoadedModule> {
-    const policy = grantedPolicy(release, this.#options.grants);
+    const granted = this.#granted(release);
     const giveUpAt = performance.now() + this.#options.retryForMs;
     const backOff = new BackOff({ firstMs: 100, maxMs: 5_000 });
     for (;;) {
       try {
-        return await this.#inTurn(signal, () => this.#loadOnce(release, policy, signal));
+        return await this.#inTurn(signal, () => this.#loadOnce(release, granted, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (!mayPass(error) || performance.now() >= giveUpAt) throw error;
@@ -61,28 +67,33 @@ export class ReleaseLoader {
     }
   }
 
-  async #loadOnce(
-    release: DesiredRelease,
-    wasi: ReturnType<typeof grantedPolicy>,
-    signal: AbortSignal,
-  ): Promise<LoadedModule> {
+  async #loadOnce(release: DesiredRelease, granted: LoadOptions, signal: AbortSignal): Promise<LoadedModule> {
     const { cache, origin } = this.#options;
     const path = await cache.ensure(release, origin, signal);
     try {
-      return await this.#open(release, path, wasi);
+      return await this.#open(release, path, granted);
     } catch (error) {
       if (!isHotSwapError(error, 'HS_RUNTIME_DIGEST_MISMATCH')) throw error;
       // The file was damaged after it had been verified: once more from the origin.
       await cache.discard(release.digest);
-      return this.#open(release, await cache.ensure(release, origin, signal), wasi);
+      return this.#open(release, await cache.ensure(release, origin, signal), granted);
     }
   }
 
-  #open(release: DesiredRelease, path: string, wasi: ReturnType<typeof grantedPolicy>): Promise<LoadedModule> {
+  #open(release: DesiredRelease, path: string, granted: LoadOptions): Promise<LoadedModule> {
     const { runtime, quarantine } = this.#options;
-    return quarantine.watch(release.releaseId, () =>
-      runtime.load({ path, digest: release.digest }, { limits: release.resourceLimits, wasi }),
-    );
+    return quarantine.watch(release.releaseId, () => runtime.load({ path, digest: release.digest }, granted));
+  }
+
+  #granted(release: DesiredRelease): LoadOptions {
+    const { grants } = this.#options;
+    const network = grantedNetwork(release, grants);
+    return {
+      limits: release.resourceLimits,
+      runtime: release.runtime,
+      wasi: grantedPolicy(release, grants),
+      ...(network === undefined ? {} : { network }),
+    };
   }
 
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

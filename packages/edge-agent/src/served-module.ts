@@ -1,4 +1,5 @@
 import type { DesiredModule, DesiredRelease, ObservedRelease, SlotTable } from '@hotswap/core';
+import type { HttpModule } from './http-routes.ts';
 import { LiveRelease, type LiveReleaseServices } from './live-release.ts';
 import { chooseRelease } from './release-choice.ts';
 
@@ -13,6 +14,8 @@ export interface ServedModuleServices extends LiveReleaseServices {
   readonly closing: Set<Promise<void>>;
   /** A release could not be let go of: its memory is lost, nothing else. */
   readonly onLeak: (moduleName: string, releaseId: string, error: unknown) => void;
+  /** Called after the slot of the module has changed. */
+  readonly onServed: () => void;
   /** Called when nothing of the module is left. */
   readonly onEmpty: (moduleName: string) => void;
 }
@@ -57,6 +60,21 @@ export class ServedModule {
   choose(stickyKey: string | undefined): LiveRelease | undefined {
     const releaseId = chooseRelease(this.#weights, stickyKey);
     return releaseId === undefined ? undefined : this.release(releaseId);
+  }
+
+  /**
+   * How the module is reached by HTTP now: as its heaviest release says that serves HTTP at all. `undefined`: it is not.
+   */
+  get http(): HttpModule | undefined {
+    const serving = [...this.#releases.values()].filter(
+      ({ ready, desired }) =>
+        desired.http !== null && ready !== undefined && ready.module.description.servesHttp !== null,
+    );
+    const [heaviest] = serving.toSorted((a, b) => this.#weightOf(b) - this.#weightOf(a));
+    if (heaviest === undefined || heaviest.desired.http === null) return undefined;
+    const { http, resourceLimits } = heaviest.desired;
+    const { maxInputSize } = resourceLimits;
+    return { moduleName: this.name, http, maxInputSize, takesTraffic: this.#weightOf(heaviest) > 0 };
   }
 
   /** Whether some wished release failed in a way that may pass. */
@@ -138,6 +156,11 @@ export class ServedModule {
     }
     if (versions.size > 0) this.#services.slots.set(this.name, { versions });
     else this.#services.slots.remove(this.name);
+    this.#services.onServed();
+  }
+
+  #weightOf({ releaseId }: LiveRelease): number {
+    return this.#weights.get(releaseId) ?? 0;
   }
 
   #retireUnwanted(): void {

@@ -47,6 +47,7 @@ export class NodeFixture implements AsyncDisposable {
   /** Pulls that were asked for, by module id. */
   readonly pulls: string[];
   changes = 0;
+  served = 0;
   readonly #origins: Map<string, Buffer>;
 
   private constructor(folder: string, cache: ModuleCache, origins: Map<string, Buffer>, options: NodeFixtureOptions) {
@@ -83,6 +84,7 @@ export class NodeFixture implements AsyncDisposable {
       drainGraceMs: options.drainGraceMs ?? 0,
       drainDeadlineMs: 1_000,
       onChange: () => this.changes++,
+      onServed: () => this.served++,
     });
   }
 

@@ -1,3 +1,4 @@
+import { runtimeError } from './error-codes.ts';
 import { mapNativeError } from './map-native-error.ts';
 
 interface Waiting {
@@ -29,5 +30,12 @@ export class PendingAnswers {
     this.#waiting.delete(callId);
     if (failure === undefined) waiting?.resolve(json === undefined ? undefined : JSON.parse(json));
     else waiting?.reject(mapNativeError(failure));
+  }
+
+  /** Nothing will be completed any more. */
+  abandon(): void {
+    for (const { reject } of this.#waiting.values())
+      reject(runtimeError('HS_RUNTIME_CLOSED', { what: 'HTTP plane' }));
+    this.#waiting.clear();
   }
 }

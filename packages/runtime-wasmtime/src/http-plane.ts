@@ -90,6 +90,7 @@ export class WasmtimeHttpPlane implements HttpPlane {
     } finally {
       this.#native.dispose();
       this.#requests.abandon();
+      this.#pending.abandon();
       this.#onClose(this);
     }
   }

@@ -28,6 +28,12 @@ export interface AgentConfig {
   readonly dataPlanePort: number;
   /** Base URL under which the gateway reaches the data plane; absent: built from host and port. */
   readonly dataPlaneUrl?: string;
+  /** Address of the public port. */
+  readonly httpHost: string;
+  /** Port on which anyone reaches public modules; 0: there is none. */
+  readonly httpPort: number;
+  /** Certificate and key of the public port; absent: plain HTTP. */
+  readonly httpTls?: { readonly certFile: string; readonly keyFile: string };
   readonly joinToken?: string;
   readonly joinTokenFile?: string;
   readonly cacheMaxSizeBytes: number;
@@ -90,6 +96,13 @@ const fileSchema = z.strictObject({
   /** 0 takes any free port. */
   DataPlanePort: integer.pipe(z.int().min(0).max(65_535)).default(0),
   DataPlaneUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+  /** Address on which modules are reached by anyone, as their own `http` field says. */
+  HttpHost: text.default('127.0.0.1'),
+  /** Port of it; 0 (default) opens none. */
+  HttpPort: integer.pipe(z.int().min(0).max(65_535)).default(0),
+  /** Files with the certificate chain and the key of that port, in PEM; renewed files are taken up while it runs. */
+  HttpTlsCertFile: text.exactOptional(),
+  HttpTlsKeyFile: text.exactOptional(),
   /** Token with which the node joins the first time. Never a flag: other users can read arguments. */
   JoinToken: text.exactOptional(),
   /** File that holds the join token. */
@@ -100,8 +113,10 @@ const fileSchema = z.strictObject({
   Env: z.array(text).default([]),
   /** Folders that releases may ask for, by name: `{"assets": {"Path": "/srv/assets", "ReadOnly": true}}`. */
   Dirs: z.record(text, z.strictObject({ Path: text, ReadOnly: z.boolean().default(true) })).default({}),
-  /** Hosts that releases may ask for, `*.example.com` allowed. */
+  /** Hosts that releases may ask for: `*.example.com`, `https://host` and `host:port` are possible. */
   AllowedHosts: z.array(text).default([]),
+  /** Whether allowed hosts may be in a private network or on this machine. Default: they may not. */
+  AllowPrivateAddresses: z.stringbool().or(z.boolean()).default(false),
   /** How long a dropped release goes on answering requests that are pinned to it. Default PT5S. */
   DrainGrace: ms(durationSchema).default(5_000),
   /** How long the requests in work may take after that. Default PT30S. */
@@ -123,39 +138,55 @@ export const secretKeys: ReadonlySet<string> = new Set(['JoinToken']);
 /** Keys with values that are not plain text; environment variables hold them as JSON. @internal */
 export const structuredKeys: ReadonlySet<string> = new Set(['Labels', 'Hardware', 'Env', 'Dirs', 'AllowedHosts']);
 
+function readTls({
+  HttpTlsCertFile: certFile,
+  HttpTlsKeyFile: keyFile,
+}: z.infer<typeof fileSchema>): Pick<AgentConfig, 'httpTls'> {
+  return certFile === undefined || keyFile === undefined ? {} : { httpTls: { certFile, keyFile } };
+}
+
 /** Reads the merged keys (AGT-2 and ours). @internal */
-export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema.transform((file): AgentConfig => ({
-  nodeId: file.NodeId,
-  region: file.Region,
-  ...(file.Zone === undefined ? {} : { zone: file.Zone }),
-  labels: file.Labels,
-  orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
-  runtime: file.Runtime,
-  ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
-  maxModules: file.MaxModules,
-  heartbeatIntervalMs: file.HeartbeatInterval,
-  hardware: {
-    cpuCores: file.Hardware.CpuCores,
-    totalMemoryMB: file.Hardware.TotalMemoryMB,
-    architecture: file.Hardware.Architecture,
-  },
-  dataDirectory: file.DataDirectory,
-  dataPlaneHost: file.DataPlaneHost,
-  dataPlanePort: file.DataPlanePort,
-  ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
-  ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
-  ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
-  cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
-  grants: {
-    env: file.Env,
-    dirs: Object.fromEntries(
-      Object.entries(file.Dirs).map(([name, dir]) => [name, { path: dir.Path, readOnly: dir.ReadOnly }]),
-    ),
-    allowedHosts: file.AllowedHosts,
-  },
-  drainGraceMs: file.DrainGrace,
-  drainDeadlineMs: file.DrainDeadline,
-  loadConcurrency: file.LoadConcurrency,
-  loadRetryMs: file.LoadRetry,
-  logLevel: file.LogLevel,
-}));
+export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
+  .refine(
+    (file) => (file.HttpTlsCertFile === undefined) === (file.HttpTlsKeyFile === undefined),
+    'HttpTlsCertFile and HttpTlsKeyFile belong together',
+  )
+  .transform((file): AgentConfig => ({
+    nodeId: file.NodeId,
+    region: file.Region,
+    ...(file.Zone === undefined ? {} : { zone: file.Zone }),
+    labels: file.Labels,
+    orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
+    runtime: file.Runtime,
+    ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
+    maxModules: file.MaxModules,
+    heartbeatIntervalMs: file.HeartbeatInterval,
+    hardware: {
+      cpuCores: file.Hardware.CpuCores,
+      totalMemoryMB: file.Hardware.TotalMemoryMB,
+      architecture: file.Hardware.Architecture,
+    },
+    dataDirectory: file.DataDirectory,
+    dataPlaneHost: file.DataPlaneHost,
+    dataPlanePort: file.DataPlanePort,
+    ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
+    httpHost: file.HttpHost,
+    httpPort: file.HttpPort,
+    ...readTls(file),
+    ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
+    ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
+    cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
+    grants: {
+      env: file.Env,
+      dirs: Object.fromEntries(
+        Object.entries(file.Dirs).map(([name, dir]) => [name, { path: dir.Path, readOnly: dir.ReadOnly }]),
+      ),
+      allowedHosts: file.AllowedHosts,
+      privateAddresses: file.AllowPrivateAddresses,
+    },
+    drainGraceMs: file.DrainGrace,
+    drainDeadlineMs: file.DrainDeadline,
+    loadConcurrency: file.LoadConcurrency,
+    loadRetryMs: file.LoadRetry,
+    logLevel: file.LogLevel,
+  }));
