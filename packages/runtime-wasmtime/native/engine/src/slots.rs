@@ -17,14 +17,17 @@ use crate::runtime::{Runtime, stale};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Assignment {
-    /// Gets what the splits leave.
-    pub current: u32,
+    /// Gets what the splits leave. `None`: no version takes traffic, the kept ones can be pinned.
+    pub current: Option<u32>,
     /// Shares of other versions.
     #[serde(default)]
     pub splits: Vec<Split>,
     /// Versions without traffic that can be pinned.
     #[serde(default)]
     pub keep: Vec<u32>,
+    /// What versions are called outside.
+    #[serde(default)]
+    pub labels: HashMap<u32, String>,
 }
 
 /// One share.
@@ -39,7 +42,7 @@ pub struct Split {
 
 struct Slot {
     assignment: Assignment,
-    current: Arc<LoadedModule>,
+    current: Option<Arc<LoadedModule>>,
     /// Upper ends of the shares on the scale of all hashes, in order.
     splits: Vec<(u64, Arc<LoadedModule>)>,
     keep: Vec<Arc<LoadedModule>>,
@@ -47,7 +50,7 @@ struct Slot {
 
 impl Slot {
     fn held(&self) -> impl Iterator<Item = &Arc<LoadedModule>> {
-        std::iter::once(&self.current).chain(self.splits.iter().map(|(_, module)| module)).chain(&self.keep)
+        self.current.iter().chain(self.splits.iter().map(|(_, module)| module)).chain(&self.keep)
     }
 }
 
@@ -163,12 +166,16 @@ impl SlotTable {
                     .with("held", held)
             });
         }
-        if slot.splits.is_empty() {
-            return Ok(slot.current.clone());
-        }
-        let point = sticky_key.map_or_else(random, |key| hash(name, key));
-        let chosen = slot.splits.iter().find(|(end, _)| point < *end).map_or(&slot.current, |(_, module)| module);
-        Ok(chosen.clone())
+        let chosen = if slot.splits.is_empty() {
+            slot.current.as_ref()
+        } else {
+            let point = sticky_key.map_or_else(random, |key| hash(name, key));
+            slot.splits.iter().find(|(end, _)| point < *end).map(|(_, module)| module).or(slot.current.as_ref())
+        };
+        chosen.cloned().ok_or_else(|| {
+            EngineError::new(ErrorCode::UnknownVersion, format!("No version of slot {name:?} takes traffic"))
+                .with("slot", name)
+        })
     }
 }
 
@@ -204,7 +211,7 @@ fn build_slot(name: &str, assignment: &Assignment) -> Result<Slot> {
     }
     Ok(Slot {
         assignment: assignment.clone(),
-        current: runtime.module(assignment.current)?,
+        current: assignment.current.map(|id| runtime.module(id)).transpose()?,
         splits,
         keep: assignment.keep.iter().map(|id| runtime.module(*id)).collect::<Result<_>>()?,
     })
