@@ -17,7 +17,7 @@ const STRIDE: usize = 4;
 
 /// `HttpEventKinds` of `binding.d.ts`.
 pub(crate) enum Event {
-    Completed { call: u32, outcome: Result<Option<String>, EngineError> },
+    Completed { call: u32, outcome: Result<String, EngineError> },
     Request { id: u32, head: Vec<String>, has_body: bool },
     BodyChunk { id: u32, bytes: Bytes },
     BodyEnd { id: u32, reason: Option<String> },
@@ -85,9 +85,7 @@ pub(crate) fn hand_over(js: Js, events: &[Event]) -> JsResult<Raw> {
     let undefined = js.undefined()?;
     for (index, event) in events.iter().enumerate() {
         let (kind, id, first, second) = match event {
-            Event::Completed { call, outcome: Ok(json) } => {
-                (0, *call, undefined, json.as_deref().map_or(Ok(undefined), |json| js.new_string(json))?)
-            }
+            Event::Completed { call, outcome: Ok(json) } => (0, *call, undefined, js.new_string(json)?),
             Event::Completed { call, outcome: Err(error) } => (0, *call, failure(js, error, None)?, undefined),
             Event::Request { id, head, has_body } => (1, *id, texts(js, head)?, js.new_boolean(*has_body)?),
             Event::BodyChunk { id, bytes } => (2, *id, js.new_typed_array(Element::U8, bytes)?, undefined),

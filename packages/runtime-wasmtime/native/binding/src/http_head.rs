@@ -20,9 +20,7 @@ pub(crate) fn head_texts(head: &RequestHead) -> Vec<String> {
 }
 
 fn text_of(value: &HeaderValue) -> String {
-    value
-        .to_str()
-        .map_or_else(|_| value.as_bytes().iter().map(|byte| char::from(*byte)).collect(), ToOwned::to_owned)
+    value.to_str().map_or_else(|_| value.as_bytes().iter().map(|byte| char::from(*byte)).collect(), ToOwned::to_owned)
 }
 
 /// Status and headers of an answer.

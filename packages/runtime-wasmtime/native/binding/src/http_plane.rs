@@ -76,7 +76,7 @@ impl Shared {
         self.pending.load(Ordering::Acquire) > 0 || !self.listeners.lock().is_empty()
     }
 
-    fn complete(&self, call: u32, outcome: Result<Option<String>, EngineError>) {
+    fn complete(&self, call: u32, outcome: Result<String, EngineError>) {
         self.events.push(Event::Completed { call, outcome });
     }
 
@@ -208,7 +208,7 @@ impl HttpPlane {
         &self,
         env: &Env,
         call: u32,
-        work: impl Future<Output = Result<Option<String>, EngineError>> + Send + 'static,
+        work: impl Future<Output = Result<String, EngineError>> + Send + 'static,
     ) -> napi::Result<()> {
         let handle = self.plane.handle().map_err(|error| throw(env, &error, None))?;
         self.shared.pending.fetch_add(1, Ordering::AcqRel);
@@ -232,7 +232,7 @@ impl HttpPlane {
             let id = shared.last_listener.fetch_add(1, Ordering::Relaxed);
             let opened = json!({ "listenerId": id, "port": listener.port() });
             shared.listeners.lock().insert(id, listener);
-            Ok(Some(opened.to_string()))
+            Ok(opened.to_string())
         })
     }
 
@@ -395,8 +395,8 @@ fn deadline(env: &Env, deadline_ms: f64) -> napi::Result<Duration> {
         .map_err(|error| throw(env, &error, None))
 }
 
-fn drained(outcome: Drained) -> Option<String> {
-    Some(json!({ "finished": outcome.finished, "cut": outcome.cut }).to_string())
+fn drained(outcome: Drained) -> String {
+    json!({ "finished": outcome.finished, "cut": outcome.cut }).to_string()
 }
 
 fn closed_listener(id: u32) -> EngineError {

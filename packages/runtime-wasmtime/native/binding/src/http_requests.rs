@@ -76,12 +76,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new(events: Arc<Events>) -> Arc<Self> {
-        Arc::new(Self {
-            open: Mutex::default(),
-            last_id: AtomicU32::new(0),
-            events,
-            closed: AtomicBool::new(false),
-        })
+        Arc::new(Self { open: Mutex::default(), last_id: AtomicU32::new(0), events, closed: AtomicBool::new(false) })
     }
 
     /// Tells JavaScript of a request and waits for its answer. `None` when the plane was let go of. Dropping the future, or the body of the
@@ -142,7 +137,12 @@ impl Requests {
         let outflow = Arc::<Outflow>::default();
         open.pieces = Some((sender, outflow.clone()));
         drop(requests);
-        let body = AnswerBody { id, content: Content::Pieces(receiver, outflow), events: Some(self.events.clone()), guard: None };
+        let body = AnswerBody {
+            id,
+            content: Content::Pieces(receiver, outflow),
+            events: Some(self.events.clone()),
+            guard: None,
+        };
         waiting.send(Answer { status, headers, body }).is_ok()
     }
 
@@ -316,10 +316,11 @@ impl Body for AnswerBody {
         match std::task::ready!(receiver.poll_recv(context)) {
             Some(Piece::Data(bytes)) => {
                 let left = outflow.waiting.fetch_sub(bytes.len(), Ordering::AcqRel) - bytes.len();
-                if left < WINDOW / 2 && outflow.full.swap(false, Ordering::AcqRel) {
-                    if let Some(events) = &this.events {
-                        events.push(Event::Writable { id: this.id });
-                    }
+                if left < WINDOW / 2
+                    && outflow.full.swap(false, Ordering::AcqRel)
+                    && let Some(events) = &this.events
+                {
+                    events.push(Event::Writable { id: this.id });
                 }
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
