@@ -365,6 +365,10 @@ export interface ModuleStats {
   readonly memoryAtLimit: number;
   /** Sum over finished calls; 0 where they are not metered. */
   readonly fuelUsed: number;
+  /** Calls that ran on an instance of an earlier call. */
+  readonly reusedInstances: number;
+  /** Instances kept for the next call now. */
+  readonly idleInstances: number;
   /** Time that calls were held back because the module was over its share of a core. */
   readonly throttledMs: number;
   /** Time on the processor as far as ticks of 10 ms saw it. */

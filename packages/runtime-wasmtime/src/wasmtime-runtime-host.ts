@@ -147,7 +147,7 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
     outgoingHttp: false,
     sockets: false,
     hostFunctions: false,
-    instanceReuse: false,
+    instanceReuse: true,
     moduleState: false,
     moduleMetrics: false,
     boundedCompilation: false,

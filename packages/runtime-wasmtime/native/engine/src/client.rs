@@ -487,6 +487,7 @@ async fn within<T>(
     let timed = tokio::time::timeout_at(deadline.at.into(), async {
         wait_for_share(module, deadline).await?;
         let _own = module.permits.acquire().await.map_err(EngineError::internal)?;
+        runtime.make_room();
         let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
         info.meter.queue = admitted.elapsed();
         let _running = runtime.ticker.running();

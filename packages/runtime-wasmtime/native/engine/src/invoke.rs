@@ -18,6 +18,7 @@ use crate::store::{Deadline, Host, StoreData, meter_cpu, new_store};
 use crate::ticker::TICK_MS;
 use crate::trap::{Circumstances, explain, timeout};
 use crate::value::{Value, ValueType};
+use crate::warm_call::{warm_async, warm_sync};
 use crate::wasi::new_host;
 
 /// Native stack that must be left beyond what a guest may use before it may run on it.
@@ -43,7 +44,7 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// Makes one error of everything that can go wrong in a guest.
-fn explained(
+pub(crate) fn explained(
     error: &wasmtime::Error,
     module: &LoadedModule,
     data: &StoreData,
@@ -314,13 +315,16 @@ pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeo
     let limit_ms = effective_timeout(timeout_ms, module.limits().sync_timeout_ms);
     let in_flight = module.enter();
     let mut meter = CallMeter::default();
+    runtime.make_room();
     let Ok(_permit) = runtime.instance_permits.try_acquire() else {
         module.stats.record_queue_full();
         return Err(queue_full("pool", runtime.instance_slots()));
     };
     let outcome = {
         let _running = runtime.ticker.running();
-        if native_stack_suffices() {
+        if let Some(pool) = &module.warm {
+            warm_sync(runtime, module, pool, function, args, limit_ms, &mut meter)
+        } else if native_stack_suffices() {
             fresh_on_stack(module, function, args, limit_ms, &mut meter)
         } else {
             // Never yields, so one poll finishes it.
@@ -471,6 +475,9 @@ pub(crate) async fn call_async(
     output: &mut Output,
 ) -> Result<Results> {
     let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
+    if let Some(pool) = &module.warm {
+        return warm_async(module, pool, function, args, deadline, meter, output).await;
+    }
     if module.pure() {
         let results = fresh_on_fiber(module, function, args, cpu_ms, Some(deadline), meter).await?;
         return unwrap_result(function, results);

@@ -7,7 +7,7 @@
 //! | what a module may do | `policy.rs`, `wasi.rs`, `limits.rs` |
 //! | loading, linking, the cache | `load.rs`, `cache.rs`, `inspect.rs` |
 //! | value types and their conversion | `value.rs`, `convert.rs` |
-//! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs` |
+//! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs`, `warm.rs` |
 //! | admission, deadlines, cancellation, completions | `client.rs`, `calls.rs`, `ticker.rs` |
 //! | what all guests share: processors, memory, threads | `cpu_share.rs`, `memory_budget.rs`, `lanes.rs`, `machine.rs` |
 //! | swapping versions | `slots.rs` |
@@ -52,6 +52,8 @@ mod store;
 mod ticker;
 mod trap;
 mod value;
+mod warm;
+mod warm_call;
 mod wasi;
 
 pub use cache::bench_map;

@@ -17,6 +17,7 @@ use crate::runtime::Runtime;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
 use crate::value::{ResourceNames, TypeBudget, ValueType};
+use crate::warm::{IdlePool, WarmGuest};
 use crate::wasi::{Grants, WasiLevel};
 
 /// Linked code, ready to be instantiated.
@@ -104,6 +105,8 @@ pub struct LoadedModule {
     description: String,
     report: String,
     pub(crate) stats: ModuleStats,
+    /// Instances kept between calls, if its policy wants that.
+    pub(crate) warm: Option<IdlePool<WarmGuest>>,
     /// What its instances may compute, all together.
     pub(crate) share: Arc<CpuShare>,
     /// One permit per call that has an instance: one module never holds the whole pool.
@@ -145,6 +148,7 @@ impl LoadedModule {
                 (None, run.map(|entry| entry.target))
             }
         };
+        let warm = policy.runtime.reuse.map(IdlePool::new);
         let share = Arc::new(CpuShare::new(policy.limits.max_cpu_percent));
         let by_name = functions.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
         Ok(Self {
@@ -162,6 +166,7 @@ impl LoadedModule {
             description,
             report: String::new(),
             stats: ModuleStats::default(),
+            warm,
             share,
             permits: Semaphore::new(runtime.instances_per_module()),
             in_flight: AtomicUsize::new(0),
@@ -209,6 +214,7 @@ impl LoadedModule {
         if let Some(egress) = &self.grants.egress {
             stats["outgoing"] = egress.counters.to_json();
         }
+        stats["idleInstances"] = json!(self.warm.as_ref().map_or(0, IdlePool::len));
         stats.to_string()
     }
 
@@ -259,6 +265,18 @@ impl LoadedModule {
         .with("available", available)
     }
 
+    /// Drops instances that were idle for too long; returns how many are left.
+    pub(crate) fn sweep_idle(&self) -> usize {
+        self.warm.as_ref().map_or(0, IdlePool::sweep)
+    }
+
+    /// Drops all idle instances.
+    pub(crate) fn drop_idle(&self) {
+        if let Some(warm) = &self.warm {
+            warm.clear();
+        }
+    }
+
     /// Calls admitted and not finished.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
@@ -274,6 +292,9 @@ impl Drop for LoadedModule {
     fn drop(&mut self) {
         if let Ok(runtime) = Runtime::get() {
             runtime.forget(self.id);
+            if let Some(warm) = self.warm.take() {
+                runtime.bury(Box::new(warm));
+            }
             if let Some(linked) = self.linked.take() {
                 runtime.bury(Box::new(linked));
             }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -27,6 +28,8 @@ const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
 /// Blocking file calls of WASI at once.
 const MAX_BLOCKING_THREADS: usize = 16;
 const LOAD_THREADS: usize = 2;
+/// Time between two looks at idle instances.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// Priority of the long lane: a quarter of a busy core at least, all of an idle one.
 const LONG_LANE_NICE: i32 = 5;
 /// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
@@ -61,6 +64,7 @@ pub struct Runtime {
     modules: Mutex<HashMap<u32, Weak<LoadedModule>>>,
     next_id: AtomicU32,
     pub(crate) counters: RuntimeCounters,
+    sweeping: AtomicBool,
     janitor: Mutex<mpsc::Sender<Box<dyn std::any::Any + Send>>>,
 }
 
@@ -151,6 +155,7 @@ impl Runtime {
             modules: Mutex::new(HashMap::new()),
             next_id: AtomicU32::new(1),
             counters: RuntimeCounters::default(),
+            sweeping: AtomicBool::new(false),
             janitor: Mutex::new(start_janitor()?),
             options,
         })
@@ -210,6 +215,38 @@ impl Runtime {
     /// `STALE_HANDLE` when nobody holds it any more.
     pub fn module(&self, id: u32) -> Result<Arc<LoadedModule>> {
         self.modules.lock().get(&id).and_then(Weak::upgrade).ok_or_else(|| stale("module", id))
+    }
+
+    fn live_modules(&self) -> Vec<Arc<LoadedModule>> {
+        self.modules.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Sees to it that instances that are idle now do not stay for ever.
+    pub(crate) fn sweep_soon(&'static self) {
+        if self.sweeping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.tokio.spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                if self.live_modules().iter().map(|module| module.sweep_idle()).sum::<usize>() > 0 {
+                    continue;
+                }
+                self.sweeping.store(false, Ordering::Release);
+                // One that became idle before the flag was down has nobody else to look after it.
+                let idle = self.live_modules().iter().any(|module| module.sweep_idle() > 0);
+                if !idle || self.sweeping.swap(true, Ordering::AcqRel) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Frees the places of idle instances when calls wait for one.
+    pub(crate) fn make_room(&self) {
+        if self.instance_permits.available_permits() == 0 {
+            self.live_modules().iter().for_each(|module| module.drop_idle());
+        }
     }
 
     /// Frees something large away from the calling thread: unmapping code takes up to milliseconds.

@@ -24,6 +24,7 @@ pub(crate) struct ModuleStats {
     refused_growths: AtomicU64,
     memory_at_limit: AtomicU64,
     fuel_used: AtomicU64,
+    reused: AtomicU64,
     memory_peak_bytes: AtomicUsize,
     queue_ns: AtomicU64,
     instantiate_ns: AtomicU64,
@@ -48,6 +49,7 @@ pub struct CallMeter {
     pub throttled: Duration,
     pub(crate) refused_growths: u32,
     pub(crate) at_memory_limit: bool,
+    pub(crate) reused: bool,
 }
 
 impl ModuleStats {
@@ -73,6 +75,9 @@ impl ModuleStats {
         }
         if meter.at_memory_limit {
             add(&self.memory_at_limit, 1);
+        }
+        if meter.reused {
+            add(&self.reused, 1);
         }
         if let Some(fuel) = meter.fuel_used {
             add(&self.fuel_used, fuel);
@@ -134,6 +139,7 @@ impl ModuleStats {
             "refusedGrowths": load(&self.refused_growths),
             "memoryAtLimit": load(&self.memory_at_limit),
             "fuelUsed": load(&self.fuel_used),
+            "reusedInstances": load(&self.reused),
             "throttledMs": share.throttled_ms(),
             "cpuMs": share.cpu_ns() / 1_000_000,
             "memoryPeakBytes": self.memory_peak_bytes.load(Ordering::Relaxed),
