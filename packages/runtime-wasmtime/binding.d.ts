@@ -31,7 +31,7 @@ export type NativeErrorCode =
   | 'INPUT_LIMIT' // details: limitBytes, sizeBytes
   | 'OUTPUT_LIMIT' // details: limitBytes, sizeBytes?
   | 'FUEL_EXHAUSTED' // the call used up its fuel. details: limitFuel, frames[], starting
-  | 'COMPILE_LIMIT' // compiling took more than its limit. details: limit ('cpuMs' | 'memoryBytes' | 'wallMs'), reason
+  | 'COMPILE_LIMIT' // compiling took more than its limit. details: limit ('cpuMs' | 'memoryBytes' | 'wallMs' | 'crash'), reason
   | 'CANCELLED' // details: by ('caller' | 'drain' | 'shutdown')
   | 'QUEUE_FULL' // details: scope ('runtime' | 'module' | 'instance' | 'pool' | 'cpu'), limit, retryAfterMs? ('cpu')
   | 'BUSY' // callSync on an instance that is in a call
@@ -152,6 +152,12 @@ export interface RuntimeStats {
   };
 }
 export function runtimeStats(): RuntimeStats;
+
+/**
+ * The whole life of a compiling child: answers its parent on standard input and output, until the input ends. Blocks. For processes that
+ * `LoadOptions.compiler` starts and nothing else.
+ */
+export function compileWorker(): void;
 
 /**
  * Nanoseconds of mapping one verified cache entry anew without verifying it, once per iteration. For `bench/` only: what loading costs
@@ -318,6 +324,17 @@ export interface LoadOptions {
     readonly directory: string;
     /** 32 bytes in hex. Keep it outside `directory`. Entries that this key does not authenticate are deleted, never run. */
     readonly keyHex: string;
+  };
+  /** Compile in a child process within bounds; what is over them fails with `COMPILE_LIMIT`. Absent: in this process, without bounds. */
+  readonly compiler?: {
+    /** Program and arguments; it has to end in `compileWorker()`. A child is kept for ten seconds after its last module. */
+    readonly command: readonly string[];
+    /** Processor time of one module, in whole seconds. Default 10,000. */
+    readonly cpuMs?: number;
+    /** Memory of the child. Default 1 GiB. */
+    readonly memoryBytes?: number;
+    /** Wall clock of one module. Default 60,000. */
+    readonly wallMs?: number;
   };
   /** Instantiate once before answering, so that a trap in start fails the load and the first call is warm. Default true. */
   readonly probe?: boolean;

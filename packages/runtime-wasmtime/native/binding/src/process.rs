@@ -1,7 +1,8 @@
 //! Functions about the process: start, health, gauges, the table of codes.
 
 use hotswap_engine::{
-    EngineError, ErrorCode, LoadOptions, Runtime, RuntimeOptions, bench_map as map_entry, parse_options,
+    EngineError, ErrorCode, LoadOptions, Runtime, RuntimeOptions, bench_map as map_entry,
+    compile_worker as compile_until_the_end, parse_options,
 };
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue};
@@ -58,6 +59,12 @@ pub fn error_codes(env: &Env) -> napi::Result<Unknown<'_>> {
     let codes: Vec<_> =
         ErrorCode::ALL.iter().map(|code| json!({ "code": code.as_str(), "summary": code.summary() })).collect();
     as_value(env, &json!(codes))
+}
+
+/// See `binding.d.ts`.
+#[napi(catch_unwind)]
+pub fn compile_worker(env: &Env) -> napi::Result<()> {
+    compile_until_the_end().map_err(|error| throw(env, &EngineError::internal(error), None))
 }
 
 /// See `binding.d.ts`.

@@ -6,6 +6,7 @@
 //! | engine settings, pool, threads | `runtime.rs` |
 //! | what a module may do | `policy.rs`, `wasi.rs`, `limits.rs` |
 //! | loading, linking, the cache | `load.rs`, `cache.rs`, `inspect.rs` |
+//! | compiling in a child process | `compile_child.rs`, `compile_worker.rs`, `compile_frames.rs` |
 //! | value types and their conversion | `value.rs`, `convert.rs` |
 //! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs`, `warm.rs` |
 //! | admission, deadlines, cancellation, completions | `client.rs`, `calls.rs`, `ticker.rs` |
@@ -18,6 +19,9 @@
 mod cache;
 mod calls;
 mod client;
+mod compile_child;
+mod compile_frames;
+mod compile_worker;
 mod convert;
 mod cpu_share;
 mod egress;
@@ -59,6 +63,8 @@ mod wasi;
 pub use cache::bench_map;
 pub use calls::CancelledBy;
 pub use client::{CallInfo, CallSettings, Client, Completion, Origin, Outcome};
+pub use compile_child::CompilerOptions;
+pub use compile_worker::compile_worker;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
 pub use inspect::{ModuleDescription, inspect};
 pub use instance::{OpenInstance, open};

@@ -177,7 +177,7 @@ impl Loading {
         Ok((state, None))
     }
 
-    fn compile(&mut self, runtime: &Runtime, cache: &'static str) -> Result<Obtained> {
+    fn compile(&mut self, runtime: &'static Runtime, cache: &'static str) -> Result<Obtained> {
         let bytes = self.bytes()?;
         let begun = Instant::now();
         let (preferred, first) = match runtime.pooled() {
@@ -200,15 +200,18 @@ impl Loading {
         self.timings.validate = begun.elapsed();
 
         let begun = Instant::now();
-        let compile = |engine: &Engine| {
-            if is_component { engine.precompile_component(&bytes) } else { engine.precompile_module(&bytes) }
-        };
+        let compiler = self.options.compiler.clone();
         let refused = |error: wasmtime::Error| {
             let reason = bounded(&format!("{error:#}"), 1_000);
             EngineError::new(ErrorCode::CompileFailed, format!("The module cannot be compiled: {reason}"))
                 .with("reason", reason)
         };
-        let artifact = compile(preferred).map_err(refused)?;
+        let compile = |engine: &Engine, profile: Profile| match &compiler {
+            Some(compiler) => runtime.compilers.compile(runtime, compiler, profile.name(), is_component, &bytes),
+            None if is_component => engine.precompile_component(&bytes).map_err(refused),
+            None => engine.precompile_module(&bytes).map_err(refused),
+        };
+        let artifact = compile(preferred, first)?;
         self.timings.compile = begun.elapsed();
 
         let begun = Instant::now();
@@ -217,7 +220,7 @@ impl Loading {
             // The shape does not fit the pool (many memories, a huge table): allocate its instances one by one.
             (Err(error), Profile::Pooled) => {
                 let engine = runtime.on_demand()?;
-                let artifact = compile(engine).map_err(refused)?;
+                let artifact = compile(engine, Profile::OnDemand)?;
                 let code = load_own(engine, &artifact, is_component).map_err(|_| refused(error))?;
                 return Ok(self.keep(engine, "on-demand", code, &artifact, is_component, description, cache));
             }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::compile_child::CompilerOptions;
 use crate::error::{EngineError, ErrorCode, Result};
 
 const MIB: u64 = 1024 * 1024;
@@ -259,6 +260,8 @@ pub struct LoadOptions {
     pub max_module_bytes: u64,
     /// Compiled code on disk.
     pub cache: Option<CacheOptions>,
+    /// Compile in a child process, within bounds. `None`: in this process.
+    pub compiler: Option<CompilerOptions>,
     /// Instantiate once before answering.
     pub probe: bool,
 }
@@ -271,6 +274,7 @@ impl Default for LoadOptions {
             policy: ModulePolicy::default(),
             max_module_bytes: DEFAULT_MAX_MODULE_BYTES,
             cache: None,
+            compiler: None,
             probe: true,
         }
     }
@@ -302,7 +306,7 @@ pub struct RunOptions {
 }
 
 /// How to start the process-global runtime.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct RuntimeOptions {
     /// Live instances at most; 0 switches the pool off. `None`: what the machine is good for.
@@ -333,7 +337,7 @@ impl Default for RuntimeOptions {
 }
 
 /// How traps are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TrapMode {
     /// Guard pages and signal handlers.

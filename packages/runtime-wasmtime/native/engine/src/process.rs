@@ -145,3 +145,61 @@ pub(crate) fn address_space_limit() -> Option<u64> {
 pub(crate) fn address_space_limit() -> Option<u64> {
     None
 }
+
+/// Ends this process when it has used that much more processor time, rounded up to seconds.
+#[cfg(unix)]
+pub(crate) fn limit_cpu_from_now(cpu_ms: u64) {
+    // SAFETY: both calls only read and write the structs we own.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0 && libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) == 0 {
+            let used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+            limit.rlim_cur = (used as libc::rlim_t + 1 + cpu_ms.div_ceil(1_000)).min(limit.rlim_max);
+            libc::setrlimit(libc::RLIMIT_CPU, &raw const limit);
+        }
+    }
+}
+
+/// No such limit elsewhere; the parent's clock ends the process.
+#[cfg(not(unix))]
+pub(crate) fn limit_cpu_from_now(_: u64) {}
+
+/// Lets this process map that much more address space; `None`: as much as it likes.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit_memory(more_bytes: Option<u64>) {
+    // What threads and allocators reserve without using it comes on top; what is used is watched by the parent.
+    const RESERVED_BYTES: u64 = 512 * 1024 * 1024;
+    let mapped = std::fs::read_to_string("/proc/self/statm").ok();
+    let mapped = mapped.and_then(|text| text.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    // SAFETY: both calls only read and write the struct we own.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) != 0 {
+            return;
+        }
+        limit.rlim_cur = match (more_bytes, mapped) {
+            (Some(more), Some(pages)) => (pages * 4096 + more + RESERVED_BYTES).min(limit.rlim_max),
+            _ => limit.rlim_max,
+        };
+        libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+    }
+}
+
+/// Elsewhere the parent watches alone.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn limit_memory(_: Option<u64>) {}
+
+/// A process that dies by a limit leaves no image behind.
+#[cfg(unix)]
+pub(crate) fn no_core_dump() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: only reads the struct we own.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+    }
+}
+
+/// None there.
+#[cfg(not(unix))]
+pub(crate) fn no_core_dump() {}

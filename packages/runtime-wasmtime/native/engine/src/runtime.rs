@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::calls::CallRegistry;
+use crate::compile_child::CompileChildren;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::machine::Machine;
 use crate::memory_budget::MemoryBudget;
@@ -65,6 +66,7 @@ pub struct Runtime {
     next_id: AtomicU32,
     pub(crate) counters: RuntimeCounters,
     sweeping: AtomicBool,
+    pub(crate) compilers: CompileChildren,
     janitor: Mutex<mpsc::Sender<Box<dyn std::any::Any + Send>>>,
 }
 
@@ -156,6 +158,7 @@ impl Runtime {
             next_id: AtomicU32::new(1),
             counters: RuntimeCounters::default(),
             sweeping: AtomicBool::new(false),
+            compilers: CompileChildren::default(),
             janitor: Mutex::new(start_janitor()?),
             options,
         })
@@ -184,6 +187,11 @@ impl Runtime {
             Ok(engine)
         });
         engine.as_ref().map_err(Clone::clone)
+    }
+
+    /// Threads that compile.
+    pub(crate) fn compile_threads(&self) -> usize {
+        self.compile_threads
     }
 
     /// Instances that may be alive at once.
@@ -385,6 +393,16 @@ fn metered_config(options: &RuntimeOptions) -> Config {
     let mut config = base_config(options);
     config.consume_fuel(true);
     config
+}
+
+/// An engine whose code the engine of that profile runs in another process that was started with the same options.
+pub(crate) fn compiling_engine(options: &RuntimeOptions, profile: &str) -> Result<Engine> {
+    let config = match profile {
+        "pooled" => pooled_config(options, 1),
+        "metered" => metered_config(options),
+        _ => base_config(options),
+    };
+    Engine::new(&config).map_err(EngineError::internal)
 }
 
 fn call_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
