@@ -13,6 +13,7 @@ const localBuild = fileURLToPath(new URL('../hotswap-runtime-wasmtime.node', imp
 const loadedCopy: unique symbol = Symbol.for('hotswap.runtime-wasmtime.addon');
 
 let loaded: NativeBinding | undefined;
+let loadedFrom: string | undefined;
 
 /**
  * Loads the addon: the file that `HOTSWAP_NATIVE_PATH` names and nothing else when that is set; otherwise the platform
@@ -26,7 +27,8 @@ export function loadNativeBinding(): NativeBinding {
   for (const candidate of candidates()) {
     try {
       const exports = require(candidate) as NativeBinding;
-      warnOfSecondCopy(require.resolve(candidate));
+      loadedFrom = require.resolve(candidate);
+      warnOfSecondCopy(loadedFrom);
       return (loaded = exports);
     } catch (error) {
       failures.push(`${candidate} (${firstLine(error)})`);
@@ -36,6 +38,15 @@ export function loadNativeBinding(): NativeBinding {
     platform: `${process.platform}-${process.arch}`,
     tried: failures.join('; '),
   });
+}
+
+/**
+ * Starts this Node and the same addon as a compiling child: nothing else has to be installed or found for it.
+ * @internal
+ */
+export function compilerCommand(): readonly string[] {
+  loadNativeBinding();
+  return [process.execPath, '--eval', 'require(process.argv[1]).compileWorker()', '--', loadedFrom ?? localBuild];
 }
 
 function candidates(): readonly string[] {

@@ -17,12 +17,23 @@ export interface WasmtimeOptions {
   readonly cacheDirectory?: string | false;
   /** Larger binaries are refused before parsing. Default 52,428,800 bytes. */
   readonly maxModuleBytes?: number;
+  /**
+   * Where modules are compiled that the cache does not have. `child`: in a process of its own that is ended after 10 s on
+   * the processor or beyond 1 GiB of memory (HS_RUNTIME_COMPILE_LIMIT): for modules of strangers, because a small binary
+   * can take minutes and gigabytes to compile. `in-process` (default): without bounds.
+   */
+  readonly compile?: 'child' | 'in-process';
   /** Calls of one module that are admitted but not finished; more fail with HS_RUNTIME_QUEUE_FULL. Default 1,000. */
   readonly maxPendingCallsPerModule?: number;
   /** Wall clock of `invokeSync`, which blocks the event loop. Default 100, at most 1,000 ms. */
   readonly syncTimeoutMs?: number;
-  /** Process-wide. Instances that are alive at once in the pool. Default 1,000; 0 switches the pool off. */
+  /**
+   * Process-wide. Instances that are alive at once in the pool; 0 switches it off. Default: what cores, memory and address
+   * space of the machine or its container are good for, at most 1,000.
+   */
   readonly poolSlots?: number;
+  /** Process-wide. Memory of all guests together. Default: 80 % of what the machine or its container has. */
+  readonly maxGuestMemoryBytes?: number;
   /** Process-wide. Threads that run asynchronous calls. Default: cores less one, at least one. */
   readonly workerThreads?: number;
   /** Process-wide. Threads that compile. Default: half of the cores, at least one. */
@@ -40,6 +51,7 @@ export interface WasmtimeOptions {
 export interface ResolvedOptions {
   readonly cacheDirectory: string | false;
   readonly maxModuleBytes: number;
+  readonly compile: 'child' | 'in-process';
   readonly maxPendingCallsPerModule: number;
   readonly syncTimeoutMs: number;
   readonly engine: RuntimeOptions;
@@ -50,12 +62,13 @@ const bounds = {
   maxPendingCallsPerModule: [1, 1_000_000],
   syncTimeoutMs: [1, 1_000],
   poolSlots: [0, 100_000],
+  maxGuestMemoryBytes: [65_536, Number.MAX_SAFE_INTEGER],
   workerThreads: [1, 1_024],
   compileThreads: [1, 1_024],
   maxPendingCalls: [1, 10_000_000],
 } as const;
 
-const names = new Set<string>([...Object.keys(bounds), 'cacheDirectory', 'trapMode']);
+const names = new Set<string>([...Object.keys(bounds), 'cacheDirectory', 'compile', 'trapMode']);
 
 /**
  * Checks options and fills the defaults.
@@ -73,7 +86,9 @@ export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
   const {
     cacheDirectory = defaultCacheDirectory(),
     trapMode,
+    compile = 'in-process',
     poolSlots,
+    maxGuestMemoryBytes,
     workerThreads,
     compileThreads,
     maxPendingCalls,
@@ -82,13 +97,16 @@ export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
     refuse('cacheDirectory', 'it must be an absolute path or false');
   if (trapMode !== undefined && trapMode !== 'signals' && trapMode !== 'explicit')
     refuse('trapMode', 'it must be "signals" or "explicit"');
+  if (compile !== 'child' && compile !== 'in-process') refuse('compile', 'it must be "child" or "in-process"');
   return {
     cacheDirectory,
+    compile,
     maxModuleBytes: options.maxModuleBytes ?? 52_428_800,
     maxPendingCallsPerModule: options.maxPendingCallsPerModule ?? 1_000,
     syncTimeoutMs: options.syncTimeoutMs ?? 100,
     engine: {
       ...(poolSlots === undefined ? {} : { poolSlots }),
+      ...(maxGuestMemoryBytes === undefined ? {} : { maxGuestMemoryBytes }),
       ...(workerThreads === undefined ? {} : { workerThreads }),
       ...(compileThreads === undefined ? {} : { compileThreads }),
       ...(maxPendingCalls === undefined ? {} : { maxPendingCalls }),

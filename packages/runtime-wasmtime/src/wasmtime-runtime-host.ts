@@ -24,7 +24,7 @@ import { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
 import { WasmtimeHttpPlane } from './http-plane.ts';
-import { type NativeBinding, loadNativeBinding } from './load-native-binding.ts';
+import { type NativeBinding, compilerCommand, loadNativeBinding } from './load-native-binding.ts';
 import { mapNativeError } from './map-native-error.ts';
 import { modulePolicy } from './module-policy.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
@@ -69,7 +69,7 @@ class WasmtimeRuntimeHost implements RuntimeHost {
   constructor(native: NativeBinding, info: RuntimeInfo, options: ResolvedOptions, cache: CompileCache | undefined) {
     this.#native = native;
     this.version = info.wasmtimeVersion;
-    this.capabilities = capabilitiesOf(info, cache !== undefined);
+    this.capabilities = capabilitiesOf(info, options, cache !== undefined);
     this.#queue = new CompletionQueue(native);
     this.#options = options;
     this.#cache = cache;
@@ -92,6 +92,7 @@ class WasmtimeRuntimeHost implements RuntimeHost {
       policy: modulePolicy(options, this.#options),
       maxModuleBytes: this.#options.maxModuleBytes,
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
+      ...(this.#options.compile === 'child' ? { compiler: { command: compilerCommand() } } : {}),
     };
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.load(callId, bytes, JSON.stringify(native));
@@ -130,7 +131,11 @@ class WasmtimeRuntimeHost implements RuntimeHost {
   }
 }
 
-function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): RuntimeCapabilities {
+function capabilitiesOf(
+  { pool, wasi }: RuntimeInfo,
+  { compile }: ResolvedOptions,
+  aotCache: boolean,
+): RuntimeCapabilities {
   return {
     components: true,
     wasi: [...(wasi.preview1 ? (['preview1'] as const) : []), ...(wasi.preview2 ? (['preview2'] as const) : [])],
@@ -150,7 +155,7 @@ function capabilitiesOf({ pool, wasi }: RuntimeInfo, aotCache: boolean): Runtime
     instanceReuse: true,
     moduleState: false,
     moduleMetrics: false,
-    boundedCompilation: false,
+    boundedCompilation: compile === 'child',
     simd: true,
   };
 }
