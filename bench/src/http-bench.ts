@@ -58,7 +58,7 @@ async function rowsOf(tools: NativeTools, guests: Guests, folder: string): Promi
       title: 'Rust, a fresh instance per request',
       ...rust,
       contestants: [
-        ours(guests.rust, 'fresh'),
+        ours([guests.rust], 'fresh'),
         serve(tools, guests.rust, 'fresh'),
         serve(tools, guests.rust, 'fresh', { tuned: true }),
         await workerd(guests.rustBody, folder),
@@ -69,21 +69,21 @@ async function rowsOf(tools: NativeTools, guests: Guests, folder: string): Promi
       key: 'rustReused',
       title: 'Rust, instances reused 1,000 times',
       ...rust,
-      contestants: [ours(guests.rust, reused), serve(tools, guests.rust, reused), nodeHttp(guests.rustBody)],
+      contestants: [ours([guests.rust], reused), serve(tools, guests.rust, reused), nodeHttp(guests.rustBody)],
       bounds: [1.3, null],
     },
     {
       key: 'typescriptFresh',
       title: 'TypeScript, a fresh instance per request',
       ...typescript,
-      contestants: [ours(guests.typescript, 'fresh'), serve(tools, js, 'fresh')],
+      contestants: [ours([guests.typescript], 'fresh'), serve(tools, js, 'fresh')],
       bounds: [2],
     },
     {
       key: 'typescriptReused',
       title: 'TypeScript, instances reused 1,000 times',
       ...typescript,
-      contestants: [ours(guests.typescript, reused), serve(tools, js, reused)],
+      contestants: [ours([guests.typescript], reused), serve(tools, js, reused)],
       bounds: [1.15],
     },
   ];
@@ -94,7 +94,7 @@ async function rowsOf(tools: NativeTools, guests: Guests, folder: string): Promi
       key: `${key}HalfBusy`,
       title: `${title}; JavaScript takes half a core`,
       body,
-      contestants: [ours(path, instances, { halfBusy: true }), besideHalfBusy(serve(tools, peerPath, instances))],
+      contestants: [ours([path], instances, { halfBusy: true }), besideHalfBusy(serve(tools, peerPath, instances))],
       bounds: [bounds[0] ?? null],
     };
   });

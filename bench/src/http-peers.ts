@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { NativeTools } from './native-tools.ts';
+import type { PlaneSettings } from './plane-settings.ts';
 import { type ServerCommand, type ServerProcess, startServer } from './server-process.ts';
 
 /** A server that answers every request with one line. */
@@ -18,7 +19,7 @@ export type Instances = 'fresh' | { readonly reusedFor: number };
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const nodePort = /port (\d+)/;
 
-/** HotSwap in a process of Node's: the engine's HTTP plane, with the limits that every module has. */
+/** HotSwap in a process of Node's: the engine's HTTP plane with the limits that every module has. It serves the first. */
 export function ours(
   path: string,
   instances: Instances,
@@ -34,7 +35,7 @@ export function ours(
           '--conditions=@hotswap/source',
           '--disable-warning=ExperimentalWarning',
           script('http-plane-process.ts'),
-          settings,
+          JSON.stringify(settings),
         ],
         portPattern: nodePort,
         ipc: true,

@@ -3,11 +3,10 @@
 // load from the cache, a drain and an unload; `stats` answers the plane's counters.
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import process from 'node:process';
 import type { LoadedModule, ModuleRuntime } from '@hotswap/core';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
+import { cacheFolder } from './cache-folder.ts';
 import { stayHalfBusy } from './half-busy.ts';
 import type { PlaneSettings, SwapReport } from './plane-settings.ts';
 
@@ -16,7 +15,7 @@ const runtime: Partial<ModuleRuntime> =
   reusedFor === 1 ? {} : { reuse: { maxInstances: 64, maxCalls: reusedFor, maxIdleTime: 'PT1M' } };
 
 const binaries = await Promise.all(paths.map((path) => readFile(path)));
-const host = await wasmtime({ cacheDirectory: join(process.env['HOTSWAP_CACHE_DIR'] ?? tmpdir(), 'bench-compiled') });
+const host = await wasmtime({ cacheDirectory: cacheFolder('bench-compiled') });
 if (host.createHttpPlane === undefined) throw new RangeError('this runtime has no HTTP plane');
 const slots = host.createSlotTable();
 const plane = await host.createHttpPlane({ slots });

@@ -52,6 +52,8 @@ export class InProcessFleet implements AsyncDisposable {
         dataDirectory,
         dataPlaneHost: '127.0.0.1',
         dataPlanePort: 0,
+        httpHost: '127.0.0.1',
+        httpPort: 0,
         joinToken,
         cacheMaxSizeBytes: 1_073_741_824,
         grants: noGrants,

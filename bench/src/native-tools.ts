@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from './cache-folder.ts';
 
 /** Programs that the HTTP benches start. */
 export interface NativeTools {
@@ -17,21 +17,15 @@ export interface NativeTools {
 
 const workspace = fileURLToPath(new URL('../native/', import.meta.url));
 
-function targetFolder(): string {
-  const cache =
-    process.env['HOTSWAP_CACHE_DIR'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'hotswap');
-  return join(cache, 'cargo-target-bench');
-}
-
-async function build(packages: readonly string[]): Promise<void> {
-  const args = ['build', '--release', '--locked', '--quiet', ...packages.flatMap((name) => ['--package', name])];
+async function build(name: string): Promise<void> {
+  const args = ['build', '--release', '--locked', '--quiet', '--package', name];
   const child = spawn('cargo', args, {
     cwd: workspace,
-    env: { ...process.env, CARGO_TARGET_DIR: targetFolder() },
+    env: { ...process.env, CARGO_TARGET_DIR: cacheFolder('cargo-target-bench') },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
-  if (code !== 0) throw new RangeError(`cargo could not build ${packages.join(' and ')} in bench/native`);
+  if (code !== 0) throw new RangeError(`cargo could not build ${name} in bench/native`);
 }
 
 async function versionOfWasmtime(): Promise<string | undefined> {
@@ -42,16 +36,23 @@ async function versionOfWasmtime(): Promise<string | undefined> {
   }
 }
 
-/** Builds what is missing: minutes at first, when upstream's `serve` has to be built, else a second. */
+async function built(name: string): Promise<string> {
+  await build(name);
+  return join(cacheFolder('cargo-target-bench'), 'release', name);
+}
+
+/** Path of the load generator; built if need be. */
+export async function loadGenerator(say: (line: string) => void): Promise<string> {
+  say('building the load generator: half a minute at first, a second later ...');
+  return await built('loadgen');
+}
+
+/** All of them. Without the `wasmtime` command upstream's `serve` has to be built at first, which takes minutes. */
 export async function nativeTools(say: (line: string) => void): Promise<NativeTools> {
+  const loadgen = await loadGenerator(say);
   const installed = await versionOfWasmtime();
-  const packages = installed === undefined ? ['loadgen', 'serve-baseline'] : ['loadgen'];
-  say(`building ${packages.join(' and ')}: minutes at first, a second later ...`);
-  await build(packages);
-  const folder = join(targetFolder(), 'release');
-  return {
-    loadgen: join(folder, 'loadgen'),
-    wasmtime: installed === undefined ? join(folder, 'serve-baseline') : 'wasmtime',
-    wasmtimeIs: installed ?? "serve-baseline (upstream's serve command, built from its crate)",
-  };
+  if (installed !== undefined) return { loadgen, wasmtime: 'wasmtime', wasmtimeIs: installed };
+  say("building upstream's serve: minutes at first, a second later ...");
+  const wasmtime = await built('serve-baseline');
+  return { loadgen, wasmtime, wasmtimeIs: "serve-baseline (upstream's serve command, built from its crate)" };
 }
