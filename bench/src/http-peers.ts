@@ -21,11 +21,11 @@ const nodePort = /port (\d+)/;
 
 /** HotSwap in a process of Node's: the engine's HTTP plane with the limits that every module has. It serves the first. */
 export function ours(
-  path: string,
+  paths: readonly string[],
   instances: Instances,
   options: { readonly halfBusy?: boolean } = {},
 ): HttpContestant {
-  const settings = JSON.stringify({ paths: [path], reusedFor: reusedFor(instances), ...options });
+  const settings: PlaneSettings = { paths, reusedFor: reusedFor(instances), ...options };
   return {
     name: 'HotSwap',
     start: () =>
