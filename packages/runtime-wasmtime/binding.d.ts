@@ -23,6 +23,7 @@ export type NativeErrorCode =
   | 'UNKNOWN_VERSION' // the pinned module is not held by that slot. details: slot, moduleId, held[]
   | 'INVALID_ARGUMENT' // details: path (`args[0].points[3].x`), expected
   | 'GUEST_ERROR' // a component function returned the err case of its result; `payload` holds the value
+  // What a call or command had written before it failed is in details.stdout and details.stderr: their first 2,000 bytes, escaped.
   | 'TRAP' // details: trap (TrapKind), frames[], elapsedMs, exitCode? (trap 'host': the guest called exit in a function call)
   | 'TIMEOUT' // wall clock or CPU limit. details: limit ('timeoutMs' | 'cpuMs'), limitMs, elapsedMs, queuedMs
   | 'MEMORY_LIMIT' // details: limitBytes, peakBytes, requestedBytes, trap?, scope? ('runtime': all guests together hold too much)
@@ -254,6 +255,8 @@ export interface ModulePolicy {
     readonly maxOutputBytes?: number;
     /** Kept per stream of stdout and stderr; the head is kept, the rest counted. Default 64 KiB. */
     readonly maxStdioBytes?: number;
+    /** Output of all calls together that is kept in a second; the rest is dropped and counted. Commands have only maxStdioBytes. Default 1 MiB. */
+    readonly maxLogBytesPerSecond?: number;
     /** Resource handles one instance may hold in the host. Default 10,000. */
     readonly maxHostResources?: number;
     /** Calls admitted but not finished, for this module. Default 1,000. */
@@ -397,6 +400,8 @@ export interface ModuleStats {
   readonly invokeNs: number;
   /** Finished calls by whole duration: bucket i holds those below `2^i` microseconds, the last one the rest. 24 buckets. */
   readonly latencyHistogram: readonly number[];
+  /** Output beyond maxLogBytesPerSecond. */
+  readonly logDroppedBytes: number;
   /** Outgoing HTTP, for modules whose policy allows any host. `denied` counts hosts that no pattern names and addresses that are closed. */
   readonly outgoing?: {
     readonly requests: number;
@@ -538,6 +543,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** At most the policy's. */
   readonly timeoutMs?: number;
+  /**
+   * 'capture' (default): stdin is given, output is kept and handed over. 'inherit': the streams of this process, written through; stdin
+   * is ignored, the outcome's output is empty.
+   */
+  readonly stdio?: 'capture' | 'inherit';
 }
 
 /** Flags of a call, added up. */

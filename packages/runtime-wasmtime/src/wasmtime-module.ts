@@ -84,8 +84,8 @@ export class WasmtimeModule implements LoadedModule {
   async run(options: CommandOptions = {}): Promise<CommandResult> {
     this.#assertOpen();
     if (!this.description.isCommand) throw runtimeError('HS_RUNTIME_NOT_A_COMMAND');
-    const { args, env, timeoutMs, stdin, signal } = options;
-    const json = JSON.stringify({ args, env, timeoutMs } satisfies {
+    const { args, env, timeoutMs, stdin, stdio, signal } = options;
+    const json = JSON.stringify({ args, env, timeoutMs, stdio } satisfies {
       [K in keyof RunOptions]: RunOptions[K] | undefined;
     });
     const startedMs = performance.now();

@@ -8,6 +8,7 @@ use futures_util::future::AbortHandle;
 use parking_lot::Mutex;
 
 use crate::error::{EngineError, ErrorCode};
+use crate::store::Streams;
 
 const SHARDS: usize = 16;
 
@@ -28,11 +29,37 @@ pub(crate) struct CallControl {
     handle: AbortHandle,
     cancelled_by: AtomicU8,
     module: u32,
+    /// Where its guest writes to. A call that is cut short leaves what it has said there.
+    streams: Mutex<Option<Streams>>,
+}
+
+tokio::task_local! {
+    static CURRENT: Arc<CallControl>;
+}
+
+/// Remembers the output of the instance that the current call has made. Elsewhere nothing happens.
+pub(crate) fn watch_output(streams: &Streams) {
+    // Without a current call nobody asks for it later.
+    let _ = CURRENT.try_with(|control| control.watch(streams));
 }
 
 impl CallControl {
     pub(crate) fn new(handle: AbortHandle, module: u32) -> Arc<Self> {
-        Arc::new(Self { handle, cancelled_by: AtomicU8::new(0), module })
+        Arc::new(Self { handle, cancelled_by: AtomicU8::new(0), module, streams: Mutex::new(None) })
+    }
+
+    /// Makes this the current call of everything that `work` does.
+    pub(crate) fn scope<F: Future>(self: &Arc<Self>, work: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.clone(), work)
+    }
+
+    pub(crate) fn watch(&self, streams: &Streams) {
+        *self.streams.lock() = Some(streams.clone());
+    }
+
+    /// The output of a call that did not get to hand it over.
+    pub(crate) fn left_behind(&self) -> Option<Streams> {
+        self.streams.lock().take()
     }
 
     pub(crate) fn cancel(&self, by: CancelledBy) {

@@ -243,7 +243,7 @@ impl Client {
         let runtime = self.runtime;
         self.runtime.tokio.spawn(async move {
             let call = ticket.call;
-            let work = Abortable::new(work(control.clone()), registration);
+            let work = Abortable::new(control.scope(work(control.clone())), registration);
             let work = AssertUnwindSafe(Moving::new(work, &runtime.long_lane, heavy)).catch_unwind();
             let cut_short = |error: EngineError, ticket: &Ticket| {
                 if let Some(in_flight) = &ticket.module {
@@ -255,11 +255,12 @@ impl Client {
                     .map(|in_flight| CallInfo { module: in_flight.module.id(), ..CallInfo::default() });
                 (Err((error, None)), info)
             };
-            let (outcome, info) = match work.await {
+            let (outcome, mut info) = match work.await {
                 Ok(Ok(ended)) => ended,
                 Ok(Err(_aborted)) => cut_short(control.error(), &ticket),
                 Err(panic) => cut_short(panic_error(&*panic), &ticket),
             };
+            let outcome = outcome.map_err(|(error, origin)| (with_output(error, &mut info, &control), origin));
             // Places are free again before the caller can know.
             drop(ticket);
             let (wants_info, through_slot) = (settings.wants_info, settings.through_slot);
@@ -472,6 +473,16 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// What a failed call had written goes with its failure: the head in the details, all of it in the info.
+fn with_output(error: EngineError, info: &mut Option<CallInfo>, control: &CallControl) -> EngineError {
+    let (Some(info), Some(streams)) = (info, control.left_behind()) else { return error };
+    if info.output.is_empty() {
+        info.output = streams.take();
+    }
+    // The answer of a guest that says "no" is complete without its log.
+    if error.code() == ErrorCode::GuestError { error } else { info.output.attach(error) }
 }
 
 /// Waits for a permit and runs the work, all within one wall clock that began at admission.

@@ -273,6 +273,9 @@ impl Waiting {
             return (Err(stale("instance", instance.id)), meter, Output::default());
         };
         *instance.running.lock() = Some(control.clone());
+        if let Some(streams) = guest.store.data().streams() {
+            control.watch(streams);
+        }
         let limits = instance.module.limits();
         let cpu_ms = limits.cpu_ms.unwrap_or(limits.timeout_ms);
         rearm(&instance.module, &mut guest.store, cpu_ms, Some(deadline));

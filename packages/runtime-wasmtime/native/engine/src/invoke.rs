@@ -14,7 +14,8 @@ use crate::policy::RunOptions;
 use crate::process;
 use crate::runtime::{MAX_WASM_STACK_BYTES, Runtime};
 use crate::stats::CallMeter;
-use crate::store::{Deadline, Host, StoreData, meter_cpu, new_store};
+use crate::stdio::{MAX_SHOWN_BYTES, shown};
+use crate::store::{Deadline, Host, StoreData, Streams, meter_cpu, new_store};
 use crate::ticker::TICK_MS;
 use crate::trap::{Circumstances, explain, timeout};
 use crate::value::{Value, ValueType};
@@ -457,11 +458,21 @@ pub struct Output {
 
 impl Output {
     pub(crate) fn take(data: &StoreData) -> Self {
-        data.streams().map_or_else(Self::default, |streams| {
-            let (stdout, stdout_dropped) = streams.stdout.take();
-            let (stderr, stderr_dropped) = streams.stderr.take();
-            Self { stdout, stderr, stdout_dropped, stderr_dropped }
-        })
+        data.streams().map_or_else(Self::default, Streams::take)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stdout.is_empty() && self.stderr.is_empty()
+    }
+
+    /// Adds the head of each stream to a failure, as text that can be shown anywhere.
+    pub(crate) fn attach(&self, mut error: EngineError) -> EngineError {
+        for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !bytes.is_empty() {
+                error = error.with(name, shown(bytes, MAX_SHOWN_BYTES));
+            }
+        }
+        error
     }
 }
 

@@ -73,7 +73,7 @@ pub use load::load;
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
     CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen, ReusePolicy,
-    RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, TrapMode, WasiPolicy, parse_options,
+    RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode, WasiPolicy, parse_options,
 };
 pub use process::pin_image;
 pub use runtime::Runtime;

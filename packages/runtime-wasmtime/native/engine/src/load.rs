@@ -384,7 +384,9 @@ fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel
     let wasi = wasi_level(names.iter().map(String::as_str));
     let mut linker = component::Linker::<StoreData>::new(engine);
     if wasi == WasiLevel::Preview2 {
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::internal)?;
+        let mut options = wasmtime_wasi::p2::bindings::LinkOptions::default();
+        options.network_error_code(true);
+        wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(EngineError::internal)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
     }
     let pre = linker.instantiate_pre(component).map_err(|error| {

@@ -162,6 +162,7 @@ pub struct Limits {
     pub max_input_bytes: u64,
     pub max_output_bytes: u64,
     pub max_stdio_bytes: u64,
+    pub max_log_bytes_per_second: u64,
     pub max_host_resources: u32,
     pub max_pending_calls: u32,
 }
@@ -179,6 +180,7 @@ impl Default for Limits {
             max_input_bytes: 16 * MIB,
             max_output_bytes: 16 * MIB,
             max_stdio_bytes: 64 * 1024,
+            max_log_bytes_per_second: MIB,
             max_host_resources: 10_000,
             max_pending_calls: 1_000,
         }
@@ -197,6 +199,7 @@ impl Limits {
             ("maxInstances", u64::from(self.max_instances), 1, 10_000),
             ("maxOutputBytes", self.max_output_bytes, 1, 1024 * MIB),
             ("maxStdioBytes", self.max_stdio_bytes, 0, 64 * MIB),
+            ("maxLogBytesPerSecond", self.max_log_bytes_per_second, 0, 1024 * MIB),
             ("maxPendingCalls", u64::from(self.max_pending_calls), 1, 1_000_000),
         ];
         for (name, value, min, max) in bounds {
@@ -303,6 +306,19 @@ pub struct RunOptions {
     pub env: BTreeMap<String, String>,
     /// At most the policy's.
     pub timeout_ms: Option<u64>,
+    /// Whose standard streams it has.
+    pub stdio: Stdio,
+}
+
+/// Standard streams of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stdio {
+    /// Input is given, output is kept and handed over at the end.
+    #[default]
+    Capture,
+    /// Those of this process, as a program of its own would have them.
+    Inherit,
 }
 
 /// How to start the process-global runtime.

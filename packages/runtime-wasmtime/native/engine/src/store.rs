@@ -9,6 +9,7 @@ use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::egress::EgressHooks;
+use crate::invoke::Output;
 use crate::cpu_share::CpuShare;
 use crate::lanes::{ask_to_move, tick_cost};
 use crate::limits::Limiter;
@@ -61,6 +62,15 @@ pub(crate) struct ComponentContext {
 pub(crate) struct Streams {
     pub(crate) stdout: CapturedOutput,
     pub(crate) stderr: CapturedOutput,
+}
+
+impl Streams {
+    /// Takes what was written so far.
+    pub(crate) fn take(&self) -> Output {
+        let (stdout, stdout_dropped) = self.stdout.take();
+        let (stderr, stderr_dropped) = self.stderr.take();
+        Output { stdout, stderr, stdout_dropped, stderr_dropped }
+    }
 }
 
 /// When a call must have ended.

@@ -9,11 +9,12 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtxBuilder, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use crate::calls::watch_output;
 use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::policy::{ModulePolicy, RunOptions, WasiPolicy};
+use crate::policy::{ModulePolicy, RunOptions, Stdio, WasiPolicy};
 use crate::sockets::SocketRules;
-use crate::stdio::CapturedOutput;
+use crate::stdio::{CapturedOutput, LogRate, ProcessOutput};
 use crate::store::{ComponentContext, Host, Streams};
 
 /// Random bytes per request; more traps. They are drawn one by one, which nothing interrupts: 32 MiB take a second, this some milliseconds.
@@ -49,6 +50,7 @@ impl WasiLevel {
 pub(crate) struct Grants {
     folders: OpenFolders,
     sockets: SocketRules,
+    pub(crate) log_rate: Option<Arc<LogRate>>,
     pub(crate) egress: Option<Arc<Egress>>,
 }
 
@@ -56,6 +58,7 @@ impl Grants {
     pub(crate) fn open(policy: &ModulePolicy) -> Result<Self> {
         Ok(Self {
             folders: OpenFolders::open(&policy.wasi)?,
+            log_rate: Some(Arc::new(LogRate::new(policy.limits.max_log_bytes_per_second))),
             sockets: SocketRules::parse(&policy.network.sockets)?,
             egress: Egress::new(&policy.network, policy.limits.timeout_ms)?,
         })
@@ -115,7 +118,10 @@ pub(crate) fn new_host(
         return Ok(Host::None);
     }
     let stdio_bytes = policy.limits.max_stdio_bytes as usize;
-    let streams = Streams { stdout: CapturedOutput::new(stdio_bytes), stderr: CapturedOutput::new(stdio_bytes) };
+    let rate = || if run.is_none() { grants.log_rate.clone() } else { None };
+    let streams =
+        Streams { stdout: CapturedOutput::new(stdio_bytes, rate()), stderr: CapturedOutput::new(stdio_bytes, rate()) };
+    watch_output(&streams);
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(streams.stdout.clone()).stderr(streams.stderr.clone()).arg(&policy.wasi.program_name);
     let own_args = run.as_ref().and_then(|(options, _)| options.args.as_ref());
@@ -124,7 +130,12 @@ pub(crate) fn new_host(
     let mut env = policy.wasi.env.clone();
     if let Some((options, stdin)) = run {
         env.extend(options.env.clone());
-        builder.stdin(MemoryInputPipe::new(stdin));
+        match options.stdio {
+            Stdio::Capture => builder.stdin(MemoryInputPipe::new(stdin)),
+            Stdio::Inherit => {
+                builder.stdin(tokio::io::stdin()).stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr)
+            }
+        };
     }
     for (name, value) in &env {
         builder.env(name, value);
