@@ -33,6 +33,7 @@ mod egress_pool;
 #[cfg(test)]
 mod egress_tests;
 mod error;
+mod guest_module;
 pub mod http;
 mod inspect;
 mod inspect_wit;

@@ -13,6 +13,7 @@ use wasmtime::{Engine, component};
 
 use crate::cache::{Code, CodeCache, Lookup, load_own};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
+use crate::guest_module;
 use crate::inspect::{check_size, describe, validate, wasi_level};
 use crate::invoke::probe;
 use crate::module::{Linked, LoadedModule};
@@ -274,7 +275,7 @@ impl Loading {
         let begun = Instant::now();
         let Obtained { code, description, cache, profile } = obtained;
         let grants = Grants::open(&self.options.policy)?;
-        let (linked, wasi) = link(&code)?;
+        let (linked, wasi) = link(&code, &grants)?;
         match &code {
             Code::Core(module) => module.initialize_copy_on_write_image(),
             Code::Component(component) => component.initialize_copy_on_write_image(),
@@ -335,14 +336,14 @@ fn refuse_simd(bytes: &[u8], features: WasmFeatures) -> Result<()> {
 }
 
 /// Checks every import against what the host offers. This is where "does it fit" is decided, once.
-fn link(code: &Code) -> Result<(Linked, WasiLevel)> {
+fn link(code: &Code, grants: &Grants) -> Result<(Linked, WasiLevel)> {
     match code {
-        Code::Core(module) => link_core(module),
-        Code::Component(component) => link_component(component),
+        Code::Core(module) => link_core(module, grants),
+        Code::Component(component) => link_component(component, grants),
     }
 }
 
-fn link_core(module: &wasmtime::Module) -> Result<(Linked, WasiLevel)> {
+fn link_core(module: &wasmtime::Module, grants: &Grants) -> Result<(Linked, WasiLevel)> {
     let mut linker = wasmtime::Linker::<StoreData>::new(module.engine());
     let wasi = module.imports().any(|import| import.module() == PREVIEW1);
     if wasi {
@@ -351,6 +352,7 @@ fn link_core(module: &wasmtime::Module) -> Result<(Linked, WasiLevel)> {
     if module.imports().any(|import| (import.module(), import.name()) == ("env", "abort")) {
         link_abort(&mut linker)?;
     }
+    guest_module::link_core(&mut linker, module, &grants.metrics)?;
     let pre = linker.instantiate_pre(module).map_err(|error| {
         let offered = |import: &wasmtime::ImportType<'_>| {
             linker.iter_names().any(|(module, name)| module == import.module() && name == import.name())
@@ -377,7 +379,7 @@ fn link_abort(linker: &mut wasmtime::Linker<StoreData>) -> Result<()> {
         .map_err(EngineError::internal)
 }
 
-fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel)> {
+fn link_component(component: &component::Component, grants: &Grants) -> Result<(Linked, WasiLevel)> {
     let engine = component.engine();
     let ty = component.component_type();
     let names: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -389,6 +391,7 @@ fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel
         wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(EngineError::internal)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
     }
+    guest_module::link_component(&mut linker, &names, &grants.metrics)?;
     let pre = linker.instantiate_pre(component).map_err(|error| {
         let foreign = names.iter().filter(|name| !OFFERED.iter().any(|prefix| name.starts_with(prefix)));
         link_failed(foreign.cloned().collect(), &error)
@@ -397,8 +400,8 @@ fn link_component(component: &component::Component) -> Result<(Linked, WasiLevel
     Ok((Linked::Component(pre), wasi))
 }
 
-const OFFERED: [&str; 7] =
-    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/", "wasi:http/"];
+const OFFERED: [&str; 8] =
+    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/", "wasi:http/", "hotswap:module/metrics"];
 
 fn link_failed(imports: Vec<String>, error: &wasmtime::Error) -> EngineError {
     let reason = bounded(&format!("{error:#}"), 1_000);

@@ -211,6 +211,9 @@ impl LoadedModule {
     /// JSON of `ModuleStats`.
     pub fn stats_json(&self) -> String {
         let mut stats = self.stats.to_json(self.in_flight(), &self.share);
+        let (metrics, dropped) = self.grants.metrics.to_json();
+        stats["metrics"] = metrics;
+        stats["metricsDropped"] = json!(dropped);
         stats["logDroppedBytes"] = json!(self.grants.log_rate.as_ref().map_or(0, |rate| rate.dropped_bytes()));
         if let Some(egress) = &self.grants.egress {
             stats["outgoing"] = egress.counters.to_json();

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::calls::watch_output;
 use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::guest_module::Metrics;
 use crate::policy::{ModulePolicy, RunOptions, Stdio, WasiPolicy};
 use crate::sockets::SocketRules;
 use crate::stdio::{CapturedOutput, LogRate, ProcessOutput};
@@ -50,6 +51,7 @@ impl WasiLevel {
 pub(crate) struct Grants {
     folders: OpenFolders,
     sockets: SocketRules,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) log_rate: Option<Arc<LogRate>>,
     pub(crate) egress: Option<Arc<Egress>>,
 }
@@ -58,6 +60,7 @@ impl Grants {
     pub(crate) fn open(policy: &ModulePolicy) -> Result<Self> {
         Ok(Self {
             folders: OpenFolders::open(&policy.wasi)?,
+            metrics: Arc::default(),
             log_rate: Some(Arc::new(LogRate::new(policy.limits.max_log_bytes_per_second))),
             sockets: SocketRules::parse(&policy.network.sockets)?,
             egress: Egress::new(&policy.network, policy.limits.timeout_ms)?,
