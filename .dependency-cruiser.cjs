@@ -80,9 +80,16 @@ module.exports = {
     onlyFrom(
       'cli-only-protocol',
       'The command line speaks to servers through the protocol alone.',
-      '^packages/cli/src/',
+      '^packages/cli/src/(?!compose\\.ts)',
       '^packages/cli/src/',
       [`${CORE}src/index`, '^packages/protocol/src/index'],
+    ),
+    onlyFrom(
+      'cli-runs-on-a-runtime',
+      'What runs modules of the command line on this machine is named in its compose.ts.',
+      '^packages/cli/src/compose\\.ts$',
+      '^packages/cli/src/',
+      [`${CORE}src/index`, '^packages/runtime-wasmtime/src/index'],
     ),
     {
       name: 'no-programs-in-libraries',

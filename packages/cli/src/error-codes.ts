@@ -9,6 +9,16 @@ export const cliErrorCodes = {
   },
   HS_CLI_UNREADABLE_FILE: { message: '{file} cannot be read: {why}', httpStatus: 400 },
   HS_CLI_INVALID_OPTION: { message: '{option} is not valid: {why}', httpStatus: 400 },
+  HS_CLI_NO_RUNTIME: {
+    message: 'Modules cannot be run here ({why}): install @hotswap/runtime-wasmtime beside the command line',
+    httpStatus: 500,
+  },
+  HS_CLI_NOT_A_COMMAND: {
+    message:
+      'The module is no program (it exports neither _start nor wasi:cli/run): call one of its functions with --invoke: {functions}',
+    httpStatus: 400,
+  },
+  HS_CLI_UNKNOWN_FUNCTION: { message: 'The module exports no function {name}; it has {functions}', httpStatus: 404 },
   HS_CLI_TIMEOUT: {
     message: '{what} is not over after {seconds} s; it goes on without being watched: hotswap status {id} --watch',
     httpStatus: 408,

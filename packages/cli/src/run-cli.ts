@@ -1,15 +1,17 @@
 import type { Writable } from 'node:stream';
 import { Command, CommanderError, Option } from 'commander';
-import { isHotSwapError } from '@hotswap/core';
+import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
 import { addInvokeCommand } from './commands/invoke.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addNodeActionCommands } from './commands/node-actions.ts';
 import { addPushCommand } from './commands/push.ts';
+import { addRunCommand, keepGuestArguments } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWhyCommand } from './commands/why.ts';
 import type { CommandSession } from './command-session.ts';
+import { openLocalRuntime } from './compose.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { Terminal, type OutputFormat } from './output/terminal.ts';
 import { connect, type ConnectionOptions } from './server-connection.ts';
@@ -22,6 +24,13 @@ export interface CliEnvironment {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly fetch?: typeof fetch;
+  /** Opens the runtime of `hotswap run`. Default: Wasmtime. */
+  readonly openRuntime?: () => Promise<RuntimeHost>;
+  /**
+   * Whether `stdout` and `stderr` are those of the process, so that a guest may read and write the process's own streams.
+   * Default `false`: its output is collected first.
+   */
+  readonly ownsProcess?: boolean;
 }
 
 interface GlobalOptions extends ConnectionOptions {
@@ -49,8 +58,9 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
   addNodeActionCommands(program, sessionOf);
+  const run = addRunCommand(program, sessionOf);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...keepGuestArguments(args, program, run)], { from: 'user' });
     return exitCode;
   } catch (error) {
     return reportFailure(error, program.opts<GlobalOptions>(), environment);
@@ -95,7 +105,17 @@ function makeSession(
     colour: isTerminal && options.color && (env['NO_COLOR'] ?? '') === '',
     live: stderr.isTTY === true && env['TERM'] !== 'dumb',
   });
-  return { terminal, env, signal, setExitCode, client: () => connect(options, env, environment.fetch) };
+  return {
+    terminal,
+    env,
+    stdout,
+    stderr,
+    signal,
+    setExitCode,
+    ownsProcess: environment.ownsProcess ?? false,
+    openRuntime: environment.openRuntime ?? openLocalRuntime,
+    client: () => connect(options, env, environment.fetch),
+  };
 }
 
 function reportFailure(error: unknown, options: GlobalOptions, { stderr, stdout, signal }: CliEnvironment): number {

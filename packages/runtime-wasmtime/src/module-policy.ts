@@ -15,7 +15,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
   const limits = { ...defaultResourceLimits, ...load.limits };
   const maxOutputBytes = load.maxOutputSize ?? defaultMaxOutputBytes;
   const timeoutMs = durationMs(limits.maxExecutionTime);
-  const { args, env, dirs } = load.wasi ?? {};
+  const { args, env, dirs, programName } = load.wasi ?? {};
   return {
     limits: {
       maxMemoryBytes: Math.floor(limits.maxMemoryMB * 1_048_576),
@@ -31,6 +31,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
     },
     wasi: {
       ...(args === undefined ? {} : { args }),
+      ...(programName === undefined ? {} : { programName }),
       ...(env === undefined ? {} : { env }),
       ...(dirs === undefined ? {} : { preopens: dirs }),
     },

@@ -75,6 +75,8 @@ export type ModuleSource =
 
 /** What a guest may touch of its host; everything absent is denied. @public */
 export interface WasiPolicy {
+  /** The first of the guest's arguments, its own name. Default `module`. */
+  readonly programName?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly dirs?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly: boolean }[];

@@ -1,0 +1,204 @@
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { isHotSwapError, toDuration, type HotSwapError, type LoadedModule, type LoadOptions } from '@hotswap/core';
+import { toWitValues, witToJson } from '@hotswap/protocol';
+import type { CommandSession, SessionOf } from '../command-session.ts';
+import { cliError } from '../error-codes.ts';
+import { callArgument, collect, positiveNumber, readFileOf } from '../option-values.ts';
+
+interface RunFlags {
+  readonly dir?: readonly string[];
+  readonly env?: readonly string[];
+  readonly stdin?: string;
+  readonly timeout?: number;
+  readonly memory?: number;
+  readonly fuel?: number;
+  readonly invoke?: string;
+  readonly argv0?: string;
+  readonly allowHost?: readonly string[];
+}
+
+/** What a shell shows for a program that aborted; `wasmtime` ends so on traps. */
+const abortedExitCode = 134;
+/** Without `--timeout` a program may run as long as it likes. */
+const dayMs = 86_400_000;
+const mostMemoryMB = 4_096;
+const maxCapturedBytes = 67_108_864;
+
+/** Failures of the guest while it ran, as opposed to those of getting it to run. */
+const guestFailures: ReadonlySet<string> = new Set([
+  'HS_RUNTIME_TRAP',
+  'HS_RUNTIME_TIMEOUT',
+  'HS_RUNTIME_MEMORY_LIMIT',
+  'HS_RUNTIME_TABLE_LIMIT',
+  'HS_RUNTIME_FUEL_EXHAUSTED',
+  'HS_RUNTIME_OUTPUT_LIMIT',
+]);
+
+/** @internal */
+export function addRunCommand(program: Command, sessionOf: SessionOf): Command {
+  return program
+    .command('run')
+    .description("run a module or component on this machine, with the guest's exit code as its own")
+    .argument('<file>', 'a .wasm binary; what follows belongs to the guest')
+    .argument('[args...]', 'arguments of the guest; of the function with --invoke, as JSON')
+    .option('--dir <host::guest>', 'grant a directory: HOST, HOST::GUEST or HOST::GUEST::ro; repeatable', collect)
+    .option('--env <name=value>', 'set a variable; NAME alone passes on this process’s own; repeatable', collect)
+    .option('--stdin <file>', 'standard input of the guest; - or absent: that of this process')
+    .option('--argv0 <name>', 'what the guest is told that it is called; default: the file')
+    .option('--timeout <seconds>', 'end the guest after that time', positiveNumber)
+    .option('--memory <mb>', 'memory that an instance may use', positiveNumber)
+    .option('--fuel <units>', 'fuel that the run may use', positiveNumber)
+    .option('--allow-host <host>', 'a host that it may send HTTP requests to; repeatable', collect)
+    .option('--invoke <function>', 'call an exported function instead and print its result')
+    .action(async (file: string, args: readonly string[], flags: RunFlags) => {
+      await runModule(sessionOf(), file, args, flags);
+    });
+}
+
+/**
+ * Puts `--` behind the file of a `run`, so that what follows reaches the guest even where it looks like an option of ours.
+ * @internal
+ */
+export function keepGuestArguments(args: readonly string[], program: Command, run: Command): readonly string[] {
+  const known = [...program.options, ...run.options];
+  const takesValue = (text: string): boolean =>
+    !text.includes('=') && known.some((option) => (option.long === text || option.short === text) && option.required);
+  let isRun = false;
+  for (let i = 0; i < args.length; i++) {
+    const text = args[i] as string;
+    if (text === '--') return args;
+    if (text.startsWith('-') && text !== '-') {
+      if (takesValue(text)) i++;
+    } else if (!isRun) {
+      if (text !== run.name()) return args;
+      isRun = true;
+    } else {
+      const rest = args.slice(i + 1);
+      return [...args.slice(0, i + 1), '--', ...(rest[0] === '--' ? rest.slice(1) : rest)];
+    }
+  }
+  return args;
+}
+
+async function runModule(
+  session: CommandSession,
+  file: string,
+  args: readonly string[],
+  flags: RunFlags,
+): Promise<void> {
+  const bytes = await readFileOf(file);
+  const options = loadOptions(file, flags, session.env);
+  const stdin = await stdinOf(session, flags.stdin);
+  await using runtime = await session.openRuntime();
+  const module = await runtime.load({ bytes }, options);
+  try {
+    if (flags.invoke !== undefined) await callFunction(session, module, flags.invoke, args);
+    else await runCommand(session, module, { args, stdin });
+  } catch (error) {
+    if (!isHotSwapError(error) || !guestFailures.has(error.code) || session.signal.aborted) throw error;
+    session.setExitCode(abortedExitCode);
+    session.stderr.write(failureText(file, error));
+  } finally {
+    await module[Symbol.asyncDispose]();
+  }
+}
+
+async function runCommand(
+  session: CommandSession,
+  module: LoadedModule,
+  { args, stdin }: { readonly args: readonly string[]; readonly stdin: Uint8Array | null },
+): Promise<void> {
+  if (!module.description.isCommand) {
+    const names = module.description.functions.map(({ name }) => name).join(', ');
+    throw cliError('HS_CLI_NOT_A_COMMAND', { functions: names === '' ? 'none' : names });
+  }
+  const result = await module.run({
+    args,
+    signal: session.signal,
+    ...(stdin === null ? { stdio: 'inherit' } : { stdin }),
+  });
+  await write(session.stdout, result.stdout);
+  await write(session.stderr, result.stderr);
+  if (result.droppedBytes > 0) session.terminal.say(`${String(result.droppedBytes)} bytes of output were dropped`);
+  session.setExitCode(result.exitCode);
+}
+
+async function callFunction(
+  session: CommandSession,
+  module: LoadedModule,
+  name: string,
+  args: readonly string[],
+): Promise<void> {
+  const signature = module.description.functions.find(
+    (fn) => plain(fn.name) === plain(name) || plain(fn.name.slice(fn.name.lastIndexOf('#') + 1)) === plain(name),
+  );
+  if (signature === undefined) {
+    const names = module.description.functions.map((fn) => fn.name).join(', ');
+    throw cliError('HS_CLI_UNKNOWN_FUNCTION', { name, functions: names === '' ? 'none' : names });
+  }
+  const values = toWitValues(signature, args.map(callArgument));
+  const { value } = await module.invoke(signature.name, values, { signal: session.signal });
+  if (signature.result !== undefined) await write(session.stdout, `${JSON.stringify(witToJson(value))}\n`);
+}
+
+const plain = (name: string): string => name.replaceAll('-', '_');
+
+function loadOptions(file: string, flags: RunFlags, env: NodeJS.ProcessEnv): LoadOptions {
+  const timeoutMs = flags.timeout === undefined ? dayMs : Math.max(1, Math.round(flags.timeout * 1_000));
+  return {
+    limits: {
+      maxMemoryMB: flags.memory ?? mostMemoryMB,
+      maxExecutionTime: toDuration(timeoutMs),
+      maxCpuPercent: 100,
+      maxInputSize: maxCapturedBytes,
+    },
+    maxOutputSize: maxCapturedBytes,
+    wasi: {
+      programName: flags.argv0 ?? file,
+      env: Object.fromEntries((flags.env ?? []).map((text) => variable(text, env))),
+      dirs: (flags.dir ?? []).map(directory),
+    },
+    ...(flags.fuel === undefined ? {} : { runtime: { fuel: flags.fuel } }),
+    ...(flags.allowHost === undefined ? {} : { network: { allowedHosts: flags.allowHost } }),
+  };
+}
+
+function directory(text: string): { hostPath: string; guestPath: string; readOnly: boolean } {
+  const [host = '', guest = host, access, ...more] = text.split('::');
+  if (host === '' || guest === '' || (access !== undefined && access !== 'ro') || more.length > 0)
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: '--dir',
+      why: 'it must be HOST, HOST::GUEST or HOST::GUEST::ro',
+    });
+  return { hostPath: resolve(host), guestPath: guest, readOnly: access === 'ro' };
+}
+
+function variable(text: string, env: NodeJS.ProcessEnv): readonly [string, string] {
+  const at = text.indexOf('=');
+  const name = at < 0 ? text : text.slice(0, at);
+  const value = at < 0 ? env[name] : text.slice(at + 1);
+  if (name === '' || value === undefined) {
+    const why = name === '' ? 'it must be NAME=VALUE or NAME' : `this process has no variable ${name}`;
+    throw cliError('HS_CLI_INVALID_OPTION', { option: '--env', why });
+  }
+  return [name, value];
+}
+
+/** `null`: the guest reads and writes the streams of this process itself. */
+async function stdinOf(session: CommandSession, file: string | undefined): Promise<Uint8Array | null> {
+  if (file !== undefined && file !== '-') return readFileOf(file);
+  return session.ownsProcess ? null : new Uint8Array();
+}
+
+function write(stream: NodeJS.WritableStream, content: Uint8Array | string): Promise<void> {
+  if (content.length === 0) return Promise.resolve();
+  return new Promise((done) => stream.write(content, () => done()));
+}
+
+function failureText(file: string, { message, details }: HotSwapError): string {
+  const { backtrace } = details;
+  const frames = Array.isArray(backtrace) ? backtrace.map((frame) => `    ${String(frame)}\n`).join('') : '';
+  const trace = frames === '' ? '' : `  wasm backtrace:\n${frames}`;
+  return `Error: failed to run \`${basename(file)}\`\n\nCaused by:\n  ${message}\n${trace}`;
+}
