@@ -47,13 +47,14 @@ const reusedFor = (instances: Instances): number => (instances === 'fresh' ? 1 :
 
 /** The settings of our pool, by the names that upstream's options have for them. */
 const ourPool = [
-  'pooling-total-memories=1000',
-  'pooling-total-core-instances=4000',
   'pooling-total-component-instances=1000',
-  'pooling-total-tables=2000',
+  'pooling-total-core-instances=8000',
+  'pooling-total-memories=1000',
+  'pooling-total-tables=4000',
   'pooling-total-stacks=1000',
   'pooling-memory-keep-resident=1048576',
   'pooling-table-keep-resident=65536',
+  'pooling-async-stack-keep-resident=16384',
   'pooling-pagemap-scan=auto',
 ].flatMap((setting) => ['-O', setting]);
 

@@ -9,7 +9,7 @@ import { swapBench } from './swap-bench.ts';
 
 const benches: readonly Bench[] = [invokeBench, httpBench, loadBench, swapBench, rolloutBench];
 
-const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- --list';
+const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- all   or   npm run bench -- --list';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -25,21 +25,24 @@ async function main(): Promise<number> {
     return 0;
   }
   const [wanted] = positionals;
-  const bench = benches.find(({ name }) => name === wanted);
-  if (bench === undefined || positionals.length > 1) {
+  const chosen = wanted === 'all' ? benches : benches.filter(({ name }) => name === wanted);
+  if (chosen.length === 0 || positionals.length > 1) {
     console.error(
-      `${wanted === undefined ? 'Name a bench' : `There is no bench "${positionals.join(' ')}"`}: ${benches.map(({ name }) => name).join(', ')}\n${usage}`,
+      `${wanted === undefined ? 'Name a bench' : `There is no bench "${positionals.join(' ')}"`}: ${benches.map(({ name }) => name).join(', ')}, all\n${usage}`,
     );
     return 2;
   }
-  const result = await bench.run({
-    full: values.full,
-    say: (line) => {
-      if (!values.json) console.log(line);
-    },
-  });
-  if (!values.json) printTable(result);
-  console.log(JSON.stringify({ bench: bench.name, ...result }));
+  for (const bench of chosen) {
+    if (!values.json && chosen.length > 1) console.log(`\n== ${bench.name}: ${bench.summary}`);
+    const result = await bench.run({
+      full: values.full,
+      say: (line) => {
+        if (!values.json) console.log(line);
+      },
+    });
+    if (!values.json) printTable(result);
+    console.log(JSON.stringify({ bench: bench.name, ...result }));
+  }
   return 0;
 }
 
