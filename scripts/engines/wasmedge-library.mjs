@@ -6,7 +6,7 @@ import { SetupProblem, say } from '../bootstrap/progress.mjs';
 import { unpackDebianPackages } from './debian-archive.mjs';
 
 /** Versions that the tests run on, by the Debian release that carries them. */
-const SUITES = { '0.14.1': 'trixie', '0.17': 'forky' };
+const SUITES = { '0.14.1': 'trixie', 0.17: 'forky' };
 
 export const wasmEdgeVersions = Object.keys(SUITES);
 
@@ -36,7 +36,8 @@ function layout(root) {
  */
 export async function wasmEdgeLibrary(version) {
   const suite = SUITES[version];
-  if (suite === undefined) throw new SetupProblem(`WasmEdge ${version} is not known; ${wasmEdgeVersions.join(', ')} are`);
+  if (suite === undefined)
+    throw new SetupProblem(`WasmEdge ${version} is not known; ${wasmEdgeVersions.join(', ')} are`);
   const libraries = join(cacheFolder, 'wasmedge');
   const kept = join(libraries, `${version}-${process.arch}`);
   if (!existsSync(kept)) {

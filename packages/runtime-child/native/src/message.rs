@@ -66,8 +66,6 @@ pub struct Policy {
     pub fuel: Option<u64>,
     /// Whether SIMD instructions are allowed.
     pub simd: bool,
-    /// What the module may touch when it is tried out while it is loaded.
-    pub wasi: Wasi,
 }
 
 /// A folder that a guest may use.
@@ -110,8 +108,10 @@ pub(crate) struct Reuse {
 pub(crate) enum Request {
     /// Describes the attached binary.
     Inspect,
-    /// Compiles the attached binary, links it and starts it once.
+    /// Compiles the attached binary.
     Load { module: u32, policy: Policy },
+    /// Links and starts a module once, so that what cannot run is refused before any request comes to it.
+    Start { module: u32, wasi: Wasi },
     /// Forgets a module.
     Unload { module: u32 },
     /// Calls an export in a fresh instance, or in one that is kept.

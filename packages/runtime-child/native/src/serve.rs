@@ -26,6 +26,7 @@ pub fn refuse(connection: &mut Connection, failure: &Failure) -> io::Result<()> 
 /// # Errors
 /// When the stream breaks or carries what is no request: the parent starts a fresh child.
 pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()> {
+    connection.end_with_parent();
     let hello = serde_json::to_vec(&engine.hello())?;
     write_frame(&mut connection.output, &hello, &[])?;
     let mut server = Server { engine, modules: HashMap::new(), open: None };
@@ -57,7 +58,7 @@ impl From<Result<Json, Failure>> for Answer {
 struct Kept<I> {
     instance: I,
     calls: u64,
-    since: Instant,
+    until: Instant,
 }
 
 struct Loaded<E: Engine> {
@@ -74,9 +75,14 @@ struct Server<E: Engine> {
 
 impl<E: Engine> Server<E> {
     fn answer(&mut self, request: Request, attached: Vec<u8>) -> Answer {
+        let now = Instant::now();
+        for loaded in self.modules.values_mut() {
+            loaded.kept.take_if(|kept| kept.until < now);
+        }
         match request {
             Request::Inspect => describe(&attached).map(|description| json!(description)).into(),
             Request::Load { module, policy } => self.load(module, &policy, &attached).into(),
+            Request::Start { module, wasi } => self.start(module, &wasi).into(),
             Request::Unload { module } => {
                 self.modules.remove(&module);
                 Ok(Json::Null).into()
@@ -98,20 +104,22 @@ impl<E: Engine> Server<E> {
         }
         let code = self.engine.compile(bytes, policy)?;
         let loaded = Loaded { code, description, kept: None };
-        // Links and starts once, so that what cannot run is refused before any request comes to it.
-        fresh(&mut self.engine, &loaded, &policy.wasi, &Stdio::new(Vec::new(), 0))?;
         let answer = json!(loaded.description);
         self.modules.insert(module, loaded);
         Ok(answer)
+    }
+
+    fn start(&mut self, module: u32, wasi: &Wasi) -> Result<Json, Failure> {
+        let loaded = self.modules.get(&module).ok_or_else(unknown_module)?;
+        fresh(&mut self.engine, loaded, wasi, &Stdio::new(Vec::new(), 0))?;
+        Ok(Json::Null)
     }
 
     fn call(&mut self, module: u32, export: &str, args: &[Value], wasi: &Wasi, reuse: Option<Reuse>) -> Answer {
         let Self { engine, modules, .. } = self;
         let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
         let kept = loaded.kept.take().filter(|kept| {
-            reuse.is_some_and(|reuse| {
-                kept.calls < reuse.max_calls && kept.since.elapsed() <= Duration::from_millis(reuse.max_idle_ms)
-            })
+            reuse.is_some_and(|reuse| kept.calls < reuse.max_calls)
         });
         let (mut instance, calls) = match kept {
             Some(Kept { instance, calls, .. }) => (instance, calls),
@@ -122,8 +130,9 @@ impl<E: Engine> Server<E> {
         };
         let outcome = call_export(engine, loaded, &mut instance, export, args);
         let usage = engine.usage(&mut instance);
-        if reuse.is_some() && outcome.is_ok() {
-            loaded.kept = Some(Kept { instance, calls: calls + 1, since: Instant::now() });
+        if let (Some(reuse), true) = (reuse, outcome.is_ok()) {
+            let until = Instant::now() + Duration::from_millis(reuse.max_idle_ms);
+            loaded.kept = Some(Kept { instance, calls: calls + 1, until });
         }
         Answer { outcome, usage, attached: Vec::new() }
     }

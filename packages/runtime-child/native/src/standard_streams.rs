@@ -27,6 +27,21 @@ impl Connection {
         redirect(&null, 1)?;
         Ok(Self { input, output })
     }
+
+    /// Ends this process when the other side is gone, even in the middle of a guest that never returns.
+    pub(crate) fn end_with_parent(&self) {
+        let mut watched = libc::pollfd { fd: self.input.as_raw_fd(), events: 0, revents: 0 };
+        std::thread::spawn(move || {
+            loop {
+                // SAFETY: one structure, owned by this thread. Without events, only the end of the stream wakes it.
+                let ready = unsafe { libc::poll(&raw mut watched, 1, -1) };
+                if ready > 0 && watched.revents != 0 {
+                    // SAFETY: nothing has to be written out any more; destructors of a running guest must not run.
+                    unsafe { libc::_exit(0) };
+                }
+            }
+        });
+    }
 }
 
 fn private_copy(descriptor: RawFd) -> io::Result<File> {

@@ -1,0 +1,94 @@
+import { type CallOptions, type CallResult, type ModuleInstance, type WitValue, isHotSwapError } from '@hotswap/core';
+import type { CallCounters } from './call-counters.ts';
+import { callResult } from './call-result.ts';
+import type { EngineLaunch } from './engine-launch.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { errorOfFailure } from './error-of-failure.ts';
+import { type ExportIndex, encodeArguments } from './export-index.ts';
+import type { InstanceLanes } from './instance-lanes.ts';
+import type { ModulePolicy } from './module-policy.ts';
+import { PendingCall } from './pending-call.ts';
+import type { ProcessLane } from './process-lane.ts';
+
+/** What an open instance is made of. @internal */
+export interface ChildInstanceParts {
+  readonly lane: ProcessLane;
+  readonly lanes: InstanceLanes;
+  readonly exports: ExportIndex;
+  readonly policy: ModulePolicy;
+  readonly launch: EngineLaunch;
+  readonly counters: CallCounters;
+  readonly onClose: (instance: ChildInstance) => void;
+}
+
+/**
+ * An instance in a child of its own, which keeps its memory between calls.
+ * @internal
+ */
+export class ChildInstance implements ModuleInstance {
+  readonly #parts: ChildInstanceParts;
+  /** Calls are taken one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #gone: string | undefined;
+
+  constructor(parts: ChildInstanceParts) {
+    this.#parts = parts;
+  }
+
+  async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
+    this.#assertOpen();
+    const { exports, policy, counters } = this.#parts;
+    const target = exports.resolve(name);
+    const values = encodeArguments(target, args, policy.maxInputBytes);
+    const startedMs = performance.now();
+    const call = new PendingCall({
+      message: () => ({ do: 'callInstance', export: target.name, args: values }),
+      timeoutMs: Math.min(options.timeoutMs ?? policy.timeoutMs, policy.timeoutMs),
+      limit: 'timeoutMs',
+      signal: options.signal,
+    });
+    const work = this.#last.then(() => this.#perform(call));
+    this.#last = work.catch(() => undefined);
+    const reply = await counters.count(this.#answered(call));
+    return callResult(reply, startedMs);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#close('it was closed');
+    return Promise.resolve();
+  }
+
+  async #perform(call: PendingCall): Promise<void> {
+    if (this.#gone !== undefined) call.fail(stale(this.#gone));
+    else if (!call.isSettled) await this.#parts.lane.perform(call);
+    // A child that was ended took the instance with it.
+    if (!this.#parts.lane.alive) this.#close('its process ended');
+  }
+
+  async #answered(call: PendingCall): Promise<Awaited<PendingCall['settled']>> {
+    const { counters, launch } = this.#parts;
+    try {
+      const reply = await call.settled;
+      counters.add(reply.message.usage);
+      if (reply.message.failure !== undefined) throw errorOfFailure(reply.message.failure, launch);
+      return reply;
+    } catch (error) {
+      if (isHotSwapError(error, 'HS_RUNTIME_TRAP')) this.#close('it trapped');
+      throw error;
+    }
+  }
+
+  #close(why: string): void {
+    if (this.#gone !== undefined) return;
+    this.#gone = why;
+    this.#parts.lanes.release(this.#parts.lane);
+    this.#parts.onClose(this);
+  }
+
+  #assertOpen(): void {
+    if (this.#gone !== undefined) throw stale(this.#gone);
+  }
+}
+
+const stale = (reason: string): ReturnType<typeof runtimeChildError> =>
+  runtimeChildError('HS_RUNTIME_STALE_HANDLE', { kind: 'instance', reason });

@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { HotSwapError } from '@hotswap/core';
+import {
+  type HelloMessage,
+  type RefusalMessage,
+  type Reply,
+  type ReplyMessage,
+  protocolVersion,
+} from './child-messages.ts';
+import type { RequestMessage } from './child-messages.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { errorOfFailure } from './error-of-failure.ts';
+import type { EngineLaunch } from './engine-launch.ts';
+import { type Frame, FrameReader, encodeFrame } from './frame-codec.ts';
+
+/** Time from the start of the program to its greeting; a library of 100 MB may come from a cold disk. */
+const greetingDeadlineMs = 30_000;
+
+interface Waiting {
+  readonly resolve: (frame: Frame) => void;
+  readonly reject: (error: HotSwapError) => void;
+}
+
+/**
+ * One running child. Requests are answered in their order, one at a time.
+ * @internal
+ */
+export class EngineProcess {
+  readonly #launch: EngineLaunch;
+  readonly #child: ChildProcess;
+  readonly #reader = new FrameReader();
+  readonly #exited: Promise<void>;
+  #waiting: Waiting | undefined;
+  #ended: HotSwapError | undefined;
+  #killed = false;
+
+  private constructor(launch: EngineLaunch) {
+    this.#launch = launch;
+    const [program = '', ...args] = launch.command;
+    // Guests must not find this process's environment; what the library needs is named.
+    this.#child = spawn(program, [...args, String(launch.maxProcessMemoryBytes)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...launch.environment },
+    });
+    this.#child.on('error', (error) =>
+      this.#end(`it did not start: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`),
+    );
+    (this.#child.stdout as Readable).on('data', (piece: Buffer) => this.#take(piece));
+    // A broken pipe is seen as the exit that follows it.
+    (this.#child.stdin as Writable).on('error', () => undefined);
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => {
+        this.#end(signal === null ? `exit code ${String(code)}` : `signal ${signal}`);
+        resolve();
+      });
+    });
+  }
+
+  /** Starts a child and waits for its greeting. @throws HS_RUNTIME_CHILD_FAILED, and what the launch makes of a refusal */
+  static async start(launch: EngineLaunch): Promise<{ readonly process: EngineProcess; readonly hello: HelloMessage }> {
+    const process = new EngineProcess(launch);
+    const deadline = setTimeout(() => process.kill(), greetingDeadlineMs);
+    try {
+      const { message } = await process.#next();
+      const hello = message as HelloMessage | RefusalMessage;
+      if ('failure' in hello) throw errorOfFailure(hello.failure, launch);
+      if (hello.protocol !== protocolVersion)
+        throw launchFailure(
+          launch,
+          `it speaks protocol ${String(hello.protocol)}, not ${protocolVersion}: build it anew`,
+        );
+      return { process, hello };
+    } catch (error) {
+      process.kill();
+      if ((error as HotSwapError).code !== 'HS_RUNTIME_CRASHED') throw error;
+      throw launchFailure(launch, `it ended before it could greet (${JSON.stringify((error as HotSwapError).details['how'])})`);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined && !this.#killed;
+  }
+
+  /** Whether it was this side that ended it. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
+  /** @throws HS_RUNTIME_CRASHED when the child ends before it answers */
+  async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
+    const answer = this.#next();
+    for (const piece of encodeFrame(message, attached)) (this.#child.stdin as Writable).write(piece);
+    const frame = await answer;
+    return { message: frame.message as ReplyMessage, attached: frame.attached };
+  }
+
+  /** Ends the child at once, whatever it does. */
+  kill(): void {
+    this.#killed = true;
+    this.#child.kill('SIGKILL');
+    this.#end('it was ended');
+  }
+
+  /** Lets an idle child end itself; one that does not is ended. */
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return await this.#exited;
+    this.#killed = true;
+    (this.#child.stdin as Writable).end();
+    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 1_000);
+    await this.#exited;
+    clearTimeout(impatience);
+  }
+
+  #next(): Promise<Frame> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) reject(this.#ended);
+      else this.#waiting = { resolve, reject };
+    });
+  }
+
+  #take(piece: Buffer): void {
+    try {
+      for (const frame of this.#reader.push(piece)) {
+        const waiting = this.#waiting;
+        this.#waiting = undefined;
+        waiting?.resolve(frame);
+      }
+    } catch {
+      // Whatever speaks there, it is not our program.
+      this.kill();
+    }
+  }
+
+  #end(how: string): void {
+    this.#ended ??= runtimeChildError('HS_RUNTIME_CRASHED', { engine: this.#launch.engine, how });
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.reject(this.#ended);
+  }
+}
+
+const launchFailure = ({ engine }: EngineLaunch, why: string): HotSwapError =>
+  runtimeChildError('HS_RUNTIME_CHILD_FAILED', { engine, why });

@@ -1,0 +1,48 @@
+import type { EngineLaunch } from './engine-launch.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { errorOfFailure } from './error-of-failure.ts';
+import type { ModulePolicy } from './module-policy.ts';
+import { type ModuleCode, PendingCall } from './pending-call.ts';
+import { ProcessLane } from './process-lane.ts';
+
+/**
+ * Children that each keep one open instance: no call of anything else can end them.
+ * @internal
+ */
+export class InstanceLanes {
+  readonly #launch: EngineLaunch;
+  readonly #maxInstances: number;
+  readonly #loadTimeoutMs: number;
+  readonly #lanes = new Set<ProcessLane>();
+
+  constructor(launch: EngineLaunch, maxInstances: number, loadTimeoutMs: number) {
+    this.#launch = launch;
+    this.#maxInstances = maxInstances;
+    this.#loadTimeoutMs = loadTimeoutMs;
+  }
+
+  /** Starts a child with an instance of that module. @throws HS_RUNTIME_INSTANCE_LIMIT and the codes of instantiation */
+  async open(code: ModuleCode, { wasi, timeoutMs }: ModulePolicy): Promise<ProcessLane> {
+    if (this.#lanes.size >= this.#maxInstances)
+      throw runtimeChildError('HS_RUNTIME_INSTANCE_LIMIT', { limit: this.#maxInstances });
+    const lane = new ProcessLane(this.#lanes.size, this.#launch, this.#loadTimeoutMs);
+    this.#lanes.add(lane);
+    try {
+      const open = { do: 'open', module: code.id, wasi } as const;
+      const call = new PendingCall({ code, message: () => open, timeoutMs, limit: 'timeoutMs' });
+      void lane.perform(call);
+      const { message } = await call.settled;
+      if (message.failure !== undefined) throw errorOfFailure(message.failure, this.#launch);
+      return lane;
+    } catch (error) {
+      this.release(lane);
+      throw error;
+    }
+  }
+
+  /** Ends the child of an instance. */
+  release(lane: ProcessLane): void {
+    this.#lanes.delete(lane);
+    lane.kill();
+  }
+}

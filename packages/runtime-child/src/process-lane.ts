@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type HotSwapError, isHotSwapError } from '@hotswap/core';
+import type { Reply } from './child-messages.ts';
+import type { EngineLaunch } from './engine-launch.ts';
+import { EngineProcess } from './engine-process.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { errorOfFailure } from './error-of-failure.ts';
+import type { ModuleCode, PendingCall } from './pending-call.ts';
+
+const firstBackOffMs = 100;
+const maxBackOffMs = 5_000;
+
+const nothing = new Uint8Array();
+
+/**
+ * A place for one child at a time, and one request at a time. A child that ended, for whatever reason, is replaced by a
+ * fresh one when the next request comes; one that keeps crashing is started ever later.
+ * @internal
+ */
+export class ProcessLane {
+  readonly index: number;
+  readonly #launch: EngineLaunch;
+  readonly #loadTimeoutMs: number;
+  readonly #loaded = new Set<number>();
+  #process: EngineProcess | undefined;
+  #crashes = 0;
+  #closed = false;
+
+  constructor(index: number, launch: EngineLaunch, loadTimeoutMs: number, process?: EngineProcess) {
+    this.index = index;
+    this.#launch = launch;
+    this.#loadTimeoutMs = loadTimeoutMs;
+    this.#process = process;
+  }
+
+  get alive(): boolean {
+    return this.#process?.alive === true;
+  }
+
+  holds(module: number): boolean {
+    return this.alive && this.#loaded.has(module);
+  }
+
+  /** Does one request; it is settled when this resolves. */
+  async perform(call: PendingCall): Promise<void> {
+    call.onCut = () => this.#process?.kill();
+    try {
+      const process = await this.#ready(call);
+      if (process === undefined) return;
+      const { code, message, attached = nothing } = call.request;
+      const loaded = code === undefined ? undefined : await this.#load(process, code, call);
+      if (call.isSettled) return;
+      const reply = message === undefined ? loaded : await process.request(message(this.index), attached);
+      this.#crashes = 0;
+      if (reply !== undefined) call.succeed(reply);
+    } catch (error) {
+      if (isHotSwapError(error, 'HS_RUNTIME_CRASHED') && this.#process?.killed !== true) this.#crashes++;
+      call.fail(error);
+    } finally {
+      call.onCut = undefined;
+    }
+  }
+
+  /** Takes a module out of an idle child. */
+  async forget(module: number): Promise<void> {
+    if (!this.#loaded.delete(module) || !this.alive) return;
+    await this.#process?.request({ do: 'unload', module }, nothing).catch(() => undefined);
+  }
+
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#process?.close();
+  }
+
+  /** A living child, or undefined when the request was settled in the meantime. */
+  async #ready(call: PendingCall): Promise<EngineProcess | undefined> {
+    if (this.#process?.alive === true) return this.#process;
+    this.#loaded.clear();
+    if (this.#crashes > 0) await delay(Math.min(maxBackOffMs, firstBackOffMs * 2 ** (this.#crashes - 1)));
+    if (call.isSettled || this.#closed) return undefined;
+    call.pause();
+    try {
+      this.#process = (await EngineProcess.start(this.#launch)).process;
+    } catch (error) {
+      this.#crashes++;
+      throw error;
+    }
+    call.resume();
+    if (this.#closed) this.#process.kill();
+    return call.isSettled || this.#closed ? undefined : this.#process;
+  }
+
+  /** Bounded by a limit of its own: compiling is no work of the call. */
+  async #load(process: EngineProcess, code: ModuleCode, call: PendingCall): Promise<Reply | undefined> {
+    if (this.#loaded.has(code.id)) return undefined;
+    const isOwnWork = call.request.message === undefined;
+    if (!isOwnWork) call.pause();
+    const deadline = isOwnWork ? undefined : setTimeout(() => call.cut(this.#loadTimeout()), this.#loadTimeoutMs);
+    try {
+      const reply = await process.request({ do: 'load', module: code.id, policy: code.policy }, code.bytes);
+      if (reply.message.failure === undefined) this.#loaded.add(code.id);
+      else if (!isOwnWork) throw errorOfFailure(reply.message.failure, this.#launch);
+      return reply;
+    } finally {
+      clearTimeout(deadline);
+      if (!isOwnWork) call.resume();
+    }
+  }
+
+  #loadTimeout(): HotSwapError {
+    const limitMs = this.#loadTimeoutMs;
+    return runtimeChildError('HS_RUNTIME_TIMEOUT', { elapsedMs: limitMs, limit: 'loadTimeoutMs', limitMs });
+  }
+}

@@ -1,0 +1,112 @@
+import type { Reply } from './child-messages.ts';
+import type { EngineLaunch } from './engine-launch.ts';
+import type { EngineProcess } from './engine-process.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { type CallRequest, PendingCall } from './pending-call.ts';
+import { ProcessLane } from './process-lane.ts';
+
+/** @internal */
+export interface PoolOptions {
+  readonly launch: EngineLaunch;
+  readonly processes: number;
+  readonly maxPendingCalls: number;
+  readonly loadTimeoutMs: number;
+}
+
+/**
+ * Children that share the calls of all modules. A call goes to an idle child, at best to one that holds its module; when all
+ * are busy it waits for its turn.
+ * @internal
+ */
+export class ProcessPool {
+  readonly #options: PoolOptions;
+  readonly #lanes: ProcessLane[] = [];
+  readonly #queue: PendingCall[] = [];
+  readonly #running = new Set<PendingCall>();
+  /** Lanes that have work; only these are not idle. */
+  readonly #working = new Set<ProcessLane>();
+  readonly #forgotten = new Set<number>();
+  #closed = false;
+
+  constructor(options: PoolOptions, first: EngineProcess) {
+    this.#options = options;
+    this.#lanes.push(new ProcessLane(0, options.launch, options.loadTimeoutMs, first));
+  }
+
+  /** Admits a request. @throws HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_CLOSED */
+  admit(request: CallRequest): PendingCall {
+    if (this.#closed) throw runtimeChildError('HS_RUNTIME_CLOSED', { what: 'runtime host' });
+    const { maxPendingCalls } = this.#options;
+    if (this.#queue.length + this.#running.size >= maxPendingCalls)
+      throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'host', limit: maxPendingCalls });
+    const call = new PendingCall(request);
+    const lane = this.#idleLane(request.code?.id);
+    if (lane === undefined) this.#queue.push(call);
+    else void this.#work(lane, call);
+    return call;
+  }
+
+  async submit(request: CallRequest): Promise<Reply> {
+    return await this.admit(request).settled;
+  }
+
+  /** Takes a module out of every child, of busy ones as soon as they are idle. */
+  forget(module: number): void {
+    if (this.#closed) return;
+    this.#forgotten.add(module);
+    for (const lane of this.#lanes) if (!this.#working.has(lane)) void this.#work(lane, undefined);
+  }
+
+  /** Cuts what is under way and ends the children. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const error = runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' });
+    for (const call of [...this.#queue.splice(0), ...this.#running]) call.cut(error);
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  #idleLane(module: number | undefined): ProcessLane | undefined {
+    const idle = this.#lanes.filter((lane) => !this.#working.has(lane));
+    const best =
+      (module === undefined ? undefined : idle.find((lane) => lane.holds(module))) ??
+      idle.find((lane) => lane.alive) ??
+      idle[0];
+    if (best !== undefined || this.#lanes.length >= this.#options.processes) return best;
+    const { launch, loadTimeoutMs } = this.#options;
+    const added = new ProcessLane(this.#lanes.length, launch, loadTimeoutMs);
+    this.#lanes.push(added);
+    return added;
+  }
+
+  async #work(lane: ProcessLane, first: PendingCall | undefined): Promise<void> {
+    this.#working.add(lane);
+    let call = first;
+    while (call !== undefined || this.#hasForgotten(lane)) {
+      if (call !== undefined) {
+        this.#running.add(call);
+        await lane.perform(call);
+        this.#running.delete(call);
+      }
+      await this.#forgetIn(lane);
+      call = this.#nextQueued();
+    }
+    this.#working.delete(lane);
+  }
+
+  #nextQueued(): PendingCall | undefined {
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift())
+      if (!call.isSettled) return call;
+    return undefined;
+  }
+
+  #hasForgotten(lane: ProcessLane): boolean {
+    return [...this.#forgotten].some((module) => lane.holds(module));
+  }
+
+  async #forgetIn(lane: ProcessLane): Promise<void> {
+    for (const module of this.#forgotten) if (lane.holds(module)) await lane.forget(module);
+    // Ids are never used again: once no child holds a module, nothing is left of it.
+    for (const module of this.#forgotten)
+      if (!this.#lanes.some((other) => other.holds(module))) this.#forgotten.delete(module);
+  }
+}
