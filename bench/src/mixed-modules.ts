@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { exampleModule } from '@hotswap/example-modules';
 import { guestModule } from './guest-module.ts';
 
-/** A module of the mix, made when it is asked for: a thousand of 1 MB need not be in memory at once. */
+/** A module of the mix. Components are made when they are asked for: hundreds of 1 MB need not be in memory at once. */
 export interface MixedModule {
   readonly kind: 'core' | 'component';
   /** Its health function and what that answers. */
@@ -21,23 +21,13 @@ export async function mixedModules(count: number, components: number): Promise<r
   const component = await readFile(exampleModule('greeter').path);
   return Array.from({ length: count }, (_, at): MixedModule => {
     const isComponent = Math.floor(((at + 1) * components) / count) > Math.floor((at * components) / count);
-    return isComponent
-      ? {
-          kind: 'component',
-          health: { name: 'health-check', answer: 'OK' },
-          bytes: () => named(component, `mix-${at}`),
-        }
-      : {
-          kind: 'core',
-          health: { name: 'health_check', answer: 1 },
-          bytes: () =>
-            Uint8Array.from(
-              guestModule({
-                offset: 5_000_000 + at,
-                fillerFunctions: fillerFunctions[at % fillerFunctions.length] ?? 0,
-              }),
-            ),
-        };
+    if (isComponent) {
+      const bytes = (): Uint8Array<ArrayBuffer> => named(component, `mix-${at}`);
+      return { kind: 'component', health: { name: 'health-check', answer: 'OK' }, bytes };
+    }
+    const shape = { offset: 5_000_000 + at, fillerFunctions: fillerFunctions[at % fillerFunctions.length] ?? 0 };
+    const made = Uint8Array.from(guestModule(shape));
+    return { kind: 'core', health: { name: 'health_check', answer: 1 }, bytes: () => made };
   });
 }
 
