@@ -87,7 +87,7 @@ export interface RuntimeOptions {
   readonly poolSlots?: number;
   /** Linear memory of all guests together; growth beyond it is refused. Default: 80 % of what the machine or its container has. */
   readonly maxGuestMemoryBytes?: number;
-  /** Threads that run asynchronous calls. Default max(1, cores - 1). */
+  /** Threads that run asynchronous calls. Default max(2, cores - 1). What computes on moves to others, of lower priority, one a core. */
   readonly workerThreads?: number;
   /** Threads that compile. Default max(1, cores / 2). */
   readonly compileThreads?: number;

@@ -34,7 +34,7 @@ export interface WasmtimeOptions {
   readonly poolSlots?: number;
   /** Process-wide. Memory of all guests together. Default: 80 % of what the machine or its container has. */
   readonly maxGuestMemoryBytes?: number;
-  /** Process-wide. Threads that run asynchronous calls. Default: cores less one, at least one. */
+  /** Process-wide. Threads that run asynchronous calls. Default: cores less one, at least two. */
   readonly workerThreads?: number;
   /** Process-wide. Threads that compile. Default: half of the cores, at least one. */
   readonly compileThreads?: number;

@@ -6,6 +6,7 @@ describe('options of wasmtime()', () => {
   it('fills the documented defaults', () => {
     expect(resolveOptions({ cacheDirectory: false })).toEqual({
       cacheDirectory: false,
+      compile: 'in-process',
       maxModuleBytes: 52_428_800,
       maxPendingCallsPerModule: 1_000,
       syncTimeoutMs: 100,

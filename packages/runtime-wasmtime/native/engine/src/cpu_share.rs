@@ -11,7 +11,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 const PARTS: usize = 50;
 const PART_NS: u64 = PERIOD.as_nanos() as u64 / PARTS as u64;
 /// A module that had a long call within this time is expected to have another one.
-const HEAVY_FOR: Duration = Duration::from_secs(1);
+const HEAVY_FOR: Duration = Duration::from_secs(10);
 
 /// Meter of one module version, shared by all its instances.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -17,8 +17,32 @@ use crate::process::thread_cpu_time;
 thread_local! {
     /// The guest that this thread polls has computed through more ticks than a short call does.
     static COMPUTES_ON: Cell<bool> = const { Cell::new(false) };
-    /// This thread's own time on the processor when it was last asked for; `None` on threads of the short lane.
-    static LAST_CPU: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// Since when the guest that this thread polls has computed, by the clock of its lane; `None` outside of both.
+    static SINCE: Cell<Option<Clock>> = const { Cell::new(None) };
+}
+
+/// The short lane reads the clock on the wall, which costs next to nothing; the long one its thread's own, because threads of low priority
+/// are set aside for others.
+#[derive(Clone, Copy)]
+enum Clock {
+    Wall(Instant),
+    Cpu(Duration),
+}
+
+impl Clock {
+    /// Starts over and says how long it was.
+    fn lap(self) -> (Self, Duration) {
+        match self {
+            Self::Wall(since) => {
+                let now = Instant::now();
+                (Self::Wall(now), now.saturating_duration_since(since))
+            }
+            Self::Cpu(since) => {
+                let now = thread_cpu_time();
+                (Self::Cpu(now), now.saturating_sub(since))
+            }
+        }
+    }
 }
 
 /// Called from a guest's tick: asks to be moved to the long lane.
@@ -26,16 +50,25 @@ pub(crate) fn ask_to_move() {
     COMPUTES_ON.set(true);
 }
 
-/// Time on the processor since the last tick: measured in the long lane, where a thread may be set aside for others; else one tick.
-pub(crate) fn tick_cost(tick: Duration) -> Duration {
-    match LAST_CPU.get() {
-        None => tick,
-        Some(last) => {
-            let now = thread_cpu_time();
-            LAST_CPU.set(Some(now));
-            now.saturating_sub(last).max(Duration::from_micros(100))
-        }
-    }
+/// What a tick in a guest stands for.
+pub(crate) struct TickCost {
+    /// What to charge for it. Most short calls meet no tick, so the few that do in the short lane pay a whole one; a bulk operation that
+    /// nothing could interrupt pays for all of them.
+    pub(crate) charge: Duration,
+    /// How long the guest has really computed without a pause.
+    pub(crate) computed: Duration,
+}
+
+/// Called from a guest's tick.
+pub(crate) fn tick_cost(tick: Duration) -> TickCost {
+    let Some(since) = SINCE.get() else { return TickCost { charge: tick, computed: Duration::ZERO } };
+    let (now, computed) = since.lap();
+    SINCE.set(Some(now));
+    let charge = match since {
+        Clock::Wall(_) => computed.max(tick),
+        Clock::Cpu(_) => computed.max(Duration::from_micros(100)),
+    };
+    TickCost { charge, computed }
 }
 
 /// A call that begins in the short lane and moves when it has to.
@@ -66,7 +99,9 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Self::Short(work, _) = &mut *self {
             COMPUTES_ON.set(false);
+            SINCE.set(Some(Clock::Wall(Instant::now())));
             let polled = work.as_mut().poll(context);
+            SINCE.set(None);
             if polled.is_ready() || !COMPUTES_ON.get() {
                 return polled;
             }
@@ -104,7 +139,9 @@ impl<F: Future> Future for Measured<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        LAST_CPU.set(Some(thread_cpu_time()));
-        self.0.as_mut().poll(context)
+        SINCE.set(Some(Clock::Cpu(thread_cpu_time())));
+        let polled = self.0.as_mut().poll(context);
+        SINCE.set(None);
+        polled
     }
 }

@@ -114,7 +114,8 @@ impl Runtime {
         let (fitting, pool_limited_by) = machine.pool_slots();
         let asked_slots = options.pool_slots.unwrap_or(fitting);
         MemoryBudget::get().set_limit(options.max_guest_memory_bytes, machine.memory_bytes);
-        let worker_threads = options.worker_threads.unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
+        // Two at least: until its first tick a guest that computes on has a thread for itself.
+        let worker_threads = options.worker_threads.unwrap_or(cores.saturating_sub(1).max(2)).clamp(1, 256);
         let compile_threads = options.compile_threads.unwrap_or(cores / 2).clamp(1, 64);
         process::pin_image();
         let (pooled, pool_note, pool_slots) = probe_pool(&options, asked_slots)?;

@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::egress::EgressHooks;
 use crate::invoke::Output;
 use crate::cpu_share::CpuShare;
-use crate::lanes::{ask_to_move, tick_cost};
+use crate::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::limits::Limiter;
 use crate::policy::Limits;
 use crate::stdio::CapturedOutput;
@@ -20,6 +20,8 @@ use crate::ticker::TICK_MS;
 const TICK: Duration = Duration::from_millis(TICK_MS);
 /// One tick falls into the shortest call by chance; two are at least one tick of computing.
 const TICKS_OF_A_LONG_CALL: u64 = 2;
+/// And so is one that has computed for so long when its first tick comes.
+const LONG_WITHOUT_PAUSE: Duration = Duration::from_millis(2);
 
 /// Data of one store. Small, because a fresh one is made for each call.
 pub(crate) struct StoreData {
@@ -156,14 +158,14 @@ impl StoreData {
         if !self.yields {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
-        let cost = tick_cost(TICK);
+        let TickCost { charge: cost, computed } = tick_cost(TICK);
         self.ticks += 1;
         self.cpu += cost;
         let wait = self.share.as_ref().and_then(|share| share.charge(now, cost));
         if self.cpu > self.max_cpu {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
-        if self.ticks >= TICKS_OF_A_LONG_CALL {
+        if self.ticks >= TICKS_OF_A_LONG_CALL || computed >= LONG_WITHOUT_PAUSE {
             ask_to_move();
             if let Some(share) = &self.share {
                 share.mark_heavy(now);
