@@ -10,21 +10,35 @@ export interface HttpModule {
   readonly takesTraffic: boolean;
 }
 
+/** Calls of functions look after their bodies themselves: each module has a limit of its own. */
+const invokeRoute: HttpRoute = {
+  slot: null,
+  hosts: [],
+  pathPrefix: '/invoke',
+  stripPrefix: false,
+  access: 'public',
+  affinity: null,
+  limits: { maxBodyBytes: 4_294_967_296 },
+};
+
 /**
  * Routes of the port that the server calls: `/http/{moduleName}/...`, for holders of its token. Also for modules without
  * traffic, because requests may be pinned to a release.
  * @internal
  */
 export function serverRoutes(modules: readonly HttpModule[]): readonly HttpRoute[] {
-  return modules.map((module) => ({
-    slot: module.moduleName,
-    hosts: [],
-    pathPrefix: `/http/${encodeURIComponent(module.moduleName)}`,
-    stripPrefix: true,
-    access: 'authorized',
-    affinity: module.http.affinity,
-    limits: limitsOf(module),
-  }));
+  return [
+    invokeRoute,
+    ...modules.map((module): HttpRoute => ({
+      slot: module.moduleName,
+      hosts: [],
+      pathPrefix: `/http/${encodeURIComponent(module.moduleName)}`,
+      stripPrefix: true,
+      access: 'authorized',
+      affinity: module.http.affinity,
+      limits: limitsOf(module),
+    })),
+  ];
 }
 
 /**

@@ -49,12 +49,26 @@ describe('loadAgentConfig', () => {
     });
   });
 
+  it('reads the public port and its certificate, which comes whole or not at all', () => {
+    const node = { NodeId: 'n', Region: 'r', OrchestratorApiUrl: 'http://127.0.0.1:5000', HttpPort: 8443 };
+    const files = { HttpTlsCertFile: '/tls/cert.pem', HttpTlsKeyFile: '/tls/key.pem' };
+    expect(load({ ...node, ...files, HttpHost: '0.0.0.0' }, ['--allow-private-addresses', 'true'])).toMatchObject({
+      httpHost: '0.0.0.0',
+      httpPort: 8443,
+      httpTls: { certFile: '/tls/cert.pem', keyFile: '/tls/key.pem' },
+      grants: { privateAddresses: true },
+    });
+    expect(() => load({ ...node, HttpTlsCertFile: '/tls/cert.pem' })).toThrow('belong together');
+  });
+
   it('fills defaults that deny everything', () => {
     const config = load({ NodeId: 'n', Region: 'r', OrchestratorApiUrl: 'http://127.0.0.1:5000' });
     expect(config).toMatchObject({
-      grants: { env: [], dirs: {}, allowedHosts: [] },
+      grants: { env: [], dirs: {}, allowedHosts: [], privateAddresses: false },
       dataPlaneHost: '127.0.0.1',
       dataPlanePort: 0,
+      httpHost: '127.0.0.1',
+      httpPort: 0,
       cacheMaxSizeBytes: 20_480 * 1_048_576,
       drainGraceMs: 5_000,
     });

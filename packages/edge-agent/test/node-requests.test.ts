@@ -11,7 +11,7 @@ const text = (name: string, ...params: readonly string[]) => ({
   result: 'string',
 });
 
-describe('DataPlane', () => {
+describe('NodeRequests', () => {
   it('answers a call with the result, the release that answered and the time it took', async () => {
     await using fixture = await AgentFixture.create();
     await fixture.serving({
