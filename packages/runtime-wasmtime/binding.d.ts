@@ -42,7 +42,7 @@ export type NativeErrorCode =
   | 'SIGNAL_HANDLER_REPLACED' // someone replaced the process's SIGSEGV handler: no guest can run safely. details: signal
   | 'CACHE_UNUSABLE' // the cache folder or its key is not private to this user, or cannot be read. details: directory, reason
   | 'IO_FAILED' // reading the module file or a preopened folder failed. details: reason
-  | 'LISTEN_FAILED' // a listener could not be opened. details: address, reason
+  | 'LISTEN_FAILED' // a listener could not be opened. details: host, port, reason
   | 'INTERNAL'; // a caught panic or an engine error without a name. details: reason
 
 /** Trap kinds in `details.trap`. */

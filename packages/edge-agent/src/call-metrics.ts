@@ -125,7 +125,7 @@ export class CallMetrics {
   #left: ReleaseCallDelta[] = [];
 
   /** @param httpStats counters of requests that the runtime answers by itself. Default: there are none */
-  constructor(httpStats: () => readonly (readonly HttpVersionStats[])[] = () => []) {
+  constructor(httpStats: () => readonly HttpVersionStats[] = () => []) {
     this.#http = new HttpCallCounts(httpStats);
   }
 
@@ -143,7 +143,7 @@ export class CallMetrics {
   /** Ends counting for a release that is closed; what it has counted goes out with the next report. */
   remove(recorder: ReleaseCallRecorder): void {
     if (!this.#recorders.has(recorder)) return;
-    this.#countHttp();
+    this.countHttp();
     this.#recorders.delete(recorder);
     const last = recorder.take();
     if (last !== undefined) this.#left.push(last);
@@ -151,7 +151,7 @@ export class CallMetrics {
 
   /** Everything since the last time. */
   take(): readonly ReleaseCallDelta[] {
-    this.#countHttp();
+    this.countHttp();
     const deltas = this.#left;
     this.#left = [];
     for (const recorder of this.#recorders) {
@@ -161,7 +161,10 @@ export class CallMetrics {
     return deltas;
   }
 
-  #countHttp(): void {
+  /**
+   * Takes up what the runtime has counted by itself: before a release leaves its slot, because its counters go with it.
+   */
+  countHttp(): void {
     for (const calls of this.#http.take()) {
       const { moduleName, releaseId } = calls;
       const isMeant = (one: ReleaseCallRecorder): boolean =>

@@ -9,23 +9,21 @@ export type HttpCalls = Omit<ReleaseCallDelta, 'peakMemoryBytes' | 'memoryRefusa
  * @internal
  */
 export class HttpCallCounts {
-  readonly #read: () => readonly (readonly HttpVersionStats[])[];
-  /** By source, slot and version. */
+  readonly #read: () => readonly HttpVersionStats[];
+  /** By slot and version. */
   #seen = new Map<string, HttpVersionStats>();
 
-  constructor(read: () => readonly (readonly HttpVersionStats[])[]) {
+  constructor(read: () => readonly HttpVersionStats[]) {
     this.#read = read;
   }
 
   take(): readonly HttpCalls[] {
     const seen = new Map<string, HttpVersionStats>();
-    const calls = this.#read().flatMap((versions, source) =>
-      versions.flatMap((now) => {
-        const key = JSON.stringify([source, now.slot, now.version]);
-        seen.set(key, now);
-        return callsSince(now, this.#seen.get(key));
-      }),
-    );
+    const calls = this.#read().flatMap((now) => {
+      const key = JSON.stringify([now.slot, now.version]);
+      seen.set(key, now);
+      return callsSince(now, this.#seen.get(key));
+    });
     this.#seen = seen;
     return calls;
   }

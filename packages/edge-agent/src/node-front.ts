@@ -10,8 +10,8 @@ export interface NodeFront {
   listen(host: string, port: number): Promise<number>;
   /** What is reached by HTTP from now on, in one step. */
   publish(modules: readonly HttpModule[]): void;
-  /** Counters of requests that modules answered without this thread, by source, always in the same order. */
-  versionStats(): readonly (readonly HttpVersionStats[])[];
+  /** Counters of requests that modules answered without this thread. */
+  versionStats(): readonly HttpVersionStats[];
   /** Takes no new requests, waits for those in work, then cuts what is left at the deadline. */
   close(deadlineMs: number): Promise<void>;
 }

@@ -42,7 +42,7 @@ export class PlainFront implements NodeFront {
     // Selectors bring no modules with HTTP to nodes whose runtime does not serve it.
   }
 
-  versionStats(): readonly (readonly HttpVersionStats[])[] {
+  versionStats(): readonly HttpVersionStats[] {
     return [];
   }
 

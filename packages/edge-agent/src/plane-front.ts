@@ -72,8 +72,9 @@ export class PlaneFront implements NodeFront {
     this.#public?.setRoutes(publicRoutes(modules));
   }
 
-  versionStats(): readonly (readonly HttpVersionStats[])[] {
-    return this.#planes.map((plane) => plane.stats().versions);
+  versionStats(): readonly HttpVersionStats[] {
+    // Counters belong to the slots' versions, which both planes share.
+    return this.#planes[0]?.stats().versions ?? [];
   }
 
   async close(deadlineMs: number): Promise<void> {

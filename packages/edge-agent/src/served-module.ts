@@ -138,6 +138,7 @@ export class ServedModule {
   /** Cuts everything; for a node that stops, after its requests have ended. */
   async close(): Promise<void> {
     const all = [...this.#releases.values()];
+    this.#services.metrics.countHttp();
     this.#releases.clear();
     this.#services.slots.remove(this.name);
     await Promise.all(all.map((live) => live.close()));
@@ -176,6 +177,7 @@ export class ServedModule {
   }
 
   #retire(live: LiveRelease): void {
+    this.#services.metrics.countHttp();
     this.#releases.delete(live.releaseId);
     this.#publish();
     this.#drop(live);

@@ -24,7 +24,7 @@ const stats = (more: Partial<HttpVersionStats> = {}): HttpVersionStats => ({
 describe('HttpCallCounts', () => {
   it('gives what came since the last time: 5xx and cut answers are errors, traps crashes', () => {
     let now = stats({ status2xx: 5, status4xx: 2, latency: { '10': 7 }, latencySumMs: 7, latencySumSquaresMs2: 7 });
-    const counts = new HttpCallCounts(() => [[now]]);
+    const counts = new HttpCallCounts(() => [now]);
     expect(counts.take()).toEqual([
       {
         moduleName: 'shop',
@@ -53,11 +53,11 @@ describe('HttpCallCounts', () => {
     expect(counts.take()).toEqual([]);
   });
 
-  it('keeps sources apart, and counts a version that came back anew', () => {
-    let sources = [[stats({ status2xx: 5 })], [stats({ status2xx: 3 })]];
-    const counts = new HttpCallCounts(() => sources);
+  it('keeps versions apart, and counts one that came back anew', () => {
+    let all = [stats({ status2xx: 5 }), stats({ version: 'r2', status2xx: 3 })];
+    const counts = new HttpCallCounts(() => all);
     expect(counts.take().map(({ calls }) => calls)).toEqual([5, 3]);
-    sources = [[stats({ status2xx: 2 })], [stats({ status2xx: 4 })]];
+    all = [stats({ status2xx: 2 }), stats({ version: 'r2', status2xx: 4 })];
     expect(counts.take().map(({ calls }) => calls)).toEqual([2, 1]);
   });
 });
@@ -65,7 +65,7 @@ describe('HttpCallCounts', () => {
 describe('CallMetrics with HTTP', () => {
   it('reports requests and calls of a release as one, also when it is closed', () => {
     let now = stats();
-    const metrics = new CallMetrics(() => [[now]]);
+    const metrics = new CallMetrics(() => [now]);
     const recorder = metrics.recorder('shop', 'r1', () => ({ peakMemoryBytes: 0, memoryRefusals: 0 }));
     recorder.record(1, 'ok');
     now = stats({ status2xx: 2, status5xx: 1, traps: 1, latency: { '5': 3 } });
@@ -76,7 +76,7 @@ describe('CallMetrics with HTTP', () => {
   });
 
   it('reports requests of a release that it does not know any more', () => {
-    const metrics = new CallMetrics(() => [[stats({ status2xx: 1, latency: { '5': 1 } })]]);
+    const metrics = new CallMetrics(() => [stats({ status2xx: 1, latency: { '5': 1 } })]);
     expect(metrics.take()).toMatchObject([{ moduleName: 'shop', releaseId: 'r1', calls: 1, memoryRefusals: 0 }]);
     expect(metrics.take()).toEqual([]);
   });

@@ -24,7 +24,7 @@ export const wasmtimeErrorCodes = {
     httpStatus: 500,
   },
   HS_RUNTIME_LISTEN_FAILED: {
-    message: 'Nothing can listen on {address}: {reason}. Choose another port, or end what holds it',
+    message: 'Nothing can listen on {host}, port {port}: {reason}. Choose another port, or end what holds it',
     httpStatus: 500,
   },
   HS_RUNTIME_HTTP_BODY_INCOMPLETE: { message: 'The body of the request ended early: {reason}', httpStatus: 400 },
