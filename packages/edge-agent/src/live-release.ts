@@ -46,6 +46,9 @@ export class LiveRelease {
   readonly #services: LiveReleaseServices;
   readonly #cancelled = new AbortController();
   #state: State = { kind: 'loading' };
+  #hasServed = false;
+  /** Of a release that was ready and failed after that. */
+  #remains: ReadyRelease | undefined;
   #probe: HealthProbe | undefined;
 
   constructor(moduleName: string, desired: DesiredRelease, services: LiveReleaseServices) {
@@ -59,6 +62,11 @@ export class LiveRelease {
 
   get ready(): ReadyRelease | undefined {
     return this.#state.kind === 'ready' ? this.#state : undefined;
+  }
+
+  /** Ready, and keeps state between requests that the next version may take over. */
+  get isStateful(): boolean {
+    return this.desired.runtime.stateful && this.ready?.module.handOver !== undefined;
   }
 
   get isFailed(): boolean {
@@ -84,6 +92,39 @@ export class LiveRelease {
     };
   }
 
+  /** It takes traffic from now on, and so has state of its own. */
+  markServing(): void {
+    this.#hasServed = true;
+  }
+
+  /** Hands its state over. A refusal is the target's failure, unless that has state of its own. Never throws. */
+  async handOver(target: LiveRelease): Promise<void> {
+    const to = target.ready?.module;
+    if (to === undefined) return;
+    try {
+      await this.ready?.module.handOver?.(to);
+    } catch (error) {
+      if (!target.#hasServed) target.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    this.#remains = this.ready;
+    this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    const known = isHotSwapError(error)
+      ? error
+      : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
+    this.#state = {
+      kind: 'failed',
+      code: known.code,
+      message: known.message.slice(0, maxMessageLength),
+      mayPass: mayPass(known),
+    };
+  }
+
   /** Starts, keeps or stops checking, as desired state says. A round that goes on keeps its counts. */
   followProbe(): void {
     const wanted = this.retirement === undefined ? this.desired.probe : undefined;
@@ -103,9 +144,10 @@ export class LiveRelease {
     this.#probe = undefined;
     await this.settled;
     this.#services.cache.unpin(this.desired.digest);
-    if (this.#state.kind !== 'ready') return;
-    this.#services.metrics.remove(this.#state.calls);
-    await this.#state.module[Symbol.asyncDispose]();
+    const loaded = this.ready ?? this.#remains;
+    if (loaded === undefined) return;
+    this.#services.metrics.remove(loaded.calls);
+    await loaded.module[Symbol.asyncDispose]();
   }
 
   async #load(): Promise<void> {
@@ -114,15 +156,7 @@ export class LiveRelease {
       const calls = this.#services.metrics.recorder(this.moduleName, this.releaseId, () => module.stats());
       this.#state = { kind: 'ready', module, calls, functions: new FunctionLookup(module.description) };
     } catch (error) {
-      const known = isHotSwapError(error)
-        ? error
-        : agentError('HS_AGENT_LOAD_FAILED', { why: 'an unexpected error, see the log of the node' }, error);
-      this.#state = {
-        kind: 'failed',
-        code: known.code,
-        message: known.message.slice(0, maxMessageLength),
-        mayPass: mayPass(known),
-      };
+      this.#fail(error);
     }
     if (!this.#cancelled.signal.aborted) this.#services.onChange();
   }

@@ -221,6 +221,8 @@ export class NodeReconciler {
     await settledOrAborted(module.settled(), superseded);
     if (superseded.aborted) return;
     if (!isRestored) this.#options.failpoint('agent.swap.before-slots');
+    await module.handOver();
+    if (superseded.aborted) return;
     module.swap();
     if (!isRestored) this.#options.failpoint('agent.swap.after-slots');
     if (wanted.releases.length > 0) this.#inForce.set(wanted.moduleName, wanted);

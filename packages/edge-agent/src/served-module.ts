@@ -112,6 +112,23 @@ export class ServedModule {
   }
 
   /**
+   * Moves what stateful modules have in memory to the releases that are about to take traffic. A new release that
+   * refuses it counts as failed, so that the old one goes on serving; one that has served before comes back with what it
+   * had, because going back must not depend on the release that is left.
+   */
+  async handOver(): Promise<void> {
+    const [source] = [...this.#releases.values()]
+      .filter((live) => live.isStateful && this.#weightOf(live) > 0)
+      .toSorted((a, b) => this.#weightOf(b) - this.#weightOf(a));
+    if (source === undefined) return;
+    for (const { releaseId, weight } of this.#wanted.releases) {
+      const target = this.#releases.get(releaseId);
+      if (weight === 0 || target?.isStateful !== true || this.#weightOf(target) > 0) continue;
+      await source.handOver(target);
+    }
+  }
+
+  /**
    * Puts the wish in force, atomically for requests. When no release that should take traffic could be loaded, what
    * takes traffic now goes on: a bad state must not turn a working module off.
    */
@@ -125,6 +142,7 @@ export class ServedModule {
       this.#kept = undefined;
       this.#weights = new Map(able.map(({ releaseId, weight }) => [releaseId, weight]));
     }
+    for (const id of this.#weights.keys()) this.release(id)?.markServing();
     this.#publish();
     this.#retireUnwanted();
     for (const live of this.#releases.values()) live.followProbe();

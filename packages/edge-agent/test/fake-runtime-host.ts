@@ -36,6 +36,7 @@ const fakeRuntimeErrorCodes = {
   HS_RUNTIME_NO_SLOT: { message: 'There is no slot {slot}', httpStatus: 404 },
   HS_RUNTIME_NO_VERSION: { message: 'The slot does not hold {version}', httpStatus: 421 },
   HS_RUNTIME_CLOSED: { message: 'The module is closed', httpStatus: 503 },
+  HS_RUNTIME_STATE_REFUSED: { message: 'The state was refused', httpStatus: 409 },
   HS_RUNTIME_CANCELLED: { message: 'The call was cancelled', httpStatus: 499 },
 } as const;
 
@@ -53,6 +54,8 @@ export interface FakeModule {
   /** Loading waits for it. */
   readonly loading?: Promise<void>;
   readonly loadError?: HotSwapError;
+  /** Keeps state that it gives to others. */
+  readonly handOver?: (to: LoadedModule) => Promise<void>;
 }
 
 /** An in-memory runtime: modules are known by the digest of their bytes. */
@@ -144,6 +147,7 @@ export class FakeLoadedModule implements LoadedModule {
   readonly #module: FakeModule;
   readonly #onClose: () => void;
   readonly #running = new Set<Promise<unknown>>();
+  readonly handOver?: (to: LoadedModule) => Promise<void>;
   isClosed = false;
   peakMemoryBytes = 0;
   memoryRefusals = 0;
@@ -152,6 +156,7 @@ export class FakeLoadedModule implements LoadedModule {
     this.digest = digest;
     this.#module = module;
     this.#onClose = onClose;
+    if (module.handOver !== undefined) this.handOver = module.handOver;
     const functions =
       module.signatures ?? Object.keys(module.functions ?? {}).map((name) => ({ name, params: [], result: 'string' }));
     this.description = {
