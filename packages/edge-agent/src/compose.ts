@@ -28,7 +28,7 @@ import { ServerClient } from './server-client.ts';
 
 /** Runtime adapters by the name that `Runtime` of the configuration has. */
 const runtimes: Readonly<Record<string, (config: AgentConfig) => Promise<RuntimeHost>>> = {
-  wasmtime: (config) => wasmtime({ cacheDirectory: resolve(config.dataDirectory, 'compiled') }),
+  wasmtime: (config) => wasmtime({ compile: 'child', cacheDirectory: resolve(config.dataDirectory, 'compiled') }),
 };
 
 /** Parts that differ between a program and a test. @public */

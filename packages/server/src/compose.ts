@@ -115,7 +115,8 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     const store = await fsModuleStore({ directory: join(config.dataDir, 'modules') });
     opened.push(async () => store[Symbol.asyncDispose]());
     const runtime =
-      overrides.runtime ?? (await wasmtime({ cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
+      overrides.runtime ??
+      (await wasmtime({ compile: 'child', cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
     opened.push(async () => runtime[Symbol.asyncDispose]?.());
     scope.register(tokens.config, { useValue: config });
     scope.register(tokens.overrides, { useValue: overrides });
