@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readBlocking } from './standard-input.ts';
 import { runCli } from './run-cli.ts';
 
 const interrupt = new AbortController();
@@ -6,6 +7,7 @@ process.once('SIGINT', () => {
   interrupt.abort();
 });
 
+readBlocking(process.stdin);
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

@@ -197,8 +197,21 @@ function write(stream: NodeJS.WritableStream, content: Uint8Array | string): Pro
 }
 
 function failureText(file: string, { message, details }: HotSwapError): string {
-  const { backtrace } = details;
-  const frames = Array.isArray(backtrace) ? backtrace.map((frame) => `    ${String(frame)}\n`).join('') : '';
-  const trace = frames === '' ? '' : `  wasm backtrace:\n${frames}`;
+  const frames = Array.isArray(details['frames']) ? details['frames'].map(frameText) : [];
+  const trace = frames.length === 0 ? '' : `  wasm backtrace:\n${frames.join('')}`;
   return `Error: failed to run \`${basename(file)}\`\n\nCaused by:\n  ${message}\n${trace}`;
+}
+
+interface Frame {
+  readonly functionIndex: number;
+  readonly functionName?: string;
+  readonly moduleName?: string;
+  readonly moduleOffset?: number;
+}
+
+function frameText(frame: unknown, index: number): string {
+  const { functionIndex, functionName, moduleName = '<unknown>', moduleOffset } = frame as Frame;
+  const offset = moduleOffset === undefined ? '' : `0x${moduleOffset.toString(16)} - `;
+  const name = functionName ?? `<wasm function ${String(functionIndex)}>`;
+  return `${String(index).padStart(5)}: ${offset}${moduleName}!${name}\n`;
 }
