@@ -124,7 +124,7 @@ impl Dispatcher {
             let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?
                 .ok_or_else(|| hotswap_engine::EngineError::argument("bytes", "a Uint8Array"))?;
             let limit = milliseconds(max_module_bytes, "maxModuleBytes")?;
-            self.client.inspect(call_id, bytes.into(), if limit == 0 { DEFAULT_MAX_MODULE_BYTES } else { limit })
+            self.client.inspect(call_id, bytes, if limit == 0 { DEFAULT_MAX_MODULE_BYTES } else { limit })
         })();
         self.admitted(env, outcome)
     }
@@ -135,7 +135,7 @@ impl Dispatcher {
         let outcome = (|| {
             let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?;
             let options = parse_options::<LoadOptions>("options", &options_json)?;
-            self.client.load(call_id, bytes.map(Into::into), options)
+            self.client.load(call_id, bytes, options)
         })();
         self.admitted(env, outcome)
     }
@@ -246,7 +246,7 @@ impl Dispatcher {
     ) -> hotswap_engine::Result<()> {
         let stdin = read_bytes(Js::new(env.raw()), raw(stdin), "stdin")?.unwrap_or_default();
         let options = parse_options::<RunOptions>("options", options_json)?;
-        self.client.run(call_id, module, stdin.into(), options, settings)
+        self.client.run(call_id, module, stdin, options, settings)
     }
 
     /// See `binding.d.ts`.

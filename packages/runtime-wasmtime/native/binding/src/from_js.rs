@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, Numbers, ResourceKey, Result, Value, ValueType};
+use bytes::Bytes;
+use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, ResourceKey, Result, Value, ValueType};
 
 use crate::js::{Element, Js, JsResult, Raw, Refused};
 
@@ -47,6 +48,8 @@ impl<'a> Path<'a> {
 /// Reads arguments and counts what they weigh.
 struct Reader {
     js: Js,
+    /// The call ends before this returns to JavaScript, and nothing that is read can run code: large arguments need no copy of ours.
+    borrows: bool,
     left: usize,
     limit: u64,
 }
@@ -58,15 +61,16 @@ struct Reader {
 pub(crate) fn read_args(js: Js, args: Raw, function: &FunctionEntry, max_input_bytes: u64) -> Result<Vec<Value>> {
     let given = if js.is_array(args) { js.array_length(args).ok() } else { None };
     let given = given.ok_or_else(|| wrong_count(function))? as usize;
-    read_each(js, given, |index| js.element(args, index as u32), function, max_input_bytes)
+    read_each(js, given, |index| js.element(args, index as u32), function, max_input_bytes, false)
 }
 
-/// Converts the arguments of one call as Node passed them.
+/// Converts the arguments of one call as Node passed them, for a call that ends before this thread returns to JavaScript: what is
+/// returned must not live longer.
 ///
 /// # Errors
 /// As [`read_args`].
 pub(crate) fn read_passed(js: Js, args: &[Raw], function: &FunctionEntry, max_input_bytes: u64) -> Result<Vec<Value>> {
-    read_each(js, args.len(), |index| Ok(args[index]), function, max_input_bytes)
+    read_each(js, args.len(), |index| Ok(args[index]), function, max_input_bytes, true)
 }
 
 fn wrong_count(function: &FunctionEntry) -> EngineError {
@@ -79,14 +83,21 @@ fn read_each(
     argument: impl Fn(usize) -> JsResult<Raw>,
     function: &FunctionEntry,
     max_input_bytes: u64,
+    here: bool,
 ) -> Result<Vec<Value>> {
     let wanted = function.params.len();
     let optional = |from: usize| function.params[from..].iter().all(|(_, ty)| matches!(ty, ValueType::Option { .. }));
     if given > wanted || (given < wanted && !optional(given)) {
         return Err(wrong_count(function));
     }
-    let mut reader =
-        Reader { js, left: usize::try_from(max_input_bytes).unwrap_or(usize::MAX), limit: max_input_bytes };
+    let left = usize::try_from(max_input_bytes).unwrap_or(usize::MAX);
+    let mut reader = Reader { js, borrows: false, left, limit: max_input_bytes };
+    if here && given == wanted && function.params.iter().any(|(_, ty)| number_list(ty).is_some()) {
+        reader.borrows = function.params.iter().enumerate().all(|(index, (_, ty))| match number_list(ty) {
+            Some(_) => argument(index).is_ok_and(|value| js.is_typed_array(value)),
+            None => is_scalar(ty),
+        });
+    }
     let mut out = Vec::with_capacity(wanted);
     for (index, (_, ty)) in function.params.iter().enumerate() {
         if index >= given {
@@ -105,18 +116,19 @@ fn read_each(
 /// # Errors
 /// `INVALID_ARGUMENT`.
 pub(crate) fn read_resource(js: Js, value: Raw) -> Result<ResourceKey> {
-    Reader { js, left: 1_000, limit: 1_000 }.resource(value, &Path { parent: None, step: Step::Key("resource") })
+    Reader { js, borrows: false, left: 1_000, limit: 1_000 }
+        .resource(value, &Path { parent: None, step: Step::Key("resource") })
 }
 
 /// Bytes of a `Uint8Array` or Buffer; `None` for null and undefined.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`.
-pub(crate) fn read_bytes(js: Js, value: Raw, name: &str) -> Result<Option<Vec<u8>>> {
+pub(crate) fn read_bytes(js: Js, value: Raw, name: &str) -> Result<Option<Bytes>> {
     if js.is_nullish(value) {
         return Ok(None);
     }
-    match js.typed_array(value, Element::U8, usize::MAX) {
+    match js.typed_array(value, Element::U8, usize::MAX, false) {
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
         _ => Err(EngineError::argument(name, "a Uint8Array")),
     }
@@ -261,8 +273,8 @@ impl Reader {
             }
             ValueType::Own { .. } | ValueType::Borrow { .. } => Value::Resource(self.resource(value, path)?),
             ValueType::V128 => {
-                let bytes = js.typed_array(value, Element::U8, 16).ok().flatten().and_then(Result::ok);
-                let bytes: Option<[u8; 16]> = bytes.and_then(|bytes| bytes.try_into().ok());
+                let bytes = js.typed_array(value, Element::U8, 16, false).ok().flatten().and_then(Result::ok);
+                let bytes: Option<[u8; 16]> = bytes.and_then(|bytes| bytes[..].try_into().ok());
                 Value::V128(u128::from_le_bytes(bytes.ok_or_else(|| path.error("a Uint8Array of 16 bytes"))?))
             }
             ValueType::Ref { .. } | ValueType::Stream { .. } | ValueType::Future { .. } | ValueType::ErrorContext => {
@@ -393,33 +405,54 @@ impl Reader {
     }
 
     fn list(&mut self, value: Raw, element: &ValueType, length: Option<u32>, path: &Path<'_>) -> Result<Value> {
-        let out = if let Some(kind) = typed_element(element) {
-            match self.js.typed_array(value, kind, self.left).map_err(|_| path.error("a list"))? {
+        let (out, items) = if let Some(kind) = typed_element(element) {
+            let given = self.js.typed_array(value, kind, self.left, self.borrows);
+            let bytes = match given.map_err(|_| path.error("a list"))? {
                 Some(Err(size)) => return Err(self.too_large(Some(size))),
-                Some(Ok(bytes)) => {
-                    self.spend(bytes.len())?;
-                    from_bytes(kind, bytes)
-                }
-                None => self.plain_list(value, element, Some(kind), path)?,
-            }
+                Some(Ok(bytes)) => bytes,
+                None => self.packed(value, element, kind, path)?.into(),
+            };
+            self.spend(bytes.len())?;
+            let items = bytes.len() / kind.size();
+            (kind.list(bytes), items)
         } else {
-            self.plain_list(value, element, None, path)?
+            let items = self.plain_list(value, element, path)?;
+            let count = items.len();
+            (Value::List(items), count)
         };
         if let Some(wanted) = length
-            && list_length(&out) != wanted as usize
+            && items != wanted as usize
         {
             return Err(path.error(&format!("a list of {wanted} items")));
         }
         Ok(out)
     }
 
-    fn plain_list(&mut self, value: Raw, element: &ValueType, kind: Option<Element>, path: &Path<'_>) -> Result<Value> {
+    /// An array of numbers, packed as the typed array of that width would be.
+    fn packed(&mut self, value: Raw, element: &ValueType, kind: Element, path: &Path<'_>) -> Result<Vec<u8>> {
         if !self.js.is_array(value) {
-            return Err(path.error(if kind.is_some() {
-                "an array, or the typed array of that width"
-            } else {
-                "an array"
-            }));
+            return Err(path.error("an array, or the typed array of that width"));
+        }
+        let length = self.length(value, path)?;
+        let mut bytes = Vec::with_capacity(length as usize * kind.size());
+        for index in 0..length {
+            let path = path.then(Step::Index(index));
+            match self.read(self.item(value, index, &path)?, element, &path)? {
+                Value::U32(number) => bytes.extend_from_slice(&number.to_le_bytes()[..kind.size()]),
+                Value::I32(number) => bytes.extend_from_slice(&number.to_le_bytes()[..kind.size()]),
+                Value::U64(number) => bytes.extend_from_slice(&number.to_le_bytes()),
+                Value::I64(number) => bytes.extend_from_slice(&number.to_le_bytes()),
+                Value::F32(number) => bytes.extend_from_slice(&number.to_le_bytes()),
+                Value::F64(number) => bytes.extend_from_slice(&number.to_le_bytes()),
+                _ => return Err(path.error("a number")),
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn plain_list(&mut self, value: Raw, element: &ValueType, path: &Path<'_>) -> Result<Vec<Value>> {
+        if !self.js.is_array(value) {
+            return Err(path.error("an array"));
         }
         let length = self.length(value, path)?;
         let mut items = Vec::with_capacity(length as usize);
@@ -427,35 +460,33 @@ impl Reader {
             let path = path.then(Step::Index(index));
             items.push(self.read(self.item(value, index, &path)?, element, &path)?);
         }
-        if kind == Some(Element::U8) {
-            let bytes: Vec<u8> =
-                items.iter().map(|item| if let Value::U32(byte) = item { *byte as u8 } else { 0 }).collect();
-            return Ok(Value::Bytes(bytes.into()));
-        }
-        Ok(Value::List(items))
+        Ok(items)
     }
 }
 
 /// 2^53 - 1.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
-fn list_length(value: &Value) -> usize {
-    match value {
-        Value::Bytes(bytes) => bytes.len(),
-        Value::List(items) => items.len(),
-        Value::Numbers(numbers) => match numbers {
-            Numbers::S8(list) => list.len(),
-            Numbers::U16(list) => list.len(),
-            Numbers::S16(list) => list.len(),
-            Numbers::U32(list) => list.len(),
-            Numbers::S32(list) => list.len(),
-            Numbers::U64(list) => list.len(),
-            Numbers::S64(list) => list.len(),
-            Numbers::F32(list) => list.len(),
-            Numbers::F64(list) => list.len(),
-        },
-        _ => 0,
+/// The element type of a list that a typed array can carry.
+fn number_list(ty: &ValueType) -> Option<Element> {
+    match ty {
+        ValueType::List { element, .. } => typed_element(element),
+        _ => None,
     }
+}
+
+/// Types whose reading never runs code of the caller: there is no property to get.
+fn is_scalar(ty: &ValueType) -> bool {
+    typed_element(ty).is_some()
+        || matches!(
+            ty,
+            ValueType::Bool
+                | ValueType::Char
+                | ValueType::String
+                | ValueType::I32
+                | ValueType::I64
+                | ValueType::Enum { .. }
+        )
 }
 
 fn typed_element(ty: &ValueType) -> Option<Element> {
@@ -472,24 +503,4 @@ fn typed_element(ty: &ValueType) -> Option<Element> {
         ValueType::F64 => Element::F64,
         _ => return None,
     })
-}
-
-fn from_bytes(kind: Element, bytes: Vec<u8>) -> Value {
-    macro_rules! numbers {
-        ($case:ident, $ty:ty) => {
-            Value::Numbers(Numbers::$case(bytes.as_chunks().0.iter().copied().map(<$ty>::from_ne_bytes).collect()))
-        };
-    }
-    match kind {
-        Element::U8 => Value::Bytes(bytes.into()),
-        Element::I8 => numbers!(S8, i8),
-        Element::U16 => numbers!(U16, u16),
-        Element::I16 => numbers!(S16, i16),
-        Element::U32 => numbers!(U32, u32),
-        Element::I32 => numbers!(S32, i32),
-        Element::U64 => numbers!(U64, u64),
-        Element::I64 => numbers!(S64, i64),
-        Element::F32 => numbers!(F32, f32),
-        Element::F64 => numbers!(F64, f64),
-    }
 }

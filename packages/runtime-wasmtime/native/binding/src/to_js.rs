@@ -1,6 +1,6 @@
 //! Engine values to JavaScript, by the plan of the result.
 
-use hotswap_engine::{FunctionEntry, Numbers, Value, ValueType};
+use hotswap_engine::{FunctionEntry, Value, ValueType};
 
 use crate::js::{Element, Js, JsResult, Raw, Refused};
 
@@ -49,8 +49,8 @@ fn one(js: Js, value: &Value, ty: &ValueType) -> JsResult<Raw> {
         (Value::F64(value), _) => js.new_number(*value),
         (Value::Char(value), _) => js.new_string(value.encode_utf8(&mut [0; 4])),
         (Value::String(text), _) => js.new_string(text),
-        (Value::Bytes(bytes), _) => js.new_typed_array(Element::U8, bytes),
-        (Value::Numbers(numbers), _) => typed(js, numbers),
+        (Value::Bytes(bytes), _) => js.share_typed_array(Element::U8, bytes),
+        (Value::Numbers(kind, bytes), _) => js.share_typed_array((*kind).into(), bytes),
         (Value::List(items), ValueType::List { element, .. }) => {
             let array = js.new_array(items.len())?;
             for (index, item) in items.iter().enumerate() {
@@ -128,23 +128,4 @@ fn tagged(js: Js, tag: &str, inner: Option<&Value>, ty: Option<&ValueType>) -> J
         js.set(object, "val", one(js, value, ty)?)?;
     }
     Ok(object)
-}
-
-fn typed(js: Js, numbers: &Numbers) -> JsResult<Raw> {
-    macro_rules! bytes {
-        ($list:ident) => {
-            &$list.iter().flat_map(|number| number.to_ne_bytes()).collect::<Vec<u8>>()
-        };
-    }
-    match numbers {
-        Numbers::S8(list) => js.new_typed_array(Element::I8, bytes!(list)),
-        Numbers::U16(list) => js.new_typed_array(Element::U16, bytes!(list)),
-        Numbers::S16(list) => js.new_typed_array(Element::I16, bytes!(list)),
-        Numbers::U32(list) => js.new_typed_array(Element::U32, bytes!(list)),
-        Numbers::S32(list) => js.new_typed_array(Element::I32, bytes!(list)),
-        Numbers::U64(list) => js.new_typed_array(Element::U64, bytes!(list)),
-        Numbers::S64(list) => js.new_typed_array(Element::I64, bytes!(list)),
-        Numbers::F32(list) => js.new_typed_array(Element::F32, bytes!(list)),
-        Numbers::F64(list) => js.new_typed_array(Element::F64, bytes!(list)),
-    }
 }

@@ -1,6 +1,5 @@
 //! One Node environment's (or test's) way in: admission, deadlines, cancellation, and completions in batches.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,12 +12,12 @@ use futures_util::future::{AbortHandle, Abortable};
 use parking_lot::Mutex;
 
 use crate::calls::CallControl;
+use crate::command::run_command;
+use crate::completions::{CallInfo, Completion, CompletionQueue, Origin, Outcome};
 use crate::error::{EngineError, ErrorCode, Result, panic_error};
 use crate::inspect::inspect;
 use crate::instance::{OpenInstance, open};
-use crate::invoke::{
-    self, Output, Results, check_callable, check_input, check_input_size, effective_timeout, queue_full,
-};
+use crate::invoke::{self, check_callable, check_input, check_input_size, effective_timeout, queue_full};
 use crate::lanes::Moving;
 use crate::load::load;
 use crate::module::{InFlight, LoadedModule};
@@ -28,75 +27,6 @@ use crate::stats::CallMeter;
 use crate::store::Deadline;
 use crate::trap::timeout;
 use crate::value::{ResourceKey, Value};
-
-/// The export whose types say how to convert what came out of it.
-pub type Origin = (Arc<LoadedModule>, usize);
-
-/// What a call ended in.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Nothing to hand over.
-    Nothing,
-    /// A JSON text.
-    Json(String),
-    /// Results of an export, to be converted by that function's types.
-    Values(Arc<LoadedModule>, usize, Results),
-    /// A loaded module.
-    Module(Arc<LoadedModule>),
-    /// A living instance.
-    Instance(Arc<OpenInstance>),
-    /// A finished command: exit status and output.
-    Command(i32, Output),
-    /// Calls that finished during a drain, and calls that were cut.
-    Drained {
-        /// Ended by themselves.
-        finished: usize,
-        /// Cancelled at the deadline.
-        cut: usize,
-    },
-}
-
-/// Where time went and what was written.
-#[derive(Debug, Default)]
-pub struct CallInfo {
-    /// Version that answered.
-    pub module: u32,
-    /// Durations and memory.
-    pub meter: CallMeter,
-    /// Captured output, for calls; a command's is in its outcome.
-    pub output: Output,
-}
-
-/// The end of one call.
-#[derive(Debug)]
-pub struct Completion {
-    /// Chosen by the caller.
-    pub call: u32,
-    /// What it ended in. A guest's error value is converted by the same function's types.
-    pub outcome: std::result::Result<Outcome, (EngineError, Option<Origin>)>,
-    /// Facts about the call, where there was one.
-    pub info: Option<CallInfo>,
-    /// The caller asked for the facts.
-    pub wants_info: bool,
-    /// The call went through a slot, so the answering version is news to the caller.
-    pub through_slot: bool,
-}
-
-/// Completions waiting for their thread. `wake` is called when the first arrives, not again until a drain has emptied it.
-struct CompletionQueue {
-    queue: Mutex<VecDeque<Completion>>,
-    scheduled: AtomicBool,
-    wake: Box<dyn Fn() + Send + Sync>,
-}
-
-impl CompletionQueue {
-    fn push(&self, completion: Completion) {
-        self.queue.lock().push_back(completion);
-        if !self.scheduled.swap(true, Ordering::AcqRel) {
-            (self.wake)();
-        }
-    }
-}
 
 /// See the module's description.
 pub struct Client {
@@ -323,11 +253,12 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
-                let function = module.function(index)?;
-                invoke::call_async(&module, function, &args, deadline, &mut info.meter, &mut info.output).await
-            })
-            .await;
+            let outcome =
+                within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
+                    let function = module.function(index)?;
+                    invoke::call_async(&module, function, &args, deadline, &mut info.meter, &mut info.output).await
+                })
+                .await;
             module.stats.record(&info.meter, outcome.as_ref().err());
             let outcome = match outcome {
                 Ok(results) => Ok(Outcome::Values(module, index, results)),
@@ -359,10 +290,11 @@ impl Client {
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(options.timeout_ms.unwrap_or(0), module.limits().timeout_ms);
             let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
-            let outcome = within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
-                invoke::run_command(&module, &options, stdin, deadline, &mut info.meter, &mut info.output).await
-            })
-            .await;
+            let outcome =
+                within(runtime, &module, limit_ms, admitted, &mut info, async |deadline, info: &mut CallInfo| {
+                    run_command(&module, &options, stdin, deadline, &mut info.meter, &mut info.output).await
+                })
+                .await;
             module.stats.record(&info.meter, outcome.as_ref().err());
             match outcome {
                 Ok(status) => {

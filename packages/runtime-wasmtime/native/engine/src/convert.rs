@@ -1,11 +1,10 @@
 //! Host values to Wasmtime's and back, by the plan in [`ValueType`]. Runs off the JavaScript thread.
 
-use bytes::Bytes;
 use wasmtime::component::{ResourceAny, Val};
 
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::trap::output_limit;
-use crate::value::{Numbers, ResourceKey, Value, ValueType};
+use crate::value::{NumberKind, ResourceKey, Value, ValueType};
 
 /// Resources that one opened instance has given out.
 #[derive(Default)]
@@ -143,18 +142,24 @@ fn lower_case(
 }
 
 fn lower_list(value: &Value, element: &ValueType, resources: &mut Option<&mut ResourceSlots>) -> Result<Vec<Val>> {
+    /// One loop per width.
+    macro_rules! numbers {
+        ($bytes:ident, $number:ty, $variant:ident) => {
+            $bytes.as_chunks().0.iter().copied().map(<$number>::from_le_bytes).map(Val::$variant).collect()
+        };
+    }
     Ok(match value {
         Value::Bytes(bytes) => bytes.iter().copied().map(Val::U8).collect(),
-        Value::Numbers(numbers) => match numbers {
-            Numbers::S8(list) => list.iter().copied().map(Val::S8).collect(),
-            Numbers::U16(list) => list.iter().copied().map(Val::U16).collect(),
-            Numbers::S16(list) => list.iter().copied().map(Val::S16).collect(),
-            Numbers::U32(list) => list.iter().copied().map(Val::U32).collect(),
-            Numbers::S32(list) => list.iter().copied().map(Val::S32).collect(),
-            Numbers::U64(list) => list.iter().copied().map(Val::U64).collect(),
-            Numbers::S64(list) => list.iter().copied().map(Val::S64).collect(),
-            Numbers::F32(list) => list.iter().copied().map(Val::Float32).collect(),
-            Numbers::F64(list) => list.iter().copied().map(Val::Float64).collect(),
+        Value::Numbers(kind, bytes) => match kind {
+            NumberKind::S8 => numbers!(bytes, i8, S8),
+            NumberKind::U16 => numbers!(bytes, u16, U16),
+            NumberKind::S16 => numbers!(bytes, i16, S16),
+            NumberKind::U32 => numbers!(bytes, u32, U32),
+            NumberKind::S32 => numbers!(bytes, i32, S32),
+            NumberKind::U64 => numbers!(bytes, u64, U64),
+            NumberKind::S64 => numbers!(bytes, i64, S64),
+            NumberKind::F32 => numbers!(bytes, f32, Float32),
+            NumberKind::F64 => numbers!(bytes, f64, Float64),
         },
         Value::List(items) => items.iter().map(|item| lower(item, element, resources)).collect::<Result<_>>()?,
         _ => return Err(mismatch(element)),
@@ -267,13 +272,15 @@ fn lift_payload(payload: Option<Box<Val>>, ty: Option<&ValueType>, to: &mut Lift
 fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Result<Value> {
     /// One loop per width; a foreign element would be a bug of the engine and is left out rather than panicked about.
     macro_rules! numbers {
-        ($case:ident, $variant:ident, $size:literal) => {{
-            to.meter.spend(items.len() * $size)?;
-            let list = items.into_iter().filter_map(|item| match item {
-                Val::$variant(value) => Some(value),
-                _ => None,
-            });
-            Value::Numbers(Numbers::$case(list.collect()))
+        ($kind:ident, $variant:ident) => {{
+            to.meter.spend(items.len() * NumberKind::$kind.size_bytes())?;
+            let mut bytes = Vec::with_capacity(items.len() * NumberKind::$kind.size_bytes());
+            for item in items {
+                if let Val::$variant(value) = item {
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                }
+            }
+            Value::Numbers(NumberKind::$kind, bytes.into())
         }};
     }
     Ok(match element {
@@ -282,15 +289,15 @@ fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Resu
             let bytes = items.into_iter().filter_map(|item| if let Val::U8(value) = item { Some(value) } else { None });
             Value::Bytes(bytes.collect::<Vec<_>>().into())
         }
-        ValueType::S8 => numbers!(S8, S8, 1),
-        ValueType::U16 => numbers!(U16, U16, 2),
-        ValueType::S16 => numbers!(S16, S16, 2),
-        ValueType::U32 => numbers!(U32, U32, 4),
-        ValueType::S32 => numbers!(S32, S32, 4),
-        ValueType::U64 => numbers!(U64, U64, 8),
-        ValueType::S64 => numbers!(S64, S64, 8),
-        ValueType::F32 => numbers!(F32, Float32, 4),
-        ValueType::F64 => numbers!(F64, Float64, 8),
+        ValueType::S8 => numbers!(S8, S8),
+        ValueType::U16 => numbers!(U16, U16),
+        ValueType::S16 => numbers!(S16, S16),
+        ValueType::U32 => numbers!(U32, U32),
+        ValueType::S32 => numbers!(S32, S32),
+        ValueType::U64 => numbers!(U64, U64),
+        ValueType::S64 => numbers!(S64, S64),
+        ValueType::F32 => numbers!(F32, Float32),
+        ValueType::F64 => numbers!(F64, Float64),
         _ => Value::List(items.into_iter().map(|item| lift(item, element, to)).collect::<Result<_>>()?),
     })
 }
@@ -322,8 +329,72 @@ pub(crate) fn lift_core(value: &wasmtime::Val) -> Result<Value> {
     })
 }
 
-/// Bytes as a result value, measured.
-pub(crate) fn bytes_result(bytes: Vec<u8>, limit: u64) -> Result<Value> {
-    OutputMeter::new(limit).spend(bytes.len())?;
-    Ok(Value::Bytes(Bytes::from(bytes)))
+/// Replaces resources within a value. `replace` is told whether the type owns the resource.
+fn each_resource(
+    value: &mut Value,
+    ty: &ValueType,
+    replace: &mut impl FnMut(&mut Value, bool) -> Result<()>,
+) -> Result<()> {
+    match (ty, value) {
+        (ValueType::Own { .. }, value) => replace(value, true),
+        (ValueType::Borrow { .. }, value) => replace(value, false),
+        (ValueType::List { element, .. }, Value::List(items)) => {
+            items.iter_mut().try_for_each(|item| each_resource(item, element, replace))
+        }
+        (ValueType::Tuple { items }, Value::Fields(values)) => {
+            values.iter_mut().zip(items).try_for_each(|(value, ty)| each_resource(value, ty, replace))
+        }
+        (ValueType::Record { fields, .. }, Value::Fields(values)) => {
+            values.iter_mut().zip(fields).try_for_each(|(value, field)| each_resource(value, &field.ty, replace))
+        }
+        (_, Value::Case(case, Some(payload))) => match payload_type(ty, *case) {
+            Some(ty) => each_resource(payload, ty, replace),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn payload_type(ty: &ValueType, case: u32) -> Option<&ValueType> {
+    match ty {
+        ValueType::Variant { cases, .. } => cases.get(case as usize)?.ty.as_ref(),
+        ValueType::Option { some } => Some(some),
+        ValueType::Result { ok, .. } if case == 0 => ok.as_deref(),
+        ValueType::Result { err, .. } => err.as_deref(),
+        _ => None,
+    }
+}
+
+/// Arguments with their resources as the engine knows them. Owned ones leave the instance's table: they are the guest's now.
+pub(crate) fn hand_in<'a>(
+    args: &[Value],
+    types: impl Iterator<Item = &'a ValueType>,
+    slots: &mut ResourceSlots,
+) -> Result<Vec<Value>> {
+    let mut args = args.to_vec();
+    for (value, ty) in args.iter_mut().zip(types) {
+        each_resource(value, ty, &mut |value, owned| {
+            let Value::Resource(key) = *value else { return Err(mismatch(ty)) };
+            *value = Value::Handle(if owned { slots.take(key)? } else { slots.get(key)? });
+            Ok(())
+        })?;
+    }
+    Ok(args)
+}
+
+/// Keeps the resources of a result in the instance's table.
+pub(crate) fn take_out(results: &mut [Value], types: &[ValueType], slots: &mut ResourceSlots) -> Result<()> {
+    for (value, ty) in results.iter_mut().zip(types) {
+        each_resource(value, ty, &mut |value, _| {
+            let Value::Handle(resource) = *value else { return Err(mismatch(ty)) };
+            *value = Value::Resource(slots.insert(resource));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Refuses a result that is larger than allowed.
+pub(crate) fn check_output(results: &[Value], limit: u64) -> Result<()> {
+    OutputMeter::new(limit).spend(results.iter().map(Value::size_bytes).sum())
 }

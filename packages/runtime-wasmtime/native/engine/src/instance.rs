@@ -13,11 +13,11 @@ use wasmtime::Store;
 
 use crate::calls::{CallControl, CancelledBy};
 use crate::convert::ResourceSlots;
+use crate::enter::{CallFailure, Live, Results, call_on_fiber, call_on_stack, start_on_fiber};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::invoke::{
-    Live, Output, Results, call_on_fiber, call_on_stack, check_callable, check_input, check_synchronous,
-    effective_timeout, explain_failure, native_stack_suffices, prepare, queue_full, read_meters, rearm, start_on_fiber,
-    unwrap_result,
+    Output, check_callable, check_input, check_synchronous, effective_timeout, explain_failure, native_stack_suffices,
+    prepare, queue_full, read_meters, rearm, unwrap_result,
 };
 use crate::module::{FunctionEntry, LoadedModule};
 use crate::runtime::{Runtime, stale};
@@ -73,7 +73,7 @@ pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
     let live = match tokio::time::timeout_at(deadline.at.into(), start_on_fiber(&module, &mut store)).await {
         Ok(Ok(live)) => live,
         Ok(Err(error)) => {
-            let failure = crate::invoke::CallFailure::Engine(error);
+            let failure = CallFailure::Engine(error);
             return Err(explain_failure(failure, &module, &store, started, ("timeoutMs", limit_ms)).0);
         }
         Err(_) => return Err(crate::trap::timeout("timeoutMs", limit_ms, limit_ms as f64)),
@@ -170,9 +170,8 @@ impl OpenInstance {
         } else {
             let mut resources = Some(&mut guest.resources);
             let call = call_on_fiber(&mut guest.store, guest.live, function, args, &mut resources, limit);
-            futures_util::FutureExt::now_or_never(call).unwrap_or_else(|| {
-                Err(crate::invoke::CallFailure::Engine(wasmtime::Error::msg("call did not finish at once")))
-            })
+            futures_util::FutureExt::now_or_never(call)
+                .unwrap_or_else(|| Err(CallFailure::Engine(wasmtime::Error::msg("call did not finish at once"))))
         };
         let mut meter = CallMeter { invoke: started.elapsed(), ..CallMeter::default() };
         let (outcome, _) = self.settle(&mut guard, function, outcome, started, ("timeoutMs", limit_ms), &mut meter);
@@ -184,7 +183,7 @@ impl OpenInstance {
         &self,
         guard: &mut Option<Guest>,
         function: &FunctionEntry,
-        outcome: std::result::Result<Results, crate::invoke::CallFailure>,
+        outcome: std::result::Result<Results, CallFailure>,
         started: Instant,
         time_limit: (&'static str, u64),
         meter: &mut CallMeter,
@@ -309,7 +308,7 @@ impl Waiting {
         let dropped = resource.resource_drop_async(&mut guest.store).await;
         turn.finished = true;
         let Err(error) = dropped else { return Ok(()) };
-        let failure = crate::invoke::CallFailure::Engine(error);
+        let failure = CallFailure::Engine(error);
         let (error, _) = explain_failure(failure, &instance.module, &guest.store, started, ("timeoutMs", limit_ms));
         instance.bury(turn.guard.take());
         Err(error)

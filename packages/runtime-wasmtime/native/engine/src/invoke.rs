@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use wasmtime::{AsContextMut, Store};
 
-use crate::convert::{Lifting, OutputMeter, ResourceSlots, bytes_result, lift, lift_core, lower, lower_core};
+use crate::enter::{CallFailure, Results, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::module::{FastPath, FunctionEntry, Linked, LoadedModule, Target};
+use crate::module::{FunctionEntry, LoadedModule};
 use crate::policy::RunOptions;
 use crate::process;
 use crate::runtime::{MAX_WASM_STACK_BYTES, Runtime};
@@ -24,16 +24,6 @@ use crate::wasi::new_host;
 
 /// Native stack that must be left beyond what a guest may use before it may run on it.
 const STACK_MARGIN_BYTES: usize = 512 * 1024;
-
-/// An instance of either kind.
-#[derive(Clone, Copy)]
-pub(crate) enum Live {
-    Core(wasmtime::Instance),
-    Component(wasmtime::component::Instance),
-}
-
-/// Values a function returned; empty for none, several for some core functions.
-pub type Results = Vec<Value>;
 
 fn ticks(limit_ms: u64) -> u64 {
     // The current tick may be about to end: one more makes the limit a lower bound, and two ticks the upper one.
@@ -102,169 +92,6 @@ pub(crate) fn check_input_size(size: usize, module: &LoadedModule) -> Result<()>
         .with("sizeBytes", size));
     }
     Ok(())
-}
-
-/// Runs the same steps on the native stack or, through fibers, as a future. One text for both keeps them alike.
-macro_rules! call_steps {
-    ($mode:ident, $store:ident, $live:ident, $function:ident, $args:ident, $resources:ident, $limit:expr, [$($await:tt)*]) => {{
-        let missing = || wasmtime::Error::msg("export is missing from the instance");
-        match ($live, &$function.target) {
-            (Live::Core(instance), Target::Core(export)) => {
-                let function = instance
-                    .get_module_export(&mut *$store, export)
-                    .and_then(wasmtime::Extern::into_func)
-                    .ok_or_else(missing);
-                match function {
-                    Err(error) => Err(CallFailure::Engine(error)),
-                    Ok(function) => {
-                        let mut params = [const { wasmtime::Val::I32(0) }; 8];
-                        let mut results = [const { wasmtime::Val::I32(0) }; 4];
-                        let (mut more_params, mut more_results);
-                        let params = if $args.len() <= params.len() { &mut params[..$args.len()] } else {
-                            more_params = vec![wasmtime::Val::I32(0); $args.len()];
-                            &mut more_params[..]
-                        };
-                        let count = $function.results.len();
-                        let results = if count <= results.len() { &mut results[..count] } else {
-                            more_results = vec![wasmtime::Val::I32(0); count];
-                            &mut more_results[..]
-                        };
-                        let lowered = params.iter_mut().zip($args).zip(&$function.params).try_for_each(|((to, value), (_, ty))| {
-                            *to = lower_core(value, ty)?;
-                            Ok(())
-                        });
-                        match lowered {
-                            Err(error) => Err(CallFailure::Named(error)),
-                            Ok(()) => match call_steps!(@call $mode, function, $store, params, results)$($await)* {
-                                Err(error) => Err(CallFailure::Engine(error)),
-                                Ok(()) => results.iter().map(lift_core).collect::<Result<_>>().map_err(CallFailure::Named),
-                            },
-                        }
-                    }
-                }
-            }
-            (Live::Component(instance), Target::Component(export)) => {
-                match instance.get_func(&mut *$store, export).ok_or_else(missing) {
-                    Err(error) => Err(CallFailure::Engine(error)),
-                    Ok(function) => match ($function.fast, $args) {
-                        (Some(FastPath::BytesToBytes), [Value::Bytes(bytes)]) => {
-                            match function.typed::<(&[u8],), (Vec<u8>,)>(&*$store) {
-                                Err(error) => Err(CallFailure::Engine(error)),
-                                Ok(typed) => match call_steps!(@typed $mode, typed, $store, (bytes,))$($await)* {
-                                    Err(error) => Err(CallFailure::Engine(error)),
-                                    Ok((bytes,)) => bytes_result(bytes, $limit).map(|value| vec![value]).map_err(CallFailure::Named),
-                                },
-                            }
-                        }
-                        (Some(FastPath::StringToString), [Value::String(text)]) => {
-                            match function.typed::<(&str,), (String,)>(&*$store) {
-                                Err(error) => Err(CallFailure::Engine(error)),
-                                Ok(typed) => match call_steps!(@typed $mode, typed, $store, (text.as_str(),))$($await)* {
-                                    Err(error) => Err(CallFailure::Engine(error)),
-                                    Ok((text,)) => OutputMeter::new($limit)
-                                        .spend(text.len())
-                                        .map(|()| vec![Value::String(text)])
-                                        .map_err(CallFailure::Named),
-                                },
-                            }
-                        }
-                        _ => {
-                            let lowered: Result<Vec<_>> = $args
-                                .iter()
-                                .zip(&$function.params)
-                                .map(|(value, (_, ty))| lower(value, ty, $resources))
-                                .collect();
-                            match lowered {
-                                Err(error) => Err(CallFailure::Named(error)),
-                                Ok(params) => {
-                                    let mut results = vec![wasmtime::component::Val::Bool(false); $function.results.len()];
-                                    match call_steps!(@call $mode, function, $store, &params, &mut results)$($await)* {
-                                        Err(error) => Err(CallFailure::Engine(error)),
-                                        Ok(()) => {
-                                            let mut to = Lifting { meter: OutputMeter::new($limit), resources: $resources.as_deref_mut() };
-                                            results
-                                                .into_iter()
-                                                .zip(&$function.results)
-                                                .map(|(value, ty)| lift(value, ty, &mut to))
-                                                .collect::<Result<Results>>()
-                                                .map_err(CallFailure::Named)
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    },
-                }
-            }
-            _ => Err(CallFailure::Engine(missing())),
-        }
-    }};
-    (@call sync, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call(&mut *$store, $params, $results) };
-    (@call async, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call_async(&mut *$store, $params, $results) };
-    (@typed sync, $function:ident, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
-    (@typed async, $function:ident, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
-}
-
-/// Either the engine's own error, to be explained, or one that has its name already.
-pub(crate) enum CallFailure {
-    Engine(wasmtime::Error),
-    Named(EngineError),
-}
-
-pub(crate) fn call_on_stack(
-    store: &mut Store<StoreData>,
-    live: Live,
-    function: &FunctionEntry,
-    args: &[Value],
-    resources: &mut Option<&mut ResourceSlots>,
-    output_limit: u64,
-) -> Result<Results, CallFailure> {
-    call_steps!(sync, store, live, function, args, resources, output_limit, [])
-}
-
-pub(crate) async fn call_on_fiber(
-    store: &mut Store<StoreData>,
-    live: Live,
-    function: &FunctionEntry,
-    args: &[Value],
-    resources: &mut Option<&mut ResourceSlots>,
-    output_limit: u64,
-) -> Result<Results, CallFailure> {
-    call_steps!(async, store, live, function, args, resources, output_limit, [.await])
-}
-
-pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
-    match module.linked.as_ref() {
-        Some(Linked::Core(pre)) => {
-            let instance = pre.instantiate(&mut *store)?;
-            if let Some(export) = &module.initialize
-                && let Some(function) =
-                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
-            {
-                function.call(&mut *store, &[], &mut [])?;
-            }
-            Ok(Live::Core(instance))
-        }
-        Some(Linked::Component(pre)) => pre.instantiate(store).map(Live::Component),
-        None => Err(wasmtime::Error::msg("module was released")),
-    }
-}
-
-pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
-    match module.linked.as_ref() {
-        Some(Linked::Core(pre)) => {
-            let instance = pre.instantiate_async(&mut *store).await?;
-            if let Some(export) = &module.initialize
-                && let Some(function) =
-                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
-            {
-                function.call_async(&mut *store, &[], &mut []).await?;
-            }
-            Ok(Live::Core(instance))
-        }
-        Some(Linked::Component(pre)) => pre.instantiate_async(store).await.map(Live::Component),
-        None => Err(wasmtime::Error::msg("module was released")),
-    }
 }
 
 /// Turns the top-level `result` of a component function into the two outcomes JavaScript has.
@@ -436,7 +263,7 @@ pub(crate) fn prepare(
 }
 
 /// Fuel of one call, for modules that are metered. Their engine meters, so that this cannot be refused.
-fn fill_up(module: &LoadedModule, store: &mut Store<StoreData>) {
+pub(crate) fn fill_up(module: &LoadedModule, store: &mut Store<StoreData>) {
     if let Some(fuel) = module.policy.runtime.fuel {
         let filled = store.set_fuel(fuel);
         debug_assert!(filled.is_ok(), "a metered module on an engine without fuel");
@@ -556,121 +383,9 @@ pub(crate) fn rearm(module: &LoadedModule, store: &mut Store<StoreData>, limit_m
     store.as_context_mut().set_epoch_deadline(if yields { 1 } else { wait });
 }
 
-/// Runs the command of a module once and returns its exit status.
-pub(crate) async fn run_command(
-    module: &LoadedModule,
-    options: &RunOptions,
-    stdin: Bytes,
-    deadline: Deadline,
-    meter: &mut CallMeter,
-    output: &mut Output,
-) -> Result<i32> {
-    let target = module.command.ok_or_else(|| {
-        EngineError::new(
-            ErrorCode::UnknownExport,
-            "The module is no WASI command: it exports neither _start nor wasi:cli/run",
-        )
-        .with("export", "_start")
-        .with("available", Vec::<String>::new())
-    })?;
-    let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
-    let started = Instant::now();
-    let mut store = prepare(module, cpu_ms, Some(deadline), Some((options, stdin)))?;
-    let live = start_on_fiber(module, &mut store).await;
-    let begun = Instant::now();
-    meter.instantiate = begun - started;
-    let (outcome, starting) = match live {
-        Err(error) => (Err(error), true),
-        Ok(live) => (enter_command(&mut store, live, target).await, false),
-    };
-    meter.invoke = begun.elapsed();
-    read_meters(meter, module, &store);
-    *output = Output::take(store.data());
-    match outcome {
-        Ok(status) => Ok(status),
-        Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-            Some(exit) => Ok(exit.0),
-            None => Err(explained(&error, module, store.data(), started, ("cpuMs", cpu_ms), starting)),
-        },
-    }
-}
-
-async fn enter_command(store: &mut Store<StoreData>, live: Live, target: Target) -> wasmtime::Result<i32> {
-    let missing = || wasmtime::Error::msg("the command's entry is missing from the instance");
-    match (live, target) {
-        (Live::Core(instance), Target::Core(export)) => {
-            let function = instance
-                .get_module_export(&mut *store, &export)
-                .and_then(wasmtime::Extern::into_func)
-                .ok_or_else(missing)?;
-            function.call_async(&mut *store, &[], &mut []).await?;
-            Ok(0)
-        }
-        (Live::Component(instance), Target::Component(export)) => {
-            let function = instance.get_func(&mut *store, export).ok_or_else(missing)?;
-            let mut results = [wasmtime::component::Val::Bool(false)];
-            function.call_async(&mut *store, &[], &mut results).await?;
-            Ok(i32::from(matches!(results[0], wasmtime::component::Val::Result(Err(_)))))
-        }
-        _ => Err(missing()),
-    }
-}
-
 /// `QUEUE_FULL`.
 pub(crate) fn queue_full(scope: &'static str, limit: usize) -> EngineError {
     EngineError::new(ErrorCode::QueueFull, format!("Too many calls are waiting ({scope}); try again later"))
         .with("scope", scope)
         .with("limit", limit)
-}
-
-/// Nanoseconds per fresh isolated call of a bare loop: store, instance, call, drop. The yardstick of `bench/`.
-///
-/// # Errors
-/// As [`call_sync`].
-pub fn bench_fresh(module: &Arc<LoadedModule>, index: usize, args: &[Value], iterations: u32) -> Result<f64> {
-    let runtime = Runtime::get()?;
-    check_synchronous(module)?;
-    let function = module.function(index)?;
-    check_callable(function, false)?;
-    let _running = runtime.ticker.running();
-    let started = Instant::now();
-    for _ in 0..iterations {
-        let mut store = Store::new(&module.engine, StoreData::new(module.limits(), Host::None));
-        fill_up(module, &mut store);
-        store.set_epoch_deadline(1_000_000);
-        let outcome = match start_on_stack(module, &mut store) {
-            Ok(live) => call_on_stack(&mut store, live, function, args, &mut None, u64::MAX),
-            Err(error) => Err(CallFailure::Engine(error)),
-        };
-        if let Err(failure) = outcome {
-            return Err(explain_failure(failure, module, &store, started, ("timeoutMs", 0)).0);
-        }
-    }
-    Ok(started.elapsed().as_nanos() as f64 / f64::from(iterations.max(1)))
-}
-
-/// Nanoseconds per call on one warm instance of a bare loop. The yardstick of `bench/`.
-///
-/// # Errors
-/// As [`call_sync`].
-pub fn bench_warm(module: &Arc<LoadedModule>, index: usize, args: &[Value], iterations: u32) -> Result<f64> {
-    let runtime = Runtime::get()?;
-    check_synchronous(module)?;
-    let function = module.function(index)?;
-    check_callable(function, false)?;
-    let _running = runtime.ticker.running();
-    let mut store = new_store(&module.engine, module.limits(), Host::None);
-    fill_up(module, &mut store);
-    store.set_epoch_deadline(1_000_000);
-    let begun = Instant::now();
-    let live = start_on_stack(module, &mut store)
-        .map_err(|error| explained(&error, module, store.data(), begun, ("timeoutMs", 0), true))?;
-    let started = Instant::now();
-    for _ in 0..iterations {
-        fill_up(module, &mut store);
-        if let Err(failure) = call_on_stack(&mut store, live, function, args, &mut None, u64::MAX) {
-            return Err(explain_failure(failure, module, &store, started, ("timeoutMs", 0)).0);
-        }
-    }
-    Ok(started.elapsed().as_nanos() as f64 / f64::from(iterations.max(1)))
 }

@@ -85,7 +85,11 @@ where
 {
     /// Begins in the short lane, or in the long one if the module is known for it.
     pub(crate) fn new(work: F, long: &Handle, heavy: bool) -> Self {
-        if heavy { Self::Long(Task(long.spawn(Measured(Box::pin(work))))) } else { Self::Short(Box::pin(work), long.clone()) }
+        if heavy {
+            Self::Long(Task(long.spawn(Measured(Box::pin(work)))))
+        } else {
+            Self::Short(Box::pin(work), long.clone())
+        }
     }
 }
 

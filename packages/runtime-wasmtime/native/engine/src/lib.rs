@@ -7,23 +7,28 @@
 //! | what a module may do | `policy.rs`, `wasi.rs`, `limits.rs` |
 //! | loading, linking, the cache | `load.rs`, `cache.rs`, `inspect.rs` |
 //! | compiling in a child process | `compile_child.rs`, `compile_worker.rs`, `compile_frames.rs` |
-//! | value types and their conversion | `value.rs`, `convert.rs` |
-//! | calls, fresh or on a living instance | `invoke.rs`, `instance.rs`, `warm.rs` |
-//! | admission, deadlines, cancellation, completions | `client.rs`, `calls.rs`, `ticker.rs` |
 //! | what all guests share: processors, memory, threads | `cpu_share.rs`, `memory_budget.rs`, `lanes.rs`, `machine.rs` |
+//! | value types and their conversion | `value.rs`, `lower.rs`, `lift.rs`, `convert.rs` |
+//! | calls, fresh or on a living instance | `enter.rs`, `direct.rs`, `invoke.rs`, `instance.rs`, `warm.rs`, `command.rs` |
+//! | admission, deadlines, cancellation, completions | `client.rs`, `completions.rs`, `calls.rs`, `ticker.rs` |
 //! | swapping versions | `slots.rs` |
 
 #![deny(unsafe_code)]
 
+mod buffers;
 #[expect(unsafe_code, reason = "deserialising compiled code is unsafe by nature; the module says why it is sound")]
 mod cache;
 mod calls;
 mod client;
+mod command;
 mod compile_child;
 mod compile_frames;
 mod compile_worker;
+mod completions;
 mod convert;
 mod cpu_share;
+#[expect(unsafe_code, reason = "calls that this crate has checked itself; the module says how")]
+mod direct;
 mod egress;
 mod egress_address;
 mod egress_body;
@@ -32,6 +37,7 @@ mod egress_hosts;
 mod egress_pool;
 #[cfg(test)]
 mod egress_tests;
+mod enter;
 mod error;
 mod guest_module;
 pub mod http;
@@ -40,8 +46,15 @@ mod inspect_wit;
 mod instance;
 mod invoke;
 mod lanes;
+#[expect(
+    unsafe_code,
+    reason = "the engine's conversion traits are unsafe to implement; the module says why it is sound"
+)]
+mod lift;
 mod limits;
 mod load;
+#[expect(unsafe_code, reason = "as in `lift`")]
+mod lower;
 mod machine;
 mod memory_budget;
 mod module;
@@ -60,16 +73,20 @@ mod value;
 mod warm;
 mod warm_call;
 mod wasi;
+mod yardstick;
 
+pub use buffers::copy as copy_bytes;
 pub use cache::bench_map;
 pub use calls::CancelledBy;
-pub use client::{CallInfo, CallSettings, Client, Completion, Origin, Outcome};
 pub use compile_child::CompilerOptions;
 pub use compile_worker::compile_worker;
+pub use client::{CallSettings, Client};
+pub use completions::{CallInfo, Completion, Origin, Outcome};
+pub use enter::Results;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
 pub use inspect::{ModuleDescription, inspect};
 pub use instance::{OpenInstance, open};
-pub use invoke::{Output, Results, bench_fresh, bench_warm, call_sync};
+pub use invoke::{Output, call_sync};
 pub use load::load;
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
@@ -80,5 +97,6 @@ pub use process::pin_image;
 pub use runtime::Runtime;
 pub use slots::{Assignment, SlotTable, Split};
 pub use stats::CallMeter;
-pub use value::{CaseType, FieldType, FlagName, Numbers, ResourceKey, Value, ValueType, camel_case};
+pub use value::{CaseType, FieldType, FlagName, NumberKind, ResourceKey, Value, ValueType, camel_case};
 pub use wasi::WasiLevel;
+pub use yardstick::{bench_fresh, bench_warm};

@@ -11,6 +11,7 @@ use wasmtime::{Engine, ExternType, ModuleExport};
 
 use crate::cache::Code;
 use crate::cpu_share::CpuShare;
+use crate::direct::MAX_SCALARS;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
@@ -33,15 +34,6 @@ pub(crate) enum Target {
     Component(ComponentExportIndex),
 }
 
-/// Signatures with a path of their own that skips dynamic values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FastPath {
-    /// `(list<u8>) -> list<u8>`.
-    BytesToBytes,
-    /// `(string) -> string`.
-    StringToString,
-}
-
 /// One callable export.
 pub struct FunctionEntry {
     /// `ns:pkg/iface@1.2.0#function`, or the bare name.
@@ -56,7 +48,8 @@ pub struct FunctionEntry {
     pub unsupported: Option<&'static str>,
     /// Resources in its types.
     pub needs_instance: bool,
-    pub(crate) fast: Option<FastPath>,
+    /// Converted straight to and from the guest's memory; otherwise through the engine's dynamic values.
+    pub(crate) direct: bool,
     pub(crate) target: Target,
 }
 
@@ -69,20 +62,22 @@ impl FunctionEntry {
         target: Target,
     ) -> Self {
         let mut unsupported = is_async.then_some("functions lifted with the async ABI");
-        let mut needs_instance = false;
+        let (mut needs_instance, mut dynamic) = (false, false);
         for ty in params.iter().map(|(_, ty)| ty).chain(&results) {
             let obstacles = ty.obstacles();
             unsupported = unsupported.or(obstacles.unsupported);
             needs_instance |= obstacles.resources;
+            dynamic |= obstacles.dynamic;
         }
-        let bytes =
-            |ty: &ValueType| matches!(ty, ValueType::List { element, length: None } if **element == ValueType::U8);
-        let fast = match (params.as_slice(), results.as_slice()) {
-            ([(_, param)], [result]) if bytes(param) && bytes(result) => Some(FastPath::BytesToBytes),
-            ([(_, ValueType::String)], [ValueType::String]) => Some(FastPath::StringToString),
-            _ => None,
+        let scalar = |ty: &ValueType| matches!(ty, ValueType::I32 | ValueType::I64 | ValueType::F32 | ValueType::F64);
+        let direct = match target {
+            Target::Core(_) => {
+                params.len().max(results.len()) <= MAX_SCALARS
+                    && params.iter().map(|(_, ty)| ty).chain(&results).all(scalar)
+            }
+            Target::Component(_) => !dynamic,
         };
-        Self { name, params, results, is_async, unsupported, needs_instance, fast, target }
+        Self { name, params, results, is_async, unsupported, needs_instance, direct, target }
     }
 }
 

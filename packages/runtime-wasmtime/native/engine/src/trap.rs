@@ -174,7 +174,8 @@ fn trap_error(kind: &'static str, message: &str, error: &wasmtime::Error, at: &C
 fn memory_limit(requested: usize, at: &Circumstances<'_>) -> EngineError {
     if at.limiter.refused_by_process {
         let limit = MemoryBudget::get().limit();
-        let message = "The guest needs memory, and all guests together hold what this process grants them; try again later";
+        let message =
+            "The guest needs memory, and all guests together hold what this process grants them; try again later";
         return EngineError::new(ErrorCode::MemoryLimit, message)
             .with("scope", "runtime")
             .with("limitBytes", limit)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use wasmtime::component::Type as ComponentType;
+use wasmtime::component::{ResourceAny, Type as ComponentType};
 
 use crate::error::{EngineError, ErrorCode, Result};
 
@@ -32,8 +32,8 @@ pub enum Value {
     String(String),
     /// `list<u8>`.
     Bytes(Bytes),
-    /// Lists of other numbers.
-    Numbers(Numbers),
+    /// Lists of other numbers, packed: little endian, as guests and typed arrays hold them.
+    Numbers(NumberKind, Bytes),
     /// Any other list.
     List(Vec<Value>),
     /// Pairs of a map in their order.
@@ -46,46 +46,35 @@ pub enum Value {
     Flags(Vec<u32>),
     /// A resource of an opened instance.
     Resource(ResourceKey),
+    /// A resource as the engine knows it: within a call only, never outside of this crate.
+    Handle(ResourceAny),
     /// Core `v128`, little endian.
     V128(u128),
 }
 
-/// A list of numbers of one width.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Numbers {
-    /// `list<s8>`.
-    S8(Vec<i8>),
-    /// `list<u16>`.
-    U16(Vec<u16>),
-    /// `list<s16>`.
-    S16(Vec<i16>),
-    /// `list<u32>`.
-    U32(Vec<u32>),
-    /// `list<s32>`.
-    S32(Vec<i32>),
-    /// `list<u64>`.
-    U64(Vec<u64>),
-    /// `list<s64>`.
-    S64(Vec<i64>),
-    /// `list<f32>`.
-    F32(Vec<f32>),
-    /// `list<f64>`.
-    F64(Vec<f64>),
+/// What a packed list of numbers consists of. `list<u8>` is [`Value::Bytes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the WIT type of the same name")]
+pub enum NumberKind {
+    S8,
+    U16,
+    S16,
+    U32,
+    S32,
+    U64,
+    S64,
+    F32,
+    F64,
 }
 
-impl Numbers {
-    /// Bytes the numbers take.
-    pub fn size_bytes(&self) -> usize {
+impl NumberKind {
+    /// Bytes of one number.
+    pub const fn size_bytes(self) -> usize {
         match self {
-            Numbers::S8(list) => list.len(),
-            Numbers::U16(list) => list.len() * 2,
-            Numbers::S16(list) => list.len() * 2,
-            Numbers::U32(list) => list.len() * 4,
-            Numbers::S32(list) => list.len() * 4,
-            Numbers::F32(list) => list.len() * 4,
-            Numbers::U64(list) => list.len() * 8,
-            Numbers::S64(list) => list.len() * 8,
-            Numbers::F64(list) => list.len() * 8,
+            Self::S8 => 1,
+            Self::U16 | Self::S16 => 2,
+            Self::U32 | Self::S32 | Self::F32 => 4,
+            Self::U64 | Self::S64 | Self::F64 => 8,
         }
     }
 }
@@ -106,8 +95,7 @@ impl Value {
     pub fn size_bytes(&self) -> usize {
         8 + match self {
             Value::String(text) => text.len(),
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Numbers(numbers) => numbers.size_bytes(),
+            Value::Bytes(bytes) | Value::Numbers(_, bytes) => bytes.len(),
             Value::List(items) | Value::Fields(items) => items.iter().map(Value::size_bytes).sum(),
             Value::Map(pairs) => pairs.iter().map(|(key, value)| key.size_bytes() + value.size_bytes()).sum(),
             Value::Case(_, Some(value)) => value.size_bytes(),
@@ -275,6 +263,8 @@ pub struct Obstacles {
     pub unsupported: Option<&'static str>,
     /// Resources are in it: callable on an opened instance only.
     pub resources: bool,
+    /// Types that only the engine's own dynamic values carry.
+    pub dynamic: bool,
 }
 
 impl ValueType {
@@ -372,8 +362,13 @@ impl ValueType {
             Self::Future { .. } => found.unsupported = Some("future"),
             Self::Ref { .. } => found.unsupported = Some("core reference types"),
             Self::Own { .. } | Self::Borrow { .. } => found.resources = true,
-            Self::List { element: inner, .. } | Self::Option { some: inner } => inner.collect_obstacles(found),
+            Self::List { element: inner, length } => {
+                found.dynamic |= length.is_some();
+                inner.collect_obstacles(found);
+            }
+            Self::Option { some: inner } => inner.collect_obstacles(found),
             Self::Map { key, value } => {
+                found.dynamic = true;
                 key.collect_obstacles(found);
                 value.collect_obstacles(found);
             }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
-use crate::invoke::Live;
+use crate::enter::Live;
 use crate::memory_budget::MemoryBudget;
 use crate::policy::ReusePolicy;
 use crate::runtime::Runtime;

@@ -4,11 +4,9 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
+use crate::enter::{CallFailure, Results, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
 use crate::error::Result;
-use crate::invoke::{
-    CallFailure, Output, Results, call_on_fiber, call_on_stack, explained, native_stack_suffices, prepare, read_meters,
-    rearm, start_on_fiber, start_on_stack, unwrap_result,
-};
+use crate::invoke::{Output, explained, native_stack_suffices, prepare, read_meters, rearm, unwrap_result};
 use crate::module::{FunctionEntry, LoadedModule};
 use crate::runtime::Runtime;
 use crate::stats::CallMeter;

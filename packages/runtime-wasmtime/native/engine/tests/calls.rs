@@ -154,7 +154,8 @@ fn component_values_cross_both_ways() {
     assert_eq!(call_sync(&module, "echo", std::slice::from_ref(&text)).expect("answers"), [text]);
     let bytes = Value::Bytes(Bytes::from(vec![0, 255, 7]));
     assert_eq!(node.call(&module, "echo-bytes", vec![bytes.clone()]).expect("answers"), [bytes]);
-    let numbers = Value::Numbers(hotswap_engine::Numbers::U32(vec![1, 2, u32::MAX]));
+    let numbers =
+        Value::Numbers(hotswap_engine::NumberKind::U32, [1, 2, u32::MAX].map(u32::to_le_bytes).concat().into());
     // The guest echoes the element count, its memory the elements.
     assert_eq!(node.call(&module, "echo-numbers", vec![numbers.clone()]).expect("answers"), [numbers]);
     assert_eq!(node.call(&module, "div", vec![Value::U32(9), Value::U32(3)]).expect("ok"), [Value::U32(3)]);
