@@ -2,6 +2,7 @@ import createPlugin from '@extism/extism';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import { type Bench, type BenchContext, type BenchResult, atLeast, atMost } from './bench.ts';
 import { guestModule } from './guest-module.ts';
+import { type ComponentCost, componentCosts } from './invoke-components.ts';
 import { nativeModule } from './native-module.ts';
 import { median, percentile } from './percentile.ts';
 
@@ -76,6 +77,9 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await callsPerSecond(turns, 64, call);
   const throughput = await callsPerSecond(turns * 4, 64, call);
 
+  say('components: strings, records and lists, beside jco in V8 and the loop in Rust ...');
+  const components = await componentCosts(host);
+
   const [rustFresh, rustWarm, jsFresh, jsWarm, extismWarm] = [
     ns.rustFresh,
     ns.rustWarm,
@@ -94,18 +98,43 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
       asyncFreshP50Us: asyncP50Us,
       asyncFreshP99Us: percentile(latency, 0.99),
       asyncFreshPerSecondAt64: throughput,
+      ...componentFigures(components),
     },
-    ratios: { syncFreshToRustLoop: rustFresh / jsFresh, warmToExtism: extismWarm / jsWarm },
+    ratios: {
+      syncFreshToRustLoop: rustFresh / jsFresh,
+      warmToExtism: extismWarm / jsWarm,
+      ...componentRatios(components),
+    },
     targets: [
       atMost('sync fresh call, times the Rust loop', jsFresh / rustFresh, 1.5),
       atMost('async fresh call p50, us', asyncP50Us, 25),
       atLeast('warm call, times faster than Extism', extismWarm / jsWarm, 1),
+      ...['bytes1m', 'u32s1m', 'f64s1m'].map((name) => {
+        const { jco, warm } = components[name] as ComponentCost;
+        return atLeast(`component, ${name} there and back, times faster than jco in V8`, jco / warm, 1);
+      }),
     ],
   };
 }
 
+type Costs = Readonly<Record<string, ComponentCost>>;
+
+const capitalized = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
+function componentFigures(costs: Costs): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(costs).flatMap(([name, cost]) =>
+      Object.entries(cost).map(([way, ns]) => [`${name}${capitalized(way)}Us`, ns / 1_000]),
+    ),
+  );
+}
+
+function componentRatios(costs: Costs): Record<string, number> {
+  return Object.fromEntries(Object.entries(costs).map(([name, { warm, jco }]) => [`${name}WarmToJco`, jco / warm]));
+}
+
 export const invokeBench: Bench = {
   name: 'invoke',
-  summary: 'fresh isolated and warm calls against the bare Rust loop and Extism',
+  summary: 'fresh isolated and warm calls against the bare Rust loop, Extism and, for components, jco',
   run,
 };
