@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hotswap_engine::http::{
@@ -305,7 +306,7 @@ impl HttpPlane {
         let requests = &self.shared.requests;
         match read_body(env, &body)? {
             None => Ok(requests.answer_streamed(request_id, status, headers)),
-            Some(bytes) => Ok(requests.answer_whole(request_id, status, headers, bytes.into())),
+            Some(bytes) => Ok(requests.answer_whole(request_id, status, headers, bytes)),
         }
     }
 
@@ -378,12 +379,12 @@ fn build_waker(
 }
 
 /// A body of an answer; `None` for one that is streamed.
-fn read_body(env: &Env, body: &Unknown<'_>) -> napi::Result<Option<Vec<u8>>> {
+fn read_body(env: &Env, body: &Unknown<'_>) -> napi::Result<Option<Bytes>> {
     let js = Js::new(env.raw());
     if js.kind(raw(body)) == sys::ValueType::napi_string {
         return js
             .string(raw(body), usize::MAX)
-            .map(|text| Some(text.unwrap_or_default().into_bytes()))
+            .map(|text| Some(text.unwrap_or_default().into_bytes().into()))
             .map_err(|_| refused(env));
     }
     read_bytes(js, raw(body), "body").map_err(|error| throw(env, &error, None))
