@@ -12,6 +12,7 @@ use crate::message::{Failure, ValueType};
 
 /// Longest text from the validator that leaves the process.
 const MAX_REASON_CHARS: usize = 300;
+const PAGE_BYTES: u64 = 65_536;
 
 /// A core module, in the shape of `ModuleDescription` of `@hotswap/core`.
 #[derive(Debug, Serialize)]
@@ -31,7 +32,35 @@ pub struct Description {
     /// Elements that its tables have from the start.
     #[serde(skip)]
     pub(crate) initial_table_elements: u64,
+    /// Bytes that its memories have from the start.
+    #[serde(skip)]
+    pub(crate) initial_memory_bytes: u64,
+    /// Imports that are no function of preview 1.
+    #[serde(skip)]
+    pub(crate) foreign_imports: Vec<String>,
 }
+
+impl Description {
+    /// Whether it imports anything of preview 1.
+    #[must_use]
+    pub fn uses_wasi(&self) -> bool {
+        self.wasi_level != "none"
+    }
+}
+
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// The functions of preview 1. Engines offer more under the same name, such as sockets without any policy.
+#[rustfmt::skip]
+const PREVIEW1_FUNCTIONS: [&str; 46] = [
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get", "environ_sizes_get", "fd_advise",
+    "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights",
+    "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name",
+    "fd_prestat_get", "fd_pwrite", "fd_read", "fd_readdir", "fd_renumber", "fd_seek", "fd_sync", "fd_tell", "fd_write",
+    "path_create_directory", "path_filestat_get", "path_filestat_set_times", "path_link", "path_open", "path_readlink",
+    "path_remove_directory", "path_rename", "path_symlink", "path_unlink_file", "poll_oneoff", "proc_exit",
+    "proc_raise", "random_get", "sched_yield", "sock_accept", "sock_recv", "sock_send", "sock_shutdown",
+];
 
 #[derive(Debug, Clone, Serialize)]
 struct Extern {
@@ -104,6 +133,7 @@ struct Parts {
     globals: Vec<GlobalType>,
     imports: Vec<Extern>,
     exports: Vec<(String, ExternalKind, u32)>,
+    foreign: Vec<String>,
     wasi: bool,
 }
 
@@ -155,8 +185,12 @@ impl Parts {
     }
 
     fn import(&mut self, import: &Import<'_>) {
-        self.wasi |= import.module == "wasi_snapshot_preview1";
+        self.wasi |= import.module == PREVIEW1;
         let name = format!("{}.{}", import.module, import.name);
+        let is_function = matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
+        if !is_function || import.module != PREVIEW1 || !PREVIEW1_FUNCTIONS.contains(&import.name) {
+            self.foreign.push(name.chars().take(MAX_REASON_CHARS).collect());
+        }
         let (kind, ty) = match import.ty {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                 self.functions.push(index);
@@ -242,6 +276,8 @@ impl Parts {
             functions,
             callable,
             initial_table_elements: self.tables.iter().map(|table| table.initial).sum(),
+            initial_memory_bytes: self.memories.iter().map(|memory| memory.initial.saturating_mul(PAGE_BYTES)).sum(),
+            foreign_imports: self.foreign,
             imports: self.imports,
         }
     }

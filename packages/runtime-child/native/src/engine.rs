@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::capture::Stdio;
+use crate::describe::Description;
 use crate::message::{Failure, Hello, Policy, Value, ValueType, Wasi};
 
 /// What an instance has used.
@@ -27,11 +28,11 @@ pub trait Engine {
     /// Who this is.
     fn hello(&self) -> Hello;
 
-    /// Compiles a core module that is known to be valid.
+    /// Compiles a core module that is known to be valid, to fit the limits and to import nothing but preview 1.
     ///
     /// # Errors
     /// `COMPILE_FAILED`, `UNSUPPORTED`
-    fn compile(&mut self, bytes: &[u8], policy: &Policy) -> Result<Self::Module, Failure>;
+    fn compile(&mut self, bytes: &[u8], description: &Description, policy: &Policy) -> Result<Self::Module, Failure>;
 
     /// Links and instantiates, start function included.
     ///

@@ -102,7 +102,13 @@ impl<E: Engine> Server<E> {
                 .with("requestedElements", description.initial_table_elements)
                 .with("limitElements", policy.max_table_elements));
         }
-        let code = self.engine.compile(bytes, policy)?;
+        if description.initial_memory_bytes > policy.max_memory_bytes {
+            return Err(Failure::new("MEMORY_LIMIT").with("limitBytes", policy.max_memory_bytes));
+        }
+        if !description.foreign_imports.is_empty() {
+            return Err(Failure::new("LINK_FAILED").with("imports", description.foreign_imports));
+        }
+        let code = self.engine.compile(bytes, &description, policy)?;
         let loaded = Loaded { code, description, kept: None };
         let answer = json!(loaded.description);
         self.modules.insert(module, loaded);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hotswap_runtime_child::{Engine, Failure, Hello, PROTOCOL_VERSION, Policy, Stdio, Usage, Value, ValueType, Wasi};
+use hotswap_runtime_child::{Description, Engine, Failure, Hello, PROTOCOL_VERSION, Policy, Stdio, Usage, Value, ValueType, Wasi};
 use serde_json::json;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, NativeEngineExt};
 use wasmer::{ExternType, FunctionEnv, Instance, InstantiationError, Module, Store};
@@ -48,7 +48,7 @@ impl Engine for Wasmer {
         }
     }
 
-    fn compile(&mut self, bytes: &[u8], policy: &Policy) -> Result<WasmerModule, Failure> {
+    fn compile(&mut self, bytes: &[u8], _description: &Description, policy: &Policy) -> Result<WasmerModule, Failure> {
         let mut compiler = Cranelift::default();
         if policy.fuel.is_some() {
             // One per instruction, as the other engines count.
