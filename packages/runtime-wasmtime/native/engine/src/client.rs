@@ -174,7 +174,7 @@ impl Client {
         self.runtime.tokio.spawn(async move {
             let call = ticket.call;
             let work = Abortable::new(control.scope(work(control.clone())), registration);
-            let work = AssertUnwindSafe(Moving::new(work, &runtime.long_lane, heavy)).catch_unwind();
+            let work = AssertUnwindSafe(Moving::new(Box::pin(work), &runtime.long_lane, heavy)).catch_unwind();
             let cut_short = |error: EngineError, ticket: &Ticket| {
                 if let Some(in_flight) = &ticket.module {
                     in_flight.module.stats.record(&CallMeter::default(), Some(&error));
@@ -461,6 +461,7 @@ fn timed_out(limit_ms: u64, admitted: Instant, queued: Duration) -> EngineError 
 }
 
 async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: Duration) -> (usize, usize) {
+    module.kept.clear();
     let at_start = module.in_flight();
     let idle = async {
         loop {
@@ -474,7 +475,7 @@ async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: 
     if tokio::time::timeout(deadline, idle).await.is_ok() {
         return (at_start, 0);
     }
-    let cut = runtime.calls.cancel_module(module.id());
+    let cut = runtime.calls.cancel_module(module.id()) + crate::http::cut_module(module.id());
     // A guest that computes notices at the next tick; one that is stuck in a host call is dropped with its future.
     let gone = async {
         loop {

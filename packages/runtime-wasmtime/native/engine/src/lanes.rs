@@ -72,30 +72,26 @@ pub(crate) fn tick_cost(tick: Duration) -> TickCost {
 }
 
 /// A call that begins in the short lane and moves when it has to.
-pub(crate) enum Moving<F: Future> {
-    Short(Pin<Box<F>>, Handle),
+pub(crate) enum Moving<F: Future + ?Sized> {
+    Short(Pin<Box<F>>, &'static Handle),
     Long(Task<F::Output>),
     Moved,
 }
 
 impl<F> Moving<F>
 where
-    F: Future + Send + 'static,
+    F: Future + Send + ?Sized + 'static,
     F::Output: Send + 'static,
 {
     /// Begins in the short lane, or in the long one if the module is known for it.
-    pub(crate) fn new(work: F, long: &Handle, heavy: bool) -> Self {
-        if heavy {
-            Self::Long(Task(long.spawn(Measured(Box::pin(work)))))
-        } else {
-            Self::Short(Box::pin(work), long.clone())
-        }
+    pub(crate) fn new(work: Pin<Box<F>>, long: &'static Handle, heavy: bool) -> Self {
+        if heavy { Self::Long(Task(long.spawn(Measured(work)))) } else { Self::Short(work, long) }
     }
 }
 
 impl<F> Future for Moving<F>
 where
-    F: Future + Send + 'static,
+    F: Future + Send + ?Sized + 'static,
     F::Output: Send + 'static,
 {
     type Output = F::Output;
@@ -137,9 +133,9 @@ impl<T> Drop for Task<T> {
 }
 
 /// Polls with this thread's clock running.
-struct Measured<F>(Pin<Box<F>>);
+struct Measured<F: ?Sized>(Pin<Box<F>>);
 
-impl<F: Future> Future for Measured<F> {
+impl<F: Future + ?Sized> Future for Measured<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

@@ -8,11 +8,13 @@ use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 use wasmtime::component::{ComponentExportIndex, types::ComponentItem};
 use wasmtime::{Engine, ExternType, ModuleExport};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::cache::Code;
 use crate::cpu_share::CpuShare;
 use crate::direct::MAX_SCALARS;
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::http::KeptInstances;
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
 use crate::stats::ModuleStats;
@@ -81,6 +83,26 @@ impl FunctionEntry {
     }
 }
 
+/// How a module answers HTTP requests.
+pub(crate) enum HttpEntry {
+    /// It does not.
+    None,
+    /// It exports `wasi:http/incoming-handler`.
+    Component(ProxyPre<StoreData>),
+}
+
+impl HttpEntry {
+    fn find(linked: &Linked, functions: &[FunctionEntry]) -> Self {
+        if let Linked::Component(pre) = linked
+            && functions.iter().any(|entry| entry.name.starts_with("wasi:http/incoming-handler@0.2"))
+            && let Ok(pre) = ProxyPre::new(pre.clone())
+        {
+            return Self::Component(pre);
+        }
+        Self::None
+    }
+}
+
 /// What loading did, as `LoadReport` of `binding.d.ts`.
 pub(crate) type LoadReport = serde_json::Value;
 
@@ -96,6 +118,8 @@ pub struct LoadedModule {
     pub(crate) wasi: WasiLevel,
     pub(crate) initialize: Option<ModuleExport>,
     pub(crate) command: Option<Target>,
+    pub(crate) http: HttpEntry,
+    pub(crate) kept: KeptInstances,
     is_component: bool,
     description: String,
     report: String,
@@ -146,6 +170,7 @@ impl LoadedModule {
         let warm = policy.runtime.reuse.map(IdlePool::new);
         let share = Arc::new(CpuShare::new(policy.limits.max_cpu_percent));
         let by_name = functions.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
+        let http = HttpEntry::find(&linked, &functions);
         Ok(Self {
             id: runtime.next_id(),
             linked: Some(linked),
@@ -157,6 +182,8 @@ impl LoadedModule {
             wasi,
             initialize,
             command,
+            http,
+            kept: KeptInstances::default(),
             is_component: matches!(code, Code::Component(_)),
             description,
             report: String::new(),
@@ -291,11 +318,13 @@ impl Drop for LoadedModule {
     fn drop(&mut self) {
         if let Ok(runtime) = Runtime::get() {
             runtime.forget(self.id);
+            let http = std::mem::replace(&mut self.http, HttpEntry::None);
+            let kept = std::mem::take(&mut self.kept);
             if let Some(warm) = self.warm.take() {
                 runtime.bury(Box::new(warm));
             }
             if let Some(linked) = self.linked.take() {
-                runtime.bury(Box::new(linked));
+                runtime.bury(Box::new((kept, http, linked)));
             }
         }
     }

@@ -25,9 +25,9 @@ use crate::ticker::{TICK_MS, Ticker};
 /// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
 pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 * 1024;
 const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
-const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
 /// Blocking file calls of WASI at once.
-const MAX_BLOCKING_THREADS: usize = 16;
+pub(crate) const MAX_BLOCKING_THREADS: usize = 16;
 const LOAD_THREADS: usize = 2;
 /// Time between two looks at idle instances.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);

@@ -1,15 +1,18 @@
 //! Names that calls go to. A swap is one pointer store; a call keeps the version it was admitted with.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::{OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use http::HeaderValue;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::http::VersionStats;
 use crate::module::LoadedModule;
 use crate::runtime::{Runtime, stale};
 
@@ -17,7 +20,7 @@ use crate::runtime::{Runtime, stale};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Assignment {
-    /// Gets what the splits leave. `None`: no version takes traffic, the kept ones can be pinned.
+    /// Gets what the splits leave. `None`: nobody does, only pins reach a version.
     pub current: Option<u32>,
     /// Shares of other versions.
     #[serde(default)]
@@ -25,7 +28,7 @@ pub struct Assignment {
     /// Versions without traffic that can be pinned.
     #[serde(default)]
     pub keep: Vec<u32>,
-    /// What versions are called outside.
+    /// What versions are called outside; the id where absent.
     #[serde(default)]
     pub labels: HashMap<u32, String>,
 }
@@ -40,18 +43,54 @@ pub struct Split {
     pub weight_percent: f64,
 }
 
+/// A module under the name of a slot. Stays the same through assignments, as long as it is in them.
+pub(crate) struct SlotVersion {
+    pub(crate) module: Arc<LoadedModule>,
+    pub(crate) slot: Arc<str>,
+    pub(crate) label: Box<str>,
+    pub(crate) label_header: HeaderValue,
+    pub(crate) http: VersionStats,
+}
+
+impl std::fmt::Debug for SlotVersion {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("SlotVersion")
+            .field("slot", &self.slot)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Slot {
     assignment: Assignment,
-    current: Option<Arc<LoadedModule>>,
+    current: Option<Arc<SlotVersion>>,
     /// Upper ends of the shares on the scale of all hashes, in order.
-    splits: Vec<(u64, Arc<LoadedModule>)>,
-    keep: Vec<Arc<LoadedModule>>,
+    splits: Vec<(u64, Arc<SlotVersion>)>,
+    keep: Vec<Arc<SlotVersion>>,
 }
 
 impl Slot {
-    fn held(&self) -> impl Iterator<Item = &Arc<LoadedModule>> {
-        self.current.iter().chain(self.splits.iter().map(|(_, module)| module)).chain(&self.keep)
+    fn held(&self) -> impl Iterator<Item = &Arc<SlotVersion>> {
+        self.current.iter().chain(self.splits.iter().map(|(_, version)| version)).chain(&self.keep)
     }
+
+    fn at(&self, point: impl FnOnce() -> u64) -> Option<&Arc<SlotVersion>> {
+        if self.splits.is_empty() {
+            return self.current.as_ref();
+        }
+        let point = point();
+        self.splits.iter().find(|(end, _)| point < *end).map(|(_, version)| version).or(self.current.as_ref())
+    }
+}
+
+/// Why no version was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotChosen {
+    /// The name is not there, or has no version with traffic.
+    Nothing,
+    /// The pinned version is not there.
+    Pinned,
 }
 
 /// See the module's description.
@@ -104,7 +143,8 @@ impl SlotTable {
     /// # Errors
     /// `STALE_HANDLE` for a module nobody holds, `INVALID_ARGUMENT` for weights that make no sense.
     pub fn set(&self, name: &str, assignment: &Assignment) -> Result<Duration> {
-        let slot = Arc::new(build_slot(name, assignment)?);
+        let before = self.slots.load().get(name).map(|place| place.load_full());
+        let slot = Arc::new(build_slot(name, assignment, before.as_deref())?);
         if let Some(place) = self.slots.load().get(name) {
             let begun = Instant::now();
             let previous = place.swap(slot);
@@ -157,25 +197,56 @@ impl SlotTable {
             EngineError::new(ErrorCode::UnknownSlot, format!("No slot is named {name:?}")).with("slot", name)
         })?;
         let slot = place.load();
-        if let Some(version) = version {
-            return slot.held().find(|module| module.id() == version).cloned().ok_or_else(|| {
-                let held: Vec<_> = slot.held().map(|module| module.id()).collect();
-                EngineError::new(ErrorCode::UnknownVersion, format!("Slot {name:?} does not hold version {version}"))
-                    .with("slot", name)
-                    .with("moduleId", version)
-                    .with("held", held)
-            });
-        }
-        let chosen = if slot.splits.is_empty() {
-            slot.current.as_ref()
-        } else {
-            let point = sticky_key.map_or_else(random, |key| hash(name, key));
-            slot.splits.iter().find(|(end, _)| point < *end).map(|(_, module)| module).or(slot.current.as_ref())
+        let chosen = match version {
+            Some(version) => slot.held().find(|held| held.module.id() == version),
+            None => slot.at(|| sticky_key.map_or_else(random, |key| hash(name, key.as_bytes()))),
         };
-        chosen.cloned().ok_or_else(|| {
-            EngineError::new(ErrorCode::UnknownVersion, format!("No version of slot {name:?} takes traffic"))
+        chosen.map(|version| version.module.clone()).ok_or_else(|| {
+            let held: Vec<_> = slot.held().map(|version| version.module.id()).collect();
+            let message = match version {
+                Some(version) => format!("Slot {name:?} does not hold version {version}"),
+                None => format!("No version of slot {name:?} takes traffic"),
+            };
+            EngineError::new(ErrorCode::UnknownVersion, message)
                 .with("slot", name)
+                .with("moduleId", version)
+                .with("held", held)
         })
+    }
+
+    /// As [`Self::choose`] for requests: pins go by label or id, and the key is only asked for where it decides.
+    pub(crate) fn choose_version<'k>(
+        &self,
+        name: &str,
+        pinned: Option<&str>,
+        key: impl FnOnce() -> Option<Cow<'k, [u8]>>,
+    ) -> std::result::Result<Arc<SlotVersion>, NotChosen> {
+        let slots = self.slots.load();
+        let slot = slots.get(name).ok_or(NotChosen::Nothing)?.load();
+        if let Some(pinned) = pinned {
+            let mut held = slot.held();
+            let id = pinned.parse().ok();
+            let by_label = slot.held().find(|version| &*version.label == pinned);
+            return by_label
+                .or_else(|| held.find(|version| Some(version.module.id()) == id))
+                .cloned()
+                .ok_or(NotChosen::Pinned);
+        }
+        slot.at(|| key().map_or_else(random, |key| hash(name, &key))).cloned().ok_or(NotChosen::Nothing)
+    }
+
+    /// Every version of every slot, each once.
+    pub(crate) fn versions(&self) -> Vec<Arc<SlotVersion>> {
+        let mut out: Vec<Arc<SlotVersion>> = Vec::new();
+        for place in self.slots.load().values() {
+            for version in place.load().held() {
+                if !out.iter().any(|known| Arc::ptr_eq(known, version)) {
+                    out.push(version.clone());
+                }
+            }
+        }
+        out.sort_by(|a, b| (&a.slot, a.module.id()).cmp(&(&b.slot, b.module.id())));
+        out
     }
 }
 
@@ -192,11 +263,32 @@ fn bury(previous: Arc<Slot>) {
     }
 }
 
-fn build_slot(name: &str, assignment: &Assignment) -> Result<Slot> {
+fn build_slot(name: &str, assignment: &Assignment, before: Option<&Slot>) -> Result<Slot> {
     if name.is_empty() || name.len() > 1_000 {
         return Err(EngineError::argument("name", "1 to 1,000 bytes"));
     }
     let runtime = Runtime::get()?;
+    let slot: Arc<str> =
+        before.and_then(|slot| slot.held().next()).map_or_else(|| name.into(), |held| held.slot.clone());
+    let mut made: Vec<Arc<SlotVersion>> = Vec::new();
+    let mut version = |id: u32| -> Result<Arc<SlotVersion>> {
+        let label = assignment.labels.get(&id).map_or_else(|| id.to_string(), Clone::clone);
+        let same = |held: &&Arc<SlotVersion>| held.module.id() == id && *held.label == *label;
+        if let Some(held) = made.iter().find(same).or_else(|| before.and_then(|slot| slot.held().find(same))) {
+            return Ok(held.clone());
+        }
+        let label_header = HeaderValue::from_str(&label)
+            .map_err(|_| EngineError::argument(format!("labels.{id}"), "text that fits into a header"))?;
+        let new = Arc::new(SlotVersion {
+            module: runtime.module(id)?,
+            slot: slot.clone(),
+            label: label.into(),
+            label_header,
+            http: VersionStats::default(),
+        });
+        made.push(new.clone());
+        Ok(new)
+    };
     let (mut total, mut splits) = (0.0, Vec::with_capacity(assignment.splits.len()));
     for (index, split) in assignment.splits.iter().enumerate() {
         if !(0.0..=100.0).contains(&split.weight_percent) {
@@ -207,20 +299,20 @@ fn build_slot(name: &str, assignment: &Assignment) -> Result<Slot> {
             return Err(EngineError::argument("splits", "weights of at most 100 together"));
         }
         // 100 % must include every hash; the cast saturates.
-        splits.push(((total / 100.0 * u64::MAX as f64) as u64, runtime.module(split.module_id)?));
+        splits.push(((total / 100.0 * u64::MAX as f64) as u64, version(split.module_id)?));
     }
     Ok(Slot {
         assignment: assignment.clone(),
-        current: assignment.current.map(|id| runtime.module(id)).transpose()?,
+        current: assignment.current.map(&mut version).transpose()?,
         splits,
-        keep: assignment.keep.iter().map(|id| runtime.module(*id)).collect::<Result<_>>()?,
+        keep: assignment.keep.iter().map(|id| version(*id)).collect::<Result<_>>()?,
     })
 }
 
 /// FNV-1a with a finisher that spreads short keys over the whole scale.
-fn hash(name: &str, key: &str) -> u64 {
+fn hash(name: &str, key: &[u8]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in name.bytes().chain([0]).chain(key.bytes()) {
+    for byte in name.bytes().chain([0]).chain(key.iter().copied()) {
         state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     finish(state)
@@ -233,7 +325,7 @@ fn finish(mut state: u64) -> u64 {
 }
 
 /// Which version an anonymous call gets need not be unpredictable, only even.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     thread_local! {
         static STATE: std::cell::Cell<u64> = std::cell::Cell::new(RandomState::new().build_hasher().finish());
@@ -251,7 +343,7 @@ mod tests {
 
     #[test]
     fn hashes_spread_evenly() {
-        let below = (0..10_000).filter(|at| hash("slot", &format!("user-{at}")) < u64::MAX / 4).count();
+        let below = (0..10_000).filter(|at| hash("slot", format!("user-{at}").as_bytes()) < u64::MAX / 4).count();
         assert!((2_200..2_800).contains(&below), "{below} of 10,000 keys fell into the first quarter");
     }
 }

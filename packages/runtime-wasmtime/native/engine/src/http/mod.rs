@@ -1,11 +1,41 @@
 //! HTTP served by modules, without a thread of Node in between.
+//!
+//! | to change | open |
+//! |---|---|
+//! | options, limits, routes as data | `options.rs` |
+//! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs` |
+//! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
+//! | which module answers | `router.rs`, `affinity.rs`, `service.rs` |
+//! | how it answers | `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
+//! | what the plane answers itself | `problem.rs` |
+//! | what is counted | `flight.rs`, `stats.rs` |
 
+mod access;
+mod affinity;
+mod answer;
+mod authorize;
+mod clock;
+mod connection;
+mod flight;
+mod guest;
 mod handlers;
+mod kept;
+mod listener;
 mod options;
 mod plane;
+mod problem;
 mod request_body;
+mod router;
+mod service;
+mod socket;
+mod stats;
+mod tls;
 
 pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, RequestHead, Wants};
+pub(crate) use kept::KeptInstances;
+pub use listener::Listener;
 pub use options::{Access, Affinity, Certificate, Drained, HttpLimits, ListenOptions, Route, RouteLimits};
-pub use plane::{Listener, Plane};
+pub use plane::Plane;
+pub(crate) use plane::cut_module;
 pub use request_body::{BodyError, RequestBody};
+pub(crate) use stats::VersionStats;

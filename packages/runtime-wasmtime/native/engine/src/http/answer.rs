@@ -1,0 +1,307 @@
+//! The body of an answer: bytes of the plane itself, of its owner, or of a guest that is still running and is driven from here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
+use wasmtime_wasi_http::WasiBody;
+
+use crate::error::{EngineError, ErrorCode};
+use crate::runtime::Runtime;
+
+use super::flight::Flight;
+use super::guest::{GuestFuture, Returned};
+use super::handlers::FallbackBody;
+use super::stats::Ending;
+
+/// How long a guest may go on after its answer was sent.
+const AFTER_ANSWER: Duration = Duration::from_secs(1);
+
+/// See the module's description.
+pub(crate) struct AnswerBody {
+    content: Content,
+    flight: Option<Flight>,
+}
+
+enum Content {
+    Nothing,
+    Whole(Bytes),
+    Owner(FallbackBody),
+    Guest(GuestBody),
+}
+
+/// What a guest writes, and the guest.
+struct GuestBody {
+    /// Taken from the body already.
+    taken: [Option<Result<Frame<Bytes>, Broken>>; 2],
+    body: WasiBody,
+    guest: Guest,
+}
+
+/// Whoever writes the body.
+enum Guest {
+    /// Goes on after its head.
+    Running(Box<Running>),
+    /// Has returned. Held until the body has ended, because a body that was never finished ends as if it were whole once its store is gone.
+    Returned(Box<Returned>),
+}
+
+struct Running {
+    guest: GuestFuture,
+    deadline: Instant,
+    /// Made when the guest has to be waited for.
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// The body was asked for at least once.
+    begun: bool,
+}
+
+/// The answer breaks off here. Its client must not take it for whole.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the answer was not finished")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Broken>>>;
+
+fn now(polled: Polled) -> Option<Result<Frame<Bytes>, Broken>> {
+    match polled {
+        Poll::Ready(frame) => frame,
+        Poll::Pending => None,
+    }
+}
+
+impl AnswerBody {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { content: if bytes.is_empty() { Content::Nothing } else { Content::Whole(bytes) }, flight: None }
+    }
+
+    pub(crate) fn of_owner(body: FallbackBody) -> Self {
+        Self { content: Content::Owner(body), flight: None }
+    }
+
+    /// What a guest has written that has returned already: mostly all of it, then it needs no chunks.
+    pub(crate) fn of_returned_guest(mut body: WasiBody, returned: Returned) -> Self {
+        // A body tells each thing once: what is taken here and is not the whole answer is kept for the one who asks for the body.
+        let mut taken = [None, None];
+        let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())).map_err(|_| Broken);
+        let first = match next() {
+            Poll::Ready(None) => Some(Bytes::new()),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => match next() {
+                    Poll::Ready(None) => Some(data),
+                    second => {
+                        taken = [Some(Ok(Frame::data(data))), now(second)];
+                        None
+                    }
+                },
+                Err(trailers) => {
+                    taken[0] = Some(Ok(trailers));
+                    None
+                }
+            },
+            broken => {
+                taken[0] = now(broken);
+                None
+            }
+        };
+        if let Some(whole) = first {
+            returned.release();
+            return Self::whole(whole);
+        }
+        let guest = Guest::Returned(Box::new(returned));
+        Self { content: Content::Guest(GuestBody { taken, body, guest }), flight: None }
+    }
+
+    pub(crate) fn of_running_guest(body: WasiBody, guest: GuestFuture, deadline: Instant) -> Self {
+        let guest = Guest::Running(Box::new(Running { guest, deadline, sleep: None, begun: false }));
+        Self { content: Content::Guest(GuestBody { taken: [None, None], body, guest }), flight: None }
+    }
+
+    /// Everything that the request holds is held until here.
+    pub(crate) fn with_flight(mut self, flight: Flight) -> Self {
+        self.flight = Some(flight);
+        if matches!(self.content, Content::Nothing) {
+            self.end(Ending::Whole);
+        }
+        self
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(flight) = &mut self.flight {
+            flight.end(ending);
+        }
+    }
+
+    fn broken(&mut self, ending: Ending) -> Polled {
+        self.content = Content::Nothing;
+        if let Some(flight) = &mut self.flight {
+            flight.break_off(ending);
+        }
+        Poll::Ready(Some(Err(Broken)))
+    }
+
+    fn frame(&mut self, frame: Frame<Bytes>, last: bool) -> Polled {
+        if let (Some(flight), Some(data)) = (&mut self.flight, frame.data_ref()) {
+            flight.add_bytes(data.len());
+        }
+        if last {
+            self.end(Ending::Whole);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn finished(&mut self) -> Polled {
+        self.end(Ending::Whole);
+        Poll::Ready(None)
+    }
+}
+
+impl GuestBody {
+    /// Lets the guest go on, then looks for what it has written. The error says how a broken answer ended.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        flight: Option<&Flight>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Ending>>> {
+        if let Guest::Running(running) = &mut self.guest {
+            running.begun = true;
+            match Pin::new(&mut running.guest).poll(context) {
+                Poll::Pending => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(ending_of(&error)))),
+                Poll::Ready(Ok(returned)) => {
+                    self.guest = Guest::Returned(Box::new(returned));
+                    if let Some(flight) = flight {
+                        flight.set_deadline(None);
+                    }
+                }
+            }
+        }
+        if let Some(taken) = self.taken.iter_mut().find_map(Option::take) {
+            return Poll::Ready(Some(taken.map_err(|Broken| Ending::Failed)));
+        }
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+            // The guest took its body back.
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Ending::Failed))),
+            Poll::Pending => match &mut self.guest {
+                // Nobody is left who could finish it.
+                Guest::Returned(_) => Poll::Ready(Some(Err(Ending::Failed))),
+                Guest::Running(running) => {
+                    let deadline = running.deadline.into();
+                    let sleep = running.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+                    ready!(sleep.as_mut().poll(context));
+                    Poll::Ready(Some(Err(Ending::Timeout)))
+                }
+            },
+        }
+    }
+
+    /// The answer is over. A guest that was not finished with it gets a moment for what it does afterwards.
+    fn after(self, flight: Option<&mut Flight>) {
+        let Self { body, guest, .. } = self;
+        // Now the guest sees that nobody reads.
+        drop(body);
+        match guest {
+            Guest::Returned(returned) => returned.release(),
+            Guest::Running(mut running) => {
+                let context = &mut Context::from_waker(Waker::noop());
+                if let Poll::Ready(ended) = Pin::new(&mut running.guest).poll(context) {
+                    if let Ok(returned) = ended {
+                        returned.release();
+                    }
+                    return;
+                }
+                let until = running.deadline.min(Instant::now() + AFTER_ANSWER);
+                let pin = flight.and_then(Flight::take_pin);
+                if let Ok(runtime) = Runtime::get() {
+                    runtime.tokio.spawn(async move {
+                        let _pin = pin;
+                        if let Ok(Ok(returned)) = tokio::time::timeout_at(until.into(), running.guest).await {
+                            returned.release();
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What a guest's failure counts as.
+pub(crate) fn ending_of(error: &EngineError) -> Ending {
+    if error.code() == ErrorCode::Timeout { Ending::Timeout } else { Ending::Failed }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
+        let own = &mut *self;
+        match &mut own.content {
+            Content::Nothing => Poll::Ready(None),
+            Content::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                own.content = Content::Nothing;
+                own.frame(Frame::data(bytes), true)
+            }
+            Content::Owner(body) => match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                None => own.finished(),
+                Some(Ok(frame)) => {
+                    let last = body.is_end_stream();
+                    own.frame(frame, last)
+                }
+                Some(Err(_)) => own.broken(Ending::Failed),
+            },
+            Content::Guest(guest) => match ready!(guest.poll(context, own.flight.as_ref())) {
+                None => own.finished(),
+                Some(Ok(frame)) => own.frame(frame, false),
+                Some(Err(ending)) => own.broken(ending),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Nothing => true,
+            Content::Owner(body) => body.is_end_stream(),
+            Content::Whole(_) | Content::Guest(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Nothing => SizeHint::with_exact(0),
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Owner(body) => body.size_hint(),
+            Content::Guest(guest) => guest.body.size_hint(),
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        let content = std::mem::replace(&mut self.content, Content::Nothing);
+        let Content::Guest(guest) = content else { return };
+        // Answers to HEAD are never asked for their body; that is no client that left.
+        let unasked = matches!(&guest.guest, Guest::Running(running) if !running.begun);
+        let cut = self.flight.as_ref().is_some_and(|flight| flight.connection.is_cut());
+        if unasked && !cut {
+            self.end(Ending::Whole);
+        }
+        let whole = self.flight.as_ref().is_none_or(|flight| flight.ending() == Some(Ending::Whole));
+        if whole && !cut {
+            guest.after(self.flight.as_mut());
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One connection: its handshake, its protocol, and the switch that ends it, gently or at once.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::listener::Port;
+use super::service::serve;
+use super::socket::Socket;
+
+const RUNNING: u8 = 0;
+const CLOSING: u8 = 1;
+const CUT: u8 = 2;
+
+/// Requests that one connection may have under way with HTTP/2.
+const MAX_STREAMS: u32 = 256;
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Between two looks at a client that has sent less than it takes to tell its protocol.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// What is enough to tell HTTP/2 from every method of HTTP/1.1.
+const PREFACE: &[u8] = b"PRI * HTTP/2";
+/// How much longer than allowed a request may take before its connection is cut: it should have ended by itself.
+const DEADLINE_GRACE: Duration = Duration::from_secs(2);
+
+/// One request that is under way.
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    module: Option<u32>,
+    deadline: Option<Instant>,
+}
+
+/// What others know of a connection, and how they end it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) port: Arc<Port>,
+    pub(crate) remote: SocketAddr,
+    state: AtomicU8,
+    waker: AtomicWaker,
+    multiplexed: AtomicBool,
+    served: AtomicBool,
+    in_flight: AtomicUsize,
+    /// Times of the port's clock; 0: not so.
+    idle_since: AtomicU64,
+    head_since: AtomicU64,
+    write_stalled_since: AtomicU64,
+    entries: Mutex<Vec<Entry>>,
+    last_id: AtomicU64,
+}
+
+impl Connection {
+    pub(crate) fn new(port: Arc<Port>, remote: SocketAddr) -> Self {
+        let now = port.clock.now_ms();
+        Self {
+            port,
+            remote,
+            state: AtomicU8::new(RUNNING),
+            waker: AtomicWaker::new(),
+            multiplexed: AtomicBool::new(false),
+            served: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            idle_since: AtomicU64::new(now),
+            head_since: AtomicU64::new(0),
+            write_stalled_since: AtomicU64::new(0),
+            entries: Mutex::new(Vec::new()),
+            last_id: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.port.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Ends it after the requests that are under way.
+    pub(crate) fn close(&self) {
+        let _ = self.state.compare_exchange(RUNNING, CLOSING, Ordering::AcqRel, Ordering::Acquire);
+        self.waker.wake();
+    }
+
+    /// Ends it now.
+    pub(crate) fn cut(&self) {
+        self.state.store(CUT, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CUT
+    }
+
+    /// A request has begun. Returns its number.
+    pub(crate) fn enter(&self) -> u64 {
+        self.head_since.store(0, Ordering::Relaxed);
+        self.served.store(true, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed);
+        self.entries.lock().push(Entry { id, module: None, deadline: None });
+        id
+    }
+
+    /// The request is answered by that module from now on.
+    pub(crate) fn enter_module(&self, id: u64, module: u32) {
+        if let Some(entry) = self.entries.lock().iter_mut().find(|entry| entry.id == id) {
+            entry.module = Some(module);
+        }
+    }
+
+    /// When the request must have ended; `None` when only the client decides.
+    pub(crate) fn set_deadline(&self, id: u64, deadline: Option<Instant>) {
+        if let Some(entry) = self.entries.lock().iter_mut().find(|entry| entry.id == id) {
+            entry.deadline = deadline;
+        }
+    }
+
+    /// A request has ended.
+    pub(crate) fn leave(&self, id: u64) {
+        let mut entries = self.entries.lock();
+        if let Some(at) = entries.iter().position(|entry| entry.id == id) {
+            entries.swap_remove(at);
+        }
+        drop(entries);
+        self.idle_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Requests under way on a module.
+    pub(crate) fn in_flight_on(&self, module: u32) -> usize {
+        self.entries.lock().iter().filter(|entry| entry.module == Some(module)).count()
+    }
+
+    /// Bytes have arrived.
+    pub(crate) fn note_read(&self) {
+        if self.in_flight.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == 0
+            && !self.multiplexed.load(Ordering::Relaxed)
+        {
+            self.head_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// The client takes its answer, or does not.
+    pub(crate) fn note_write(&self, stalled: bool) {
+        let since = self.write_stalled_since.load(Ordering::Relaxed);
+        if stalled != (since != 0) {
+            self.write_stalled_since.store(if stalled { self.port.clock.now_ms() } else { 0 }, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends it if it has been waited for long enough.
+    pub(crate) fn check(&self, now: u64) {
+        let limits = &self.port.limits;
+        let past = |since: u64, limit_ms: u64| since != 0 && now.saturating_sub(since) > limit_ms;
+        if past(self.write_stalled_since.load(Ordering::Relaxed), limits.body_idle_timeout_ms) {
+            return self.cut();
+        }
+        if self.in_flight() > 0 {
+            let overdue = |entry: &Entry| entry.deadline.is_some_and(|at| at + DEADLINE_GRACE < Instant::now());
+            if self.entries.lock().iter().any(overdue) {
+                self.cut();
+            }
+            return;
+        }
+        let idle_ms =
+            if self.served.load(Ordering::Relaxed) { limits.keep_alive_timeout_ms } else { limits.header_timeout_ms };
+        if past(self.head_since.load(Ordering::Relaxed), limits.header_timeout_ms) {
+            self.cut();
+        } else if past(self.idle_since.load(Ordering::Relaxed), idle_ms) {
+            if self.multiplexed.load(Ordering::Relaxed) && self.state.load(Ordering::Acquire) == RUNNING {
+                self.close();
+            } else {
+                self.cut();
+            }
+        }
+    }
+
+    /// Drives the connection, telling it once to end after the requests that are under way.
+    async fn drive<C: Future>(&self, connection: C, close: impl Fn(std::pin::Pin<&mut C>)) {
+        let mut connection = pin!(connection);
+        let mut told = false;
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            match self.state.load(Ordering::Acquire) {
+                CUT => return Poll::Ready(()),
+                CLOSING if !told => {
+                    told = true;
+                    close(connection.as_mut());
+                }
+                _ => {}
+            }
+            // What went wrong on a connection is its client's business.
+            connection.as_mut().poll(context).map(drop)
+        })
+        .await;
+    }
+
+    /// Waits for something that comes before the first request.
+    async fn before<T>(&self, what: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+        let mut what = pin!(tokio::time::timeout(Duration::from_millis(self.port.limits.header_timeout_ms), what));
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            if self.state.load(Ordering::Acquire) != RUNNING {
+                return Poll::Ready(None);
+            }
+            what.as_mut().poll(context).map(|done| done.ok().and_then(Result::ok))
+        })
+        .await
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self: Arc<Self>, stream: S, multiplexed: bool) {
+        self.multiplexed.store(multiplexed, Ordering::Relaxed);
+        let io = Socket::new(stream, self.clone());
+        let own = self.clone();
+        let service = service_fn(move |request: Request<Incoming>| serve(own.clone(), request));
+        let limits = &self.port.limits;
+        if multiplexed {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_header_list_size((limits.max_header_bytes + limits.max_uri_bytes) as u32)
+                .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .max_send_buf_size(STREAM_WINDOW_BYTES as usize);
+            self.drive(builder.serve_connection(io, service), http2::Connection::graceful_shutdown).await;
+        } else {
+            let mut builder = http1::Builder::new();
+            // Slow heads are seen by the watch; addresses that are somewhat too long get their own answer.
+            builder.header_read_timeout(None).max_header_size(limits.max_header_bytes + 4 * limits.max_uri_bytes);
+            self.drive(builder.serve_connection(io, service), http1::Connection::graceful_shutdown).await;
+        }
+    }
+
+    /// The whole life of a connection.
+    pub(crate) async fn run(self: Arc<Self>, stream: TcpStream) {
+        // A socket that refuses this still works.
+        let _ = stream.set_nodelay(true);
+        if let Some(tls) = &self.port.tls {
+            let Some(stream) = self.before(tls.acceptor.accept(stream)).await else { return };
+            let multiplexed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            self.serve(stream, multiplexed).await;
+        } else {
+            let Some(multiplexed) = self.before(speaks_http2(&stream)).await else { return };
+            self.serve(stream, multiplexed).await;
+        }
+    }
+}
+
+/// Whether the client begins with the preface of HTTP/2. Reads nothing away.
+async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut seen).await?;
+        if count == 0 || seen[..count] != PREFACE[..count] {
+            return Ok(false);
+        }
+        if count == PREFACE.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
+    }
+}
+
+/// The answer was taken back: hyper ends the connection, or the stream, without one.
+pub(crate) type ServeResult<T> = Result<T, Cut>;
+
+/// See [`ServeResult`].
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the request was cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl From<Infallible> for Cut {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,194 @@
+//! One guest that answers one request: instantiated, called, metered, and kept or dropped. One future from begin to end, so that whoever
+//! drops it drops the guest whole.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tokio::sync::{SemaphorePermit, oneshot};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView};
+
+use crate::error::{EngineError, ErrorCode, Result, bounded};
+use crate::invoke::{Output, explained, prepare, read_meters, rearm};
+use crate::lanes::Moving;
+use crate::module::{HttpEntry, LoadedModule};
+use crate::runtime::Runtime;
+use crate::stats::CallMeter;
+use crate::store::{Deadline, StoreData};
+
+use super::kept::{KeptInstance, KeptInstances, make_room};
+
+/// The life of a guest. Ends after the guest has returned. One that computes on moves away from the threads of the plane.
+pub(crate) type GuestFuture = Moving<dyn Future<Output = Result<Returned>> + Send>;
+
+/// A guest that has returned.
+pub(crate) struct Returned {
+    instance: KeptInstance,
+    share: ModuleShare,
+}
+
+impl Returned {
+    /// Its answer is whole: the instance may serve again, if the module wants that.
+    pub(crate) fn release(self) {
+        let module = &self.share.0;
+        if let Some(policy) = module.policy.runtime.reuse {
+            // What it wrote belongs to this request, not to the next.
+            drop(Output::take(self.instance.store.data()));
+            KeptInstances::put(module, self.instance, policy);
+        }
+    }
+}
+
+/// What a guest answers through.
+pub(crate) type Answering = oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>;
+
+/// A place for a guest, with the instance in it if one was kept.
+pub(crate) struct Place {
+    instance: Instance,
+    share: ModuleShare,
+}
+
+enum Instance {
+    Fresh(SemaphorePermit<'static>),
+    Kept(Box<KeptInstance>),
+}
+
+/// A module's part of the pool; no module gets all of it.
+struct ModuleShare(Arc<LoadedModule>);
+
+impl ModuleShare {
+    fn take(module: &Arc<LoadedModule>) -> Option<Self> {
+        // Given back by the drop of what is returned.
+        module.permits.try_acquire().ok()?.forget();
+        Some(Self(module.clone()))
+    }
+}
+
+impl Drop for ModuleShare {
+    fn drop(&mut self) {
+        self.0.permits.add_permits(1);
+    }
+}
+
+impl Place {
+    /// `None`: every place of the pool is taken, or all that the module may have.
+    pub(crate) fn find(runtime: &'static Runtime, module: &Arc<LoadedModule>) -> Option<Self> {
+        let share = ModuleShare::take(module)?;
+        if module.policy.runtime.reuse.is_some()
+            && let Some(instance) = module.kept.take()
+        {
+            return Some(Self { instance: Instance::Kept(Box::new(instance)), share });
+        }
+        let permit = runtime.instance_permits.try_acquire().ok();
+        let permit = permit.or_else(|| make_room().then(|| runtime.instance_permits.try_acquire().ok()).flatten())?;
+        Some(Self { instance: Instance::Fresh(permit), share })
+    }
+}
+
+/// Lets a component answer. Nothing runs before the future is polled.
+pub(crate) fn answer<B>(
+    runtime: &'static Runtime,
+    place: Place,
+    request: Request<B>,
+    scheme: Scheme,
+    answering: Answering,
+    deadline: Deadline,
+) -> GuestFuture
+where
+    B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
+{
+    let heavy = place.share.0.share.heavy();
+    let work = Box::pin(async move {
+        let _running = runtime.ticker.running();
+        let Place { instance, share } = place;
+        let module = &share.0;
+        let mut meter = CallMeter::default();
+        let outcome = run(module, instance, request, scheme, answering, deadline, &mut meter).await;
+        module.stats.record(&meter, outcome.as_ref().err());
+        outcome.map(|instance| Returned { instance, share })
+    });
+    Moving::new(work, &runtime.long_lane, heavy)
+}
+
+async fn run<B>(
+    module: &Arc<LoadedModule>,
+    instance: Instance,
+    request: Request<B>,
+    scheme: Scheme,
+    answering: Answering,
+    deadline: Deadline,
+    meter: &mut CallMeter,
+) -> Result<KeptInstance>
+where
+    B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
+{
+    let limits = module.limits();
+    let cpu_ms = limits.cpu_ms.unwrap_or(limits.timeout_ms);
+    let started = Instant::now();
+    let failed = |error: &wasmtime::Error, data: &StoreData, starting| {
+        explained(error, module, data, started, ("cpuMs", cpu_ms), starting)
+    };
+    let mut instance = match instance {
+        Instance::Kept(mut instance) => {
+            rearm(module, &mut instance.store, cpu_ms, Some(deadline));
+            *instance
+        }
+        Instance::Fresh(permit) => {
+            let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
+            match component(module)?.instantiate_async(&mut store).await {
+                Ok(proxy) => KeptInstance::new(store, proxy, permit),
+                Err(error) => return Err(failed(&error, store.data(), true)),
+            }
+        }
+    };
+    let begun = Instant::now();
+    meter.instantiate = begun - started;
+    let called = call(&mut instance, request, scheme, answering).await;
+    meter.invoke = begun.elapsed();
+    read_meters(meter, module, &instance.store);
+    match called {
+        Err(error) => Err(failed(&error, instance.store.data(), false)),
+        Ok(()) => Ok(instance),
+    }
+}
+
+async fn call<B>(
+    instance: &mut KeptInstance,
+    request: Request<B>,
+    scheme: Scheme,
+    answering: Answering,
+) -> wasmtime::Result<()>
+where
+    B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
+{
+    let mut http = instance.store.data_mut().http();
+    let request = http.new_incoming_request(scheme, request)?;
+    let answering = http.new_response_outparam(answering)?;
+    instance.proxy.wasi_http_incoming_handler().call_handle(&mut instance.store, request, answering).await
+}
+
+fn component(module: &LoadedModule) -> Result<&ProxyPre<StoreData>> {
+    match &module.http {
+        HttpEntry::Component(pre) => Ok(pre),
+        HttpEntry::None => {
+            Err(EngineError::new(ErrorCode::UnknownExport, "The component does not export wasi:http/incoming-handler")
+                .with("export", "wasi:http/incoming-handler"))
+        }
+    }
+}
+
+/// The error that a guest gave as its answer.
+pub(crate) fn guest_error(code: &GuestErrorCode) -> EngineError {
+    let reason = bounded(&format!("{code:?}"), 200);
+    EngineError::new(ErrorCode::GuestError, format!("The guest answered with an error: {reason}"))
+        .with("reason", reason)
+}
+
+/// The guest returned without an answer.
+pub(crate) fn no_answer() -> EngineError {
+    EngineError::new(ErrorCode::Trap, "The guest returned without an answer").with("trap", "other")
+}

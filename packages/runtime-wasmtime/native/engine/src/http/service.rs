@@ -1,0 +1,326 @@
+//! One request: checked, routed, admitted, and given to whoever answers it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body;
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+
+use crate::error::{EngineError, Result};
+use crate::module::HttpEntry;
+use crate::slots::{NotChosen, SlotVersion};
+use crate::store::Deadline;
+use crate::trap::timeout;
+
+use super::access::Draft;
+use super::affinity::sticky_key;
+use super::answer::{AnswerBody, ending_of};
+use super::authorize::{Doorkeeper, Verdict};
+use super::connection::{Connection, Cut, ServeResult};
+use super::flight::Flight;
+use super::guest::{self, GuestFuture, Place, Returned};
+use super::handlers::{FallbackRequest, RequestHead};
+use super::options::HttpLimits;
+use super::problem::Problem;
+use super::request_body::{self, RequestBody};
+use super::router::RouteEntry;
+use super::stats::PlaneStats;
+
+/// Names the version that answered, and on authorized routes the one that shall.
+pub(crate) const VERSION: HeaderName = HeaderName::from_static("x-hotswap-version");
+
+/// How HTTP/1.1 itself counts a header: name, colon, space, value, line end.
+const HEADER_OVERHEAD_BYTES: usize = 4;
+
+type Answer = Response<AnswerBody>;
+
+/// Answers one request of a connection.
+pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> ServeResult<Answer> {
+    let mut flight = match Flight::begin(&connection) {
+        Ok(flight) => flight,
+        Err(flight) => return Ok(refuse(flight, &Problem::overloaded(), &request)),
+    };
+    let plane = &connection.port.plane;
+    if plane.wants.access && plane.access.wants_next() {
+        flight.sample(Draft {
+            at: SystemTime::now(),
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+        });
+    }
+    if let Err(problem) = check(&request, &connection.port.limits) {
+        return Ok(refuse(flight, &problem, &request));
+    }
+    let route = {
+        let table = connection.port.table.load();
+        match authority(&request) {
+            Err(problem) => return Ok(refuse(flight, &problem, &request)),
+            Ok(authority) => table.find(authority, request.uri().path()).cloned(),
+        }
+    };
+    let Some(route) = route else { return fall_back(flight, request, connection.port.limits.max_body_bytes).await };
+    if !flight.enter_route(&route) {
+        return Ok(refuse(flight, &Problem::overloaded(), &request));
+    }
+    if route.authorized
+        && let Err(problem) = let_in(&connection, &request).await
+    {
+        return Ok(refuse(flight, &problem, &request));
+    }
+    let Some(slot) = &route.slot else { return fall_back(flight, request, route.max_body_bytes).await };
+    let pinned = if route.authorized { request.headers().get(VERSION).map(HeaderValue::to_str) } else { None };
+    let Ok(pinned) = pinned.transpose() else {
+        return Ok(refuse(flight, &Problem::version_not_here(), &request));
+    };
+    let key = || Some(sticky_key(&route.affinity, request.headers(), connection.remote));
+    let version = match plane.slots.choose_version(slot, pinned, key) {
+        Ok(version) => version,
+        Err(NotChosen::Pinned) => return Ok(refuse(flight, &Problem::version_not_here(), &request)),
+        Err(NotChosen::Nothing) => return Ok(refuse(flight, &Problem::no_route(), &request)),
+    };
+    ask_version(flight, request, &route, version).await
+}
+
+/// The plane itself answers.
+fn refuse<B>(mut flight: Flight, problem: &Problem, request: &Request<B>) -> Answer {
+    if problem.status == http::StatusCode::SERVICE_UNAVAILABLE {
+        PlaneStats::count(&flight.connection.port.plane.stats.refused);
+    }
+    flight.head(problem.status.as_u16());
+    problem.answer(request.headers()).map(|body| body.with_flight(flight))
+}
+
+/// What no request may be, whoever answers it.
+fn check(request: &Request<Incoming>, limits: &HttpLimits) -> std::result::Result<(), Problem> {
+    if request.method() == Method::CONNECT {
+        return Err(Problem::bad_request("This is no proxy: CONNECT is not served."));
+    }
+    let uri_bytes = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if uri_bytes > limits.max_uri_bytes {
+        return Err(Problem::uri_too_long(limits.max_uri_bytes));
+    }
+    let headers = request.headers().iter();
+    let header_bytes: usize =
+        headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES).sum();
+    if header_bytes > limits.max_header_bytes {
+        return Err(Problem::headers_too_large(limits.max_header_bytes));
+    }
+    Ok(())
+}
+
+/// Where a request was sent to: what its address says, else its one header `host`. Guests are told the same.
+fn authority(request: &Request<Incoming>) -> std::result::Result<&str, Problem> {
+    const MISSING: Problem = Problem::bad_request("The request names no host: send the header host.");
+    const INVALID: Problem = Problem::bad_request("The header host is not one valid host name.");
+    if let Some(authority) = request.uri().authority() {
+        return Ok(authority.as_str());
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next().ok_or(MISSING)?;
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
+    match host.to_str() {
+        Ok(host) if !host.is_empty() && hosts.next().is_none() && host.as_bytes().iter().all(fits) => Ok(host),
+        _ => Err(INVALID),
+    }
+}
+
+fn head_of<B>(connection: &Connection, request: &Request<B>, authority: &str) -> RequestHead {
+    RequestHead {
+        method: request.method().clone(),
+        url: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        authority: authority.to_owned(),
+        scheme: connection.scheme(),
+        headers: request.headers().clone(),
+        remote: connection.remote,
+    }
+}
+
+async fn let_in(connection: &Connection, request: &Request<Incoming>) -> std::result::Result<(), Problem> {
+    let plane = &connection.port.plane;
+    if !plane.wants.authorize {
+        return Err(Problem::unauthorized());
+    }
+    let admitted = match plane.doorkeeper.look(request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes)) {
+        Verdict::Admitted => true,
+        Verdict::Refused => false,
+        Verdict::Busy => return Err(Problem::overloaded()),
+        Verdict::Unknown(hash) => {
+            let head = head_of(connection, request, authority(request)?);
+            Doorkeeper::ask(plane, hash, head).await
+        }
+    };
+    if admitted { Ok(()) } else { Err(Problem::unauthorized()) }
+}
+
+fn announced_bytes<B: Body>(request: &Request<B>) -> Option<u64> {
+    request.body().size_hint().exact()
+}
+
+/// The plane's owner answers.
+async fn fall_back(mut flight: Flight, request: Request<Incoming>, max_body_bytes: u64) -> ServeResult<Answer> {
+    let connection = flight.connection.clone();
+    let plane = &connection.port.plane;
+    if !plane.wants.fallback {
+        return Ok(refuse(flight, &Problem::no_route(), &request));
+    }
+    if announced_bytes(&request).is_some_and(|size| size > max_body_bytes) {
+        return Ok(refuse(flight, &Problem::body_too_large(max_body_bytes), &request));
+    }
+    let head = match authority(&request) {
+        Ok(authority) => head_of(&connection, &request, authority),
+        Err(problem) => return Ok(refuse(flight, &problem, &request)),
+    };
+    let (parts, body) = request.into_parts();
+    let verdict = Arc::default();
+    let idle = Duration::from_millis(connection.port.limits.body_idle_timeout_ms);
+    let body = RequestBody::new(body, max_body_bytes, idle, Arc::clone(&verdict));
+    let answered = plane.handlers.fallback(FallbackRequest { head, body }).await;
+    if connection.is_cut() {
+        return Err(Cut);
+    }
+    let request = Request::from_parts(parts, ());
+    if let Some(problem) = of_body(&verdict, max_body_bytes) {
+        return Ok(refuse(flight, &problem, &request));
+    }
+    let Some(response) = answered else { return Ok(refuse(flight, &Problem::overloaded(), &request)) };
+    flight.head(response.status().as_u16());
+    Ok(response.map(|body| AnswerBody::of_owner(body).with_flight(flight)))
+}
+
+fn of_body(verdict: &request_body::Verdict, max_body_bytes: u64) -> Option<Problem> {
+    if verdict.too_large() {
+        Some(Problem::body_too_large(max_body_bytes))
+    } else if verdict.idle() {
+        Some(Problem::body_idle())
+    } else {
+        None
+    }
+}
+
+/// A version of the slot answers.
+async fn ask_version(
+    mut flight: Flight,
+    mut request: Request<Incoming>,
+    route: &RouteEntry,
+    version: Arc<SlotVersion>,
+) -> ServeResult<Answer> {
+    let connection = flight.connection.clone();
+    let runtime = connection.port.plane.runtime;
+    let module = version.module.clone();
+    let limits = module.limits();
+    if matches!(module.http, HttpEntry::None) {
+        return Ok(refuse(flight, &Problem::not_http(), &request));
+    }
+    if announced_bytes(&request).is_some_and(|size| size > route.max_body_bytes) {
+        return Ok(refuse(flight, &Problem::body_too_large(route.max_body_bytes), &request));
+    }
+    let place = if flight.enter_version(version) { Place::find(runtime, &module) } else { None };
+    let Some(place) = place else {
+        module.stats.record_queue_full();
+        return Ok(refuse(flight, &Problem::overloaded(), &request));
+    };
+    if let Err(error) = runtime.check_signals() {
+        return Ok(refuse(flight, &Problem::of_guest(&error), &request));
+    }
+    request.headers_mut().remove(VERSION);
+    if route.authorized {
+        // The key is for this node, not for its guests.
+        request.headers_mut().remove(AUTHORIZATION);
+    }
+    if let Some(uri) = route.stripped(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    let limit_ms = route.timeout_ms.map_or(limits.timeout_ms, |ms| ms.min(limits.timeout_ms));
+    let deadline = Deadline::after(flight.started, limit_ms);
+    let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
+    let (sender, receiver) = oneshot::channel();
+    if request.body().is_end_stream() {
+        let request = request.map(|_| Empty::new());
+        let guest = guest::answer(runtime, place, request, scheme, sender, deadline);
+        return hear(flight, guest, receiver, deadline, None).await;
+    }
+    let verdict: Arc<request_body::Verdict> = Arc::default();
+    let idle = Duration::from_millis(connection.port.limits.body_idle_timeout_ms);
+    let max_bytes = route.max_body_bytes;
+    let request = request.map(|body| RequestBody::new(body, max_bytes, idle, verdict.clone()));
+    let guest = guest::answer(runtime, place, request, scheme, sender, deadline);
+    hear(flight, guest, receiver, deadline, Some((verdict, max_bytes))).await
+}
+
+type Answered = std::result::Result<Response<WasiBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
+
+/// Drives the guest until it has sent its head.
+async fn hear(
+    mut flight: Flight,
+    mut guest: GuestFuture,
+    mut answered: oneshot::Receiver<Answered>,
+    deadline: Deadline,
+    body: Option<(Arc<request_body::Verdict>, u64)>,
+) -> ServeResult<Answer> {
+    let mut returned: Option<Result<Returned>> = None;
+    let (mut sleep, mut gave_up) = (None, false);
+    let head = std::future::poll_fn(|context| {
+        if returned.is_none()
+            && let Poll::Ready(end) = Pin::new(&mut guest).poll(context)
+        {
+            returned = Some(end);
+        }
+        if !gave_up && let Poll::Ready(head) = Pin::new(&mut answered).poll(context) {
+            if let Ok(head) = head {
+                return Poll::Ready(Some(head));
+            }
+            // It can no longer answer; how it ends says why.
+            gave_up = true;
+        }
+        if returned.is_some() {
+            return Poll::Ready(None);
+        }
+        // Only a guest that has to be waited for costs a timer.
+        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.at.into())));
+        sleep.as_mut().poll(context).map(|()| None)
+    })
+    .await;
+    let late = || timeout("timeoutMs", deadline.limit_ms, flight.started.elapsed().as_secs_f64() * 1e3);
+    let (response, returned) = match (head, returned) {
+        (Some(Ok(response)), None) => (response, None),
+        (Some(Ok(response)), Some(Ok(returned))) => (response, Some(returned)),
+        (_, Some(Err(error))) => return Ok(fail(flight, &error, body.as_ref())),
+        (Some(Err(code)), _) => return Ok(fail(flight, &guest::guest_error(&code), body.as_ref())),
+        (None, Some(Ok(_))) => return Ok(fail(flight, &guest::no_answer(), body.as_ref())),
+        (None, None) => {
+            let error = late();
+            drop(guest);
+            return Ok(fail(flight, &error, body.as_ref()));
+        }
+    };
+    let (mut parts, content) = response.into_parts();
+    if let Some(version) = flight.version() {
+        parts.headers.insert(VERSION, version.label_header.clone());
+    }
+    flight.head(parts.status.as_u16());
+    let content = if let Some(returned) = returned {
+        AnswerBody::of_returned_guest(content, returned)
+    } else {
+        flight.set_deadline(Some(deadline.at));
+        AnswerBody::of_running_guest(content, guest, deadline.at)
+    };
+    Ok(Response::from_parts(parts, content.with_flight(flight)))
+}
+
+/// The guest has failed before its head.
+fn fail(mut flight: Flight, error: &EngineError, body: Option<&(Arc<request_body::Verdict>, u64)>) -> Answer {
+    let of_body = body.and_then(|(verdict, max_bytes)| of_body(verdict, *max_bytes));
+    let problem = of_body.unwrap_or_else(|| {
+        flight.end(ending_of(error));
+        Problem::of_guest(error)
+    });
+    refuse(flight, &problem, &Request::new(()))
+}
