@@ -127,7 +127,10 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     scope.register(tokens.runtime, { useValue: runtime });
     scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(new SettingRepository(database)) });
     scope.register(tokens.events, { useValue: new EventBus() });
-    scope.register(tokens.routes, { useValue: new RouteRepository(database) });
+    const routes = new RouteRepository(database);
+    // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
+    if (database.kind === 'pglite') await routes.takeOver(config.instanceId);
+    scope.register(tokens.routes, { useValue: routes });
     scope.register(tokens.gateway, { useFactory: instanceCachingFactory(makeGateway) });
     scope.register(tokens.parts, { useFactory: instanceCachingFactory(makeParts) });
     return {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase, RouteRepository } from '@hotswap/state-postgres';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { startTestServer, type TestServer } from './start-test-server.ts';
 import { coreModule } from './v8-inspector.ts';
@@ -74,6 +75,42 @@ describe('a server that stops and starts again', () => {
         entries.filter((entry) => entry.type === 'began').map((entry) => (entry.entry as { step: number }).step),
       ),
     ]);
+  });
+
+  it('does not wait for what a server that was killed has served last', async () => {
+    const deployed = await test.client.deployments.create({ moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' });
+    await test.client.deployments.execute(deployed.deploymentId);
+    await expect
+      .poll(async () => (await test.client.deployments.get(deployed.deploymentId)).status, { timeout: 10_000 })
+      .toBe('Completed');
+    const { port } = new URL(test.url);
+    await test.server.stop();
+    // What a kill leaves behind: an instance that served an older revision a moment ago.
+    const database = await openDatabase({ dataDir: join(dataDir, 'database') });
+    const routes = new RouteRepository(database);
+    await routes.acknowledge('killed', [{ tenant: 'default', moduleName: 'greeter', revision: 0 }]);
+    expect(await routes.servedRevision('default', 'greeter')).toBe(0);
+    await database[Symbol.asyncDispose]();
+    test = await start(Number(port));
+    const next = await test.client.deployments.create({ moduleId: 'greeter-v2.0.0', strategy: 'AllAtOnce' });
+    await test.client.deployments.execute(next.deploymentId);
+    // Without it the route would count as served only once the killed instance is forgotten, after ten seconds.
+    await expect
+      .poll(async () => (await test.client.deployments.get(next.deploymentId)).status, { timeout: 6_000 })
+      .toBe('Completed');
+  });
+
+  it('keeps the bytes of a module that is registered again while another version with them is deleted', async () => {
+    const wasm = coreModule({ salt: 'shared' });
+    for (let round = 0; round < 10; round++) {
+      const old = await test.client.modules.register({ name: 'old', version: `1.0.${round}`, wasm });
+      const [, registered] = await Promise.all([
+        test.client.modules.delete(old.moduleId),
+        test.client.modules.register({ name: 'new', version: `1.0.${round}`, wasm }),
+      ]);
+      expect(Buffer.from(await test.client.modules.binary(registered.moduleId)).equals(wasm)).toBe(true);
+      await test.client.modules.delete(registered.moduleId);
+    }
   });
 
   it('refuses a second server on the same data directory', async () => {

@@ -20,6 +20,7 @@ import { serverError } from '../error-codes.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ModuleRegistry } from '../ports/module-registry.ts';
 import { checkModule } from './check-module.ts';
+import { KeyedLock } from './keyed-lock.ts';
 import { toWasmUpload, type WasmUpload } from './wasm-upload.ts';
 
 /** @internal */
@@ -36,6 +37,7 @@ const maxVersionTries = 5;
 /** Takes modules in: looks at them without running them, keeps their bytes by digest, registers the version. @internal */
 export class ModuleService {
   readonly #parts: ModuleServiceParts;
+  readonly #ofDigest = new KeyedLock();
 
   constructor(parts: ModuleServiceParts) {
     this.#parts = parts;
@@ -65,40 +67,58 @@ export class ModuleService {
     metadata: CheckedModuleMetadata,
     author: Principal,
   ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
-    const { config, store, modules } = this.#parts;
+    const { config, store } = this.#parts;
     const resourceLimits = limitsOf(metadata.resourceLimits, config);
     const description = await this.#inspect(upload);
     const [problem] = checkModule(description, metadata);
     if (problem) throw problem;
-    // Bytes first: a registered module without bytes could not be deployed, bytes without a module harm nobody.
-    await store.put(upload.digest, once(upload.bytes), { maxSizeBytes: config.maxWasmSizeBytes });
+    return this.#ofDigest.run(upload.digest, async () => {
+      // Bytes first: a registered module without bytes could not be deployed, bytes without a module harm nobody.
+      await store.put(upload.digest, once(upload.bytes), { maxSizeBytes: config.maxWasmSizeBytes });
+      return this.#insert(metadata, {
+        tenant: author.tenant,
+        name: metadata.name,
+        digest: upload.digest,
+        sizeBytes: upload.bytes.byteLength,
+        description,
+        wasiVersion: description.wasiLevel,
+        interfaces: metadata.interfaces ?? null,
+        resourceLimits,
+        capabilities: capabilitiesOf(metadata.capabilities),
+        http: metadata.http ?? null,
+        runtime: metadata.runtime ?? defaultModuleRuntime,
+        healthCheck: metadata.healthCheck ?? {},
+        createdBy: author.subject,
+      });
+    });
+  }
+
+  /**
+   * Deletes a version that nothing uses, and its bytes when no other version has the same. Nobody can register those
+   * bytes anew in between.
+   * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_REGISTRY_MODULE_IN_USE
+   */
+  async delete(tenant: string, moduleId: string): Promise<void> {
+    const { store, modules } = this.#parts;
+    const { digest } = await modules.get(tenant, moduleId);
+    await this.#ofDigest.run(digest, async () => {
+      const { lastOfDigest } = await modules.delete(tenant, moduleId);
+      if (lastOfDigest) await store.delete(digest);
+    });
+  }
+
+  async #insert(
+    { version: asked }: CheckedModuleMetadata,
+    module: Omit<ModuleRecord, 'createdAt' | 'moduleId' | 'version'>,
+  ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
+    const { modules } = this.#parts;
     for (let tries = 1; ; tries++) {
-      const version = metadata.version ?? (await modules.nextVersion(author.tenant, metadata.name));
+      const version = asked ?? (await modules.nextVersion(module.tenant, module.name));
       try {
-        return await modules.insert({
-          tenant: author.tenant,
-          moduleId: `${metadata.name}-v${version}`,
-          name: metadata.name,
-          version,
-          digest: upload.digest,
-          sizeBytes: upload.bytes.byteLength,
-          description,
-          wasiVersion: description.wasiLevel,
-          interfaces: metadata.interfaces ?? null,
-          resourceLimits,
-          capabilities: capabilitiesOf(metadata.capabilities),
-          http: metadata.http ?? null,
-          runtime: metadata.runtime ?? defaultModuleRuntime,
-          healthCheck: metadata.healthCheck ?? {},
-          createdBy: author.subject,
-        });
+        return await modules.insert({ ...module, version, moduleId: `${module.name}-v${version}` });
       } catch (error) {
-        if (
-          metadata.version !== undefined ||
-          tries >= maxVersionTries ||
-          !isHotSwapError(error, 'HS_REGISTRY_MODULE_EXISTS')
-        )
-          throw error;
+        const isTaken = isHotSwapError(error, 'HS_REGISTRY_MODULE_EXISTS');
+        if (asked !== undefined || tries >= maxVersionTries || !isTaken) throw error;
       }
     }
   }

@@ -77,6 +77,8 @@ left join gateway_revisions r on r.instance_id = g.instance_id and r.tenant = $1
 where g.last_seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'`,
 );
 
+const takeOver = statement('gateway_take_over', `delete from gateways where instance_id <> $1`);
+
 /**
  * Live routes, and which revision of each the gateways serve.
  * @public
@@ -132,6 +134,14 @@ export class RouteRepository {
   /** Takes an instance out at once, when it stops in order. Also forgets instances that are long gone. */
   async leave(instanceId: string): Promise<void> {
     await this.#session.execute(leave, [instanceId]);
+  }
+
+  /**
+   * Takes every other instance out: for the one process that owns an embedded database, so that nobody waits for what an
+   * earlier one, which was killed, last served.
+   */
+  async takeOver(instanceId: string): Promise<void> {
+    await this.#session.execute(takeOver, [instanceId]);
   }
 
   /** Oldest revision of the module that any instance serves which has reported within `liveForMs`; `null` without one. */

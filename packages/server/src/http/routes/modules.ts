@@ -135,7 +135,7 @@ function binaryRoute(app: App, parts: ServerParts): void {
   );
 }
 
-function deletionRoute(app: App, { modules, store, events }: ServerParts): void {
+function deletionRoute(app: App, { moduleService, events }: ServerParts): void {
   app.delete(
     `${base}/:moduleId`,
     { config: { role: administering }, schema: { tags: ['modules'], params } },
@@ -143,8 +143,7 @@ function deletionRoute(app: App, { modules, store, events }: ServerParts): void 
       const { tenant } = callerOf(request);
       const { moduleId } = request.params;
       requireMatch(request, entityTag(moduleId), moduleId);
-      const { digest, lastOfDigest } = await modules.delete(tenant, moduleId);
-      if (lastOfDigest) await store.delete(digest);
+      await moduleService.delete(tenant, moduleId);
       events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
       return reply.code(204).send();
     },
