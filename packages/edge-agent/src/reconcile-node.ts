@@ -57,6 +57,8 @@ export class NodeReconciler {
   #accepted: DesiredState;
   /** Modules of it that are refused, and what is reported for them. */
   #refused: readonly ObservedRelease[] = [];
+  /** Applied epochs of those that are refused as older: a server that has lost writes learns of them. */
+  #fenced: Readonly<Record<string, number>> = {};
   #appliedGeneration = 0;
   #superseded = new AbortController();
   #pending: Wish | undefined;
@@ -92,7 +94,8 @@ export class NodeReconciler {
   /** What the node has made of its desired state. */
   observe(): ObservedState {
     const releases = [...this.#modules.values()].flatMap((module) => module.observe());
-    return { generation: this.#appliedGeneration, releases: [...releases, ...this.#refused] };
+    const observed = { generation: this.#appliedGeneration, releases: [...releases, ...this.#refused] };
+    return Object.keys(this.#fenced).length === 0 ? observed : { ...observed, epochs: this.#fenced };
   }
 
   /**
@@ -194,6 +197,7 @@ export class NodeReconciler {
   /** Modules of the state that may be applied; what stands against the others is kept for reports. */
   #admissible(state: DesiredState): readonly DesiredModule[] {
     const refused: ObservedRelease[] = [];
+    const fenced: Record<string, number> = {};
     const admitted = state.modules.filter((module, index) => {
       const applied = this.#epochs[module.moduleName] ?? 0;
       const error =
@@ -204,6 +208,7 @@ export class NodeReconciler {
             : undefined;
       if (error === undefined) return true;
       const { code, message } = error;
+      if (code === 'HS_AGENT_STALE_EPOCH') fenced[module.moduleName] = applied;
       for (const { releaseId } of module.releases) {
         refused.push({ moduleName: module.moduleName, releaseId, state: 'failed', error: { code, message } });
       }
@@ -211,6 +216,7 @@ export class NodeReconciler {
       return false;
     });
     this.#refused = refused;
+    this.#fenced = fenced;
     return admitted;
   }
 

@@ -205,9 +205,14 @@ describe('NodeReconciler', () => {
         error: expect.objectContaining({ code: 'HS_AGENT_STALE_EPOCH' }) as unknown,
       }),
     );
+    expect(node.reconciler.observe().epochs).toEqual({ greeter: 7 });
     await node.apply(3);
+    expect(node.reconciler.observe().epochs).toBeUndefined();
     await node.apply(4, desiredModule('greeter', 6, r1));
     expect(node.runtime.slots.serving('greeter')).toEqual([]);
+    await node.apply(5, desiredModule('greeter', 7, r1));
+    expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
+    expect(node.reconciler.observe().epochs).toBeUndefined();
   });
 
   it('serves its last applied generation from disk without asking the origin for anything', async () => {

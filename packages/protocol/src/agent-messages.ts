@@ -164,6 +164,7 @@ const observedReleaseSchema: z.ZodType<ObservedRelease, unknown> = z.strictObjec
 export const observedStateSchema: z.ZodType<ObservedState, unknown> = z.strictObject({
   generation: count,
   releases: z.array(observedReleaseSchema).max(10_000),
+  epochs: z.record(z.string().max(100), z.int().min(0).max(1_000_000_000_000)).exactOptional(),
 });
 
 /** @see {@link ReleaseCallDelta} @public */

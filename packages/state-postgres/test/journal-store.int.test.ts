@@ -618,6 +618,30 @@ describe.each(backends)('on $name', ({ open }) => {
     });
   });
 
+  describe('a database that was restored from an older copy', () => {
+    it('takes over the epochs that nodes have applied, and gives every node of the module its state anew', async () => {
+      const scene = new Scene(database);
+      const v1 = await scene.release('1.0.0');
+      const targets = await scene.join(3);
+      await scene.serve('d', v1, targets);
+      const generations = (): Promise<readonly number[]> => scene.generations(['n0', 'n1', 'n2']);
+      const before = await generations();
+      const fenced = await scene.report('n0', before[0] ?? 0, [{ releaseId: v1, state: 'failed' }], {
+        epochs: { greeter: 40, unknown: 3 },
+      });
+      expect(fenced).toMatchObject({ raisedFloor: true, changed: true, generation: (before[0] ?? 0) + 1 });
+      expect(await generations()).toEqual(before.map((generation) => generation + 1));
+      const desired = await scene.desired.read(scene.tenant, ['n0', 'n1']);
+      expect([...desired.values()].map(({ modules }) => modules[0]?.epoch)).toEqual([40, 40]);
+      // The same again, or an older one, changes nothing.
+      for (const epoch of [40, 12])
+        expect(await scene.report('n1', before[1] ?? 0, [], { epochs: { greeter: epoch } })).toMatchObject({
+          raisedFloor: false,
+        });
+      expect(await generations()).toEqual(before.map((generation) => generation + 1));
+    });
+  });
+
   describe('DeploymentRepository and RouteRepository', () => {
     it('show deployments with their nodes, and the live route', async () => {
       const scene = new Scene(database);

@@ -228,7 +228,12 @@ export class Scene {
     nodeId: string,
     generation: number,
     releases: readonly Omit<ObservedRelease, 'moduleName'>[],
-    more: { readonly metrics?: readonly ReleaseCallDelta[]; readonly bootId?: string; readonly sequence?: number } = {},
+    more: {
+      readonly metrics?: readonly ReleaseCallDelta[];
+      readonly bootId?: string;
+      readonly sequence?: number;
+      readonly epochs?: Readonly<Record<string, number>>;
+    } = {},
   ): Promise<HeartbeatOutcome> {
     const sequence = more.sequence ?? (this.#sequences.get(nodeId) ?? 0) + 1;
     this.#sequences.set(nodeId, sequence);
@@ -238,7 +243,11 @@ export class Scene {
         bootId: more.bootId ?? 'boot-1',
         sequence,
         metrics: more.metrics ?? [],
-        observed: { generation, releases: releases.map((release) => ({ moduleName: 'greeter', ...release })) },
+        observed: {
+          generation,
+          releases: releases.map((release) => ({ moduleName: 'greeter', ...release })),
+          ...(more.epochs === undefined ? {} : { epochs: more.epochs }),
+        },
         resources: { cpuUsagePercent: 1, memoryUsageMB: 2, modulesLoaded: releases.length },
       },
     ]);

@@ -71,6 +71,11 @@ export interface ObservedState {
   /** Highest generation that is applied completely: every release is ready or failed, weights are in force. */
   readonly generation: number;
   readonly releases: readonly ObservedRelease[];
+  /**
+   * Epochs that the node has applied, of modules whose desired state it refuses as older: the server has lost writes.
+   * Absent: none.
+   */
+  readonly epochs?: Readonly<Record<string, number>>;
 }
 
 /** Calls of one release since the last report that the server acknowledged. @public */

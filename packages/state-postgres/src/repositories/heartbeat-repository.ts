@@ -35,7 +35,7 @@ export interface HeartbeatOutcome {
   readonly deployments: readonly DeploymentId[];
   /** Whether anything but numbers has changed since the report before. */
   readonly changed: boolean;
-  /** The node was ahead of the database, which has lost writes: its generation was raised above the node's. */
+  /** The node was ahead of the database, which has lost writes: its generation, or a module's epoch, was raised to the node's. */
   readonly raisedFloor: boolean;
 }
 
@@ -151,6 +151,33 @@ stamped as (
 select generation::float8 as generation, pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text) from raised`,
 );
 
+/** Every node that holds such a module gets it anew, under an epoch that it can accept. */
+const raiseEpochs = statement(
+  'heartbeat_raise_epochs',
+  `
+with raised as (
+  update routes r set epoch = w.value::bigint from jsonb_each_text($2::jsonb) w
+  where r.tenant = $1 and r.module_name = w.key and r.epoch < w.value::bigint returning r.module_name
+),
+locked as materialized (
+  select node_id from nodes where tenant = $1 and node_id in
+    (select a.node_id from assignments a where a.tenant = $1 and a.module_name in (select module_name from raised))
+  order by node_id for no key update
+),
+bumped as (
+  update nodes n set generation = n.generation + 1 from locked l where n.tenant = $1 and n.node_id = l.node_id
+  returning n.node_id, n.generation
+),
+stamped as (
+  update deployment_targets t set issued_generation = b.generation, issued_at = clock_timestamp()
+  from bumped b, deployments d
+  where t.tenant = $1 and t.node_id = b.node_id and t.issued_generation > 0 and d.deployment_id = t.deployment_id
+    and (d.status in ${movingStatuses} or d.retained_until is not null)
+)
+select node_id as "nodeId", generation::float8 as generation,
+  pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', node_id)::text) from bumped`,
+);
+
 interface Recorded {
   readonly nodeId: string;
   readonly generation: number;
@@ -212,7 +239,33 @@ async function recordIn(
     const [raised] = await session.query<{ generation: number }>(raiseFloor, [tenant, row.nodeId, row.observed]);
     outcomes.push({ ...row, generation: raised?.generation ?? row.generation, raisedFloor: true });
   }
-  return outcomes;
+  return withEpochs(session, tenant, reports, outcomes);
+}
+
+/** Nodes refuse a module whose epoch went back, so the highest that any of them has applied is taken over. */
+async function withEpochs<Outcome extends Recorded & { readonly raisedFloor: boolean }>(
+  session: Session,
+  tenant: string,
+  reports: readonly HeartbeatReport[],
+  outcomes: readonly Outcome[],
+): Promise<readonly Outcome[]> {
+  const accepted = new Set(outcomes.filter(({ kind }) => kind === 'accepted').map(({ nodeId }) => nodeId));
+  const epochs: Record<string, number> = {};
+  for (const { nodeId, observed } of reports) {
+    if (!accepted.has(nodeId)) continue;
+    for (const [moduleName, epoch] of Object.entries(observed.epochs ?? {}))
+      epochs[moduleName] = Math.max(epoch, epochs[moduleName] ?? 0);
+  }
+  if (Object.keys(epochs).length === 0) return outcomes;
+  const rows = await session.query<{ nodeId: string; generation: number }>(raiseEpochs, [
+    tenant,
+    JSON.stringify(epochs),
+  ]);
+  const generations = new Map(rows.map(({ nodeId, generation }) => [nodeId, generation]));
+  return outcomes.map((outcome) => {
+    const generation = generations.get(outcome.nodeId);
+    return generation === undefined ? outcome : { ...outcome, generation, raisedFloor: true };
+  });
 }
 
 const toInput = ({ nodeId, bootId, sequence, observed, resources }: HeartbeatReport): object => ({
