@@ -26,10 +26,8 @@ export type ForwardEnd =
       readonly error?: HotSwapError;
     };
 
-/** Codes by which a node says that it has not taken a request; everything else may have run. */
+/** Codes by which a node says, besides 421, that it has not taken a request; everything else may have run. */
 const refusals: ReadonlySet<string> = new Set([
-  'HS_AGENT_RELEASE_NOT_HERE',
-  'HS_HTTP_VERSION_NOT_HERE',
   'HS_HTTP_NO_ROUTE',
   'HS_AGENT_NOT_FOUND',
   'HS_AGENT_UNAUTHENTICATED',
@@ -119,7 +117,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#refusal) {
       const code = codeOf(this.#refusal);
-      if (refusals.has(code) || (code === '' && this.#saysNoByItself())) {
+      if (this.#status === 421 || refusals.has(code) || (code === '' && this.#saysNoByItself())) {
         const why = code === '' ? `status ${this.#status}` : code;
         this.#end({ kind: 'refused', status: this.#status, why, code });
         return;
@@ -161,7 +159,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   /** Answers to HEAD have no body that could say more. */
   #saysNoByItself(): boolean {
     const isProblem = this.#headers['content-type'] === 'application/problem+json';
-    return this.#status === 421 || this.#status === 401 || (this.#status === 404 && isProblem);
+    return this.#status === 401 || (this.#status === 404 && isProblem);
   }
 
   #writeRefusal(chunks: readonly Buffer[]): void {

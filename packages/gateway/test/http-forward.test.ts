@@ -258,6 +258,7 @@ describe('Gateway.forward', () => {
 
   it.each([
     ['the version is not there', 421, 'HS_HTTP_VERSION_NOT_HERE'],
+    ['it serves no release of the module', 421, 'HS_AGENT_MODULE_NOT_HERE'],
     ['it has no route yet', 404, 'HS_HTTP_NO_ROUTE'],
     ['it stops', 503, 'HS_AGENT_STOPPING'],
     ['it has too much to do', 503, 'HS_HTTP_OVERLOADED'],
