@@ -34,6 +34,7 @@ export type NativeErrorCode =
   | 'FUEL_EXHAUSTED' // the call used up its fuel. details: limitFuel, frames[], starting
   | 'COMPILE_LIMIT' // compiling took more than its limit. details: limit ('cpuMs' | 'memoryBytes' | 'wallMs' | 'crash'), reason
   | 'CANCELLED' // details: by ('caller' | 'drain' | 'shutdown')
+  | 'STATE_REFUSED' // details: stage ('check' | 'wait' | 'save' | 'size' | 'start' | 'load'), reason, cause?, sizeBytes?, limitBytes?, stateLost?
   | 'QUEUE_FULL' // details: scope ('runtime' | 'module' | 'instance' | 'pool' | 'cpu'), limit, retryAfterMs? ('cpu')
   | 'BUSY' // callSync on an instance that is in a call
   | 'STALE_HANDLE' // the module, instance or resource is gone. details: kind, reason
@@ -255,6 +256,8 @@ export interface ModulePolicy {
     readonly maxOutputBytes?: number;
     /** Kept per stream of stdout and stderr; the head is kept, the rest counted. Default 64 KiB. */
     readonly maxStdioBytes?: number;
+    /** State that one version hands to the next. Default 64 MiB. */
+    readonly maxStateBytes?: number;
     /** Output of all calls together that is kept in a second; the rest is dropped and counted. Commands have only maxStdioBytes. Default 1 MiB. */
     readonly maxLogBytesPerSecond?: number;
     /** Resource handles one instance may hold in the host. Default 10,000. */
@@ -400,6 +403,12 @@ export interface ModuleStats {
   readonly invokeNs: number;
   /** Finished calls by whole duration: bucket i holds those below `2^i` microseconds, the last one the rest. 24 buckets. */
   readonly latencyHistogram: readonly number[];
+  /** What the module reported through `hotswap:module/metrics`: sums and last values by `name` or `name{label="value"}`. At most 200. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Reports that were dropped: too many series, names or labels that are none, numbers that are not finite. */
+  readonly metricsDropped: number;
+  /** Stateful modules only: instances that an error ended with their state, and states handed to another version. */
+  readonly state?: { readonly lost: number; readonly handedOver: number };
   /** Output beyond maxLogBytesPerSecond. */
   readonly logDroppedBytes: number;
   /** Outgoing HTTP, for modules whose policy allows any host. `denied` counts hosts that no pattern names and addresses that are closed. */
@@ -628,6 +637,14 @@ export class Dispatcher {
    * `{ finished: number; cut: number }`. Admits no other call's fate: take the module out of its slots first.
    */
   drain(callId: number, module: ModuleHandle, deadlineMs: number): void;
+
+  /**
+   * Moves the state of the living instance of `from` into a fresh instance of `to`, both with `runtime.stateful`: waits for the calls that
+   * were admitted before (at most `patienceMs`), holds those that come after, saves, loads. Calls of `from` go to `to` from then on.
+   * Completes with undefined, or with `STATE_REFUSED`; then `from` goes on with its state, unless `details.stateLost`. Cannot be cancelled
+   * half-way.
+   */
+  handOver(callId: number, from: ModuleHandle, to: ModuleHandle, patienceMs: number): void;
 
   /** The call fails with `CANCELLED`, within one epoch tick (10 ms) if it is computing. @returns whether it was in flight. */
   cancel(callId: number): boolean;

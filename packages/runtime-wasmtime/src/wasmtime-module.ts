@@ -30,6 +30,8 @@ import { WasmtimeInstance } from './wasmtime-instance.ts';
 
 /** Calls end by their own limits; this only bounds the wait of a dispose. */
 const disposeDeadlineMs = 60_000;
+/** Calls that were made before a hand-over end by their own limits; this only bounds the wait for a long queue of them. */
+const handOverPatienceMs = 30_000;
 /** Flag of a call whose completion is to carry a `CallInfo`. */
 const wantsInfo = 1;
 
@@ -118,7 +120,7 @@ export class WasmtimeModule implements LoadedModule {
   stats(): ModuleStats {
     this.#assertOpen();
     const native = JSON.parse(this.#handle.statsJson()) as NativeStats;
-    const { calls, errors, traps, inFlight, memoryPeakBytes, memoryAtLimit, fuelUsed, throttledMs } = native;
+    const { calls, errors, traps, inFlight, memoryPeakBytes, memoryAtLimit, fuelUsed, throttledMs, metrics } = native;
     const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
     return {
       calls,
@@ -129,8 +131,21 @@ export class WasmtimeModule implements LoadedModule {
       memoryRefusals: memoryAtLimit,
       fuelUsed,
       throttledMs,
-      metrics: {},
+      metrics,
     };
+  }
+
+  async handOver(to: LoadedModule): Promise<void> {
+    this.#assertOpen();
+    if (!(to instanceof WasmtimeModule))
+      throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
+        path: 'to',
+        expected: 'a module that a Wasmtime host has loaded',
+      });
+    to.#assertOpen();
+    await this.#queue.submit((dispatcher, callId) => {
+      dispatcher.handOver(callId, this.#handle, to.#handle, handOverPatienceMs);
+    });
   }
 
   /** Waits until no call is left, at most `deadlineMs`, then cancels the rest. */

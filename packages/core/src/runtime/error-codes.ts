@@ -72,6 +72,10 @@ export const runtimeContractErrorCodes = {
     httpStatus: 422,
   },
   HS_RUNTIME_CANCELLED: { message: 'The call was cancelled by the {by}', httpStatus: 499, retryable: true },
+  HS_RUNTIME_STATE_REFUSED: {
+    message: 'The state of the module was not handed over, the old version goes on ({stage}): {reason}',
+    httpStatus: 409,
+  },
   HS_RUNTIME_QUEUE_FULL: {
     message: 'Too many calls wait in this {scope} ({limit}): send fewer at once or try again shortly',
     httpStatus: 503,

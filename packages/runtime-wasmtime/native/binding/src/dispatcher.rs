@@ -308,6 +308,23 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
+    pub fn hand_over(
+        &self,
+        env: &Env,
+        call_id: u32,
+        from: &ModuleHandle,
+        to: &ModuleHandle,
+        patience_ms: f64,
+    ) -> napi::Result<()> {
+        let outcome = (|| {
+            let patience = Duration::from_millis(milliseconds(patience_ms, "patienceMs")?.min(86_400_000));
+            self.client.hand_over(call_id, &from.module()?, &to.module()?, patience)
+        })();
+        self.admitted(env, outcome)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
     pub fn cancel(&self, call_id: u32) -> bool {
         self.client.cancel(call_id)
     }

@@ -23,6 +23,7 @@ use crate::load::load;
 use crate::module::{InFlight, LoadedModule};
 use crate::policy::{LoadOptions, RunOptions};
 use crate::runtime::Runtime;
+use crate::state;
 use crate::stats::CallMeter;
 use crate::store::Deadline;
 use crate::trap::timeout;
@@ -249,6 +250,10 @@ impl Client {
         check_callable(module.function(index)?, false)?;
         check_input(&args, module)?;
         let ticket = self.admit(call, Some(module))?;
+        if module.policy.runtime.stateful {
+            self.call_resident(ticket, (module.clone(), index), args, settings);
+            return Ok(());
+        }
         let (module, runtime, admitted) = (module.clone(), self.runtime, Instant::now());
         self.spawn(ticket, settings, move |_| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
@@ -265,6 +270,64 @@ impl Client {
                 Err(error) => Err((error, Some((module, index)))),
             };
             (outcome, Some(info))
+        });
+        Ok(())
+    }
+
+    /// Calls an export on the one living instance of a stateful module.
+    fn call_resident(
+        &self,
+        ticket: Ticket,
+        (module, index): (Arc<LoadedModule>, usize),
+        args: Vec<Value>,
+        settings: CallSettings,
+    ) {
+        let (runtime, admitted, turn) = (self.runtime, Instant::now(), module.resident.queue());
+        self.spawn(ticket, settings, move |control| async move {
+            let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
+            let deadline = Deadline::after(admitted, limit_ms);
+            let _running = runtime.ticker.running();
+            let mut info = CallInfo { module: module.id(), ..CallInfo::default() };
+            let target = (module.clone(), index);
+            let called = async {
+                wait_for_share(&module, deadline).await?;
+                Ok(state::call(target, &args, turn, &control, deadline, admitted, &mut info).await)
+            };
+            let (outcome, module, index) = match tokio::time::timeout_at(deadline.at.into(), called).await {
+                Ok(Ok(called)) => called,
+                Ok(Err(error)) => (Err(error), module, index),
+                Err(_) => (Err(timed_out(limit_ms, admitted, info.meter.queue)), module, index),
+            };
+            module.stats.record(&info.meter, outcome.as_ref().err());
+            let outcome = match outcome {
+                Ok(results) => Ok(Outcome::Values(module, index, results)),
+                Err(error) => Err((error, Some((module, index)))),
+            };
+            (outcome, Some(info))
+        });
+    }
+
+    /// Moves the state of a stateful module's living instance to another version.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`]; `STATE_REFUSED` in the completion.
+    pub fn hand_over(
+        &self,
+        call: u32,
+        from: &Arc<LoadedModule>,
+        to: &Arc<LoadedModule>,
+        patience: Duration,
+    ) -> Result<()> {
+        let ticket = self.admit(call, None)?;
+        let (from, to, runtime) = (from.clone(), to.clone(), self.runtime);
+        self.spawn(ticket, CallSettings::default(), move |_| async move {
+            // A task of its own: a caller that goes away must not end an instance half-way.
+            let moving = runtime.tokio.spawn(async move {
+                let _running = runtime.ticker.running();
+                state::hand_over(from, to, patience).await
+            });
+            let moved = moving.await.unwrap_or_else(|error| Err(EngineError::internal(error)));
+            (moved.map(|()| Outcome::Nothing).map_err(|error| (error, None)), None)
         });
         Ok(())
     }

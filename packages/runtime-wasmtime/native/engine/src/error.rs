@@ -52,6 +52,7 @@ error_codes! {
     FuelExhausted = "FUEL_EXHAUSTED", "The call used up its fuel.";
     CompileLimit = "COMPILE_LIMIT", "Compiling the module took more time or memory than is allowed.";
     Cancelled = "CANCELLED", "The call was cancelled.";
+    StateRefused = "STATE_REFUSED", "The state of a module was not handed over to its next version.";
     QueueFull = "QUEUE_FULL", "Too many calls are waiting; try again later.";
     Busy = "BUSY", "The instance is in another call.";
     StaleHandle = "STALE_HANDLE", "The module, instance or resource behind the handle is gone.";

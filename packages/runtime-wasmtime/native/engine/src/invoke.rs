@@ -116,6 +116,11 @@ pub(crate) fn native_stack_suffices() -> bool {
 
 /// Refuses `callSync` where it cannot be.
 pub(crate) fn check_synchronous(module: &LoadedModule) -> Result<()> {
+    if module.policy.runtime.stateful {
+        let reason = "the module has one living instance, which another call may hold";
+        return Err(EngineError::new(ErrorCode::NotSynchronous, format!("callSync cannot wait: {reason}; use call"))
+            .with("reason", reason));
+    }
     if module.pure() {
         return Ok(());
     }

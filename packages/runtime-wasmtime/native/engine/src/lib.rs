@@ -11,7 +11,9 @@
 //! | value types and their conversion | `value.rs`, `lower.rs`, `lift.rs`, `convert.rs` |
 //! | calls, fresh or on a living instance | `enter.rs`, `direct.rs`, `invoke.rs`, `instance.rs`, `warm.rs`, `command.rs` |
 //! | admission, deadlines, cancellation, completions | `client.rs`, `completions.rs`, `calls.rs`, `ticker.rs` |
-//! | swapping versions | `slots.rs` |
+//! | swapping versions, and state on its way between them | `slots.rs`, `state.rs` |
+//! | outgoing HTTP and sockets | `egress*.rs`, `sockets.rs` |
+//! | what modules report | `guest_module.rs` |
 
 #![deny(unsafe_code)]
 
@@ -64,6 +66,8 @@ mod process;
 mod runtime;
 mod slots;
 mod sockets;
+mod state;
+mod state_transfer;
 mod stats;
 mod stdio;
 mod store;

@@ -17,6 +17,7 @@ use crate::error::{EngineError, ErrorCode, Result};
 use crate::http::KeptInstances;
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
+use crate::state::Resident;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
 use crate::value::{ResourceNames, TypeBudget, ValueType};
@@ -130,6 +131,8 @@ pub struct LoadedModule {
     pub(crate) share: Arc<CpuShare>,
     /// One permit per call that has an instance: one module never holds the whole pool.
     pub(crate) permits: Semaphore,
+    /// The living instance of a stateful module.
+    pub(crate) resident: Resident,
     in_flight: AtomicUsize,
     pub(crate) idle: Notify,
 }
@@ -191,6 +194,7 @@ impl LoadedModule {
             warm,
             share,
             permits: Semaphore::new(runtime.instances_per_module()),
+            resident: Resident::new(),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
         })
@@ -236,12 +240,20 @@ impl LoadedModule {
         let (metrics, dropped) = self.grants.metrics.to_json();
         stats["metrics"] = metrics;
         stats["metricsDropped"] = json!(dropped);
+        if self.policy.runtime.stateful {
+            stats["state"] = self.resident.to_json();
+        }
         stats["logDroppedBytes"] = json!(self.grants.log_rate.as_ref().map_or(0, |rate| rate.dropped_bytes()));
         if let Some(egress) = &self.grants.egress {
             stats["outgoing"] = egress.counters.to_json();
         }
         stats["idleInstances"] = json!(self.warm.as_ref().map_or(0, IdlePool::len));
         stats.to_string()
+    }
+
+    /// Its callable exports.
+    pub(crate) fn functions(&self) -> &[FunctionEntry] {
+        &self.functions
     }
 
     /// JSON of `CallableDescription[]`.
@@ -252,7 +264,7 @@ impl LoadedModule {
                 "params": entry.params.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect::<Vec<_>>(),
                 "results": entry.results,
                 "async": entry.is_async,
-                "synchronous": self.pure() && entry.unsupported.is_none(),
+                "synchronous": self.pure() && !self.policy.runtime.stateful && entry.unsupported.is_none(),
                 "unsupported": entry.unsupported,
                 "needsInstance": entry.needs_instance,
             })

@@ -163,6 +163,7 @@ pub struct Limits {
     pub max_output_bytes: u64,
     pub max_stdio_bytes: u64,
     pub max_log_bytes_per_second: u64,
+    pub max_state_bytes: u64,
     pub max_host_resources: u32,
     pub max_pending_calls: u32,
 }
@@ -181,6 +182,7 @@ impl Default for Limits {
             max_output_bytes: 16 * MIB,
             max_stdio_bytes: 64 * 1024,
             max_log_bytes_per_second: MIB,
+            max_state_bytes: 64 * MIB,
             max_host_resources: 10_000,
             max_pending_calls: 1_000,
         }
@@ -199,6 +201,7 @@ impl Limits {
             ("maxInstances", u64::from(self.max_instances), 1, 10_000),
             ("maxOutputBytes", self.max_output_bytes, 1, 1024 * MIB),
             ("maxStdioBytes", self.max_stdio_bytes, 0, 64 * MIB),
+            ("maxStateBytes", self.max_state_bytes, 0, 1024 * MIB),
             ("maxLogBytesPerSecond", self.max_log_bytes_per_second, 0, 1024 * MIB),
             ("maxPendingCalls", u64::from(self.max_pending_calls), 1, 1_000_000),
         ];
