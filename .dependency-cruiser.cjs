@@ -60,7 +60,8 @@ module.exports = {
       from: { path: '^packages/((?:storage|state|coordination|runtime)-[^/]+)/src/' },
       to: {
         path: '^(packages|examples|bench|scripts)/',
-        pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`],
+        // Adapters whose engine lives in a child process share what speaks to it.
+        pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`, '^packages/runtime-child/src/index'],
       },
     },
     {

@@ -21,10 +21,6 @@ export type {
 } from './contracts/http-plane.ts';
 export type { Judge } from './contracts/judge.ts';
 export type { JournalBatch, JournalStore } from './contracts/journal-store.ts';
-export type { MetricsSource } from './contracts/metrics-source.ts';
-export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
-export { allReachableNodes } from './contracts/node-selector.ts';
-export type { NodeSelector } from './contracts/node-selector.ts';
 export type {
   CallOptions,
   CallResult,
@@ -32,22 +28,21 @@ export type {
   CommandResult,
   HostFunction,
   HostImports,
-  LoadOptions,
   LoadedModule,
+  LoadOptions,
   ModuleInstance,
   ModuleSource,
   ModuleStats,
   NetworkPolicy,
   ResourceHandle,
-  RuntimeCapabilities,
-  RuntimeHost,
-  SlotAssignment,
-  SlotCall,
-  SlotResult,
-  SlotTable,
   WasiPolicy,
   WitValue,
-} from './contracts/runtime-host.ts';
+} from './contracts/loaded-module.ts';
+export type { MetricsSource } from './contracts/metrics-source.ts';
+export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
+export { allReachableNodes } from './contracts/node-selector.ts';
+export type { NodeSelector } from './contracts/node-selector.ts';
+export type { RuntimeCapabilities, RuntimeHost } from './contracts/runtime-host.ts';
 export type {
   Advance,
   CommandOptions as DeploymentCommandOptions,
@@ -57,6 +52,7 @@ export type {
   RolloutEngineOptions,
 } from './contracts/rollout-engine.ts';
 export type { Scheduler } from './contracts/scheduler.ts';
+export type { SlotAssignment, SlotCall, SlotResult, SlotTable } from './contracts/slot-table.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
 export type { TrafficRouter } from './contracts/traffic-router.ts';
 export { attempt, bake, within } from './effects/compose-steps.ts';

@@ -43,7 +43,7 @@ export function addRunCommand(program: Command, sessionOf: SessionOf): Command {
     .argument('<file>', 'a .wasm binary; what follows belongs to the guest')
     .argument('[args...]', 'arguments of the guest; of the function with --invoke, as JSON')
     .option('--dir <host::guest>', 'grant a directory: HOST, HOST::GUEST or HOST::GUEST::ro; repeatable', collect)
-    .option('--env <name=value>', 'set a variable; NAME alone passes on this process’s own; repeatable', collect)
+    .option('--env <name=value>', 'set a variable; NAME alone passes the one of this process on; repeatable', collect)
     .option('--stdin <file>', 'standard input of the guest; - or absent: that of this process')
     .option('--argv0 <name>', 'what the guest is told that it is called; default: the file')
     .option('--timeout <seconds>', 'end the guest after that time', positiveNumber)

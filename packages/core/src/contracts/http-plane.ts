@@ -1,6 +1,6 @@
 import type { LatencySketch } from '../model/latency-sketch.ts';
 import type { HttpAffinity } from '../model/module.ts';
-import type { SlotTable } from './runtime-host.ts';
+import type { SlotTable } from './slot-table.ts';
 
 /** Name and value of a header as they were sent; names are compared without case. @public */
 export type HttpHeader = readonly [name: string, value: string];
