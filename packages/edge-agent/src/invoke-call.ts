@@ -75,7 +75,7 @@ export class InvokeCalls {
     return this.#counted(target, async () => {
       try {
         const { result } = await this.#slots.invoke(call.moduleName, signature.name, args, options);
-        return { outcome: 'ok', answer: { result: witToJson(result.value) } };
+        return { outcome: 'ok', answer: { result: witToJson(result.value), ...fuelOf(result) } };
       } catch (error) {
         if (!isHotSwapError(error, 'HS_RUNTIME_GUEST_ERROR')) throw error;
         return { outcome: 'error', answer: { result: { err: error.details['payload'] ?? null } } };
@@ -94,6 +94,7 @@ export class InvokeCalls {
         stdout: encodeBase64(result.stdout),
         stderr: encodeBase64(result.stderr),
         exitCode,
+        ...fuelOf(result),
       };
       return { outcome: exitCode === 0 ? 'ok' : 'error', answer };
     });
@@ -133,6 +134,11 @@ export class InvokeCalls {
     if (live === undefined || ready === undefined) throw notHere(moduleName, releaseId);
     return { live, ready };
   }
+}
+
+/** Present only where the module's fuel is metered. */
+function fuelOf({ fuelUsed }: { readonly fuelUsed?: number }): { fuelUsed?: number } {
+  return fuelUsed === undefined ? {} : { fuelUsed };
 }
 
 function notHere(moduleName: string, releaseId: string | undefined): Error {

@@ -54,6 +54,8 @@ export interface FakeModule {
   /** Loading waits for it. */
   readonly loading?: Promise<void>;
   readonly loadError?: HotSwapError;
+  /** Of each call. */
+  readonly fuelUsed?: number;
   /** Keeps state that it gives to others. */
   readonly handOver?: (to: LoadedModule) => Promise<void>;
 }
@@ -175,7 +177,9 @@ export class FakeLoadedModule implements LoadedModule {
     if (this.isClosed) throw fakeRuntimeError('HS_RUNTIME_CLOSED');
     const fn = this.#module.functions?.[name];
     if (fn === undefined) throw fakeRuntimeError('HS_RUNTIME_INVALID_MODULE');
-    return this.#track((async () => ({ value: await fn(args, options), durationMs: 0 }))());
+    const { fuelUsed } = this.#module;
+    const fuel = fuelUsed === undefined ? {} : { fuelUsed };
+    return this.#track((async () => ({ value: await fn(args, options), durationMs: 0, ...fuel }))());
   }
 
   async run(options: CommandOptions = {}): Promise<CommandResult> {

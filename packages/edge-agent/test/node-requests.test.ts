@@ -28,6 +28,12 @@ describe('NodeRequests', () => {
     });
   });
 
+  it('tells the fuel that a call has used, where it is metered', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.serving({ functions: { burn: () => 'done' }, fuelUsed: 1_234 });
+    expect((await fixture.invoke('burn')).body).toMatchObject({ result: 'done', fuelUsed: 1_234 });
+  });
+
   it('gives a pinned call its release, and refuses one that is not here with 421', async () => {
     await using fixture = await AgentFixture.create();
     await fixture.start();

@@ -99,6 +99,8 @@ export interface InvokeAnswer {
   readonly moduleId: string;
   readonly releaseId: string;
   readonly durationMs: number;
+  /** Only of modules whose fuel is metered. */
+  readonly fuelUsed?: number;
   /** Filled by the gateway. */
   readonly nodeId?: string;
 }
@@ -261,6 +263,7 @@ export const invokeAnswerSchema: z.ZodType<InvokeAnswer> = z
     moduleId: z.string(),
     releaseId: z.string(),
     durationMs: finite,
+    fuelUsed: finite.exactOptional(),
     nodeId: z.string().exactOptional(),
   })
   .meta({ id: 'InvokeAnswer' });
