@@ -74,7 +74,10 @@ export class EngineProcess {
     } catch (error) {
       process.kill();
       if ((error as HotSwapError).code !== 'HS_RUNTIME_CRASHED') throw error;
-      throw launchFailure(launch, `it ended before it could greet (${JSON.stringify((error as HotSwapError).details['how'])})`);
+      throw launchFailure(
+        launch,
+        `it ended before it could greet (${JSON.stringify((error as HotSwapError).details['how'])})`,
+      );
     } finally {
       clearTimeout(deadline);
     }

@@ -89,7 +89,11 @@ export class PendingCall {
   readonly #expire = (): void => {
     const { limit, timeoutMs } = this.request;
     const elapsedMs = Math.round(performance.now() - this.#admittedMs);
-    this.cut(runtimeChildError('HS_RUNTIME_TIMEOUT', { elapsedMs, limit, limitMs: timeoutMs }));
+    this.cut(
+      limit === 'loadTimeoutMs'
+        ? compileLimit(timeoutMs)
+        : runtimeChildError('HS_RUNTIME_TIMEOUT', { elapsedMs, limit, limitMs: timeoutMs }),
+    );
   };
 
   #settle(): boolean {
@@ -99,4 +103,10 @@ export class PendingCall {
     this.request.signal?.removeEventListener('abort', this.#abort);
     return true;
   }
+}
+
+/** Compiling took longer than a binary may keep a child busy. @internal */
+export function compileLimit(limitMs: number): HotSwapError {
+  const reason = `it was not done after ${limitMs} ms`;
+  return runtimeChildError('HS_RUNTIME_COMPILE_LIMIT', { limit: 'loadTimeoutMs', reason });
 }

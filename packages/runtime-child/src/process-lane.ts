@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type HotSwapError, isHotSwapError } from '@hotswap/core';
+import { isHotSwapError } from '@hotswap/core';
 import type { Reply } from './child-messages.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
-import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
-import type { ModuleCode, PendingCall } from './pending-call.ts';
+import { type ModuleCode, type PendingCall, compileLimit } from './pending-call.ts';
 
 const firstBackOffMs = 100;
 const maxBackOffMs = 5_000;
@@ -99,7 +98,9 @@ export class ProcessLane {
     if (this.#loaded.has(code.id)) return undefined;
     const isOwnWork = call.request.message === undefined;
     if (!isOwnWork) call.pause();
-    const deadline = isOwnWork ? undefined : setTimeout(() => call.cut(this.#loadTimeout()), this.#loadTimeoutMs);
+    const deadline = isOwnWork
+      ? undefined
+      : setTimeout(() => call.cut(compileLimit(this.#loadTimeoutMs)), this.#loadTimeoutMs);
     try {
       const reply = await process.request({ do: 'load', module: code.id, policy: code.policy }, code.bytes);
       if (reply.message.failure === undefined) this.#loaded.add(code.id);
@@ -109,10 +110,5 @@ export class ProcessLane {
       clearTimeout(deadline);
       if (!isOwnWork) call.resume();
     }
-  }
-
-  #loadTimeout(): HotSwapError {
-    const limitMs = this.#loadTimeoutMs;
-    return runtimeChildError('HS_RUNTIME_TIMEOUT', { elapsedMs: limitMs, limit: 'loadTimeoutMs', limitMs });
   }
 }

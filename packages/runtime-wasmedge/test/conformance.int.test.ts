@@ -1,6 +1,7 @@
 import { runtimeHostSuite } from '@hotswap/testing';
 import { wasmedge } from '@hotswap/runtime-wasmedge';
 import { beforeAll, describe, it } from 'vitest';
+import { contractRig } from './contract-folder.ts';
 import { versions, wasmEdge } from './wasmedge-library.ts';
 
 describe.each(versions)('the contract of runtime hosts, on WasmEdge %s', (version) => {
@@ -10,9 +11,6 @@ describe.each(versions)('the contract of runtime hosts, on WasmEdge %s', (versio
   }, 600_000);
   runtimeHostSuite({
     test: it,
-    create: async () => {
-      const host = await wasmedge(places);
-      return { host, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
-    },
+    create: async () => await contractRig(await wasmedge(places)),
   });
 });

@@ -1,13 +1,16 @@
 import { runtimeHostSuite } from '@hotswap/testing';
 import { wasmer } from '@hotswap/runtime-wasmer';
-import { describe, it } from 'vitest';
+import { beforeAll, describe, it } from 'vitest';
+import { contractRig } from './contract-folder.ts';
+import { wasmerProgram } from './wasmer-program.ts';
 
 describe('the contract of runtime hosts', () => {
+  let executable: string;
+  beforeAll(async () => {
+    executable = await wasmerProgram();
+  }, 1_800_000);
   runtimeHostSuite({
     test: it,
-    create: async () => {
-      const host = await wasmer();
-      return { host, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
-    },
+    create: async () => await contractRig(await wasmer({ executable })),
   });
 });

@@ -1,11 +1,17 @@
-import { runtimeHostSuite } from '@hotswap/testing';
+import { type RuntimeHostRig, runtimeHostSuite } from '@hotswap/testing';
 import { describe, it } from 'vitest';
+import { contractRig } from './contract-folder.ts';
 import { testHost } from './test-host.ts';
 
+async function rig(options: Parameters<typeof testHost>[0] = {}): Promise<RuntimeHostRig> {
+  const test = await testHost(options);
+  return await contractRig(test.host, () => test[Symbol.asyncDispose]());
+}
+
 describe('the contract of runtime hosts', () => {
-  runtimeHostSuite({ test: it, create: async () => await testHost() });
+  runtimeHostSuite({ test: it, create: () => rig() });
 });
 
 describe('the contract of runtime hosts, without a cache', () => {
-  runtimeHostSuite({ test: it, create: async () => await testHost({ cacheDirectory: false }) });
+  runtimeHostSuite({ test: it, create: () => rig({ cacheDirectory: false }) });
 });

@@ -16,7 +16,7 @@ use crate::find_library::Version;
 use crate::handles::Owned;
 use crate::log::RefusalLog;
 use crate::streams::{Resting, Streams};
-use crate::traps::{failure_of, is_exit};
+use crate::traps::{failure_of, is_exit, is_out_of_fuel};
 
 const PAGE_BYTES: u64 = 65_536;
 
@@ -253,6 +253,9 @@ impl Engine for WasmEdge {
         // `proc_exit` ends a guest with success as well.
         if is_exit(outcome) {
             return Err(self.end_of(outcome, instance.wasi.as_ref()));
+        }
+        if let (true, Some(fuel)) = (is_out_of_fuel(outcome), instance.fuel) {
+            return Err(Failure::new("FUEL_EXHAUSTED").with("limitFuel", fuel));
         }
         self.api.check(outcome).map_err(|outcome| self.end_of(outcome, instance.wasi.as_ref()))?;
         Ok(results.iter().zip(out).map(|(ty, value)| to_value(*ty, value.bits)).collect())

@@ -12,10 +12,14 @@ pub(crate) fn is_exit(outcome: Outcome) -> bool {
     code_of(outcome) == TERMINATED
 }
 
+/// Whether the guest used up its fuel.
+pub(crate) fn is_out_of_fuel(outcome: Outcome) -> bool {
+    code_of(outcome) == COST_LIMIT_EXCEEDED
+}
+
 /// Names what ended a call.
 pub(crate) fn failure_of(api: &Api, outcome: Outcome) -> Failure {
     let trap = match code_of(outcome) {
-        COST_LIMIT_EXCEEDED => "out-of-fuel",
         0x0403 | 0x040D => "bad-signature",
         0x0404 => "integer-division-by-zero",
         0x0405 => "integer-overflow",

@@ -95,11 +95,12 @@ impl Engine for Wasmer {
             .clone();
         let args: Vec<wasmer::Value> = args.iter().map(to_wasmer).collect();
         let results = function.call(&mut instance.store, &args).map_err(|error| {
-            let spent = instance.fuel.is_some()
-                && matches!(
+            let spent = instance.fuel.filter(|_| {
+                matches!(
                     get_remaining_points(&mut instance.store, &instance.instance),
                     MeteringPoints::Exhausted
-                );
+                )
+            });
             failure_of(&error, spent)
         })?;
         results.iter().map(from_wasmer).collect()
@@ -138,7 +139,7 @@ fn check_links(module: &Module, imports: &wasmer::Imports, store: &Store) -> Res
 
 fn start_failure(error: &InstantiationError, budget: &Budget) -> Failure {
     match error {
-        InstantiationError::Start(trap) => failure_of(trap, false),
+        InstantiationError::Start(trap) => failure_of(trap, None),
         other => {
             let text = other.to_string();
             if text.contains(MEMORY_REFUSED) {

@@ -39,9 +39,9 @@ impl From<HostEnd> for RuntimeError {
 }
 
 /// Names what ended a call.
-pub(crate) fn failure_of(error: &RuntimeError, out_of_fuel: bool) -> Failure {
-    if out_of_fuel {
-        return Failure::trap("out-of-fuel");
+pub(crate) fn failure_of(error: &RuntimeError, spent_fuel: Option<u64>) -> Failure {
+    if let Some(fuel) = spent_fuel {
+        return Failure::new("FUEL_EXHAUSTED").with("limitFuel", fuel);
     }
     let failure = match error.downcast_ref::<HostEnd>() {
         Some(HostEnd::Exit(code)) => return Failure::exit(*code),

@@ -1,8 +1,14 @@
+/** What a test runner hands to a running test, as far as a suite uses it. @public */
+export interface RunningTest {
+  /** Reports the test as skipped, with the reason. */
+  skip(reason: string): unknown;
+}
+
 /**
  * How a suite hands its clauses to a test runner: `test` of `node:test` and `it` of Vitest both fit.
  * @public
  */
-export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
+export type TestFunction = (name: string, run: (test?: RunningTest) => Promise<void>) => unknown;
 
 /** What every contract suite is given. @public */
 export interface SuiteOptions<Rig extends AsyncDisposable> {
@@ -13,8 +19,20 @@ export interface SuiteOptions<Rig extends AsyncDisposable> {
   readonly skip?: readonly { readonly test: string; readonly reason: string }[];
 }
 
+/** Why a clause proved nothing: what is tested declares that it cannot do what the clause is about. @internal */
+export class NotDeclared {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** A claim about what is tested. @internal */
+export type Clause<Rig> = (rig: Rig) => Promise<void | NotDeclared>;
+
 /** Clauses of a contract by what they claim. @internal */
-export type Clauses<Rig> = Readonly<Record<string, (rig: Rig) => Promise<void>>>;
+export type Clauses<Rig> = Readonly<Record<string, Clause<Rig>>>;
 
 /**
  * Registers clauses as tests.
@@ -26,9 +44,17 @@ export function defineSuite<Rig extends AsyncDisposable>(options: SuiteOptions<R
     if (!Object.hasOwn(clauses, name)) throw new TypeError(`the suite has no clause named ${name}`);
   for (const [name, clause] of Object.entries(clauses)) {
     if (skipped.has(name)) continue;
-    options.test(name, async () => {
-      await using rig = await options.create();
-      await clause(rig);
+    options.test(name, async (test) => {
+      const outcome = await onFreshRig(options, clause);
+      if (outcome !== undefined) test?.skip(outcome.reason);
     });
   }
+}
+
+async function onFreshRig<Rig extends AsyncDisposable>(
+  { create }: SuiteOptions<Rig>,
+  clause: Clause<Rig>,
+): Promise<NotDeclared | undefined> {
+  await using rig = await create();
+  return (await clause(rig)) ?? undefined;
 }

@@ -46,6 +46,100 @@ export const importingModule: ContractModule = {
   base64: 'AGFzbQEAAAABBAFgAAACFgEGbm9ib2R5C29mZmVyc190aGlzAAADAgEABwcBA3J1bgABCgQBAgAL',
 };
 
+/**
+ * A WASI preview 1 command: prints its arguments and its environment as WASI hands them over, each ended by a zero byte,
+ * copies standard input to standard error, and exits with the number of its arguments.
+ * @internal
+ */
+export const programModule: ContractModule = {
+  wat: `(module
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func $write (param $fd i32) (param $at i32) (param $size i32)
+    (i32.store (i32.const 16) (local.get $at))
+    (i32.store (i32.const 20) (local.get $size))
+    (drop (call $fd_write (local.get $fd) (i32.const 16) (i32.const 1) (i32.const 24))))
+  (func (export "_start") (local $argc i32)
+    (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
+    (local.set $argc (i32.load (i32.const 0)))
+    (drop (call $args_get (i32.const 1024) (i32.const 2048)))
+    (call $write (i32.const 1) (i32.const 2048) (i32.load (i32.const 4)))
+    (drop (call $environ_sizes_get (i32.const 0) (i32.const 4)))
+    (drop (call $environ_get (i32.const 1024) (i32.const 4096)))
+    (call $write (i32.const 1) (i32.const 4096) (i32.load (i32.const 4)))
+    (loop $more
+      (i32.store (i32.const 16) (i32.const 8192))
+      (i32.store (i32.const 20) (i32.const 4096))
+      (drop (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 28)))
+      (if (i32.load (i32.const 28)) (then
+        (call $write (i32.const 2) (i32.const 8192) (i32.load (i32.const 28)))
+        (br $more))))
+    (call $proc_exit (local.get $argc))))`,
+  base64:
+    'AGFzbQEAAAABHAVgAn9/AX9gBH9/f38Bf2ABfwBgA39/fwBgAAACgQIHFndhc2lfc25hcHNob3RfcHJldmlldzEOYXJnc19zaXplc19nZXQAABZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGFyZ3NfZ2V0AAAWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MRFlbnZpcm9uX3NpemVzX2dldAAAFndhc2lfc25hcHNob3RfcHJldmlldzELZW52aXJvbl9nZXQAABZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxB2ZkX3JlYWQAARZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGZkX3dyaXRlAAEWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQlwcm9jX2V4aXQAAgMDAgMEBQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAgKmwECGwBBECABNgIAQRQgAjYCACAAQRBBAUEYEAUaC30BAX9BAEEEEAAaQQAoAgAhAEGACEGAEBABGkEBQYAQQQQoAgAQB0EAQQQQAhpBgAhBgCAQAxpBAUGAIEEEKAIAEAcDQEEQQYDAADYCAEEUQYAgNgIAQQBBEEEBQRwQBBpBHCgCAARAQQJBgMAAQRwoAgAQBwwBCwsgABAGCw==',
+};
+
+/**
+ * A WASI preview 1 command on the first folder that it was given: prints the file that its first argument names, or, with
+ * a second argument, creates it; exits with the error number of what was refused.
+ * @internal
+ */
+export const folderModule: ContractModule = {
+  wat: `(module
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func $length (param $at i32) (result i32) (local $end i32)
+    (local.set $end (local.get $at))
+    (block $done (loop $next
+      (br_if $done (i32.eqz (i32.load8_u (local.get $end))))
+      (local.set $end (i32.add (local.get $end) (i32.const 1)))
+      (br $next)))
+    (i32.sub (local.get $end) (local.get $at)))
+  (func $check (param $errno i32)
+    (if (local.get $errno) (then (call $proc_exit (local.get $errno)))))
+  (func (export "_start") (local $creates i32)
+    (call $check (call $args_sizes_get (i32.const 0) (i32.const 4)))
+    (local.set $creates (i32.gt_u (i32.load (i32.const 0)) (i32.const 2)))
+    (call $check (call $args_get (i32.const 1024) (i32.const 2048)))
+    (call $check (call $path_open (i32.const 3) (i32.const 1)
+      (i32.load (i32.const 1028)) (call $length (i32.load (i32.const 1028)))
+      (local.get $creates)
+      (select (i64.const 64) (i64.const 2) (local.get $creates))
+      (i64.const 0) (i32.const 0) (i32.const 8)))
+    (i32.store (i32.const 16) (i32.const 8192))
+    (i32.store (i32.const 20) (i32.const 4))
+    (if (local.get $creates) (then
+      (i32.store (i32.const 8192) (i32.const 0x2177656e))
+      (call $check (call $fd_write (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 24)))
+      (return)))
+    (i32.store (i32.const 20) (i32.const 4096))
+    (call $check (call $fd_read (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 28)))
+    (i32.store (i32.const 20) (i32.load (i32.const 28)))
+    (call $check (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24)))))`,
+  base64:
+    'AGFzbQEAAAABKAZgAn9/AX9gCX9/f39/fn5/fwF/YAR/f39/AX9gAX8AYAF/AX9gAAAC1AEGFndhc2lfc25hcHNob3RfcHJldmlldzEOYXJnc19zaXplc19nZXQAABZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGFyZ3NfZ2V0AAAWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQlwYXRoX29wZW4AARZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxB2ZkX3JlYWQAAhZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGZkX3dyaXRlAAIWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQlwcm9jX2V4aXQAAwMEAwQDBQUDAQABBxMCBm1lbW9yeQIABl9zdGFydAAICtkBAyQBAX8gACEBAkADQCABLQAARQ0BIAFBAWohAQwACwsgASAAawsLACAABEAgABAFCwulAQEBf0EAQQQQABAHQQAoAgBBAkshAEGACEGAEBABEAdBA0EBQYQIKAIAQYQIKAIAEAYgAELAAEICIAAbQgBBAEEIEAIQB0EQQYDAADYCAEEUQQQ2AgAgAARAQYDAAEHuyt2LAjYCAEEIKAIAQRBBAUEYEAQQBw8LQRRBgCA2AgBBCCgCAEEQQQFBHBADEAdBFEEcKAIANgIAQQFBEEEBQRgQBBAHCw==',
+};
+
+/** A function that needs SIMD. @internal */
+export const simdModule: ContractModule = {
+  wat: `(module (func (export "lane") (result i32) (i32x4.extract_lane 2 (v128.const i32x4 1 2 3 4))))`,
+  base64: 'AGFzbQEAAAABBQFgAAF/AwIBAAcIAQRsYW5lAAAKGQEXAP0MAQAAAAIAAAADAAAABAAAAP0bAgs=',
+};
+
+/** The shortest component. @internal */
+export const emptyComponent: ContractModule = { wat: '(component)', base64: 'AGFzbQ0AAQA=' };
+
 /** @internal */
 export function bytesOf(module: ContractModule): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(module.base64), (character) => character.charCodeAt(0));

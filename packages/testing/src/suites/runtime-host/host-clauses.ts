@@ -1,11 +1,41 @@
 import assert from 'node:assert/strict';
-import { isHotSwapError, sha256Hex, type LoadedModule, type RuntimeHost } from '@hotswap/core';
-import type { Clauses } from '../define-suite.ts';
+import {
+  isHotSwapError,
+  sha256Hex,
+  type LoadedModule,
+  type RuntimeCapabilities,
+  type RuntimeHost,
+} from '@hotswap/core';
+import { type Clause, type Clauses, NotDeclared } from '../define-suite.ts';
 import { bytesOf, commandModule, coreModule, importingModule } from './contract-modules.ts';
+
+/** A folder of this machine for guests. @public */
+export interface ContractFolder {
+  /** Holds `in.txt`, which says `inside`, and `link`, a symbolic link to a file outside of it. */
+  readonly hostPath: string;
+  /** Names of the files that are there now. */
+  names(): Promise<readonly string[]>;
+}
 
 /** A runtime that nothing has been loaded into. @public */
 export interface RuntimeHostRig extends AsyncDisposable {
   readonly host: RuntimeHost;
+  /** Needed by hosts that declare a WASI. */
+  readonly folder?: ContractFolder;
+}
+
+/** What a clause can be about: a capability that is a switch, or preview 1 of WASI. */
+type Capability = Exclude<keyof RuntimeCapabilities, 'wasi' | 'experimental'> | 'preview1';
+
+/** A clause about a capability, which proves nothing where that is not declared. @internal */
+export function where(capability: Capability, clause: (rig: RuntimeHostRig) => Promise<void>): Clause<RuntimeHostRig> {
+  return async (rig) => {
+    const { name, capabilities } = rig.host;
+    const declared = capability === 'preview1' ? capabilities.wasi.includes(capability) : capabilities[capability];
+    if (!declared) return new NotDeclared(`${name} does not declare ${capability}`);
+    await clause(rig);
+    return undefined;
+  };
 }
 
 /** @internal */
@@ -126,47 +156,45 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
     if (module.invokeSync) assert.equal(module.invokeSync('add', [20, 22]), 42);
   },
 
-  async 'ends an endless loop in time, where it limits time'({ host }) {
-    if (!host.capabilities.cpuLimit) return;
+  'ends an endless loop in time, where it limits time': where('cpuLimit', async ({ host }) => {
     await using module = await loadCore(host);
     await rejects(module.invoke('spin', [], { timeoutMs: 100 }), 'HS_RUNTIME_TIMEOUT');
     assert.equal(await valueOf(module, 'add', 1, 1), 2);
-  },
+  }),
 
-  async 'can be cancelled, where it limits time'({ host }) {
-    if (!host.capabilities.cpuLimit) return;
+  'can be cancelled, where it limits time': where('cpuLimit', async ({ host }) => {
     await using module = await loadCore(host);
     await rejects(
       module.invoke('spin', [], { signal: AbortSignal.timeout(50), timeoutMs: 5_000 }),
       'HS_RUNTIME_CANCELLED',
     );
-  },
+  }),
 
-  async 'refuses memory beyond the limit, where it limits memory'({ host }) {
-    if (!host.capabilities.memoryLimit) return;
+  'refuses memory beyond the limit, where it limits memory': where('memoryLimit', async ({ host }) => {
     await using module = await host.load({ bytes: bytesOf(coreModule) }, { limits: { maxMemoryMB: 1 } });
     assert.equal(await valueOf(module, 'grow', 1_000), -1);
     assert.ok(module.stats().memoryRefusals >= 1, 'the refusal is counted');
-  },
+  }),
 
-  async 'runs a command and gives its exit code as a result, where it has WASI'({ host }) {
+  async 'runs nothing that is no command'({ host }) {
     await using core = await loadCore(host);
     await rejects(core.run(), 'HS_RUNTIME_NOT_A_COMMAND');
-    if (!host.capabilities.wasi.includes('preview1')) return;
+  },
+
+  'runs a command and gives its exit code as a result, where it has WASI': where('preview1', async ({ host }) => {
     await using command = await host.load({ bytes: bytesOf(commandModule) });
     const result = await command.run();
     assert.deepEqual([result.exitCode, new TextDecoder().decode(result.stdout)], [3, 'hello\n']);
-  },
+  }),
 
-  async 'keeps the state of an opened instance, and closes it when it traps'({ host }) {
-    if (!host.capabilities.statefulInstances) return;
+  'keeps the state of an opened instance, and closes it when it traps': where('statefulInstances', async ({ host }) => {
     await using module = await loadCore(host);
     await using instance = await module.open();
     await instance.invoke('count', []);
     assert.equal((await instance.invoke('count', [])).value, 2);
     await rejects(instance.invoke('divide', [1, 0]), 'HS_RUNTIME_TRAP');
     await rejects(instance.invoke('count', []), 'HS_RUNTIME_STALE_HANDLE');
-  },
+  }),
 
   async 'counts calls, errors and crashes'({ host }) {
     await using module = await loadCore(host);
