@@ -68,3 +68,63 @@ export function mutated(bytes: Uint8Array, random: () => number): Uint8Array {
   }
   return Uint8Array.from(out);
 }
+
+const componentHeader = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0];
+const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
+const name = (text: string): number[] => [...unsigned(text.length), ...bytesOf(text)];
+/** A type by its index, spelled as the signed number that the format wants there. */
+const typeIndex = (index: number): number[] => {
+  const out: number[] = [];
+  for (let rest = index; ; rest >>= 7) {
+    const low = rest & 127;
+    if (rest < 64) return [...out, low];
+    out.push(low | 128);
+  }
+};
+
+/** A component that imports a function whose parameter is the last of the types. */
+function componentOfTypes(count: number, types: (index: number) => readonly number[]): Uint8Array {
+  const body: number[] = [...unsigned(count + 1)];
+  for (let index = 0; index < count; index += 1) for (const byte of types(index)) body.push(byte);
+  // func (x: <last type>), no result
+  for (const byte of [0x40, 1, ...name('x'), ...typeIndex(count - 1), 1, 0]) body.push(byte);
+  const sections = [7, ...unsigned(body.length)];
+  const imported = [1, 0, ...name('f'), 1, ...unsigned(count)];
+  const bytes = new Uint8Array(componentHeader.length + sections.length + body.length + imported.length + 2);
+  bytes.set(componentHeader);
+  bytes.set(sections, componentHeader.length);
+  bytes.set(body, componentHeader.length + sections.length);
+  bytes.set([10, imported.length, ...imported], componentHeader.length + sections.length + body.length);
+  return bytes;
+}
+
+/** `list<list<...>>`, so deep. */
+export const nestedLists = (depth: number): Uint8Array =>
+  componentOfTypes(depth, (index) => (index === 0 ? [0x70, 0x7d] : [0x70, ...typeIndex(index - 1)]));
+
+/** `option<option<...>>`, so deep. */
+export const nestedOptions = (depth: number): Uint8Array =>
+  componentOfTypes(depth, (index) => (index === 0 ? [0x6b, 0x7d] : [0x6b, ...typeIndex(index - 1)]));
+
+/** Tuples of two of the tuple before: the text doubles with each level. */
+export const doublingTuples = (depth: number): Uint8Array =>
+  componentOfTypes(depth, (index) =>
+    index === 0 ? [0x6f, 2, 0x7d, 0x7d] : [0x6f, 2, ...typeIndex(index - 1), ...typeIndex(index - 1)],
+  );
+
+/** One tuple of so many items. */
+export const wideTuple = (items: number): Uint8Array =>
+  componentOfTypes(1, () => [0x6f, ...unsigned(items), ...new Uint8Array(items).fill(0x7d)]);
+
+/** A component in a component in a component, so deep. */
+export function nestedComponents(depth: number): Uint8Array {
+  let inner: Uint8Array = Uint8Array.from(componentHeader);
+  for (let level = 0; level < depth; level += 1) {
+    const head = [...componentHeader, 4, ...unsigned(inner.length)];
+    const outer = new Uint8Array(head.length + inner.length);
+    outer.set(head);
+    outer.set(inner, head.length);
+    inner = outer;
+  }
+  return inner;
+}

@@ -27,6 +27,8 @@ describe('the process', () => {
   it.each([
     'alternate-traps',
     'worker-only',
+    'worker-matrix',
+    'dispose-in-flight',
     'terminate-in-flight',
     'exit-in-flight',
     'natural-end',

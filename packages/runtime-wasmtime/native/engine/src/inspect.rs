@@ -155,7 +155,30 @@ pub(crate) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     if !Parser::is_core_wasm(bytes) && !Parser::is_component(bytes) {
         return Err(invalid("neither a core module nor a component (no WebAssembly header)"));
     }
+    check_nesting(bytes)?;
     Validator::new_with_features(features).validate_all(bytes).map(drop).map_err(invalid)
+}
+
+/// Components within components: the work of reading them grows with the square of their depth, and honest tools stay below ten.
+const MAX_NESTING: u32 = 100;
+
+fn check_nesting(bytes: &[u8]) -> Result<()> {
+    if !Parser::is_component(bytes) {
+        return Ok(());
+    }
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            let message = format!("Components are nested deeper than {MAX_NESTING}");
+            return Err(EngineError::new(ErrorCode::Unsupported, message).with("feature", "deeply nested components"));
+        }
+    }
+    Ok(())
 }
 
 /// Describes bytes that have been validated.

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotswap_engine::{ErrorCode, LoadedModule, Outcome, Value};
+use hotswap_engine::{CacheOptions, ErrorCode, LoadedModule, Outcome, Value, bench_map};
 use support::{Awaited, call_sync};
 
 const TEXT: &str = r#"(module (memory 1) (data (i32.const 0) "data") (func (export "run") (result i32) i32.const 42))"#;
@@ -74,6 +74,41 @@ fn flipped_bytes_are_rejected_and_compiled_anew() {
             assert_eq!(state(&module), "rejected", "byte {at} of {extension}");
             assert_eq!(call_sync(&module, "run", &[]).expect("answers"), [Value::I32(42)]);
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_byte_of_an_entry_can_be_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [("core", TEXT), ("component", COMPONENT)] {
+        let directory = folder.path().join(name);
+        Awaited::new().load_with(text, &cached(&directory, KEY)).expect("loads");
+        let (code, mac) = (entry(&directory, "cwasm"), entry(&directory, "mac"));
+        let intact = [fs::read(&code).expect("readable"), fs::read(&mac).expect("readable")];
+        let options = CacheOptions { directory: directory.clone(), key_hex: KEY.to_owned() };
+        // Looks the entry up, verifies and maps it, without compiling what is missing: fast enough for every byte.
+        let unlock = |path: &Path| {
+            let mut permissions = fs::metadata(path).expect("there").permissions();
+            std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+            fs::set_permissions(path, permissions).expect("changed");
+        };
+        unlock(&code);
+        unlock(&mac);
+        let found = || bench_map(&options, "sha256:test", 0).is_ok();
+        assert!(found());
+        for (which, path) in [&code, &mac].into_iter().enumerate() {
+            for at in 0..intact[which].len() {
+                let mut changed = intact[which].clone();
+                changed[at] ^= 1 << (at % 8);
+                fs::write(path, &changed).expect("writable");
+                assert!(!found(), "byte {at} of {}", path.display());
+                assert!(!code.exists() && !mac.exists(), "a rejected entry is deleted");
+                fs::write(&code, &intact[0]).expect("writable");
+                fs::write(&mac, &intact[1]).expect("writable");
+            }
+        }
+        assert!(found(), "what was written last is intact");
     }
 }
 

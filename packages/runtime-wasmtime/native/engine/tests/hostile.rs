@@ -103,3 +103,44 @@ fn exponential_types_are_refused_not_unfolded() {
     assert_eq!(inspect(&wasm(&text), 1_000_000).expect_err("refused").code(), ErrorCode::Unsupported);
     assert_eq!(Awaited::new().load_with(&text, "").expect_err("refused").code(), ErrorCode::Unsupported);
 }
+
+#[test]
+fn nesting_of_components_has_an_end() {
+    let nested = |depth: usize| {
+        let mut text = String::from("(component");
+        (0..depth).for_each(|_| text.push_str("(component"));
+        (0..=depth).for_each(|_| text.push(')'));
+        inspect(&wasm(&text), 10_000_000)
+    };
+    nested(90).expect("described");
+    assert_eq!(nested(101).expect_err("refused").code(), ErrorCode::Unsupported);
+    assert_eq!(nested(2_000).expect_err("refused").code(), ErrorCode::Unsupported);
+}
+
+/// RUSTSEC-2026-0353 and -0358: functions lifted with the async ABI, and a start that yields, made the host panic. Both need what is
+/// switched off here; should it be switched on one day, these tests say so.
+#[test]
+fn the_async_abi_is_refused_at_validation() {
+    let lifted = r#"(component
+        (core module $m (func (export "run")) (func (export "callback") (param i32 i32 i32) (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func (export "run") async (canon lift (core func $i "run") async)))"#;
+    let with_callback = lifted.replace(
+        r#"(core func $i "run") async"#,
+        r#"(core func $i "callback-run") async (callback (core func $i "callback"))"#,
+    );
+    let with_callback =
+        with_callback.replace(r#"(func (export "run"))"#, r#"(func (export "callback-run") (result i32) i32.const 0)"#);
+    let yields_in_start = r#"(component
+        (core func $yield (canon thread.yield))
+        (core module $m (import "" "yield" (func $yield (result i32)))
+            (func $start (drop (call $yield))) (start $start))
+        (core instance (instantiate $m (with "" (instance (export "yield" (func $yield)))))))"#;
+    for text in [lifted, with_callback.as_str(), yields_in_start] {
+        let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let refused = inspect(&bytes, 1_000_000).expect_err("refused");
+        assert_eq!(refused.code(), ErrorCode::InvalidModule, "{refused}");
+        let refused = Awaited::new().load_with(text, "").expect_err("refused");
+        assert_eq!(refused.code(), ErrorCode::InvalidModule, "{refused}");
+    }
+}
