@@ -71,8 +71,8 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
   };
 }
 
-/** As long as nodes are given to end what they serve. */
-const httpDrainMs = 10_000;
+/** Below the ten seconds in which a stop has to be over. */
+const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
