@@ -243,7 +243,7 @@ impl HttpPlane {
         let listener = self.listener(env, listener_id)?;
         serde_json::from_str::<Vec<Route>>(&routes_json)
             .map_err(|error| EngineError::argument("routes", error.to_string()))
-            .and_then(|routes| listener.set_routes(routes))
+            .and_then(|routes| listener.set_routes(&routes))
             .map_err(|error| throw(env, &error, None))
     }
 
