@@ -1,6 +1,6 @@
 import { runtimeHostSuite } from '@hotswap/testing';
-import { wasmedge } from '@hotswap/runtime-wasmedge';
-import { beforeAll, describe, it } from 'vitest';
+import { wasmedge, wasmedgeCapabilities } from '@hotswap/runtime-wasmedge';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { contractRig } from './contract-folder.ts';
 import { versions, wasmEdge } from './wasmedge-library.ts';
 
@@ -12,5 +12,11 @@ describe.each(versions)('the contract of runtime hosts, on WasmEdge %s', (versio
   runtimeHostSuite({
     test: it,
     create: async () => await contractRig(await wasmedge(places)),
+  });
+
+  it('is declared without being started', async () => {
+    await using host = await wasmedge(places);
+    expect(host.capabilities).toEqual(wasmedgeCapabilities);
+    expect(host.version.startsWith(version)).toBe(true);
   });
 });

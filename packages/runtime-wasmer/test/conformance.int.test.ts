@@ -1,6 +1,6 @@
 import { runtimeHostSuite } from '@hotswap/testing';
-import { wasmer } from '@hotswap/runtime-wasmer';
-import { beforeAll, describe, it } from 'vitest';
+import { wasmer, wasmerCapabilities } from '@hotswap/runtime-wasmer';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { contractRig } from './contract-folder.ts';
 import { wasmerProgram } from './wasmer-program.ts';
 
@@ -12,5 +12,11 @@ describe('the contract of runtime hosts', () => {
   runtimeHostSuite({
     test: it,
     create: async () => await contractRig(await wasmer({ executable })),
+  });
+
+  it('is declared without being started', async () => {
+    await using host = await wasmer({ executable });
+    expect(host.capabilities).toEqual(wasmerCapabilities);
+    expect(host.version).toMatch(/^7\./);
   });
 });

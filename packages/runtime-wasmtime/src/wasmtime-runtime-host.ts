@@ -132,8 +132,8 @@ class WasmtimeRuntimeHost implements RuntimeHost {
 }
 
 function capabilitiesOf(
-  { pool, wasi }: RuntimeInfo,
-  { compile }: ResolvedOptions,
+  { pool, wasi }: { readonly pool: Pick<RuntimeInfo['pool'], 'enabled'>; readonly wasi: RuntimeInfo['wasi'] },
+  { compile }: Pick<ResolvedOptions, 'compile'>,
   aotCache: boolean,
 ): RuntimeCapabilities {
   return {
@@ -159,6 +159,17 @@ function capabilitiesOf(
     simd: true,
   };
 }
+
+/**
+ * What the Wasmtime runtime can do with its default options, known without starting it. A host reports what is true of its
+ * own options and of the machine: no pool where there is no room for it.
+ * @public
+ */
+export const wasmtimeCapabilities: RuntimeCapabilities = capabilitiesOf(
+  { pool: { enabled: true }, wasi: { preview1: true, preview2: true, preview3: false } },
+  { compile: 'in-process' },
+  true,
+);
 
 async function verifiedBytes(source: ModuleSource): Promise<{ bytes: Uint8Array; digest: Digest }> {
   // A copy: what the caller changes from now on is neither hashed nor compiled.

@@ -1,5 +1,6 @@
 import { type RuntimeHostRig, runtimeHostSuite } from '@hotswap/testing';
-import { describe, it } from 'vitest';
+import { wasmtimeCapabilities } from '@hotswap/runtime-wasmtime';
+import { describe, expect, it } from 'vitest';
 import { contractRig } from './contract-folder.ts';
 import { testHost } from './test-host.ts';
 
@@ -14,4 +15,9 @@ describe('the contract of runtime hosts', () => {
 
 describe('the contract of runtime hosts, without a cache', () => {
   runtimeHostSuite({ test: it, create: () => rig({ cacheDirectory: false }) });
+});
+
+it('declares without being started what a host with default options reports', async () => {
+  await using test = await testHost();
+  expect(test.host.capabilities).toEqual(wasmtimeCapabilities);
 });

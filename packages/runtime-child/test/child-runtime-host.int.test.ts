@@ -1,0 +1,207 @@
+import type { LoadedModule } from '@hotswap/core';
+import { errorFactory, isHotSwapError } from '@hotswap/core';
+import { describe, expect, it } from 'vitest';
+import { anyModule, fakeHost, pidOf } from './fake-host.ts';
+
+const code = (wanted: string): unknown => expect.objectContaining({ code: wanted });
+const invoke = async (module: LoadedModule, name: string, timeoutMs?: number): Promise<unknown> =>
+  (await module.invoke(name, [], timeoutMs === undefined ? {} : { timeoutMs })).value;
+
+describe('starting', () => {
+  it('reports the name and version of the engine', async () => {
+    await using host = await fakeHost();
+    expect([host.name, host.version, host.capabilities.components]).toEqual(['fake', '1.2.3', false]);
+  });
+
+  it.each([
+    ['foreign', 'protocol 2'],
+    ['silent', 'exit code 4'],
+  ])('refuses a child that is %s', async (mode, why) => {
+    await expect(fakeHost({}, mode)).rejects.toThrow(why);
+    await expect(fakeHost({}, mode)).rejects.toEqual(code('HS_RUNTIME_CHILD_FAILED'));
+  });
+
+  it('says so when the program cannot be started', async () => {
+    await expect(fakeHost({}, 'well', { command: ['/nowhere/engine'] })).rejects.toThrow('ENOENT');
+  });
+
+  it("makes the engine's own error of its refusal", async () => {
+    const own = errorFactory({ HS_FAKE: { message: 'tried {tried}', httpStatus: 500 } });
+    const ownError = ({ details }: { readonly details: Parameters<typeof own>[1] }) => own('HS_FAKE', details);
+    await expect(fakeHost({}, 'refusing', { ownError })).rejects.toThrow('tried ["here"]');
+    await expect(fakeHost({}, 'refusing')).rejects.toEqual(code('HS_RUNTIME_INTERNAL'));
+  });
+
+  it('refuses options that it does not know or that are out of bounds', async () => {
+    await expect(fakeHost({ processes: 0 })).rejects.toThrow('processes');
+    await expect(fakeHost({ proceses: 1 } as object)).rejects.toEqual(code('HS_RUNTIME_CHILD_INVALID_OPTIONS'));
+  });
+});
+
+describe('a call that does not end', () => {
+  it('is ended with its child and no other, and its module goes on in a fresh one', async () => {
+    await using host = await fakeHost({ processes: 2 });
+    const module = await anyModule(host);
+    const other = await anyModule(host);
+    const hanging = expect(invoke(module, 'hang', 300)).rejects.toEqual(code('HS_RUNTIME_TIMEOUT'));
+    const neighbour = await pidOf(other);
+    await hanging;
+    expect(await pidOf(other)).toBe(neighbour);
+    // Both children are asked at once: one of them is new, and had to load the module first.
+    const pids = new Set(await Promise.all([pidOf(module), pidOf(module)]));
+    expect(pids.size).toBe(2);
+    expect(pids).toContain(neighbour);
+  });
+
+  it('is ended by its caller', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    const caller = new AbortController();
+    const call = module.invoke('hang', [], { signal: caller.signal });
+    caller.abort();
+    await expect(call).rejects.toEqual(code('HS_RUNTIME_CANCELLED'));
+    expect(await invoke(module, 'loaded')).toBe(1);
+  });
+
+  it('leaves the queue when its time is over before its turn', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    const first = expect(invoke(module, 'hang', 400)).rejects.toEqual(code('HS_RUNTIME_TIMEOUT'));
+    await expect(invoke(module, 'pid', 100)).rejects.toEqual(code('HS_RUNTIME_TIMEOUT'));
+    await first;
+    expect(await invoke(module, 'loaded')).toBe(1);
+  });
+
+  it('is cut by a drain at its deadline, and counted', async () => {
+    await using host = await fakeHost();
+    const module = await anyModule(host);
+    const call = expect(invoke(module, 'hang')).rejects.toEqual(code('HS_RUNTIME_CANCELLED'));
+    expect(await host.createSlotTable().drain(module, 50)).toEqual({ finished: 0, cut: 1 });
+    await call;
+  });
+
+  it('ends when the host is closed', async () => {
+    const host = await fakeHost();
+    const module = await anyModule(host);
+    const call = expect(invoke(module, 'hang')).rejects.toEqual(code('HS_RUNTIME_CANCELLED'));
+    await host[Symbol.asyncDispose]();
+    await call;
+    await expect(invoke(module, 'pid')).rejects.toEqual(code('HS_RUNTIME_CLOSED'));
+  });
+});
+
+describe('a child that crashes', () => {
+  it.each(['crash', 'garbage'])(
+    'fails the call that it served by %s, and the next call gets a fresh child',
+    async (how) => {
+      await using host = await fakeHost({ processes: 1 });
+      const module = await anyModule(host);
+      const before = await pidOf(module);
+      await expect(invoke(module, how)).rejects.toEqual(code('HS_RUNTIME_CRASHED'));
+      const after = await pidOf(module);
+      expect(after).not.toBe(before);
+      expect(module.stats()).toMatchObject({ calls: 3, errors: 1, crashes: 1, inFlight: 0 });
+    },
+  );
+
+  it('takes its open instance with it and nothing else', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    const shared = await pidOf(module);
+    const instance = await module.open();
+    expect((await instance.invoke('opened', [])).value).toBe(1);
+    expect((await instance.invoke('opened', [])).value).toBe(2);
+    await expect(instance.invoke('crash', [])).rejects.toEqual(code('HS_RUNTIME_CRASHED'));
+    await expect(instance.invoke('opened', [])).rejects.toEqual(code('HS_RUNTIME_STALE_HANDLE'));
+    expect(await pidOf(module)).toBe(shared);
+  });
+});
+
+describe('loading', () => {
+  it('refuses what the engine refuses, and forgets it', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    await expect(anyModule(host, 0)).rejects.toEqual(code('HS_RUNTIME_INVALID_MODULE'));
+    expect(await invoke(await anyModule(host), 'loaded')).toBe(1);
+  });
+
+  it('is ended when compiling takes too long', async () => {
+    await using host = await fakeHost({ processes: 1, loadTimeoutMs: 300 });
+    await expect(anyModule(host, 9)).rejects.toEqual(code('HS_RUNTIME_COMPILE_LIMIT'));
+    expect(await invoke(await anyModule(host), 'loaded')).toBe(1);
+  });
+
+  it('of what is too large, of another digest or unreadable is refused before a child sees it', async () => {
+    await using host = await fakeHost({ maxModuleBytes: 3 });
+    await expect(anyModule(host)).rejects.toEqual(code('HS_RUNTIME_MODULE_TOO_LARGE'));
+    const digest = '0'.repeat(64);
+    await expect(host.load({ bytes: new Uint8Array(2), digest })).rejects.toEqual(code('HS_RUNTIME_DIGEST_MISMATCH'));
+    const missing = host.load({ path: '/nowhere/module.wasm', digest });
+    await expect(missing).rejects.toEqual(code('HS_RUNTIME_IO_FAILED'));
+    await expect(missing).rejects.not.toThrow('nowhere');
+  });
+
+  it.each([
+    ['fuel', { runtime: { fuel: 1 } }],
+    ['state', { runtime: { stateful: true } }],
+    ['functions', { imports: { env: { f: () => undefined } } }],
+  ])('with %s that the engine has not is refused', async (feature, options) => {
+    await using host = await fakeHost();
+    const load = host.load({ bytes: new Uint8Array([1]) }, options);
+    await expect(load).rejects.toEqual(code('HS_RUNTIME_UNSUPPORTED'));
+    await expect(load).rejects.toThrow(feature);
+  });
+
+  it('is undone in every child when the module is disposed of', async () => {
+    await using host = await fakeHost({ processes: 2 });
+    const [kept, dropped] = [await anyModule(host), await anyModule(host)];
+    await Promise.all([pidOf(dropped), pidOf(dropped), pidOf(kept), pidOf(kept)]);
+    await dropped[Symbol.asyncDispose]();
+    expect(await Promise.all([invoke(kept, 'loaded'), invoke(kept, 'loaded')])).toEqual([1, 1]);
+  });
+});
+
+describe('limits', () => {
+  it('refuses calls beyond what may wait', async () => {
+    await using host = await fakeHost({ processes: 1, maxPendingCallsPerModule: 2 });
+    const module = await anyModule(host);
+    const waiting = [invoke(module, 'hang', 200), invoke(module, 'hang', 200)].map((call) =>
+      call.catch((error: unknown) => isHotSwapError(error, 'HS_RUNTIME_TIMEOUT')),
+    );
+    await expect(invoke(module, 'pid')).rejects.toEqual(code('HS_RUNTIME_QUEUE_FULL'));
+    expect(await Promise.all(waiting)).toEqual([true, true]);
+  });
+
+  it('refuses more open instances than its limit, and opens again when one is closed', async () => {
+    await using host = await fakeHost({ maxOpenInstances: 1 });
+    const module = await anyModule(host);
+    const instance = await module.open();
+    await expect(module.open()).rejects.toEqual(code('HS_RUNTIME_INSTANCE_LIMIT'));
+    await instance[Symbol.asyncDispose]();
+    await using again = await module.open();
+    expect((await again.invoke('opened', [])).value).toBe(1);
+  });
+
+  it('answers many more calls than there are children', async () => {
+    await using host = await fakeHost({ processes: 2 });
+    const module = await anyModule(host);
+    const pids = await Promise.all(Array.from({ length: 200 }, () => pidOf(module)));
+    expect(new Set(pids).size).toBe(2);
+  });
+});
+
+it('gives what a program wrote, in its two streams', async () => {
+  await using host = await fakeHost();
+  const result = await (await anyModule(host)).run({ stdin: Buffer.from('err') });
+  expect([result.exitCode, String(Buffer.from(result.stdout)), String(Buffer.from(result.stderr))]).toEqual([
+    7,
+    'ab',
+    'err',
+  ]);
+});
+
+it('a trap closes an open instance', async () => {
+  await using host = await fakeHost();
+  const instance = await (await anyModule(host)).open();
+  await expect(instance.invoke('trap', [])).rejects.toEqual(code('HS_RUNTIME_TRAP'));
+  await expect(instance.invoke('opened', [])).rejects.toEqual(code('HS_RUNTIME_STALE_HANDLE'));
+});
