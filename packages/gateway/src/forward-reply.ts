@@ -35,6 +35,7 @@ const refusals: ReadonlySet<string> = new Set([
   'HS_AGENT_STOPPING',
   'HS_HTTP_OVERLOADED',
 ]);
+const nothing = Buffer.alloc(0);
 const refusalStatuses: ReadonlySet<number> = new Set([401, 404, 421, 503]);
 
 /**
@@ -53,6 +54,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   #wasSent = false;
   #status = 0;
   #headers: Record<string, string | string[] | undefined> = {};
+  #rawHeaders: readonly (Buffer | string)[] = [];
   #refusal: Buffer[] | undefined;
   #refusalBytes = 0;
   #hasHead = false;
@@ -62,7 +64,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
     response: ServerResponse,
     options: {
       readonly extraHeaders: Readonly<Record<string, string>>;
-      /** Called once, before the head is written. */
+      /** Called once, when the head is written. */
       readonly onHead: () => void;
       readonly end: (end: ForwardEnd) => void;
     },
@@ -86,13 +88,14 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
+    this.#rawHeaders = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
     // A guest's own answer always says which version gave it.
     if (refusalStatuses.has(status) && headers['x-hotswap-version'] === undefined) this.#refusal = [];
     else this.#writeHead();
@@ -149,11 +152,12 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   }
 
   #writeHead(): void {
+    this.#response.writeHead(this.#status, [...responseHeaders(this.#rawHeaders, this.#extraHeaders)]);
     this.#hasHead = true;
     this.#onHead();
-    this.#response.writeHead(this.#status, { ...responseHeaders(this.#headers), ...this.#extraHeaders });
-    // The head of a stream is news of its own: it does not wait for the first piece of the body.
-    if (this.#headers['content-length'] === undefined) this.#response.flushHeaders();
+    // The head of a stream is news of its own: it does not wait for the first piece of the body. `flushHeaders` would write
+    // the bytes of header values as if they were characters.
+    if (this.#headers['content-length'] === undefined) this.#response.write(nothing);
   }
 
   /** Answers to HEAD have no body that could say more. */

@@ -54,16 +54,30 @@ export function requestHeaders(request: IncomingMessage, from: ForwardedFrom): s
   return headers;
 }
 
-/** The headers of an answer as the client gets them. @internal */
+/**
+ * The headers of an answer as the client gets them, as pairs in a row: the module's own byte for byte, less those of the
+ * connection, and the gateway's own instead of any of the same name. Policies on content add up, so both stay.
+ * @internal
+ */
 export function responseHeaders(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): Record<string, string | string[]> {
-  const { connection } = headers;
-  const named = namedByConnection(Array.isArray(connection) ? connection.join() : connection);
-  const passed: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !hopByHop.has(name) && !named.has(name)) passed[name] = value;
-  return passed;
+  raw: readonly (Buffer | string)[],
+  own: Readonly<Record<string, string>>,
+): readonly string[] {
+  const pairs: (readonly [name: string, value: string])[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([textOf(raw[i]), textOf(raw[i + 1])]);
+  const named = namedByConnection(pairs.find(([name]) => name.toLowerCase() === 'connection')?.[1]);
+  const headers: string[] = [];
+  for (const [name, value] of pairs) {
+    const lower = name.toLowerCase();
+    const isOwn = Object.hasOwn(own, lower) && lower !== 'content-security-policy';
+    if (!hopByHop.has(lower) && !named.has(lower) && !isOwn) headers.push(name, value);
+  }
+  for (const [name, value] of Object.entries(own)) headers.push(name, value);
+  return headers;
+}
+
+function textOf(bytes: Buffer | string | undefined): string {
+  return typeof bytes === 'string' ? bytes : (bytes?.toString('latin1') ?? '');
 }
 
 function isPassedOn(name: string, named: ReadonlySet<string>): boolean {

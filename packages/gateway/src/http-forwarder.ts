@@ -29,7 +29,7 @@ export interface HttpForward {
   readonly version?: string | undefined;
   /** Headers that every answer gets besides the module's own. Default none. */
   readonly extraHeaders?: Readonly<Record<string, string>>;
-  /** Called once, before the head of the answer is written. Until then a failure is thrown. */
+  /** Called once, when the head of the answer is written. Until then a failure is thrown. */
   readonly onHead: () => void;
 }
 

@@ -114,6 +114,33 @@ describe('Gateway.forward', () => {
     });
   });
 
+  it("gives the module's headers back byte for byte, less those of the connection", async () => {
+    const name = Buffer.from('Grüße').toString('latin1');
+    node(0).answer = (_request, response) => {
+      const headers = [
+        'X-Name',
+        name,
+        'X-Twice',
+        '1',
+        'X-Twice',
+        '2',
+        'Connection',
+        'X-Private, close',
+        'X-Private',
+        '1',
+      ];
+      response.writeHead(200, ['x-hotswap-version', '1.0.0', ...headers, 'X-Request-Id', 'forged']).end();
+    };
+    const request = httpRequest(`${url}/`);
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.headers['x-name']).toBe(name);
+    expect(response.rawHeaders.filter((_, i) => response.rawHeaders[i - 1] === 'X-Twice')).toEqual(['1', '2']);
+    expect(response.headers).not.toHaveProperty('x-private');
+    expect(response.headers['x-request-id']).toBe('req-1');
+  });
+
   it('replaces what a client could forge and drops what belongs to its connection', async () => {
     const request = httpRequest(`${url}/`, {
       headers: {
