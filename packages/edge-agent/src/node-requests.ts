@@ -86,7 +86,9 @@ export class NodeRequests {
   async #noModule(request: HttpFallbackRequest): Promise<Error> {
     await this.#options.tokens.admit(readHeaders(request).authorization);
     const [, , moduleName = ''] = request.url.split(/[/?]/, 3);
-    return agentError('HS_AGENT_MODULE_NOT_HERE', { moduleName });
+    const releaseId = header(request, 'x-hotswap-version');
+    if (releaseId === undefined) return agentError('HS_AGENT_MODULE_NOT_HERE', { moduleName });
+    return agentError('HS_AGENT_RELEASE_NOT_HERE', { moduleName, releaseId });
   }
 
   #failed(request: HttpFallbackRequest, cause: unknown): NodeAnswer {

@@ -34,7 +34,8 @@ export class PendingAnswers {
 
   /** Nothing will be completed any more. */
   abandon(): void {
-    for (const { reject } of this.#waiting.values()) reject(runtimeError('HS_RUNTIME_CLOSED', { what: 'HTTP plane' }));
+    for (const waiting of this.#waiting.values())
+      waiting.reject(runtimeError('HS_RUNTIME_CLOSED', { what: 'HTTP plane' }));
     this.#waiting.clear();
   }
 }

@@ -34,6 +34,8 @@ describe('the process', () => {
     'natural-end',
     'deep-stack',
     'replaced-handler',
+    'http-natural-end',
+    'http-exit-in-flight',
   ])('survives %s', async (name) => {
     expect(await runScenario(name)).toEqual({ code: 0, signal: null, output: 'survived' });
   });
