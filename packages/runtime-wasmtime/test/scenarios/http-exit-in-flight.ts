@@ -24,7 +24,7 @@ for (let at = 0; at < 20; at++)
     method: 'POST',
     body: endless(),
     duplex: 'half',
-  } as RequestInit).catch(() => undefined);
+  }).catch(() => undefined);
 const timer = setInterval(() => {
   if (begun < 20) return;
   clearInterval(timer);
