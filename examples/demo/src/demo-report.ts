@@ -23,6 +23,11 @@ export function reportJson(run: DemoRun): object {
   return {
     requests: run.samples.length,
     dropped: droppedOf(run).length,
+    callers: callersOf(run).map(({ name, samples }) => ({
+      name,
+      requests: samples.length,
+      dropped: samples.filter(isDropped).length,
+    })),
     swaps: run.swaps,
     deployments: run.deployments.map(({ deploymentId, strategy, status }) => ({ id: deploymentId, strategy, status })),
     rollbackMs: run.rollbackMs,
@@ -36,7 +41,10 @@ export function failuresOf(run: DemoRun): string[] {
   return [
     ...droppedOf(run)
       .slice(0, 5)
-      .map((sample) => `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s: ${sample.problem ?? ''}`),
+      .map(
+        (sample) =>
+          `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s (${sample.caller}): ${sample.problem ?? ''}`,
+      ),
     ...others
       .filter((one) => one.status !== 'Completed')
       .map(
@@ -62,7 +70,7 @@ export function reportText(run: DemoRun): string {
       (samples.length / seconds).toFixed(0),
       quantileMs(samples, 0.5).toFixed(1),
       quantileMs(samples, 0.99).toFixed(1),
-      String(samples.filter((sample) => sample.moduleId === null).length),
+      String(samples.filter(isDropped).length),
     ];
   });
   const swaps = run.deployments.filter((one) => one.strategy === 'AllAtOnce').length;
@@ -71,8 +79,18 @@ export function reportText(run: DemoRun): string {
   return [
     table(['PHASE', 'SECONDS', 'REQUESTS', 'PER S', 'P50 MS', 'P99 MS', 'DROPPED'], phases),
     '',
-    versionBars(run.samples, 1_000, 60),
+    table(
+      ['WHO ASKS', 'REQUESTS', 'P50 MS', 'P99 MS', 'DROPPED'],
+      callersOf(run).map(({ name, samples }) => [
+        name,
+        String(samples.length),
+        quantileMs(samples, 0.5).toFixed(1),
+        quantileMs(samples, 0.99).toFixed(1),
+        String(samples.filter(isDropped).length),
+      ]),
+    ),
     '',
+    ...modulesOf(run).flatMap((samples) => [versionBars(samples, 1_000, 60), '']),
     table(
       ['DEPLOYMENT', 'STRATEGY', 'MODULE', 'STATUS', 'REASON'],
       [...deployments, [`and ${String(swaps)} more`, 'AllAtOnce', '', 'Completed', '']],
@@ -83,5 +101,25 @@ export function reportText(run: DemoRun): string {
 }
 
 function droppedOf(run: DemoRun): readonly Sample[] {
-  return run.samples.filter((sample) => sample.moduleId === null);
+  return run.samples.filter(isDropped);
+}
+
+function isDropped(sample: Sample): boolean {
+  return sample.moduleId === null;
+}
+
+function callersOf(run: DemoRun): readonly { readonly name: string; readonly samples: readonly Sample[] }[] {
+  return Object.entries(Object.groupBy(run.samples, ({ caller }) => caller)).map(([name, samples = []]) => ({
+    name,
+    samples,
+  }));
+}
+
+/** Samples by the module that they are for; the callers of one module are shown together. */
+function modulesOf(run: DemoRun): readonly (readonly Sample[])[] {
+  const nameOf = ({ moduleId }: Sample): string => moduleId?.replace(/-v[\d.]+$/, '') ?? '';
+  const moduleOf = new Map(run.samples.filter((one) => !isDropped(one)).map((one) => [one.caller, nameOf(one)]));
+  return Object.values(Object.groupBy(run.samples, ({ caller }) => moduleOf.get(caller) ?? caller)).map(
+    (samples = []) => samples,
+  );
 }

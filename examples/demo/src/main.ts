@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import type { DeploymentView } from '@hotswap/protocol';
+import { functionCaller, httpAtNodes, httpThroughServer, type Caller } from './callers.ts';
 import { failuresOf, reportJson, reportText, type DemoRun, type Phase } from './demo-report.ts';
 import { startLoad, type Load } from './load-generator.ts';
-import { registerGreeter, rollbackMs, rollOut } from './rollouts.ts';
+import { registerGreeter, registerHello, rollbackMs, rollOut } from './rollouts.ts';
 
-const requestsPerSecond = 600;
+/** Requests per second: function calls, HTTP through the server, HTTP at the nodes' own ports. */
+const rates = { functions: 300, server: 200, nodes: 300 };
+const requestsPerSecond = rates.functions + rates.server + rates.nodes;
 const hotSwaps = 20;
 const caller = 'Ada';
 const greetings = [`Hello, ${caller}!`, `Good to see you, ${caller}!`, `Welcome, ${caller}!`];
@@ -16,24 +19,16 @@ const asJson = process.argv.includes('--json');
 
 /** The main job of HotSwap, on real parts: every line below goes through the public API of a running system. */
 async function demo(cluster: LocalCluster): Promise<DemoRun> {
-  const { client, url, token } = cluster;
+  const { client } = cluster;
   const deployments: DeploymentView[] = [];
   const phases: Phase[] = [];
 
   const good = await registerGreeter(client, '1.0.0');
-  say(`registered ${good}; rolling it out to every node`);
-  deployments.push(await rollOut(client, { moduleId: good, strategy: 'AllAtOnce' }));
+  const hello = await registerHello(client, '1.0.0');
+  say(`registered ${good} (functions) and ${hello} (HTTP); rolling them out to every node`);
+  for (const moduleId of [good, hello]) deployments.push(await rollOut(client, { moduleId, strategy: 'AllAtOnce' }));
 
-  const isRight = (result: unknown): boolean => greetings.includes(result as string);
-  const load = startLoad({
-    url,
-    token,
-    moduleName: 'greeter',
-    functionName: 'greet',
-    args: [caller],
-    requestsPerSecond,
-    isRight,
-  });
+  const load = startLoad(callersOf(cluster));
   try {
     await phase(phases, load, 'before', () => sleep(4_000));
 
@@ -48,10 +43,15 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
       );
     });
 
-    say(`${String(hotSwaps)} hot-swaps, one after the other, under the same load`);
+    say(`${String(hotSwaps)} hot-swaps of each module, one after the other, under the same load`);
+    const newHello = await registerHello(client, '1.1.0');
     await phase(phases, load, 'swaps', async () => {
       for (let swap = 0; swap < hotSwaps; swap++) {
-        deployments.push(await rollOut(client, { moduleId: swap % 2 === 0 ? good : better, strategy: 'AllAtOnce' }));
+        const isEven = swap % 2 === 0;
+        const both = [isEven ? good : better, isEven ? newHello : hello];
+        deployments.push(
+          ...(await Promise.all(both.map((moduleId) => rollOut(client, { moduleId, strategy: 'AllAtOnce' })))),
+        );
       }
     });
 
@@ -79,6 +79,22 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
   }
 }
 
+function callersOf({ url, token, httpUrls }: LocalCluster): readonly Caller[] {
+  const server = { url, token };
+  return [
+    functionCaller({
+      server,
+      requestsPerSecond: rates.functions,
+      moduleName: 'greeter',
+      functionName: 'greet',
+      args: [caller],
+      isRight: (result) => greetings.includes(result as string),
+    }),
+    httpThroughServer(server, 'http-hello', rates.server),
+    httpAtNodes([...httpUrls.values()], rates.nodes),
+  ];
+}
+
 async function phase<T>(phases: Phase[], load: Load, name: string, run: () => Promise<T>): Promise<T> {
   const fromMs = load.elapsedMs();
   const result = await run();
@@ -100,7 +116,10 @@ async function main(): Promise<void> {
       });
   });
   try {
-    cluster = await Promise.race([startLocalCluster({ dataDirectory, onProgress: say }), interrupted]);
+    cluster = await Promise.race([
+      startLocalCluster({ dataDirectory, publicHttp: true, onProgress: say }),
+      interrupted,
+    ]);
     const run = await Promise.race([demo(cluster), interrupted]);
     const failures = failuresOf(run);
     console.error(`\n${reportText(run)}\n`);

@@ -10,6 +10,14 @@ export async function registerGreeter(client: HotSwapClient, version: string): P
   return moduleId;
 }
 
+/** Registers a version of a module that serves HTTP to anyone, and returns its module id. */
+export async function registerHello(client: HotSwapClient, version: string): Promise<string> {
+  const wasm = await readFile(exampleModule('http-hello', version).path);
+  const http = { access: 'public' as const, pathPrefix: '/' };
+  const { moduleId } = await client.modules.register({ name: 'http-hello', version, wasm, http });
+  return moduleId;
+}
+
 /** Creates and executes a deployment, and follows it to its end. */
 export async function rollOut(
   client: HotSwapClient,

@@ -81,13 +81,13 @@ function covers(granted: string, asked: string): boolean {
   const [grant, wish] = [readPattern(granted), readPattern(asked)];
   return (
     (grant.scheme === undefined || grant.scheme === wish.scheme) &&
-    (grant.port === undefined || grant.port === wish.port) &&
+    (grant.port === undefined || grant.port === '*' || grant.port === wish.port) &&
     matchesHost(grant.host, wish.host)
   );
 }
 
 function readPattern(pattern: string): { scheme: string | undefined; host: string; port: string | undefined } {
-  const [, scheme, host = '', port] = /^(?:(\w+):\/\/)?(.*?)(?::(\d+))?\/?$/.exec(pattern.toLowerCase()) ?? [];
+  const [, scheme, host = '', port] = /^(?:(\w+):\/\/)?(.*?)(?::(\d+|\*))?\/?$/.exec(pattern.toLowerCase()) ?? [];
   return { scheme, host, port };
 }
 

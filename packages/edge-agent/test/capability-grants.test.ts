@@ -64,6 +64,7 @@ describe('grantedNetwork', () => {
   it.each([
     'api.test',
     'api.test:8080',
+    'api.test:*',
     'https://api.test',
     'API.test',
     'a.example.com',
@@ -88,6 +89,7 @@ describe('grantedNetwork', () => {
     'http://secure.test',
     'port.test',
     'port.test:443',
+    'port.test:*',
     'xexample.com',
   ])('denies %s that is not granted', (host) => {
     const denied = expect.objectContaining({ code: 'HS_AGENT_CAPABILITY_DENIED' }) as unknown;

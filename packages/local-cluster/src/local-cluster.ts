@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createHotSwapClient, type HotSwapClient } from '@hotswap/protocol';
 import { startProgram, type ChildProgram } from './child-program.ts';
 import { localClusterError } from './error-codes.ts';
+import { freePorts } from './free-ports.ts';
 import { sixNodesInThreeRegions, type LocalNode } from './local-nodes.ts';
 
 /** How a local cluster is set up; everything has a default. @public */
@@ -14,6 +15,8 @@ export interface LocalClusterOptions {
   readonly port?: number;
   /** Default {@link sixNodesInThreeRegions}. Empty: the server alone. */
   readonly nodes?: readonly LocalNode[];
+  /** Whether nodes open a port on which anyone reaches public modules. Default `false`. */
+  readonly publicHttp?: boolean;
   /** Environment for the server process only, e.g. a database URL or a failpoint. */
   readonly serverEnv?: NodeJS.ProcessEnv;
   /** Environment for agents by node id. */
@@ -33,6 +36,8 @@ export interface LocalCluster extends AsyncDisposable {
   readonly client: HotSwapClient;
   readonly server: ChildProgram;
   readonly agents: ReadonlyMap<string, ChildProgram>;
+  /** Public ports by node id; empty without `publicHttp`. */
+  readonly httpUrls: ReadonlyMap<string, string>;
   /** Starts the server again after it was stopped or killed; same data, same port. */
   restartServer(env?: NodeJS.ProcessEnv): Promise<void>;
   /** Starts an agent again after it was stopped or killed. */
@@ -62,6 +67,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 class ChildProcessCluster implements LocalCluster {
   readonly dataDirectory: string;
   readonly agents: Map<string, ChildProgram> = new Map();
+  readonly httpUrls: Map<string, string> = new Map();
   readonly #options: LocalClusterOptions;
   readonly #nodes: readonly LocalNode[];
   #server: ChildProgram | undefined;
@@ -97,6 +103,7 @@ class ChildProcessCluster implements LocalCluster {
     await this.#startServer(this.#options.port ?? 0, this.#options.serverEnv);
     this.#tell(`server is ready at ${this.#url}; starting ${String(this.#nodes.length)} agents`);
     if (this.#nodes.length === 0) return;
+    if (this.#options.publicHttp === true) await this.#choosePorts();
     const { token } = await this.client.nodes.createJoinToken({ uses: this.#nodes.length });
     await Promise.all(this.#nodes.map((node) => this.#startAgent(node, token, this.#options.agentEnv?.(node.nodeId))));
     await this.waitForNodes(this.#nodes.length);
@@ -154,6 +161,16 @@ class ChildProcessCluster implements LocalCluster {
     });
   }
 
+  /** Once for all, so that an agent that starts again has the port that its callers know. */
+  async #choosePorts(): Promise<void> {
+    const ports = await freePorts(this.#nodes.length);
+    this.#nodes.forEach(({ nodeId }, at) => this.httpUrls.set(nodeId, `http://127.0.0.1:${String(ports[at])}`));
+  }
+
+  #httpPort(nodeId: string): number {
+    return Number(new URL(this.httpUrls.get(nodeId) ?? '').port);
+  }
+
   async #startAgent(node: LocalNode, joinToken: string | undefined, env: NodeJS.ProcessEnv | undefined): Promise<void> {
     const directory = join(this.dataDirectory, 'nodes', node.nodeId);
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -164,6 +181,7 @@ class ChildProcessCluster implements LocalCluster {
       Zone: node.zone,
       OrchestratorApiUrl: this.#url,
       DataDirectory: directory,
+      ...(this.httpUrls.has(node.nodeId) ? { HttpPort: this.#httpPort(node.nodeId) } : {}),
     };
     await writeFile(configFile, JSON.stringify(config, null, 2), { mode: 0o600 });
     const agent = startProgram({
