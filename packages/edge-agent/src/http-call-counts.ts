@@ -5,7 +5,8 @@ export type HttpCalls = Omit<ReleaseCallDelta, 'peakMemoryBytes' | 'memoryRefusa
 
 /**
  * Turns the counters of requests that a runtime answers by itself, which only ever grow, into what came since the last
- * time. An answer of 500 and above is an error, and so is one that was cut; a trap is a crash.
+ * time. An answer of 500 and above is an error, and so is one that was cut; a trap is a crash, and so is the end by a
+ * time limit (D-11).
  * @internal
  */
 export class HttpCallCounts {
@@ -48,7 +49,7 @@ function callsSince(now: HttpVersionStats, before: HttpVersionStats | undefined)
       ),
       crashes: Math.min(
         calls,
-        since(({ traps }) => traps),
+        since(({ traps, timeouts }) => traps + timeouts),
       ),
       latencySumMs: since(({ latencySumMs }) => latencySumMs),
       latencySumSquaresMs2: since(({ latencySumSquaresMs2 }) => latencySumSquaresMs2),

@@ -22,7 +22,7 @@ const stats = (more: Partial<HttpVersionStats> = {}): HttpVersionStats => ({
 });
 
 describe('HttpCallCounts', () => {
-  it('gives what came since the last time: 5xx and cut answers are errors, traps crashes', () => {
+  it('gives what came since the last time: 5xx and cut answers are errors, traps and time limits crashes', () => {
     let now = stats({ status2xx: 5, status4xx: 2, latency: { '10': 7 }, latencySumMs: 7, latencySumSquaresMs2: 7 });
     const counts = new HttpCallCounts(() => [now]);
     expect(counts.take()).toEqual([
@@ -41,7 +41,8 @@ describe('HttpCallCounts', () => {
       status2xx: 8,
       status4xx: 2,
       status5xx: 3,
-      traps: 2,
+      traps: 1,
+      timeouts: 1,
       cut: 1,
       latency: { '10': 7, '20': 6 },
       latencySumMs: 19,
