@@ -148,7 +148,7 @@ function capabilitiesOf(
     backtraces: true,
     aotCache,
     statefulInstances: true,
-    http: false,
+    http: true,
     outgoingHttp: true,
     sockets: true,
     hostFunctions: false,
