@@ -123,7 +123,10 @@ function nativeAssignment(versions: readonly SlotVersion[]): NativeAssignment {
       .filter(({ weight }) => weight > 0)
       .map(({ module, weight }) => ({ moduleId: module.nativeId, weightPercent: (weight / total) * 100 })),
     keep: others.filter(({ weight }) => weight === 0).map(({ module }) => module.nativeId),
-    labels: Object.fromEntries(versions.map(({ name, module }) => [module.nativeId, name])),
+    // A module that is there under two names answers under the one that takes traffic.
+    labels: Object.fromEntries(
+      [...versions].sort((a, b) => a.weight - b.weight).map(({ name, module }) => [module.nativeId, name]),
+    ),
   };
 }
 

@@ -89,8 +89,12 @@ describe('HTTP plane', () => {
   });
 
   it('shares requests by weight', async () => {
-    const [a, b] = await Promise.all([load('http-hello', '1.0.0'), load('http-hello', '1.1.0')]);
-    fixture.serve('hello', { a: [a, 3], b: [b, 1], warm: [a, 0] });
+    const [a, b, warm] = await Promise.all([
+      load('http-hello', '1.0.0'),
+      load('http-hello', '1.1.0'),
+      load('http-hello', '1.0.0'),
+    ]);
+    fixture.serve('hello', { a: [a, 3], b: [b, 1], warm: [warm, 0] });
     // Without affinity it is the client's address, so that every client here would be one.
     const { port } = await fixture.open([route('hello', '/', { affinity: { header: 'x-user' } })]);
     const versions = await versionsOf(port, 400, (index) => ({ 'x-user': `user-${String(index)}` }));
@@ -149,12 +153,25 @@ describe('HTTP plane', () => {
     fixture.serve('lab', { v: [await load('http-lab'), 1] });
     const { port, plane } = await fixture.open([route('lab')]);
     for (const path of ['/hello', '/status?code=404', '/status?code=301', '/trap']) await ask(port, path);
-    await expect(ask(port, '/trap-mid-body')).rejects.toThrow();
+    const cut = begin(port, '/stream?n=100&ms=20');
+    cut.on('error', () => undefined);
+    cut.end();
+    await headOf(cut);
+    cut.destroy();
     await until(() => plane.stats().inFlight === 0);
     const { versions, requests } = plane.stats();
     expect(requests).toBe(5);
     expect(versions).toHaveLength(1);
-    expect(versions[0]).toMatchObject({ slot: 'lab', version: 'v', requests: 5, status3xx: 1, status4xx: 1, traps: 2 });
+    expect(versions[0]).toMatchObject({
+      slot: 'lab',
+      version: 'v',
+      requests: 5,
+      status2xx: 2,
+      status3xx: 1,
+      status4xx: 1,
+      status5xx: 1,
+      traps: 1,
+    });
     const inSketch = Object.values(versions[0]?.latency ?? {}).reduce((sum, count) => sum + count, 0);
     expect(inSketch).toBe(5);
   });
