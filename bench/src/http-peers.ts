@@ -74,6 +74,8 @@ export function serve(
           tools.wasmtime,
           'serve',
           '--addr=127.0.0.1:0',
+          // Guests in TypeScript import all of wasi:cli.
+          '-Scli',
           ...(path.endsWith('.cwasm') ? ['--allow-precompiled'] : []),
           `--max-instance-reuse-count=${reusedFor(instances)}`,
           ...(tuned ? ourPool : []),

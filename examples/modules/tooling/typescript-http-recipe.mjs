@@ -1,4 +1,4 @@
-// TypeScript with a `fetch` event listener -> a component that exports wasi:http/incoming-handler, by StarlingMonkey.
+// TypeScript that exports an `incomingHandler` -> a component with wasi:http/incoming-handler, by StarlingMonkey.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -20,6 +20,7 @@ async function writeWasiPackages(folder) {
 }
 
 /** Some seconds and 12 MB each: such modules are built when somebody asks for them. */
+// componentize-js imports preview2-shim without listing it among its dependencies; this package lists it.
 export async function typescriptHttp({ source, wit, world }, stripTypes) {
   const [{ componentize }, script] = await Promise.all([
     import('@bytecodealliance/componentize-js'),
@@ -33,7 +34,8 @@ export async function typescriptHttp({ source, wit, world }, stripTypes) {
     await writeWasiPackages(join(witPath, 'deps'));
     await writeFile(join(witPath, 'world.wit'), await readFile(wit));
     await writeFile(sourcePath, script);
-    const { component } = await componentize({ sourcePath, witPath, worldName: world });
+    const disableFeatures = ['fetch-event'];
+    const { component } = await componentize({ sourcePath, witPath, worldName: world, disableFeatures });
     return component;
   } finally {
     await rm(folder, { recursive: true, force: true });
