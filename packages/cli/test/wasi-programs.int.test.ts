@@ -3,8 +3,9 @@ import { delimiter } from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { mismatches, readSuite, runWasiCase, type WasiCase } from './wasi-case.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildExampleModules, exampleModule, hostileModule } from '@hotswap/example-modules';
+import { hotswapRun, mismatches, readSuite, runWasiCase, type WasiCase } from './wasi-case.ts';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const file = pathOf('./wasi/programs.wasm');
@@ -17,8 +18,22 @@ const suites = (process.env['HOTSWAP_WASI_TESTSUITE'] ?? '').split(delimiter).fi
 const others = (await Promise.all(suites.map(readSuite))).flat();
 
 describe('hotswap run, like the wasmtime command', () => {
+  beforeAll(() => buildExampleModules(), 120_000);
+
   it.each([...own, ...others].map((one) => [one.name, one] as const))('%s', async (_name, one) => {
     expect(mismatches(one, await runWasiCase(one))).toEqual([]);
+  });
+
+  it('runs components, and ends with 134 where a start function traps', async () => {
+    const component = exampleModule('wasi-command-component').path;
+    expect(await hotswapRun([component, 'one', '--two'], 'words')).toEqual({
+      exitCode: 0,
+      stdout: 'arg: one\narg: --two\nWORDS',
+      stderr: 'done\n',
+    });
+    const greeted = await hotswapRun(['--invoke', 'greet', exampleModule('greeter', '1.0.0').path, 'Ada']);
+    expect([greeted.exitCode, greeted.stdout]).toEqual([0, '"Hello, Ada!"\n']);
+    expect((await hotswapRun([hostileModule('trap-in-start').path])).exitCode).toBe(134);
   });
 
   it('streams: output comes while the program still reads its input', async () => {

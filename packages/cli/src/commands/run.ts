@@ -91,16 +91,15 @@ async function runModule(
   const options = loadOptions(file, flags, session.env);
   const stdin = await stdinOf(session, flags.stdin);
   await using runtime = await session.openRuntime();
-  const module = await runtime.load({ bytes }, options);
   try {
+    // Its start function runs while it is loaded.
+    await using module = await runtime.load({ bytes }, options);
     if (flags.invoke !== undefined) await callFunction(session, module, flags.invoke, args);
     else await runCommand(session, module, { args, stdin });
   } catch (error) {
     if (!isHotSwapError(error) || !guestFailures.has(error.code) || session.signal.aborted) throw error;
     session.setExitCode(abortedExitCode);
     session.stderr.write(failureText(file, error));
-  } finally {
-    await module[Symbol.asyncDispose]();
   }
 }
 
