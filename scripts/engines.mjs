@@ -22,6 +22,7 @@ await runAsCommand('engines', async () => {
   const executable = await buildEngine(name);
   if (name === 'wasmer') console.log(JSON.stringify({ HOTSWAP_WASMER_EXECUTABLE: executable }));
   else if (version === 'system') console.log(JSON.stringify({ HOTSWAP_WASMEDGE_EXECUTABLE: executable }));
-  else if (wasmEdgeVersions.includes(version)) console.log(JSON.stringify(await wasmEdgeEnvironment(executable, version)));
+  else if (wasmEdgeVersions.includes(version))
+    console.log(JSON.stringify(await wasmEdgeEnvironment(executable, version)));
   else throw new SetupProblem(`WasmEdge ${version} cannot be fetched; ${wasmEdgeVersions.join(' and ')} can.`);
 });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { engineTable } from './engine-capabilities.ts';
 import type { GeneratedBlock } from './generated-block.ts';
 import { goldenFailure, goldenStory } from './golden-journal.ts';
 import { readText, root } from './repository.ts';
@@ -28,4 +29,5 @@ export const allBlocks: readonly GeneratedBlock[] = [
   { path: strategyPage, name: 'strategy', render: sourceOf('scripts/docs/examples/halves-strategy.ts') },
   { path: strategyPage, name: 'strategy-test', render: sourceOf('scripts/docs/examples/halves-strategy.test.ts') },
   { path: storePage, name: 'suite', render: sourceOf('packages/storage-fs/test/conformance.test.ts') },
+  { path: 'docs/guides/choosing-an-engine.md', name: 'engines', render: () => Promise.resolve(engineTable()) },
 ];
