@@ -36,14 +36,18 @@ describe('a server that stops and starts again', () => {
   it('goes on with a rollout where it was, with the same credentials, keys and routes', async () => {
     const first = await test.client.deployments.create({ moduleId: 'greeter-v1.0.0', strategy: 'AllAtOnce' });
     await test.client.deployments.execute(first.deploymentId);
-    await expect.poll(async () => (await test.client.deployments.get(first.deploymentId)).status).toBe('Completed');
+    await expect
+      .poll(async () => (await test.client.deployments.get(first.deploymentId)).status, { timeout: 10_000 })
+      .toBe('Completed');
     const { deploymentId } = await test.client.deployments.create({
       moduleId: 'greeter-v2.0.0',
       strategy: 'Canary',
       strategyConfig: { stages: [50, 100], evaluationPeriod: 'PT10M' },
     });
     await test.client.deployments.execute(deploymentId);
-    await expect.poll(async () => (await test.client.deployments.get(deploymentId)).running?.kind).toBe('wait');
+    await expect
+      .poll(async () => (await test.client.deployments.get(deploymentId)).running?.kind, { timeout: 10_000 })
+      .toBe('wait');
 
     const { port } = new URL(test.url);
     const { token } = test;
