@@ -34,7 +34,7 @@ export const httpModuleEntries = [
     version: '1.0.0',
     kind: 'component',
     language: 'TypeScript',
-    shows: 'The smallest wasi:http server in TypeScript, by StarlingMonkey: 12 MB',
+    shows: 'The smallest wasi:http server in TypeScript, by StarlingMonkey: 13 MB',
     servesHttp: 'component',
     healthFunction: 'health-check',
     healthy: true,

@@ -19,7 +19,7 @@ async function writeWasiPackages(folder) {
   }
 }
 
-/** Some seconds and 12 MB each: such modules are built when somebody asks for them. */
+/** Some seconds and 13 MB each: such modules are built when somebody asks for them. */
 // componentize-js imports preview2-shim without listing it among its dependencies; this package lists it.
 export async function typescriptHttp({ source, wit, world }, stripTypes) {
   const [{ componentize }, script] = await Promise.all([
