@@ -6,6 +6,7 @@ import {
   type Digest,
   type FunctionSignature,
   type LoadedModule,
+  type LoadOptions,
   type ModuleDescription,
   type ModuleInstance,
   type ModuleSource,
@@ -77,8 +78,10 @@ export class V8RuntimeHost implements RuntimeHost {
     return { ...described, servesHttp: httpServingOf(described) };
   }
 
-  async load(source: ModuleSource): Promise<LoadedModule> {
+  async load(source: ModuleSource, options: LoadOptions = {}): Promise<LoadedModule> {
     if (!('bytes' in source)) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature: 'files' });
+    const feature = unsupportedFeature(source.bytes, options);
+    if (feature !== null) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature });
     const description = await this.inspect(source.bytes);
     const actual = await sha256Hex(new Uint8Array(source.bytes));
     if (source.digest !== undefined && source.digest !== actual)
@@ -95,6 +98,14 @@ export class V8RuntimeHost implements RuntimeHost {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve();
   }
+}
+
+/** What is asked for and cannot be had here; `null`: nothing. */
+function unsupportedFeature(bytes: Uint8Array, { runtime, imports }: LoadOptions): string | null {
+  // The version of a component's header has a layer of 1.
+  if (bytes.length >= 8 && bytes[6] === 1) return 'components';
+  if ((runtime?.fuel ?? null) !== null) return 'fuel';
+  return imports === undefined ? null : 'functions of the host';
 }
 
 class V8LoadedModule implements LoadedModule {

@@ -79,6 +79,8 @@ const acceptsAll: Break = (host) => ({
     }
   },
 });
+/** Says that it runs programs, which it cannot load. */
+const noPrograms: Break = declares({ wasi: ['preview1'] });
 const oneInstance: Break = loaded((module) => {
   const instance = module.open();
   return { invoke: async (...call) => (await instance).invoke(...call) };
@@ -135,6 +137,36 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
     stats: () => ({ ...module.stats(), calls: 0, errors: 0, crashes: 0, inFlight: 0 }),
   })),
   'refuses calls once it is closed': loaded(() => ({ [Symbol.asyncDispose]: async () => {} })),
+  'runs nothing that is no command': loaded(() => ({
+    run: async () => ({
+      exitCode: 0,
+      stdout: new Uint8Array(),
+      stderr: new Uint8Array(),
+      droppedBytes: 0,
+      durationMs: 0,
+    }),
+  })),
+  'runs components exactly when it says so': declares({ components: true }),
+  'counts fuel and ends a call that used it up, or refuses to count it': declares({ fuel: true }),
+  'does not speak of fuel where none was asked for': invoke(async (module, ...call) => ({
+    ...(await module.invoke(...call)),
+    fuelUsed: 5,
+  })),
+  'uses an instance again as often as it is told, where it keeps instances': declares({ instanceReuse: true }),
+  'never uses an instance again that trapped': both(declares({ instanceReuse: true }), oneInstance),
+  'refuses SIMD where a module must not use it': declares({ simd: true }),
+  'refuses functions of the host, where it cannot call them': (host) => ({ load: (source) => host.load(source) }),
+  'serves HTTP exactly when it says so': declares({ http: true }),
+  'a program gets the arguments and environment of its policy, and nothing else': noPrograms,
+  'a program gets the arguments, environment and input of its call': noPrograms,
+  'what a program writes beyond the limit is dropped and counted': noPrograms,
+  'a program is not given more input than the limit': noPrograms,
+  'programs that run at once do not see each other': noPrograms,
+  'a program reads a file of the folder that it was given': noPrograms,
+  'a program changes nothing in a folder that is read-only': noPrograms,
+  'a program writes into a folder that is not read-only': noPrograms,
+  'a program does not get out of its folder, by its path or by a link': noPrograms,
+  'a folder that is not there is refused by a code that does not tell where it was looked for': noPrograms,
   'a slot serves its version and says which one it was': slots((table) => ({
     invoke: async (...args) => ({ ...(await table.invoke(...args)), version: 'current' }),
   })),
@@ -171,7 +203,7 @@ export function brokenRuntimeHost(fault: Break): RuntimeHost {
     version: host.version,
     capabilities: host.capabilities,
     inspect: (bytes) => host.inspect(bytes),
-    load: (source) => host.load(source),
+    load: (source, options) => host.load(source, options),
     createSlotTable: () => host.createSlotTable(),
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   };
