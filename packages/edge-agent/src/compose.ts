@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { EventSink, RuntimeHost, SlotTable } from '@hotswap/core';
-import { wasmtime } from '@hotswap/runtime-wasmtime';
 import { pino, type Logger } from 'pino';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
 import { AppliedStateFile } from './applied-state.ts';
@@ -26,9 +25,14 @@ import { NodeReconciler } from './reconcile-node.ts';
 import { ReleaseLoader } from './release-loader.ts';
 import { ServerClient } from './server-client.ts';
 
-/** Runtime adapters by the name that `Runtime` of the configuration has. */
+/** Runtime adapters by the name that `Runtime` of the configuration has; a node loads the one that it uses. */
 const runtimes: Readonly<Record<string, (config: AgentConfig) => Promise<RuntimeHost>>> = {
-  wasmtime: (config) => wasmtime({ compile: 'child', cacheDirectory: resolve(config.dataDirectory, 'compiled') }),
+  wasmtime: async ({ dataDirectory }) => {
+    const { wasmtime } = await import('@hotswap/runtime-wasmtime');
+    return wasmtime({ compile: 'child', cacheDirectory: resolve(dataDirectory, 'compiled') });
+  },
+  wasmer: async () => (await import('@hotswap/runtime-wasmer')).wasmer(),
+  wasmedge: async () => (await import('@hotswap/runtime-wasmedge')).wasmedge(),
 };
 
 /** Parts that differ between a program and a test. @public */

@@ -6,6 +6,13 @@ import type { EdgeAgent } from './edge-agent.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const signOfLifeMs = 2_000;
+/** What starting again does not mend. */
+const configurationCodes: ReadonlySet<string> = new Set([
+  'HS_AGENT_CONFIG_INVALID',
+  'HS_RUNTIME_NATIVE_MISSING',
+  'HS_RUNTIME_CHILD_MISSING',
+  'HS_RUNTIME_WASMEDGE_NOT_FOUND',
+]);
 
 /**
  * The worker process: agent logic and runtime. Started by the supervisor with its own arguments and a channel; when the
@@ -16,8 +23,7 @@ export async function runWorker(parts: AgentParts = {}): Promise<void> {
   try {
     await serve(parts);
   } catch (error) {
-    const isConfiguration =
-      isHotSwapError(error, 'HS_AGENT_CONFIG_INVALID') || isHotSwapError(error, 'HS_RUNTIME_NATIVE_MISSING');
+    const isConfiguration = isHotSwapError(error) && configurationCodes.has(error.code);
     process.stderr.write(`${isHotSwapError(error) ? error.message : String((error as Error).stack)}\n`);
     process.exit(isConfiguration ? exitCodes.configuration : exitCodes.accident);
   }
