@@ -37,6 +37,10 @@ export const serverErrorCodes = {
     message: 'The body is larger than the {limitBytes} bytes that are taken here',
     httpStatus: 413,
   },
+  HS_LIMIT_HEADER_SIZE: {
+    message: 'The address and headers are larger than the {limitBytes} bytes that are taken here',
+    httpStatus: 431,
+  },
   HS_LIMIT_MODULE_SIZE: {
     message:
       'The module is larger than the {limitBytes} bytes that MAX_WASM_SIZE allows: make it smaller or raise the limit',

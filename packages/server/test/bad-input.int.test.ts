@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemDetailsSchema } from '@hotswap/protocol';
 import { ScriptedAgent } from './scripted-agent.ts';
@@ -142,6 +143,32 @@ describe('bad input', () => {
   ])('refuses JSON that is %s', async (_name, body, status, code) => {
     expect(await refused('POST', modules, { body })).toMatchObject({ status, code });
     expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+
+  it.each([
+    ['is no HTTP', 'HELLO\r\n\r\n', 400, 'HS_API_INVALID_REQUEST'],
+    [
+      'has two lengths',
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+      400,
+      'HS_API_INVALID_REQUEST',
+    ],
+    [
+      'has headers without end',
+      `GET / HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'HS_LIMIT_HEADER_SIZE',
+    ],
+  ])('answers what %s with a problem document', async (_name, bytes, status, code) => {
+    const { hostname, port } = new URL(test.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(bytes);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toContain('application/problem+json');
+    expect(problemDetailsSchema.parse(JSON.parse(body))).toMatchObject({ status, code });
   });
 
   it('refuses bodies of other types, compressed ones, and ones that are too large', async () => {

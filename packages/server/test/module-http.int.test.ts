@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -122,6 +123,19 @@ describe('HTTP of modules', () => {
     expect(response.headers.get('content-security-policy')).toContain('sandbox');
     const plain = await ask('/shop', null);
     expect((JSON.parse(plain.headers.get('x-seen') ?? '') as { url: string }).url).toBe('/http/shop/');
+  });
+
+  it('writes nothing into an answer that has begun when the rest of its request is no HTTP', async () => {
+    const { hostname, port } = new URL(test.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`POST ${base}/shop/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await vi.waitFor(() => expect(answer).toContain('hello'), 5_000);
+    socket.write('this is no chunk\r\n');
+    await once(socket, 'close');
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
+    expect(answer.endsWith('0\r\n\r\n')).toBe(false);
   });
 
   it('never shows a credential to a module', async () => {

@@ -16,6 +16,7 @@ import type { ServerParts } from '../server-parts.ts';
 import type { App } from './app-type.ts';
 import { answerNotModified } from './entity-tag.ts';
 import { answerRepeats } from './idempotency.ts';
+import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
 import { answerProblems } from './problem-details.ts';
 import { readJsonBodies } from './read-json.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
@@ -50,7 +51,8 @@ export async function createApp(parts: ServerParts): Promise<App> {
     requestTimeout: requestTimeoutMs,
     handlerTimeout: handlerTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
-    http: { headersTimeout: 10_000, maxHeaderSize: 16_384 },
+    http: { headersTimeout: 10_000, maxHeaderSize: maxHeaderBytes },
+    clientErrorHandler: answerMalformed,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     routerOptions: { maxParamLength: 600 },
