@@ -366,6 +366,39 @@ describe('Gateway.forward', () => {
     await expect.poll(() => gateway.httpStats()).toMatchObject({ inFlight: 0, abandoned: 1, cut: 1 });
   });
 
+  it('survives clients that leave at any moment, and holds nothing of them', async () => {
+    node(0).answer = (request, response) => {
+      request.on('error', () => undefined);
+      request.on('data', (chunk: Buffer) => response.write(chunk));
+      request.on('end', () => response.end());
+    };
+    const leaveAt = async (round: number): Promise<void> => {
+      const request = httpRequest(`${url}/`, { method: 'POST', agent: false });
+      request.on('error', () => undefined);
+      const closed = new Promise<void>((resolve) => request.once('close', resolve));
+      request.on('response', (response) => {
+        response.on('error', () => undefined);
+        if (round % 5 === 3) response.once('data', () => request.destroy());
+        else if (round % 5 === 4) request.destroy();
+        else response.resume();
+      });
+      for (let i = 0; i < 3; i++) {
+        if (round % 5 === i) {
+          request.destroy();
+          break;
+        }
+        request.write('x'.repeat(1 + ((round * 7_919) % 40_000)));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await closed;
+    };
+    for (let round = 0; round < 500; round += 20)
+      await Promise.all(Array.from({ length: 20 }, (_, i) => leaveAt(round + i)));
+    await expect.poll(() => gateway.httpStats().inFlight).toBe(0);
+    const response = await fetch(`${url}/`, { method: 'POST', body: 'still here' });
+    expect(await response.text()).toBe('still here');
+  });
+
   it('refuses bodies beyond the limit, announced or not', async () => {
     await gateway.stop();
     gateway = makeGateway({ maxBodyBytes: 1_000_000 });
