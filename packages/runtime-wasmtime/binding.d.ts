@@ -574,6 +574,37 @@ export interface CallFlags {
  */
 export type CompletionBatch = unknown[];
 
+/** How a module sees a function that it imports. */
+export type HostSignature = Pick<FunctionDescription, 'name' | 'params' | 'results'>;
+
+/** Flat, four entries each: request id, function index and arguments of a call, or the number of a resource that a guest gave up. */
+export type HostEventBatch = readonly unknown[];
+
+/**
+ * Functions of this environment that satisfy the imports of modules loaded with it. One table serves one load.
+ *
+ * Values are converted by the types of the import. Resources of the host are `{ $resource: [0xffffffff, number, 0] }` with numbers that the
+ * owner of the table chooses: it keeps what they stand for until an event says that the guest gave it up, or it comes back as `own`.
+ */
+export class HostFunctions {
+  /**
+   * @param namesJson `[[interface or core module, function], ...]`; the position is the function's index. Interfaces match with or without
+   * their version, functions by their name in WIT or in camelCase.
+   * @param onEvents calls that guests on the runtime's threads wait for, and resources given up.
+   * @param callHere answers a guest on this thread's own stack with an array of results; throws with code `NOT_SYNCHRONOUS` if it cannot.
+   * @throws `INVALID_ARGUMENT`
+   */
+  constructor(namesJson: string, onEvents: (batch: HostEventBatch) => void, callHere: (index: number, args: unknown[]) => readonly unknown[]);
+  /** JSON of `HostSignature`, once a module that imports the function has been linked. */
+  signatureJson(index: number): string | null;
+  /** Ends the wait of a guest with an array of results. What does not fit the types fails the guest's call. */
+  answer(requestId: number, results: readonly unknown[]): void;
+  /** Ends the wait of a guest with a trap. */
+  fail(requestId: number, message: string): void;
+  /** Fails whoever waits, now and from now on. */
+  close(): void;
+}
+
 /**
  * This Node environment's way to the runtime's own threads. Make one per environment: it holds one weak thread-safe function, drains at
  * most 256 completions per turn of the event loop, keeps the process alive only while calls are in flight, and cancels its calls when the
@@ -593,6 +624,8 @@ export class Dispatcher {
    * @param bytes copied; null when `path` or the cache has them.
    */
   load(callId: number, bytes: Uint8Array | null, optionsJson: string): void;
+  /** As `load`, for a module whose imports these functions satisfy. `LINK_FAILED` names each that is missing, with its signature. */
+  loadWith(callId: number, bytes: Uint8Array | null, optionsJson: string, host: HostFunctions): void;
 
   /**
    * Calls one export on a fresh instance; completes with its result: undefined for none, the value for one, an array for several (core).

@@ -34,6 +34,7 @@ componentize() {
 build --workspace
 componentize typed typed-rust-1.0.0
 componentize wordcount wordcount-rust-1.0.0
+componentize plugin plugin-rust-1.0.0
 componentize http_lab http-lab-1.0.0
 componentize http_hello http-hello-1.0.0
 for release in 1.1.0 2.0.0; do

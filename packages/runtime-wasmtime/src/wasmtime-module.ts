@@ -25,6 +25,7 @@ import type { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
 import { type ExportTarget, FunctionIndex } from './function-index.ts';
+import type { HostFunctionTable } from './host-function-table.ts';
 import { SynchronousCalls } from './synchronous-calls.ts';
 import { WasmtimeInstance } from './wasmtime-instance.ts';
 
@@ -47,12 +48,19 @@ export class WasmtimeModule implements LoadedModule {
   readonly #synchronous: SynchronousCalls;
   readonly #queue: CompletionQueue;
   readonly #onClose: (module: WasmtimeModule) => void;
+  readonly #hostFunctions: HostFunctionTable | undefined;
   readonly #instances = new Set<WasmtimeInstance>();
   /** Facts about a call cost an object: asked for only where there is fuel to report. */
   readonly #callFlags: number;
   #closing: Promise<void> | undefined;
 
-  constructor(handle: ModuleHandle, digest: Digest, queue: CompletionQueue, onClose: (module: WasmtimeModule) => void) {
+  constructor(
+    handle: ModuleHandle,
+    digest: Digest,
+    queue: CompletionQueue,
+    onClose: (module: WasmtimeModule) => void,
+    hostFunctions?: HostFunctionTable,
+  ) {
     this.#handle = handle;
     this.digest = digest;
     this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
@@ -61,6 +69,7 @@ export class WasmtimeModule implements LoadedModule {
     this.#callFlags = (JSON.parse(handle.reportJson()) as LoadReport).profile === 'metered' ? wantsInfo : 0;
     this.#queue = queue;
     this.#onClose = onClose;
+    this.#hostFunctions = hostFunctions;
   }
 
   /** Its number within the addon. @throws HS_RUNTIME_CLOSED */
@@ -166,6 +175,7 @@ export class WasmtimeModule implements LoadedModule {
     // A host that is already closed has cancelled every call, so there is nothing to wait for.
     await this.drain(disposeDeadlineMs).catch(() => undefined);
     this.#handle.dispose();
+    this.#hostFunctions?.close();
   }
 
   #assertOpen(): void {

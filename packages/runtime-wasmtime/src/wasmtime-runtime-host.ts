@@ -24,6 +24,7 @@ import { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
 import { WasmtimeHttpPlane } from './http-plane.ts';
+import { HostFunctionTable } from './host-function-table.ts';
 import { type NativeBinding, compilerCommand, loadNativeBinding } from './load-native-binding.ts';
 import { mapNativeError } from './map-native-error.ts';
 import { modulePolicy } from './module-policy.ts';
@@ -94,14 +95,27 @@ class WasmtimeRuntimeHost implements RuntimeHost {
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(this.#options.compile === 'child' ? { compiler: { command: compilerCommand() } } : {}),
     };
-    const { value } = await this.#queue.submit((dispatcher, callId) => {
-      dispatcher.load(callId, bytes, JSON.stringify(native));
-    });
-    const module = new WasmtimeModule(value as ModuleHandle, digest, this.#queue, (closed) =>
-      this.#modules.delete(closed),
-    );
-    this.#modules.add(module);
-    return module;
+    const functions = options.imports === undefined ? undefined : new HostFunctionTable(this.#native, options.imports);
+    try {
+      const { value } = await this.#queue.submit((dispatcher, callId) => {
+        if (functions === undefined) dispatcher.load(callId, bytes, JSON.stringify(native));
+        else dispatcher.loadWith(callId, bytes, JSON.stringify(native), functions.native);
+      });
+      const module = new WasmtimeModule(
+        value as ModuleHandle,
+        digest,
+        this.#queue,
+        (closed) => {
+          this.#modules.delete(closed);
+        },
+        functions,
+      );
+      this.#modules.add(module);
+      return module;
+    } catch (error) {
+      functions?.close();
+      throw error;
+    }
   }
 
   createSlotTable(): SlotTable {
@@ -151,7 +165,7 @@ function capabilitiesOf(
     http: true,
     outgoingHttp: true,
     sockets: true,
-    hostFunctions: false,
+    hostFunctions: true,
     instanceReuse: true,
     moduleState: true,
     moduleMetrics: true,

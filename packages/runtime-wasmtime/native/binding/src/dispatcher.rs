@@ -16,6 +16,7 @@ use napi_derive::napi;
 use crate::failure::{failure, throw};
 use crate::from_js::{read_args, read_bytes, read_resource};
 use crate::handles::{InstanceHandle, ModuleHandle, milliseconds};
+use crate::host_functions::HostFunctions;
 use crate::js::{Element, Js, JsResult, Raw, Refused};
 use crate::process::raw;
 use crate::slot_table::SlotTable;
@@ -136,6 +137,24 @@ impl Dispatcher {
             let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?;
             let options = parse_options::<LoadOptions>("options", &options_json)?;
             self.client.load(call_id, bytes, options)
+        })();
+        self.admitted(env, outcome)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
+    pub fn load_with(
+        &self,
+        env: &Env,
+        call_id: u32,
+        bytes: Unknown<'_>,
+        options_json: String,
+        host: &HostFunctions,
+    ) -> napi::Result<()> {
+        let outcome = (|| {
+            let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?;
+            let options = parse_options::<LoadOptions>("options", &options_json)?;
+            self.client.load_with(call_id, bytes, options, Some(host.offered()))
         })();
         self.admitted(env, outcome)
     }

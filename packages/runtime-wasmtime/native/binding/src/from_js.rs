@@ -17,6 +17,7 @@ struct Path<'a> {
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Argument(usize),
+    Result,
     Index(u32),
     Key(&'a str),
 }
@@ -33,6 +34,7 @@ impl<'a> Path<'a> {
         // Writing to a string cannot fail.
         let _ = match self.step {
             Step::Argument(index) => write!(out, "args[{index}]"),
+            Step::Result => write!(out, "result"),
             Step::Index(index) => write!(out, "[{index}]"),
             Step::Key(key) => write!(out, ".{key}"),
         };
@@ -109,6 +111,24 @@ fn read_each(
         out.push(reader.read(value, ty, &path)?);
     }
     Ok(out)
+}
+
+/// What a host function answered: an array of its results.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the place, `INPUT_LIMIT`.
+pub(crate) fn read_answer(js: Js, answer: Raw, types: &[ValueType], max_bytes: u64) -> Result<Vec<Value>> {
+    let path = Path { parent: None, step: Step::Result };
+    if !js.is_array(answer) || js.array_length(answer) != Ok(types.len() as u32) {
+        return Err(path.error(&format!("{} values", types.len())));
+    }
+    let left = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let mut reader = Reader { js, borrows: false, left, limit: max_bytes };
+    let read = |(index, ty): (usize, &ValueType)| {
+        let value = js.element(answer, index as u32).map_err(|_| path.error("a readable value"))?;
+        reader.read(value, ty, &path)
+    };
+    types.iter().enumerate().map(read).collect()
 }
 
 /// A resource as JavaScript holds it.

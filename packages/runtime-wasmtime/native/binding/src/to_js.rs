@@ -1,6 +1,6 @@
 //! Engine values to JavaScript, by the plan of the result.
 
-use hotswap_engine::{FunctionEntry, Value, ValueType};
+use hotswap_engine::{FunctionEntry, HostSignature, Value, ValueType};
 
 use crate::js::{Element, Js, JsResult, Raw, Refused};
 
@@ -21,6 +21,15 @@ pub(crate) fn results(js: Js, function: &FunctionEntry, values: &[Value]) -> JsR
             Ok(array)
         }
     }
+}
+
+/// What a guest passes to a host function, as an array.
+pub(crate) fn host_args(js: Js, function: &HostSignature, args: &[Value]) -> JsResult<Raw> {
+    let array = js.new_array(args.len())?;
+    for (index, (value, (_, ty))) in args.iter().zip(&function.params).enumerate() {
+        js.set_element(array, index as u32, one(js, value, ty)?)?;
+    }
+    Ok(array)
 }
 
 /// The error value of a top-level result.

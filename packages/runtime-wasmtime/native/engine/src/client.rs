@@ -15,11 +15,12 @@ use crate::calls::CallControl;
 use crate::command::run_command;
 use crate::completions::{CallInfo, Completion, CompletionQueue, Origin, Outcome};
 use crate::error::{EngineError, ErrorCode, Result, panic_error};
+use crate::host_functions::HostFunctions;
 use crate::inspect::inspect;
 use crate::instance::{OpenInstance, open};
 use crate::invoke::{self, check_callable, check_input, check_input_size, effective_timeout, queue_full};
 use crate::lanes::Moving;
-use crate::load::load;
+use crate::load::load_with;
 use crate::module::{InFlight, LoadedModule};
 use crate::policy::{LoadOptions, RunOptions};
 use crate::runtime::Runtime;
@@ -227,9 +228,23 @@ impl Client {
     /// # Errors
     /// As [`Client::inspect`].
     pub fn load(&self, call: u32, bytes: Option<Bytes>, options: LoadOptions) -> Result<()> {
+        self.load_with(call, bytes, options, None)
+    }
+
+    /// As [`Client::load`], for a module whose imports the embedder satisfies.
+    ///
+    /// # Errors
+    /// As [`Client::inspect`].
+    pub fn load_with(
+        &self,
+        call: u32,
+        bytes: Option<Bytes>,
+        options: LoadOptions,
+        host: Option<Arc<dyn HostFunctions>>,
+    ) -> Result<()> {
         let ticket = self.admit(call, None)?;
         self.spawn(ticket, CallSettings::default(), move |_| async move {
-            (load(bytes, options).await.map(Outcome::Module).map_err(|error| (error, None)), None)
+            (load_with(bytes, options, host).await.map(Outcome::Module).map_err(|error| (error, None)), None)
         });
         Ok(())
     }

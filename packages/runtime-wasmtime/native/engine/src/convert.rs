@@ -104,6 +104,7 @@ pub(crate) fn lower(value: &Value, ty: &ValueType, resources: &mut Option<&mut R
             Val::Flags(set.iter().filter_map(|at| flags.get(*at as usize)).map(|flag| flag.name.clone()).collect())
         }
         (_, Value::Case(case, payload)) => lower_case(*case, payload.as_deref(), ty, resources)?,
+        (ValueType::Own { .. } | ValueType::Borrow { .. }, Value::Handle(resource)) => Val::Resource(*resource),
         (ValueType::Own { .. }, Value::Resource(key)) => {
             Val::Resource(resources.as_mut().ok_or_else(|| mismatch(ty))?.take(*key)?)
         }
@@ -256,7 +257,7 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
         }
         (Val::Resource(resource), _) => match &mut to.resources {
             Some(slots) => Value::Resource(slots.insert(resource)),
-            None => return Err(mismatch(ty)),
+            None => Value::Handle(resource),
         },
         _ => return Err(mismatch(ty)),
     })
@@ -329,15 +330,14 @@ pub(crate) fn lift_core(value: &wasmtime::Val) -> Result<Value> {
     })
 }
 
-/// Replaces resources within a value. `replace` is told whether the type owns the resource.
-fn each_resource(
+/// Replaces resources within a value. `replace` is told the resource's own type: `own` or `borrow`.
+pub(crate) fn each_resource(
     value: &mut Value,
     ty: &ValueType,
-    replace: &mut impl FnMut(&mut Value, bool) -> Result<()>,
+    replace: &mut impl FnMut(&mut Value, &ValueType) -> Result<()>,
 ) -> Result<()> {
     match (ty, value) {
-        (ValueType::Own { .. }, value) => replace(value, true),
-        (ValueType::Borrow { .. }, value) => replace(value, false),
+        (ValueType::Own { .. } | ValueType::Borrow { .. }, value) => replace(value, ty),
         (ValueType::List { element, .. }, Value::List(items)) => {
             items.iter_mut().try_for_each(|item| each_resource(item, element, replace))
         }
@@ -373,9 +373,10 @@ pub(crate) fn hand_in<'a>(
 ) -> Result<Vec<Value>> {
     let mut args = args.to_vec();
     for (value, ty) in args.iter_mut().zip(types) {
-        each_resource(value, ty, &mut |value, owned| {
+        each_resource(value, ty, &mut |value, ty| {
             let Value::Resource(key) = *value else { return Err(mismatch(ty)) };
-            *value = Value::Handle(if owned { slots.take(key)? } else { slots.get(key)? });
+            *value =
+                Value::Handle(if matches!(ty, ValueType::Own { .. }) { slots.take(key)? } else { slots.get(key)? });
             Ok(())
         })?;
     }

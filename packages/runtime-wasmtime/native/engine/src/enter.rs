@@ -124,7 +124,7 @@ pub(crate) async fn call_on_fiber(
 }
 
 pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
-    match module.linked.as_ref() {
+    match module.linked_here.as_ref().or(module.linked.as_ref()) {
         Some(Linked::Core(pre)) => {
             let instance = pre.instantiate(&mut *store)?;
             if let Some(export) = &module.initialize

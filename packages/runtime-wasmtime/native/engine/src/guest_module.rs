@@ -16,7 +16,7 @@ use crate::error::{EngineError, Result};
 use crate::store::StoreData;
 
 /// The interface's name in components, and the module's in core modules.
-const INTERFACE: &str = "hotswap:module/metrics";
+pub(crate) const INTERFACE: &str = "hotswap:module/metrics";
 const VERSIONED: &str = "hotswap:module/metrics@0.1.0";
 const MAX_SERIES: usize = 200;
 const MAX_NAME_BYTES: usize = 100;

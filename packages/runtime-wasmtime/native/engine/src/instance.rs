@@ -153,6 +153,14 @@ impl OpenInstance {
         runtime.check_signals()?;
         self.check_alive()?;
         check_synchronous(&self.module)?;
+        if self.module.calls_host {
+            let reason = "an open instance waits for its host functions";
+            return Err(EngineError::new(
+                ErrorCode::NotSynchronous,
+                format!("callSync is not possible: {reason}; use call"),
+            )
+            .with("reason", reason));
+        }
         let function = self.module.function(index)?;
         check_callable(function, true)?;
         check_input(args, &self.module)?;

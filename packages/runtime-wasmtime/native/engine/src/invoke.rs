@@ -116,16 +116,18 @@ pub(crate) fn native_stack_suffices() -> bool {
 
 /// Refuses `callSync` where it cannot be.
 pub(crate) fn check_synchronous(module: &LoadedModule) -> Result<()> {
-    if module.policy.runtime.stateful {
-        let reason = "the module has one living instance, which another call may hold";
-        return Err(EngineError::new(ErrorCode::NotSynchronous, format!("callSync cannot wait: {reason}; use call"))
-            .with("reason", reason));
-    }
-    if module.pure() {
+    let reason = if module.policy.runtime.stateful {
+        "the module has one living instance, which another call may hold"
+    } else if !module.pure() {
+        "the module uses WASI, whose host calls may wait"
+    } else if module.calls_host && module.warm.is_some() {
+        "the module calls host functions, and its instances are kept for calls that may wait"
+    } else if module.calls_host && !native_stack_suffices() {
+        "the module calls host functions, for which this thread has too little stack left"
+    } else {
         return Ok(());
-    }
-    let reason = "the module uses WASI, whose host calls may wait";
-    Err(EngineError::new(ErrorCode::NotSynchronous, format!("callSync is for pure modules: {reason}; use call"))
+    };
+    Err(EngineError::new(ErrorCode::NotSynchronous, format!("callSync is not possible: {reason}; use call"))
         .with("reason", reason))
 }
 

@@ -14,6 +14,7 @@
 //! | swapping versions, and state on its way between them | `slots.rs`, `state.rs` |
 //! | outgoing HTTP and sockets | `egress*.rs`, `sockets.rs` |
 //! | what modules report | `guest_module.rs` |
+//! | functions of the embedder that guests call | `host_functions.rs` |
 
 #![deny(unsafe_code)]
 
@@ -42,6 +43,7 @@ mod egress_tests;
 mod enter;
 mod error;
 mod guest_module;
+mod host_functions;
 pub mod http;
 mod inspect;
 mod inspect_wit;
@@ -73,6 +75,7 @@ mod stdio;
 mod store;
 mod ticker;
 mod trap;
+mod type_text;
 mod value;
 mod warm;
 mod warm_call;
@@ -88,10 +91,11 @@ pub use client::{CallSettings, Client};
 pub use completions::{CallInfo, Completion, Origin, Outcome};
 pub use enter::Results;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
+pub use host_functions::{HostCall, HostFunctions, HostSignature};
 pub use inspect::{ModuleDescription, inspect};
 pub use instance::{OpenInstance, open};
 pub use invoke::{Output, call_sync};
-pub use load::load;
+pub use load::{load, load_with};
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
     CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen, ReusePolicy,

@@ -14,6 +14,7 @@ use wasmtime::{Engine, component};
 use crate::cache::{Code, CodeCache, Lookup, load_own};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::guest_module;
+use crate::host_functions::{self, Answering, HostFunctions};
 use crate::inspect::{check_size, describe, validate, wasi_level};
 use crate::invoke::probe;
 use crate::module::{Linked, LoadedModule};
@@ -53,6 +54,18 @@ struct Loading {
 /// # Errors
 /// See `Dispatcher.load` in `binding.d.ts`.
 pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<LoadedModule>> {
+    load_with(bytes, options, None).await
+}
+
+/// As [`load`], for a module whose imports the embedder satisfies.
+///
+/// # Errors
+/// As [`load`]; `LINK_FAILED` names each import that `host` lacks, with its signature.
+pub async fn load_with(
+    bytes: Option<Bytes>,
+    options: LoadOptions,
+    host: Option<Arc<dyn HostFunctions>>,
+) -> Result<Arc<LoadedModule>> {
     let runtime = Runtime::get()?;
     runtime.check_signals()?;
     options.policy.limits.check()?;
@@ -77,7 +90,8 @@ pub async fn load(bytes: Option<Bytes>, options: LoadOptions) -> Result<Arc<Load
             obtained
         }
     };
-    let (mut module, report, options) = on_pool(&runtime.load_pool, move || loading.link(runtime, obtained)).await?;
+    let (mut module, report, options) =
+        on_pool(&runtime.load_pool, move || loading.link(runtime, obtained, host.as_ref())).await?;
     let probing = Instant::now();
     if options.probe {
         probe(&module).await?;
@@ -271,11 +285,19 @@ impl Loading {
         }
     }
 
-    fn link(self, runtime: &Runtime, obtained: Obtained) -> Result<(LoadedModule, serde_json::Value, LoadOptions)> {
+    fn link(
+        self,
+        runtime: &Runtime,
+        obtained: Obtained,
+        host: Option<&Arc<dyn HostFunctions>>,
+    ) -> Result<(LoadedModule, serde_json::Value, LoadOptions)> {
         let begun = Instant::now();
         let Obtained { code, description, cache, profile } = obtained;
         let grants = Grants::open(&self.options.policy)?;
-        let (linked, wasi) = link(&code, &grants)?;
+        let (linked, wasi) = link(&code, &grants, host.map(|host| (host, Answering::Later)))?;
+        // Synchronous calls are for modules without WASI.
+        let here = host.filter(|_| wasi == WasiLevel::None).map(|host| (host, Answering::Here));
+        let linked_here = here.map(|here| link(&code, &grants, Some(here))).transpose()?;
         match &code {
             Code::Core(module) => module.initialize_copy_on_write_image(),
             Code::Component(component) => component.initialize_copy_on_write_image(),
@@ -293,7 +315,9 @@ impl Loading {
             "codeBytes": code.image_bytes(),
         });
         let policy = self.options.policy.clone();
-        let module = LoadedModule::new(runtime, &code, linked, policy, grants, wasi, description)?;
+        let mut module = LoadedModule::new(runtime, &code, linked, policy, grants, wasi, description)?;
+        module.linked_here = linked_here.map(|(linked, _)| linked);
+        module.calls_host = host.is_some();
         Ok((module, report, self.options))
     }
 }
@@ -335,24 +359,34 @@ fn refuse_simd(bytes: &[u8], features: WasmFeatures) -> Result<()> {
     })
 }
 
+/// The embedder's functions, and how they answer.
+type Host<'a> = Option<(&'a Arc<dyn HostFunctions>, Answering)>;
+
 /// Checks every import against what the host offers. This is where "does it fit" is decided, once.
-fn link(code: &Code, grants: &Grants) -> Result<(Linked, WasiLevel)> {
+fn link(code: &Code, grants: &Grants, host: Host<'_>) -> Result<(Linked, WasiLevel)> {
     match code {
-        Code::Core(module) => link_core(module, grants),
-        Code::Component(component) => link_component(component, grants),
+        Code::Core(module) => link_core(module, grants, host),
+        Code::Component(component) => link_component(component, grants, host),
     }
 }
 
-fn link_core(module: &wasmtime::Module, grants: &Grants) -> Result<(Linked, WasiLevel)> {
+fn link_core(module: &wasmtime::Module, grants: &Grants, host: Host<'_>) -> Result<(Linked, WasiLevel)> {
     let mut linker = wasmtime::Linker::<StoreData>::new(module.engine());
     let wasi = module.imports().any(|import| import.module() == PREVIEW1);
     if wasi {
         wasmtime_wasi::p1::add_to_linker_async(&mut linker, StoreData::preview1).map_err(EngineError::internal)?;
     }
-    if module.imports().any(|import| (import.module(), import.name()) == ("env", "abort")) {
+    let own_abort = host.is_none_or(|(host, _)| host.find("env", "abort").is_none());
+    if own_abort && module.imports().any(|import| (import.module(), import.name()) == ("env", "abort")) {
         link_abort(&mut linker)?;
     }
     guest_module::link_core(&mut linker, module, &grants.metrics)?;
+    if let Some((host, answering)) = host {
+        let taken = |from: &str, name: &str| {
+            from == PREVIEW1 || from == guest_module::INTERFACE || (own_abort && (from, name) == ("env", "abort"))
+        };
+        refuse_missing(host_functions::link_core(&mut linker, module, host, answering, taken)?)?;
+    }
     let pre = linker.instantiate_pre(module).map_err(|error| {
         let offered = |import: &wasmtime::ImportType<'_>| {
             linker.iter_names().any(|(module, name)| module == import.module() && name == import.name())
@@ -379,7 +413,7 @@ fn link_abort(linker: &mut wasmtime::Linker<StoreData>) -> Result<()> {
         .map_err(EngineError::internal)
 }
 
-fn link_component(component: &component::Component, grants: &Grants) -> Result<(Linked, WasiLevel)> {
+fn link_component(component: &component::Component, grants: &Grants, host: Host<'_>) -> Result<(Linked, WasiLevel)> {
     let engine = component.engine();
     let ty = component.component_type();
     let names: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -392,6 +426,10 @@ fn link_component(component: &component::Component, grants: &Grants) -> Result<(
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
     }
     guest_module::link_component(&mut linker, &names, &grants.metrics)?;
+    if let Some((host, answering)) = host {
+        let taken = |name: &str| OFFERED.iter().any(|prefix| name.starts_with(prefix));
+        refuse_missing(host_functions::link_component(&mut linker, component, host, answering, taken)?)?;
+    }
     let pre = linker.instantiate_pre(component).map_err(|error| {
         let foreign = names.iter().filter(|name| !OFFERED.iter().any(|prefix| name.starts_with(prefix)));
         link_failed(foreign.cloned().collect(), &error)
@@ -400,8 +438,27 @@ fn link_component(component: &component::Component, grants: &Grants) -> Result<(
     Ok((Linked::Component(pre), wasi))
 }
 
-const OFFERED: [&str; 8] =
-    ["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/", "wasi:cli/", "wasi:http/", "hotswap:module/metrics"];
+const OFFERED: [&str; 8] = [
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+    "wasi:cli/",
+    "wasi:http/",
+    "hotswap:module/metrics",
+];
+
+/// Says what the embedder's functions lack.
+fn refuse_missing(missing: Vec<String>) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let reason = "no function of that name was given for these imports";
+    Err(EngineError::new(ErrorCode::LinkFailed, format!("{reason}: {}", missing.join("; ")))
+        .with("imports", missing)
+        .with("reason", reason))
+}
 
 fn link_failed(imports: Vec<String>, error: &wasmtime::Error) -> EngineError {
     let reason = bounded(&format!("{error:#}"), 1_000);

@@ -111,6 +111,10 @@ pub(crate) type LoadReport = serde_json::Value;
 pub struct LoadedModule {
     id: u32,
     pub(crate) linked: Option<Linked>,
+    /// The same code, with host functions that answer on the caller's own stack.
+    pub(crate) linked_here: Option<Linked>,
+    /// Calls functions of the embedder.
+    pub(crate) calls_host: bool,
     pub(crate) engine: Engine,
     functions: Vec<FunctionEntry>,
     by_name: HashMap<String, usize>,
@@ -177,6 +181,8 @@ impl LoadedModule {
         Ok(Self {
             id: runtime.next_id(),
             linked: Some(linked),
+            linked_here: None,
+            calls_host: false,
             engine: engine.clone(),
             functions,
             by_name,
@@ -336,7 +342,7 @@ impl Drop for LoadedModule {
                 runtime.bury(Box::new(warm));
             }
             if let Some(linked) = self.linked.take() {
-                runtime.bury(Box::new((kept, http, linked)));
+                runtime.bury(Box::new((kept, http, linked, self.linked_here.take())));
             }
         }
     }
@@ -405,7 +411,7 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
     Ok(out)
 }
 
-fn resource_names(ty: &wasmtime::component::types::Component, engine: &Engine) -> ResourceNames {
+pub(crate) fn resource_names(ty: &wasmtime::component::types::Component, engine: &Engine) -> ResourceNames {
     let mut names = ResourceNames::default();
     for (name, item) in ty.exports(engine).chain(ty.imports(engine)) {
         match item.ty {

@@ -8,9 +8,10 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::egress::EgressHooks;
-use crate::invoke::Output;
 use crate::cpu_share::CpuShare;
+use crate::egress::EgressHooks;
+use crate::host_functions::HeldResources;
+use crate::invoke::Output;
 use crate::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::limits::Limiter;
 use crate::policy::Limits;
@@ -41,6 +42,7 @@ pub(crate) struct StoreData {
     /// Runs on a fiber and hands its thread back at each tick; otherwise the first tick past the deadline ends it.
     pub(crate) yields: bool,
     host: Host,
+    pub(crate) resources: HeldResources,
 }
 
 /// The part of a store that only some modules need.
@@ -124,6 +126,7 @@ impl StoreData {
             deadline: None,
             yields: false,
             host,
+            resources: HeldResources::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::error::{EngineError, ErrorCode, bounded};
+use crate::host_functions::HostFailure;
 use crate::limits::Limiter;
 use crate::memory_budget::MemoryBudget;
 use crate::policy::Limits;
@@ -95,6 +96,12 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
     if let Some(busy) = error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>() {
         return EngineError::new(ErrorCode::QueueFull, format!("The instance pool is full: {busy}"))
             .with("scope", "pool");
+    }
+    if let Some(HostFailure(failure)) = error.downcast_ref::<HostFailure>() {
+        return match failure.code() {
+            ErrorCode::NotSynchronous | ErrorCode::InputLimit | ErrorCode::StaleHandle => failure.clone(),
+            _ => trap_error("host", failure.message(), error, at).with("hostError", failure.code().as_str()),
+        };
     }
     let text = bounded(&format!("{error:#}"), 1_000);
     if text.contains("fuel allocated for hostcalls") {

@@ -1,0 +1,388 @@
+//! Functions of the embedder that guests call: a plugin's imports, satisfied by the host's own code.
+//!
+//! A guest on a fiber waits for the answer while its thread does other work; a guest on the native stack is answered on the same thread.
+//! Whatever the answer is, the guest's limits hold: the wall clock runs on, and a call that is cancelled does not wait for anybody.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{self, ResourceDynamic, ResourceType, Val};
+use wasmtime::{AsContextMut, FuncType, StoreContextMut};
+
+use crate::convert::{Lifting, OutputMeter, each_resource, lift, lift_core, lower, lower_core};
+use crate::error::{EngineError, ErrorCode, Result};
+use crate::store::StoreData;
+use crate::type_text::signature_text;
+use crate::value::{ResourceKey, ResourceNames, TypeBudget, Value, ValueType, camel_case};
+
+/// Where functions are that a world imports without an interface.
+const ROOT: &str = "$root";
+
+/// What the embedder offers.
+pub trait HostFunctions: Send + Sync {
+    /// Position of a function, by the names that the embedder gave.
+    fn find(&self, interface: &str, name: &str) -> Option<u32>;
+
+    /// Learns how a guest sees a function it imports, before any call of it.
+    fn link(&self, function: &Arc<HostSignature>);
+
+    /// Calls from any thread. An answer that never comes, because `answer` was dropped, fails the guest's call.
+    fn call(&self, call: HostCall);
+
+    /// Calls on this thread.
+    ///
+    /// # Errors
+    /// `NOT_SYNCHRONOUS` when the function lives on another thread or wants to be awaited; what the function threw.
+    fn call_here(&self, function: &Arc<HostSignature>, args: Vec<Value>) -> Result<Vec<Value>>;
+
+    /// A guest has given up a resource that a function handed to it.
+    fn drop_resource(&self, resource: u32);
+}
+
+/// One imported function.
+#[derive(Debug)]
+pub struct HostSignature {
+    /// What [`HostFunctions::find`] said.
+    pub index: u32,
+    /// `ns:pkg/iface@1.2.0#function`, or `module::function` for core modules.
+    pub name: String,
+    /// Parameter names (empty for core modules) and types.
+    pub params: Vec<(String, ValueType)>,
+    /// Result types.
+    pub results: Vec<ValueType>,
+}
+
+/// A guest waits for this.
+#[derive(Debug)]
+pub struct HostCall {
+    /// What it calls.
+    pub function: Arc<HostSignature>,
+    /// With what.
+    pub args: Vec<Value>,
+    /// Where the results go.
+    pub answer: oneshot::Sender<Result<Vec<Value>>>,
+}
+
+impl ResourceKey {
+    /// Stands in the place of an instance for resources of the embedder.
+    pub const HOST: u32 = u32::MAX;
+}
+
+/// A host function did not give the guest what it should have.
+#[derive(Debug)]
+pub(crate) struct HostFailure(pub(crate) EngineError);
+
+impl std::fmt::Display for HostFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0.message())
+    }
+}
+
+impl std::error::Error for HostFailure {}
+
+fn failed(error: EngineError) -> wasmtime::Error {
+    wasmtime::Error::new(HostFailure(error))
+}
+
+/// Resources of the embedder that one store holds; what is left when the store goes is given up then.
+#[derive(Default)]
+pub(crate) struct HeldResources {
+    host: Option<Arc<dyn HostFunctions>>,
+    held: HashSet<u32>,
+}
+
+impl Drop for HeldResources {
+    fn drop(&mut self) {
+        if let Some(host) = &self.host {
+            self.held.iter().for_each(|resource| host.drop_resource(*resource));
+        }
+    }
+}
+
+/// How a linker's functions answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answering {
+    /// Guests run on fibers and wait.
+    Later,
+    /// Guests run on the native stack of the thread that the functions live on.
+    Here,
+}
+
+async fn ask(
+    host: &Arc<dyn HostFunctions>,
+    function: &Arc<HostSignature>,
+    args: Vec<Value>,
+) -> wasmtime::Result<Vec<Value>> {
+    let (answer, answered) = oneshot::channel();
+    host.call(HostCall { function: function.clone(), args, answer });
+    let gone = || {
+        EngineError::new(ErrorCode::Closed, format!("The host function {} is gone: its owner has ended", function.name))
+    };
+    answered.await.unwrap_or_else(|_| Err(gone())).map_err(failed)
+}
+
+// --------------------------------------------------------------------------------------------------------------- components
+
+/// Defines what the embedder offers of a component's imports; returns what it does not, with the signature each should have.
+pub(crate) fn link_component(
+    linker: &mut component::Linker<StoreData>,
+    component: &component::Component,
+    host: &Arc<dyn HostFunctions>,
+    answering: Answering,
+    taken: impl Fn(&str) -> bool,
+) -> Result<Vec<String>> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let names = crate::module::resource_names(&ty, engine);
+    let mut missing = Vec::new();
+    for (import, item) in ty.imports(engine).filter(|(import, _)| !taken(import)) {
+        match item.ty {
+            ComponentItem::ComponentFunc(function) => {
+                let signature = signature(ROOT, import, import.to_owned(), &function, host, &names)?;
+                define(&mut linker.root(), import, signature, host, answering, &mut missing)?;
+            }
+            ComponentItem::ComponentInstance(interface) => {
+                let mut instance = linker.instance(import).map_err(EngineError::internal)?;
+                for (name, item) in interface.exports(engine) {
+                    match item.ty {
+                        ComponentItem::ComponentFunc(function) => {
+                            let full = format!("{import}#{name}");
+                            let signature = signature(import, name, full, &function, host, &names)?;
+                            define(&mut instance, name, signature, host, answering, &mut missing)?;
+                        }
+                        ComponentItem::Resource(_) => {
+                            define_resource(&mut instance, name, host)?;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            ComponentItem::Resource(_) => {
+                define_resource(&mut linker.root(), import, host)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(missing)
+}
+
+fn find(host: &Arc<dyn HostFunctions>, interface: &str, name: &str) -> Option<u32> {
+    let unversioned = interface.split('@').next().unwrap_or(interface);
+    let camel = camel_case(name);
+    [interface, unversioned]
+        .iter()
+        .flat_map(|interface| [name, camel.as_str()].map(|name| host.find(interface, name)))
+        .find_map(|found| found)
+}
+
+/// The signature of an import, with the position of the function that satisfies it if there is one.
+fn signature(
+    interface: &str,
+    name: &str,
+    full: String,
+    function: &component::types::ComponentFunc,
+    host: &Arc<dyn HostFunctions>,
+    names: &ResourceNames,
+) -> Result<(Option<u32>, HostSignature)> {
+    let budget = &mut TypeBudget::default();
+    let mut params = Vec::new();
+    for (param, ty) in function.params() {
+        params.push((param.to_owned(), ValueType::from_component(&ty, budget, names)?));
+    }
+    let results =
+        function.results().map(|ty| ValueType::from_component(&ty, budget, names)).collect::<Result<Vec<_>>>()?;
+    let found = find(host, interface, name);
+    Ok((found, HostSignature { index: found.unwrap_or_default(), name: full, params, results }))
+}
+
+fn define(
+    linker: &mut component::LinkerInstance<'_, StoreData>,
+    name: &str,
+    (found, signature): (Option<u32>, HostSignature),
+    host: &Arc<dyn HostFunctions>,
+    answering: Answering,
+    missing: &mut Vec<String>,
+) -> Result<()> {
+    if found.is_none() {
+        missing.push(format!("{}: {}", signature.name, signature_text(&signature.params, &signature.results)));
+        return Ok(());
+    }
+    let mut types = signature.params.iter().map(|(_, ty)| ty).chain(&signature.results);
+    if let Some(feature) = types.find_map(|ty| ty.obstacles().unsupported) {
+        return Err(EngineError::new(
+            ErrorCode::Unsupported,
+            format!("The import {} uses {feature}, which no host function can take", signature.name),
+        )
+        .with("feature", feature));
+    }
+    let (host, function) = (host.clone(), Arc::new(signature));
+    host.link(&function);
+    let defined = match answering {
+        Answering::Later => linker.func_new_async(name, move |mut store, _, params, results| {
+            let (host, function) = (host.clone(), function.clone());
+            Box::new(async move {
+                let args = arguments(&mut store, params, &function)?;
+                let answer = ask(&host, &function, args).await?;
+                give_back(&mut store, answer, &function, &host, results)
+            })
+        }),
+        Answering::Here => linker.func_new(name, move |mut store, _, params, results| {
+            let args = arguments(&mut store, params, &function)?;
+            let answer = host.call_here(&function, args).map_err(failed)?;
+            give_back(&mut store, answer, &function, &host, results)
+        }),
+    };
+    defined.map_err(EngineError::internal)
+}
+
+/// Tells the embedder's kinds of resources apart by their names. Two of one name are one kind: to the guest they are two types anyway.
+fn kind_of(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+fn define_resource(
+    linker: &mut component::LinkerInstance<'_, StoreData>,
+    name: &str,
+    host: &Arc<dyn HostFunctions>,
+) -> Result<()> {
+    let host = host.clone();
+    let dropped = move |mut store: StoreContextMut<'_, StoreData>, resource: u32| {
+        store.data_mut().resources.held.remove(&resource);
+        host.drop_resource(resource);
+        Ok(())
+    };
+    linker.resource(name, ResourceType::host_dynamic(kind_of(name)), dropped).map_err(EngineError::internal)
+}
+
+/// What a guest passes, as the embedder sees it. Owned resources leave the store with it.
+fn arguments(
+    store: &mut StoreContextMut<'_, StoreData>,
+    params: &[Val],
+    function: &HostSignature,
+) -> wasmtime::Result<Vec<Value>> {
+    // The transfer allowance of the store has bounded these already.
+    let mut to = Lifting { meter: OutputMeter::new(u64::MAX), resources: None };
+    let mut args = Vec::with_capacity(params.len());
+    for (value, (_, ty)) in params.iter().zip(&function.params) {
+        let mut value = lift(value.clone(), ty, &mut to).map_err(failed)?;
+        each_resource(&mut value, ty, &mut |value, ty| {
+            let Value::Handle(resource) = *value else { return Ok(()) };
+            let resource = resource.try_into_resource_dynamic(store.as_context_mut()).map_err(EngineError::internal)?;
+            if matches!(ty, ValueType::Own { .. }) {
+                store.data_mut().resources.held.remove(&resource.rep());
+            }
+            *value = Value::Resource(ResourceKey { instance: ResourceKey::HOST, index: resource.rep(), generation: 0 });
+            Ok(())
+        })
+        .map_err(failed)?;
+        args.push(value);
+    }
+    Ok(args)
+}
+
+fn give_back(
+    store: &mut StoreContextMut<'_, StoreData>,
+    mut answer: Vec<Value>,
+    function: &HostSignature,
+    host: &Arc<dyn HostFunctions>,
+    results: &mut [Val],
+) -> wasmtime::Result<()> {
+    if answer.len() != results.len() {
+        return Err(failed(EngineError::internal("a host function answered with another number of results")));
+    }
+    for ((value, ty), result) in answer.iter_mut().zip(&function.results).zip(results) {
+        each_resource(value, ty, &mut |value, ty| {
+            let (
+                ValueType::Own { resource: name },
+                Value::Resource(ResourceKey { instance: ResourceKey::HOST, index, .. }),
+            ) = (ty, &*value)
+            else {
+                return Err(EngineError::argument(&function.name, "an object of the host where a resource is due"));
+            };
+            let index = *index;
+            let resource = ResourceDynamic::new_own(index, kind_of(name));
+            let any = resource.try_into_resource_any(store.as_context_mut()).map_err(EngineError::internal)?;
+            let held = &mut store.data_mut().resources;
+            held.host.get_or_insert_with(|| host.clone());
+            held.held.insert(index);
+            *value = Value::Handle(any);
+            Ok(())
+        })
+        .map_err(failed)?;
+        *result = lower(value, ty, &mut None).map_err(failed)?;
+    }
+    Ok(())
+}
+
+// -------------------------------------------------------------------------------------------------------------- core modules
+
+/// Defines what the embedder offers of a core module's imports; returns what it does not, with the signature each should have.
+pub(crate) fn link_core(
+    linker: &mut wasmtime::Linker<StoreData>,
+    module: &wasmtime::Module,
+    host: &Arc<dyn HostFunctions>,
+    answering: Answering,
+    taken: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for import in module.imports() {
+        let wasmtime::ExternType::Func(ty) = import.ty() else { continue };
+        if taken(import.module(), import.name()) {
+            continue;
+        }
+        let types = |types: &mut dyn Iterator<Item = wasmtime::ValType>| -> Vec<ValueType> {
+            types.map(|ty| ValueType::from_core(&ty)).collect()
+        };
+        let (params, results) = (types(&mut ty.params()), types(&mut ty.results()));
+        let name = format!("{}::{}", import.module(), import.name());
+        let params: Vec<_> = params.into_iter().map(|ty| (String::new(), ty)).collect();
+        let found = find(host, import.module(), import.name());
+        let references = params.iter().map(|(_, ty)| ty).chain(&results).any(|ty| ty.obstacles().unsupported.is_some());
+        if found.is_none() || references {
+            missing.push(format!("{name}: {}", signature_text(&params, &results)));
+            continue;
+        }
+        let function = Arc::new(HostSignature { index: found.unwrap_or_default(), name, params, results });
+        host.link(&function);
+        define_core(linker, import.module(), import.name(), ty, function, host.clone(), answering)?;
+    }
+    Ok(missing)
+}
+
+fn define_core(
+    linker: &mut wasmtime::Linker<StoreData>,
+    module: &str,
+    name: &str,
+    ty: FuncType,
+    function: Arc<HostSignature>,
+    host: Arc<dyn HostFunctions>,
+    answering: Answering,
+) -> Result<()> {
+    let arguments = |params: &[wasmtime::Val]| params.iter().map(lift_core).collect::<Result<Vec<_>>>().map_err(failed);
+    let defined = match answering {
+        Answering::Later => linker.func_new_async(module, name, ty, move |_, params, results| {
+            let (host, function) = (host.clone(), function.clone());
+            Box::new(async move {
+                let answer = ask(&host, &function, arguments(params)?).await?;
+                give_back_core(&answer, &function, results)
+            })
+        }),
+        Answering::Here => linker.func_new(module, name, ty, move |_, params, results| {
+            let answer = host.call_here(&function, arguments(params)?).map_err(failed)?;
+            give_back_core(&answer, &function, results)
+        }),
+    };
+    defined.map(drop).map_err(EngineError::internal)
+}
+
+fn give_back_core(answer: &[Value], function: &HostSignature, results: &mut [wasmtime::Val]) -> wasmtime::Result<()> {
+    if answer.len() != results.len() {
+        return Err(failed(EngineError::internal("a host function answered with another number of results")));
+    }
+    for ((value, ty), result) in answer.iter().zip(&function.results).zip(results) {
+        *result = lower_core(value, ty).map_err(failed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+import type { HostFunction, HostImports, WitValue } from '@hotswap/core';
+import type { HostEventBatch, HostFunctions, HostSignature } from '../binding.d.ts';
+import { runtimeError } from './error-codes.ts';
+import { HostResources } from './host-resources.ts';
+import type { NativeBinding } from './load-native-binding.ts';
+import type { ResourceMapper } from './resource-mapper.ts';
+
+/** How one function is called and answered, by the types that the guest imports it with. */
+interface Plan {
+  readonly name: string;
+  readonly params: readonly (ResourceMapper<string> | undefined)[];
+  /** None, one, or several for some functions of core modules. */
+  readonly results: number;
+  readonly result: ResourceMapper<string> | undefined;
+  /** The function has an error case, for which it throws something with a `payload`. */
+  readonly fallible: boolean;
+}
+
+/**
+ * The functions of the embedder that one module imports. Calls of guests on the engine's threads arrive in batches and are
+ * answered when the function, or the promise it returns, is done; calls of guests on this thread are answered at once.
+ * @internal
+ */
+export class HostFunctionTable {
+  readonly native: HostFunctions;
+  readonly #functions: readonly HostFunction[];
+  readonly #plans: (Plan | undefined)[] = [];
+  readonly #resources = new HostResources();
+
+  /** @throws HS_RUNTIME_INVALID_ARGUMENT naming what is no function. */
+  constructor(native: NativeBinding, imports: HostImports) {
+    const entries = Object.entries(imports).flatMap(([from, functions]) =>
+      Object.entries(functions).map(([name, fn]) => ({ from, name, fn })),
+    );
+    for (const { from, name, fn } of entries)
+      if (typeof fn !== 'function')
+        throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `imports[${from}].${name}`, expected: 'a function' });
+    this.#functions = entries.map(({ fn }) => fn);
+    this.native = new native.HostFunctions(
+      JSON.stringify(entries.map(({ from, name }) => [from, name])),
+      (batch) => {
+        this.#deliver(batch);
+      },
+      (index, args) => this.#callHere(index, args),
+    );
+  }
+
+  /** Nobody is answered any more. */
+  close(): void {
+    this.native.close();
+  }
+
+  #deliver(batch: HostEventBatch): void {
+    for (let at = 0; at < batch.length; at += 4) {
+      const [requestId, index, args, dropped] = batch.slice(at, at + 4);
+      if (requestId !== undefined) this.#answer(requestId as number, index as number, args as unknown[]);
+      else if (dropped !== undefined) this.#drop(dropped as number);
+    }
+  }
+
+  #drop(id: number): void {
+    try {
+      this.#resources.drop(id);
+    } catch (error) {
+      // Nobody waits for it: as with an error in a timer, the program hears of it.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #answer(requestId: number, index: number, args: readonly unknown[]): void {
+    const plan = this.#plan(index);
+    const answered = (value: unknown): void => {
+      this.native.answer(requestId, this.#results(plan, value));
+    };
+    const failed = (error: unknown): void => {
+      try {
+        this.native.answer(requestId, this.#errorCase(plan, error));
+      } catch (fatal) {
+        this.native.fail(requestId, messageOf(fatal));
+      }
+    };
+    try {
+      const value = this.#call(plan, index, args);
+      if (isThenable(value)) value.then(answered).then(undefined, failed);
+      else answered(value);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #callHere(index: number, args: readonly unknown[]): readonly unknown[] {
+    const plan = this.#plan(index);
+    let value: unknown;
+    try {
+      value = this.#call(plan, index, args);
+    } catch (error) {
+      return this.#errorCase(plan, error);
+    }
+    if (!isThenable(value)) return this.#results(plan, value);
+    // The promise has no reader; what it ends in must not end the process.
+    value.then(undefined, () => undefined);
+    throw Object.assign(new TypeError(`${plan.name} returned a promise`), { code: 'NOT_SYNCHRONOUS' });
+  }
+
+  #call(plan: Plan, index: number, args: readonly unknown[]): unknown {
+    const values = args.map((value, at) => plan.params[at]?.(value, plan.name) ?? value);
+    return (this.#functions[index] as HostFunction)(...(values as WitValue[]));
+  }
+
+  #results(plan: Plan, value: unknown): readonly unknown[] {
+    if (plan.results === 0) return [];
+    if (plan.results > 1) return Array.isArray(value) ? value : [value];
+    const whole = plan.fallible ? { tag: 'ok', val: value } : value;
+    return [plan.result === undefined ? whole : plan.result(whole, plan.name)];
+  }
+
+  /** An error with a payload is the error case of the function's result; any other ends the guest's call. */
+  #errorCase(plan: Plan, error: unknown): readonly unknown[] {
+    if (!plan.fallible || error === null || typeof error !== 'object' || !('payload' in error)) throw error;
+    const whole = { tag: 'err', val: error.payload };
+    return [plan.result === undefined ? whole : plan.result(whole, plan.name)];
+  }
+
+  #plan(index: number): Plan {
+    return (this.#plans[index] ??= this.#compile(
+      JSON.parse(this.native.signatureJson(index) ?? '{"name":"","params":[],"results":[]}') as HostSignature,
+    ));
+  }
+
+  #compile({ name, params, results }: HostSignature): Plan {
+    const [only] = results;
+    return {
+      name,
+      params: params.map(({ type }) => this.#resources.incoming(type)),
+      results: results.length,
+      result: results.length === 1 ? this.#resources.outgoing(only) : undefined,
+      fallible: results.length === 1 && only?.kind === 'result',
+    };
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+import type { ResourceValue, WitType } from '../binding.d.ts';
+import { runtimeError } from './error-codes.ts';
+import { type ResourceMapper, resourceMapper } from './resource-mapper.ts';
+
+/** Stands in the place of an instance in resources that are objects of the host. */
+const hostInstance = 0xffff_ffff;
+
+/**
+ * Objects of the host that guests hold as resources. A guest sees a number; the object stays here until the guest gives it
+ * back, drops it, or ends.
+ * @internal
+ */
+export class HostResources {
+  readonly #objects = new Map<number, unknown>();
+  #next = 1;
+
+  /** Objects that guests hold now. */
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** For what guests pass: numbers become objects. Owned ones are the host's again. */
+  incoming(type: WitType | undefined): ResourceMapper<string> | undefined {
+    return resourceMapper(type, (value, { kind, resource }) => {
+      const [, id] = (value as ResourceValue).$resource;
+      const object = this.#objects.get(id);
+      if (object === undefined)
+        throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind: resource, reason: 'the guest has given it up' });
+      if (kind === 'own') this.#objects.delete(id);
+      return object;
+    });
+  }
+
+  /** For what the host hands out: objects become numbers. */
+  outgoing(type: WitType | undefined): ResourceMapper<string> | undefined {
+    return resourceMapper(type, (value, { resource }, name) => {
+      if (value === null || (typeof value !== 'object' && typeof value !== 'function'))
+        throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
+          path: `the result of ${name}`,
+          expected: `a ${resource}, which is an object`,
+        });
+      const id = this.#next;
+      this.#next = id >= hostInstance ? 1 : id + 1;
+      this.#objects.set(id, value);
+      return { $resource: [hostInstance, id, 0] } satisfies ResourceValue;
+    });
+  }
+
+  /** A guest has dropped one, or ended with it. Calls its `Symbol.dispose`, if it has one. */
+  drop(id: number): void {
+    const object = this.#objects.get(id);
+    this.#objects.delete(id);
+    (object as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
+  }
+}
