@@ -1,11 +1,11 @@
 import type {
   HttpFallbackRequest as FallbackRequest,
   HttpFallbackResponse,
+  HotSwapError,
   HttpHeader,
   HttpRequestHead,
 } from '@hotswap/core';
 import type { HttpPlane as NativePlane } from '../binding.d.ts';
-import { runtimeError } from './error-codes.ts';
 import { HttpRequestBody } from './http-request-body.ts';
 import { readRequestHead } from './http-request-head.ts';
 
@@ -92,16 +92,15 @@ export class HttpFallbackRequest implements FallbackRequest {
     }
   }
 
-  /** The handler failed: 500 while nothing was sent, else the connection is cut. @returns as {@link answer} */
-  fail(): boolean {
+  /** It cannot be answered: the client is told while nothing was sent, else cut off. @returns as {@link answer} */
+  fail({ code, message, httpStatus }: HotSwapError): boolean {
     if (this.#hasHead) {
       this.#native.abort(this.#id);
       return false;
     }
-    const { code, message, httpStatus } = runtimeError('HS_RUNTIME_HTTP_HANDLER_FAILED');
     const problem = {
       type: `https://hotswap.dev/errors/${code}`,
-      title: 'Internal Server Error',
+      title: httpStatus === 500 ? 'Internal Server Error' : 'Bad Request',
       status: httpStatus,
       detail: message,
       code,

@@ -1,5 +1,6 @@
-import type { HttpFallbackResponse, HttpPlaneOptions } from '@hotswap/core';
+import { type HttpFallbackResponse, type HttpPlaneOptions, isHotSwapError } from '@hotswap/core';
 import type { HttpPlane as NativePlane } from '../binding.d.ts';
+import { runtimeError } from './error-codes.ts';
 import { HttpFallbackRequest } from './http-fallback-request.ts';
 import { warnOfHandler } from './http-handler-warning.ts';
 
@@ -60,10 +61,11 @@ export class HttpFallbackRequests {
       else if (isIterable(answer.body)) await request.stream(answer, answer.body);
       else this.#answered(id, request.answer(answer, answer.body));
     } catch (error) {
-      if (!request.isOver) {
-        warnOfHandler('fallback', error);
-        this.#answered(id, request.fail());
-      }
+      if (request.isOver) return;
+      // A handler that lets this through has not failed: its client has.
+      const isOfClient = isHotSwapError(error, 'HS_RUNTIME_HTTP_BODY_INCOMPLETE');
+      if (!isOfClient) warnOfHandler('fallback', error);
+      this.#answered(id, request.fail(isOfClient ? error : runtimeError('HS_RUNTIME_HTTP_HANDLER_FAILED')));
     }
   }
 
