@@ -267,11 +267,7 @@ impl Parts {
             kind: "core",
             wasi_level: if self.wasi { "preview1" } else { "none" },
             size_bytes,
-            exports: self
-                .exports
-                .iter()
-                .filter_map(|(name, kind, index)| self.export(name, *kind, *index))
-                .collect(),
+            exports: self.exports.iter().filter_map(|(name, kind, index)| self.export(name, *kind, *index)).collect(),
             is_command: callable.contains_key("_start"),
             functions,
             callable,

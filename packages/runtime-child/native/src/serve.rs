@@ -124,9 +124,7 @@ impl<E: Engine> Server<E> {
     fn call(&mut self, module: u32, export: &str, args: &[Value], wasi: &Wasi, reuse: Option<Reuse>) -> Answer {
         let Self { engine, modules, .. } = self;
         let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
-        let kept = loaded.kept.take().filter(|kept| {
-            reuse.is_some_and(|reuse| kept.calls < reuse.max_calls)
-        });
+        let kept = loaded.kept.take().filter(|kept| reuse.is_some_and(|reuse| kept.calls < reuse.max_calls));
         let (mut instance, calls) = match kept {
             Some(Kept { instance, calls, .. }) => (instance, calls),
             None => match fresh(engine, loaded, wasi, &Stdio::new(Vec::new(), 0)) {

@@ -65,9 +65,8 @@ impl WasmEdge {
     fn with_streams<T>(&self, streams: Option<&Streams>, run: impl FnOnce() -> T) -> Result<T, Failure> {
         let Some(streams) = streams else { return Ok(run()) };
         self.log.hush(&self.api, true);
-        let active = streams.activate().map_err(|error| internal(&error.to_string()))?;
+        streams.activate().map_err(|error| internal(&error.to_string()))?;
         let outcome = run();
-        drop(active);
         self.resting.restore(self.log.sink());
         self.log.hush(&self.api, false);
         Ok(outcome)
@@ -106,9 +105,10 @@ impl WasmEdge {
 
     fn end_of(&self, outcome: Outcome, wasi: Option<&Owned>) -> Failure {
         match wasi {
-            // SAFETY: the context is that of WASI.
             Some(wasi) if is_exit(outcome) => {
-                Failure::exit(unsafe { (self.api.wasi_exit_code)(wasi.handle()) }.cast_signed())
+                // SAFETY: the context is that of WASI.
+                let code = unsafe { (self.api.wasi_exit_code)(wasi.handle()) };
+                Failure::exit(code.cast_signed())
             }
             _ => failure_of(&self.api, outcome),
         }
@@ -215,7 +215,15 @@ impl Engine for WasmEdge {
             let (peak_memory_bytes, refusals) = (0, 0);
             let _store = store;
             Ok(EdgeInstance {
-                instance, wasi, executor, _store, statistics, streams, fuel, peak_memory_bytes, refusals,
+                instance,
+                wasi,
+                executor,
+                _store,
+                statistics,
+                streams,
+                fuel,
+                peak_memory_bytes,
+                refusals,
             })
         }
     }
@@ -245,8 +253,7 @@ impl Engine for WasmEdge {
         }
         let args: Vec<WasmValue> =
             args.iter().map(|value| WasmValue { bits: value.bits.into(), ty: self.type_tag(value.ty) }).collect();
-        let mut out: Vec<WasmValue> =
-            results.iter().map(|ty| WasmValue { bits: 0, ty: self.type_tag(*ty) }).collect();
+        let mut out: Vec<WasmValue> = results.iter().map(|ty| WasmValue { bits: 0, ty: self.type_tag(*ty) }).collect();
         let outcome =
             self.with_streams(instance.streams.as_ref(), || self.invoke(instance, function, &args, &mut out))?;
         self.note_usage(instance);
@@ -284,7 +291,8 @@ fn to_value(ty: ValueType, bits: u128) -> Value {
 fn preopen(folder: &Folder) -> Result<String, Failure> {
     let Folder { host_path, guest_path, read_only } = folder;
     let refuse = |why: &str| {
-        Err(Failure::new("START_FAILED").with("reason", format!("the folder {guest_path} cannot be given to it: {why}")))
+        Err(Failure::new("START_FAILED")
+            .with("reason", format!("the folder {guest_path} cannot be given to it: {why}")))
     };
     if host_path.contains(':') || guest_path.contains(':') {
         return refuse("a path holds a colon, which WasmEdge cannot take");

@@ -40,13 +40,12 @@ impl Streams {
         Ok(Self { input, outputs: Some([out.into(), err.into()]), pumps })
     }
 
-    /// Puts them where the guest finds them, until the result is dropped.
-    pub(crate) fn activate(&self) -> io::Result<Active> {
-        let Some([out, err]) = &self.outputs else { return Ok(Active) };
+    /// Puts them where the guest finds them, until [`Resting::restore`].
+    pub(crate) fn activate(&self) -> io::Result<()> {
+        let Some([out, err]) = &self.outputs else { return Ok(()) };
         put(self.input.as_raw_fd(), 0)?;
         put(out.as_raw_fd(), 1)?;
-        put(err.as_raw_fd(), 2)?;
-        Ok(Active)
+        put(err.as_raw_fd(), 2)
     }
 }
 
@@ -71,9 +70,6 @@ fn pump(mut from: PipeReader, mut to: Capture) -> JoinHandle<()> {
         }
     })
 }
-
-/// While it lives, guests have streams.
-pub(crate) struct Active;
 
 /// What the descriptors are while no guest runs: standard error of this process was kept at its start.
 pub(crate) struct Resting {

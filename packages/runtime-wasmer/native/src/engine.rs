@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hotswap_runtime_child::{Description, Engine, Failure, Hello, PROTOCOL_VERSION, Policy, Stdio, Usage, Value, ValueType, Wasi};
+use hotswap_runtime_child::{
+    Description, Engine, Failure, Hello, PROTOCOL_VERSION, Policy, Stdio, Usage, Value, ValueType, Wasi,
+};
 use serde_json::json;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, NativeEngineExt};
 use wasmer::{ExternType, FunctionEnv, Instance, InstantiationError, Module, Store};
@@ -96,10 +98,7 @@ impl Engine for Wasmer {
         let args: Vec<wasmer::Value> = args.iter().map(to_wasmer).collect();
         let results = function.call(&mut instance.store, &args).map_err(|error| {
             let spent = instance.fuel.filter(|_| {
-                matches!(
-                    get_remaining_points(&mut instance.store, &instance.instance),
-                    MeteringPoints::Exhausted
-                )
+                matches!(get_remaining_points(&mut instance.store, &instance.instance), MeteringPoints::Exhausted)
             });
             failure_of(&error, spent)
         })?;
@@ -107,11 +106,9 @@ impl Engine for Wasmer {
     }
 
     fn usage(&mut self, instance: &mut WasmerInstance) -> Usage {
-        let fuel_used = instance.fuel.map(|fuel| {
-            match get_remaining_points(&mut instance.store, &instance.instance) {
-                MeteringPoints::Remaining(left) => fuel.saturating_sub(left),
-                MeteringPoints::Exhausted => fuel,
-            }
+        let fuel_used = instance.fuel.map(|fuel| match get_remaining_points(&mut instance.store, &instance.instance) {
+            MeteringPoints::Remaining(left) => fuel.saturating_sub(left),
+            MeteringPoints::Exhausted => fuel,
         });
         Usage {
             fuel_used,

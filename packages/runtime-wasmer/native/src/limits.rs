@@ -4,13 +4,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use wasmer::MemoryError as SizeError;
 use wasmer::sys::vm::{
     LinearMemory, MemoryError, MemoryStyle, TableStyle, Trap, VMConfig, VMMemory, VMMemoryDefinition, VMTable,
     VMTableDefinition,
 };
 use wasmer::sys::{BaseTunables, Tunables};
 use wasmer::{MemoryType, Pages, TableType, WASM_PAGE_SIZE};
-use wasmer::MemoryError as SizeError;
 
 /// What all memories and tables of one instance may have together. A module has one instance at a time in a child.
 #[derive(Debug)]
