@@ -10,6 +10,7 @@ import { type NativeTools, nativeTools } from './native-tools.ts';
 import { median } from './percentile.ts';
 import { scratchFolder } from './scratch-folder.ts';
 
+const warmupSeconds = 1;
 const reused: Instances = { reusedFor: 1_000 };
 
 /** One comparison: contestants that answer the same line, ours first. A bound holds against the peer at its place. */
@@ -103,6 +104,8 @@ async function rowsOf(tools: NativeTools, guests: Guests, folder: string): Promi
 
 interface Measured extends LoadReport {
   readonly residentBytes: number;
+  /** What the server's process computed per request, start and warm-up left out. */
+  readonly cpuUs: number;
 }
 
 async function measure(
@@ -112,8 +115,12 @@ async function measure(
   seconds: number,
 ): Promise<Measured> {
   await using server = await contestant.start();
-  const report = await httpLoad(tools.loadgen, { port: server.port, bodies: [body], seconds });
-  return { ...report, residentBytes: await server.residentBytes() };
+  const load = { port: server.port, bodies: [body] };
+  const warmUp = await httpLoad(tools.loadgen, { ...load, seconds: warmupSeconds, warmupSeconds: 0 });
+  const before = await server.cpuSeconds();
+  const report = await httpLoad(tools.loadgen, { ...load, seconds, warmupSeconds: 0 });
+  const cpuUs = (((await server.cpuSeconds()) - before) * 1e6) / report.requests;
+  return { ...report, failed: report.failed + warmUp.failed, cpuUs, residentBytes: await server.residentBytes() };
 }
 
 /** Rounds in which each contestant runs once, in alternating order: what else the machine does meets all of them. */
@@ -162,6 +169,7 @@ class Findings {
       this.figures[`${key}PerSecond`] = perSecond;
       this.figures[`${key}P99Ms`] = p99Ms;
       this.figures[`${key}ResidentBytes`] = residentBytes;
+      this.figures[`${key}CpuUs`] = medianOf((one) => one.cpuUs);
       if (at === 0) this.failed += lost;
       else this.#compare(row, at, mine, theirs);
     }
@@ -183,7 +191,7 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   const tools = await nativeTools(say);
   say(`the peer is ${tools.wasmtimeIs}`);
   const guests = await prepareGuests(tools, folder.path, say);
-  const [rounds, seconds] = full ? ([5, 8] as const) : ([3, 2] as const);
+  const [rounds, seconds] = full ? ([5, 8] as const) : ([5, 2] as const);
   const findings = new Findings();
   for (const row of await rowsOf(tools, guests, folder.path)) {
     say(`\n${row.title}: ${rounds} rounds of ${seconds} s each`);

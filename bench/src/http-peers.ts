@@ -96,6 +96,7 @@ export function besideHalfBusy(contestant: HttpContestant): HttpContestant {
       return {
         port: server.port,
         residentBytes: () => server.residentBytes(),
+        cpuSeconds: () => server.cpuSeconds(),
         ask: (message) => server.ask(message),
         [Symbol.asyncDispose]: async () => {
           await Promise.all([server[Symbol.asyncDispose](), loop[Symbol.asyncDispose]()]);

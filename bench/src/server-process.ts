@@ -8,6 +8,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   /** Resident bytes, now; 0 where the system does not tell. */
   residentBytes(): Promise<number>;
+  /** Time that its threads have computed so far, in seconds; 0 where the system does not tell. */
+  cpuSeconds(): Promise<number>;
   /** To a child of Node's: a message, and what it answers. */
   ask<T>(message: object): Promise<T>;
 }
@@ -30,6 +32,7 @@ export async function startServer({ command, portPattern, ipc = false }: ServerC
   return {
     port,
     residentBytes: () => residentBytes(child.pid ?? 0),
+    cpuSeconds: () => cpuSeconds(child.pid ?? 0),
     ask: async <T>(message: object): Promise<T> => {
       child.send(message);
       const [answer] = (await once(child, 'message')) as [T];
@@ -75,4 +78,13 @@ function portOf(child: ChildProcess, title: string, pattern: RegExp): Promise<nu
 async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
+}
+
+const ticksPerSecond = 100;
+
+async function cpuSeconds(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The second field is the program's name in brackets, which may hold anything; user and system time are 14 and 15.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
 }
