@@ -98,7 +98,7 @@ export class Gateway implements TrafficRouter {
       bodyIdleTimeoutMs: options.bodyIdleTimeoutMs ?? 120_000,
       maxBodyBytes: options.maxBodyBytes ?? defaultHttpLimits.maxBodyBytes,
       maxInFlight: options.maxInFlight ?? defaultHttpLimits.maxInFlight,
-      httpOf: (tenant, moduleName) => this.#table.plan(tenant, moduleName)?.http ?? null,
+      httpOf: (tenant, moduleName) => this.knownHttp(tenant, moduleName),
     });
   }
 
@@ -147,6 +147,11 @@ export class Gateway implements TrafficRouter {
     const plan = this.#table.plan(tenant, moduleName);
     if (plan) return plan.http;
     if (!this.#table.isKnownMiss(tenant, moduleName)) await this.#table.refresh(tenant, moduleName);
+    return this.#table.plan(tenant, moduleName)?.http ?? null;
+  }
+
+  /** The same as far as this process knows, without asking the source: for callers that nobody vouches for. */
+  knownHttp(tenant: string, moduleName: string): ModuleHttp | null {
     return this.#table.plan(tenant, moduleName)?.http ?? null;
   }
 

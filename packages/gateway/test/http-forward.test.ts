@@ -16,6 +16,7 @@ describe('Gateway.forward', () => {
   let url: string;
   let remoteAddress: string;
   let version: string | undefined;
+  let sourceReads = 0;
 
   const target = (i: number, releaseId = 'rel-1', more: Partial<RouteTarget> = {}): RouteTarget => ({
     nodeId: `node-${i}`,
@@ -36,7 +37,10 @@ describe('Gateway.forward', () => {
       searchMs: 300,
       source: {
         all: () => Promise.resolve([...routes.values()]),
-        find: (_tenant, name) => Promise.resolve(routes.get(name) ?? null),
+        find: (_tenant, name) => {
+          sourceReads++;
+          return Promise.resolve(routes.get(name) ?? null);
+        },
         subscribe: () => () => undefined,
       },
       board: {
@@ -471,6 +475,9 @@ describe('Gateway.forward', () => {
     expect(await accessOf([target(0, 'rel-1', { http: open }), target(1, 'rel-2')])).toBe('keys');
     expect(await accessOf([target(0, 'rel-1', { http: null })])).toBeUndefined();
     expect(await gateway.http('default', 'unknown')).toBeNull();
+    const reads = sourceReads;
+    expect(gateway.knownHttp('default', 'another')).toBeNull();
+    expect([sourceReads, reads > 0]).toEqual([reads, true]);
     expect(await accessOf([target(0, 'rel-1', { http: open }), target(1, 'rel-2', { http: null, weight: 900 })])).toBe(
       'public',
     );

@@ -57,7 +57,13 @@ export function moduleHttpRoutes(app: App, parts: ServerParts): void {
 async function admit(request: FastifyRequest, { gateway }: ServerParts): Promise<void> {
   const moduleName = nameOf(request);
   const { principal } = request;
-  const http = moduleName === null ? null : await gateway.http(principal?.tenant ?? openTenant, moduleName);
+  const http =
+    moduleName === null
+      ? null
+      : // Strangers could make the database look for any number of names.
+        principal === null
+        ? gateway.knownHttp(openTenant, moduleName)
+        : await gateway.http(principal.tenant, moduleName);
   if (http?.access !== 'public') requireRole(principal);
   if (moduleName === null || http === null)
     throw routeError('HS_ROUTE_NO_HTTP', { moduleName: (request.params as { name: string }).name });
