@@ -506,7 +506,7 @@ async fn within<T>(
 ) -> Result<T> {
     let deadline = Deadline::after(admitted, limit_ms);
     let timed = tokio::time::timeout_at(deadline.at.into(), async {
-        wait_for_share(module, deadline).await?;
+        wait_for_share(module, deadline).await.inspect_err(|_| module.stats.record_queue_full())?;
         let _own = module.permits.acquire().await.map_err(EngineError::internal)?;
         runtime.make_room();
         let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
@@ -519,12 +519,11 @@ async fn within<T>(
 }
 
 /// Holds a call back while its module is over its share of a core; refuses it when its time would be over before that.
-async fn wait_for_share(module: &LoadedModule, deadline: Deadline) -> Result<()> {
+pub(crate) async fn wait_for_share(module: &LoadedModule, deadline: Deadline) -> Result<()> {
     loop {
         let now = Instant::now();
         let Some(wait) = module.share.wait(now) else { return Ok(()) };
         if now + wait >= deadline.at {
-            module.stats.record_queue_full();
             let percent = module.limits().max_cpu_percent.unwrap_or(100);
             return Err(queue_full("cpu", percent as usize).with("retryAfterMs", wait.as_millis() as u64));
         }

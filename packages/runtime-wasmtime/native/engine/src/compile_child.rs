@@ -150,7 +150,8 @@ impl CompileChild {
             });
             read.map_err(|error| failed(&error))?;
         }
-        let key = *blake3::Hasher::new_keyed(&process_key()).update(&runtime.next_id().to_le_bytes()).finalize().as_bytes();
+        let key =
+            *blake3::Hasher::new_keyed(&process_key()).update(&runtime.next_id().to_le_bytes()).finalize().as_bytes();
         let mut options_of_engines = runtime.options.clone();
         options_of_engines.pool_slots = Some(1);
         let hello = Hello {

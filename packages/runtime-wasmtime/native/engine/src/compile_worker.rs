@@ -46,21 +46,22 @@ fn compile(
     job: &Job,
     module: &[u8],
 ) -> Result<Vec<u8>, String> {
-    let engine = match engines.get(&job.profile) {
-        Some(engine) => engine.clone(),
-        None => {
-            // An engine with a pool reserves address space, which is not what the limit is about.
-            process::limit_memory(None);
-            let engine = compiling_engine(&hello.options, &job.profile).map_err(|error| error.to_string())?;
-            engines.insert(job.profile.clone(), engine.clone());
-            engine
-        }
+    let engine = if let Some(engine) = engines.get(&job.profile) {
+        engine.clone()
+    } else {
+        // An engine with a pool reserves address space, which is not what the limit is about.
+        process::limit_memory(None);
+        let engine = compiling_engine(&hello.options, &job.profile).map_err(|error| error.to_string())?;
+        engines.insert(job.profile.clone(), engine.clone());
+        engine
     };
     process::limit_memory(Some(hello.memory_bytes));
     process::limit_cpu_from_now(hello.cpu_ms);
     threads
-        .install(|| {
-            if job.is_component { engine.precompile_component(module) } else { engine.precompile_module(module) }
-        })
+        .install(
+            || {
+                if job.is_component { engine.precompile_component(module) } else { engine.precompile_module(module) }
+            },
+        )
         .map_err(|error| bounded(&format!("{error:#}"), 1_000))
 }

@@ -137,7 +137,7 @@ pub(crate) fn address_space_limit() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the call only writes into the struct we own.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
-    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 /// No such limit elsewhere.
@@ -153,7 +153,9 @@ pub(crate) fn limit_cpu_from_now(cpu_ms: u64) {
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         let mut limit: libc::rlimit = std::mem::zeroed();
-        if libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0 && libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) == 0 {
+        if libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) == 0
+            && libc::getrlimit(libc::RLIMIT_CPU, &raw mut limit) == 0
+        {
             let used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
             limit.rlim_cur = (used as libc::rlim_t + 1 + cpu_ms.div_ceil(1_000)).min(limit.rlim_max);
             libc::setrlimit(libc::RLIMIT_CPU, &raw const limit);

@@ -29,23 +29,20 @@ pub(crate) fn warm_sync(
     let on_stack = native_stack_suffices();
     // Never yields without a deadline, so one poll finishes it.
     let at_once = || CallFailure::Engine(wasmtime::Error::msg("call did not finish at once"));
-    let mut loan = match pool.take() {
-        Some(mut loan) => {
-            rearm(module, &mut loan.value.store, limit_ms, None);
-            meter.reused = true;
-            loan
-        }
-        None => {
-            let mut store = prepare(module, limit_ms, None, None)?;
-            let live = if on_stack {
-                start_on_stack(module, &mut store)
-            } else {
-                let start = start_on_fiber(module, &mut store).now_or_never();
-                start.unwrap_or_else(|| Err(wasmtime::Error::msg("start did not finish at once")))
-            };
-            let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
-            Loan::new(WarmGuest { store, live })
-        }
+    let mut loan = if let Some(mut loan) = pool.take() {
+        rearm(module, &mut loan.value.store, limit_ms, None);
+        meter.reused = true;
+        loan
+    } else {
+        let mut store = prepare(module, limit_ms, None, None)?;
+        let live = if on_stack {
+            start_on_stack(module, &mut store)
+        } else {
+            let start = start_on_fiber(module, &mut store).now_or_never();
+            start.unwrap_or_else(|| Err(wasmtime::Error::msg("start did not finish at once")))
+        };
+        let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
+        Loan::new(WarmGuest { store, live })
     };
     let begun = Instant::now();
     meter.instantiate = begun - started;
@@ -98,18 +95,15 @@ pub(crate) async fn warm_async(
     let (started, runtime) = (Instant::now(), Runtime::get()?);
     let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
     let time_limit = ("cpuMs", cpu_ms);
-    let mut loan = match pool.take() {
-        Some(mut loan) => {
-            rearm(module, &mut loan.value.store, cpu_ms, Some(deadline));
-            meter.reused = true;
-            loan
-        }
-        None => {
-            let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
-            let live = start_on_fiber(module, &mut store).await;
-            let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
-            Loan::new(WarmGuest { store, live })
-        }
+    let mut loan = if let Some(mut loan) = pool.take() {
+        rearm(module, &mut loan.value.store, cpu_ms, Some(deadline));
+        meter.reused = true;
+        loan
+    } else {
+        let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
+        let live = start_on_fiber(module, &mut store).await;
+        let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
+        Loan::new(WarmGuest { store, live })
     };
     let begun = Instant::now();
     meter.instantiate = begun - started;

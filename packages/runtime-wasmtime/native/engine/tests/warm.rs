@@ -2,7 +2,6 @@
 
 mod support;
 
-
 use hotswap_engine::{ErrorCode, Runtime, Value};
 use support::{Awaited, call_sync, code, eventually, values};
 
@@ -49,11 +48,15 @@ fn an_instance_ends_with_its_first_error() {
         assert_eq!((next(&mut node, &warm), next(&mut node, &warm)), (Value::I32(1), Value::I32(2)), "{export}");
         node.call(&warm, export, vec![]).expect_err("fails");
         assert_eq!(next(&mut node, &warm), Value::I32(1), "after {export}");
-        assert_eq!(code(call_sync(&warm, export, &[])), if export == "trap" { ErrorCode::Trap } else { ErrorCode::Timeout });
+        assert_eq!(
+            code(call_sync(&warm, export, &[])),
+            if export == "trap" { ErrorCode::Trap } else { ErrorCode::Timeout }
+        );
     }
     // A call that its caller gives up takes its guest with it.
     assert_eq!((next(&mut node, &warm), next(&mut node, &warm)), (Value::I32(1), Value::I32(2)));
     let call = node.start(&warm, "spin", vec![]);
+    eventually("the call has the guest", || figure(&warm, "idleInstances") == 0);
     node.client.cancel(call);
     assert_eq!(code(values(node.wait(call))), ErrorCode::Cancelled);
     assert_eq!(next(&mut node, &warm), Value::I32(1));
@@ -93,7 +96,8 @@ fn limits_are_armed_anew_for_each_call() {
 fn idle_instances_go_with_their_module() {
     let before = Runtime::get().expect("runs").stats_json()["guestMemoryBytes"].as_u64();
     let mut node = Awaited::new();
-    let warm = node.load_with("(module (memory 700) (func (export \"next\")))", r#"{"policy":{"runtime":{"reuse":{}}}}"#);
+    let warm =
+        node.load_with("(module (memory 700) (func (export \"next\")))", r#"{"policy":{"runtime":{"reuse":{}}}}"#);
     let warm = warm.expect("loads");
     node.call(&warm, "next", vec![]).expect("answers");
     assert_eq!(figure(&warm, "idleInstances"), 1);

@@ -97,6 +97,11 @@ impl Problem {
                 "HS_RUNTIME_MEMORY_LIMIT",
                 "The module needed more memory than its limit.",
             ),
+            ErrorCode::FuelExhausted => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "HS_RUNTIME_FUEL_EXHAUSTED",
+                "The module used up the fuel of one call.",
+            ),
             ErrorCode::TableLimit | ErrorCode::InstanceLimit | ErrorCode::OutputLimit => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "HS_RUNTIME_OUTPUT_LIMIT", "The module ran into one of its limits.")
             }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
+use crate::client::wait_for_share;
 use crate::error::{EngineError, Result};
 use crate::module::HttpEntry;
 use crate::slots::{NotChosen, SlotVersion};
@@ -222,7 +223,12 @@ async fn ask_version(
     if announced_bytes(&request).is_some_and(|size| size > route.max_body_bytes) {
         return Ok(refuse(flight, &Problem::body_too_large(route.max_body_bytes), &request));
     }
-    let place = if flight.enter_version(version) { Place::find(runtime, &module) } else { None };
+    let limit_ms = route.timeout_ms.map_or(limits.timeout_ms, |ms| ms.min(limits.timeout_ms));
+    let deadline = Deadline::after(flight.started, limit_ms);
+    let admitted = flight.enter_version(version);
+    // A module over its share of a core waits before it holds a place that its neighbours could use.
+    let place =
+        if admitted && wait_for_share(&module, deadline).await.is_ok() { Place::find(runtime, &module) } else { None };
     let Some(place) = place else {
         module.stats.record_queue_full();
         return Ok(refuse(flight, &Problem::overloaded(), &request));
@@ -238,8 +244,6 @@ async fn ask_version(
     if let Some(uri) = route.stripped(request.uri()) {
         *request.uri_mut() = uri;
     }
-    let limit_ms = route.timeout_ms.map_or(limits.timeout_ms, |ms| ms.min(limits.timeout_ms));
-    let deadline = Deadline::after(flight.started, limit_ms);
     let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     let (sender, receiver) = oneshot::channel();
     if request.body().is_end_stream() {
