@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { mutated, seeded } from './binary-modules.ts';
 import { testHost } from './test-host.ts';
 
-/** F80 wants 100,000 of them; `npm run faults` and HOTSWAP_TEST_FULL make as many. */
+/** F80 wants 100,000 of them: HOTSWAP_TEST_FULL=1 makes as many, HOTSWAP_MUTATED_MODULES any number. */
 const count = Number(
   process.env['HOTSWAP_MUTATED_MODULES'] ?? (process.env['HOTSWAP_TEST_FULL'] === '1' ? 100_000 : 15_000),
 );

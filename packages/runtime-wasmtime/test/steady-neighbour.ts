@@ -61,7 +61,7 @@ export class SteadyNeighbour {
     const startedMs = performance.now();
     try {
       const answer = await this.#module.invoke('add', [value, 1]);
-      if (answer.value !== value + 1) this.#wrong.push(`add(${value}, 1) = ${String(answer.value)}`);
+      if (answer.value !== value + 1) this.#wrong.push(`add(${value}, 1) = ${JSON.stringify(answer.value)}`);
     } catch (error) {
       this.#wrong.push(String((error as { code?: string }).code ?? error));
     }
