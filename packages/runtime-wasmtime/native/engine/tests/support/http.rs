@@ -193,7 +193,7 @@ impl Client {
 
     /// Reads on. False at the end of the connection, however it came.
     fn fill(&mut self) -> bool {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = vec![0; 64 * 1024];
         match self.stream.read(&mut piece) {
             Ok(0) => false,
             Ok(count) => {
