@@ -191,7 +191,7 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   const tools = await nativeTools(say);
   say(`the peer is ${tools.wasmtimeIs}`);
   const guests = await prepareGuests(tools, folder.path, say);
-  const [rounds, seconds] = full ? ([5, 8] as const) : ([5, 2] as const);
+  const [rounds, seconds] = full ? ([7, 6] as const) : ([3, 2] as const);
   const findings = new Findings();
   for (const row of await rowsOf(tools, guests, folder.path)) {
     say(`\n${row.title}: ${rounds} rounds of ${seconds} s each`);

@@ -8,7 +8,7 @@ import { cacheFolder } from './cache-folder.ts';
 import { guestModule } from './guest-module.ts';
 import { type MixedLoad, mixedLoad } from './mixed-load.ts';
 import { mixedModules } from './mixed-modules.ts';
-import { percentile } from './percentile.ts';
+import { median, percentile } from './percentile.ts';
 import { processMemory } from './process-memory.ts';
 import { scratchFolder } from './scratch-folder.ts';
 
@@ -94,20 +94,23 @@ async function loadMixed({ full, say }: BenchContext): Promise<{ mix: MixedLoad;
 }
 
 function mixedFigures({ mix, bareMs }: { mix: MixedLoad; bareMs: Float64Array }, initialisations: number): BenchResult {
-  const all = Float64Array.from([...mix.loadMs.core, ...mix.loadMs.component]);
-  const core = Float64Array.from(mix.loadMs.core);
+  // Of several passes the median one: what else the machine did in a moment belongs to none of them.
+  const over = (pick: (pass: MixedLoad['loads'][number]) => readonly number[], share: number): number =>
+    median(mix.loads.map((pass) => percentile(Float64Array.from(pick(pass)), share)));
+  const all = (share: number): number => over(({ core, component }) => [...core, ...component], share);
+  const core = (share: number): number => over((pass) => pass.core, share);
   const gibibytes = mix.residentBytes / 1_073_741_824;
   return {
     figures: {
-      mixedModules: all.length,
-      mixedComponents: mix.loadMs.component.length,
+      mixedModules: mixed,
+      mixedComponents: mix.loads[0]?.component.length ?? 0,
       mixedResidentBytes: mix.residentBytes,
       mixedAddedBytes: mix.addedBytes,
       mixedMappings: mix.mappings,
-      mixedLoadP50Ms: percentile(all, 0.5),
-      mixedLoadP99Ms: percentile(all, 0.99),
-      mixedCoreLoadP99Ms: percentile(core, 0.99),
-      mixedComponentLoadP99Ms: percentile(Float64Array.from(mix.loadMs.component), 0.99),
+      mixedLoadP50Ms: all(0.5),
+      mixedLoadP99Ms: all(0.99),
+      mixedCoreLoadP99Ms: core(0.99),
+      mixedComponentLoadP99Ms: over((pass) => pass.component, 0.99),
       mixedBareP50Ms: percentile(bareMs, 0.5),
       mixedBareP99Ms: percentile(bareMs, 0.99),
       mixedFirstCallP99Us: percentile(Float64Array.from(mix.firstCallUs), 0.99),
@@ -117,8 +120,8 @@ function mixedFigures({ mix, bareMs }: { mix: MixedLoad; bareMs: Float64Array },
     ratios: {},
     targets: [
       atMost('resident memory with 1,000 mixed modules, GiB', gibibytes, 4),
-      atMost('load of a mixed module with verification p99, ms', percentile(all, 0.99), 3),
-      atMost('load of a small module among them p99, ms', percentile(core, 0.99), 1),
+      atMost('load of a mixed module with verification p99, ms', all(0.99), 3),
+      atMost('load of a small module among them p99, ms', core(0.99), 1),
       atMost('modules of them that do not answer', mix.failed, 0),
       atMost(`initialisations that fail, of ${initialisations.toLocaleString('en')}`, mix.initialisationsFailed, 0),
     ],

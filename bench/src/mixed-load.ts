@@ -16,7 +16,8 @@ export interface MixedSettings {
 
 /** What it found. */
 export interface MixedLoad {
-  readonly loadMs: { readonly core: readonly number[]; readonly component: readonly number[] };
+  /** Milliseconds of each load, pass by pass. */
+  readonly loads: readonly { readonly core: readonly number[]; readonly component: readonly number[] }[];
   readonly firstCallUs: readonly number[];
   readonly failed: number;
   readonly residentBytes: number;
