@@ -80,6 +80,7 @@ describe('describeModule', () => {
       wasiLevel: 'preview1',
       sizeBytes: 10,
       isCommand: true,
+      servesHttp: 'command',
       imports: [{ kind: 'function', name: 'wasi_snapshot_preview1.fd_write', type: '(i32) -> i32' }],
       exports: [
         { kind: 'memory', name: 'memory', type: '1 to 4 pages of 64 KiB' },
