@@ -146,7 +146,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ['node_modules'] },
-    exclude: { path: ['^(packages|examples)/.*/dist/', '\\.node$', '^packages/runtime-wasmtime/native/'] },
+    exclude: { path: ['^(packages|examples)/.*/dist/', '\\.node$', '^packages/runtime-[^/]+/native/'] },
     // Type-only imports are dependencies too.
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },

@@ -203,6 +203,10 @@ impl Engine for WasmEdge {
             let outcome = self.with_streams(streams.as_ref(), || {
                 (api.executor_instantiate)(executor.handle(), &raw mut made, store.handle(), module.ast.handle())
             })?;
+            // `proc_exit` ends a start function with success, and without an instance.
+            if is_exit(outcome) {
+                return Err(self.end_of(outcome, wasi.as_ref()));
+            }
             if let Err(outcome) = api.check(outcome) {
                 return Err(match outcome.code & 0x00FF_FF00 {
                     // Linking and instantiation; everything above is the start function.
