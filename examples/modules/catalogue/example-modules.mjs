@@ -28,6 +28,18 @@ const adder = (version, shows, samples) => ({
   build: { recipe: 'assemblyscript', source: `adder/assembly/adder-${version}.ts` },
 });
 
+const tally = (version, shows) => ({
+  name: 'tally',
+  version,
+  kind: 'component',
+  language: 'TypeScript',
+  shows,
+  healthFunction: 'health-check',
+  healthy: true,
+  samples: [{ function: 'add', args: [40], result: 40 }],
+  build: { recipe: 'typescript', source: `tally/tally-${version}.ts`, wit: 'tally/world.wit', world: 'tally' },
+});
+
 export const exampleModuleEntries = [
   greeter('1.0.0', 'good', 'The first release', [{ function: 'greet', args: ['Ada'], result: 'Hello, Ada!' }]),
   greeter('1.1.0', 'good', 'A better release with the same interface', [
@@ -60,6 +72,9 @@ export const exampleModuleEntries = [
     ],
     build: { recipe: 'wat', source: 'counter/counter-1.0.0.wat' },
   },
+  tally('1.0.0', 'State that outlives its version: saves its sum'),
+  tally('1.1.0', 'A compatible release: takes the sum over, and saves more'),
+  tally('2.0.0', 'A bad release that refuses the state of every earlier release'),
   {
     name: 'wasi-command',
     version: '1.0.0',
