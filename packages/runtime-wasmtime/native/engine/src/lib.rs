@@ -65,6 +65,7 @@ mod module;
 mod policy;
 #[expect(unsafe_code, reason = "queries of the operating system about this process")]
 mod process;
+mod process_stdio;
 mod runtime;
 mod slots;
 mod sockets;

@@ -1,20 +1,19 @@
 //! Standard streams in memory: output keeps its head and counts the rest, and never makes the guest wait or trap.
 
-use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// What a guest may write between two looks at the stream.
-const PERMIT_BYTES: usize = 64 * 1024;
+pub(crate) const PERMIT_BYTES: usize = 64 * 1024;
 
 /// Bytes of a stream that go into the details of a failure.
 pub(crate) const MAX_SHOWN_BYTES: usize = 2_000;
@@ -167,103 +166,10 @@ impl AsyncWrite for CapturedOutput {
     }
 }
 
-/// An output stream of this process, for commands that stand in for a program of it. Written through at once: nothing here flushes
-/// when the process ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ProcessOutput {
-    Stdout,
-    Stderr,
-}
-
-impl ProcessOutput {
-    fn write_all(self, bytes: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::Stdout => write_through(&mut std::io::stdout().lock(), bytes),
-            Self::Stderr => write_through(&mut std::io::stderr().lock(), bytes),
-        }
-    }
-}
-
-/// Waits where Node has made the stream one that does not.
-fn write_through(stream: &mut impl Write, mut bytes: &[u8]) -> std::io::Result<()> {
-    let again = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => {
-            std::thread::sleep(Duration::from_millis(1));
-            Ok(())
-        }
-        std::io::ErrorKind::Interrupted => Ok(()),
-        _ => Err(error),
-    };
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) => again(error)?,
-        }
-    }
-    while let Err(error) = stream.flush() {
-        again(error)?;
-    }
-    Ok(())
-}
-
-impl IsTerminal for ProcessOutput {
-    fn is_terminal(&self) -> bool {
-        match self {
-            Self::Stdout => std::io::IsTerminal::is_terminal(&std::io::stdout()),
-            Self::Stderr => std::io::IsTerminal::is_terminal(&std::io::stderr()),
-        }
-    }
-}
-
-impl StdoutStream for ProcessOutput {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(*self)
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(*self)
-    }
-}
-
-#[async_trait::async_trait]
-impl Pollable for ProcessOutput {
-    async fn ready(&mut self) {}
-}
-
-impl OutputStream for ProcessOutput {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.write_all(&bytes).map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => StreamError::Closed,
-            _ => StreamError::LastOperationFailed(error.into()),
-        })
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(PERMIT_BYTES)
-    }
-}
-
-impl AsyncWrite for ProcessOutput {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        Poll::Ready(self.write_all(bytes).map(|()| bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -14,8 +14,9 @@ use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::guest_module::Metrics;
 use crate::policy::{ModulePolicy, RunOptions, Stdio, WasiPolicy};
+use crate::process_stdio::{ProcessOutput, ProcessStdin};
 use crate::sockets::SocketRules;
-use crate::stdio::{CapturedOutput, LogRate, ProcessOutput};
+use crate::stdio::{CapturedOutput, LogRate};
 use crate::store::{ComponentContext, Host, Streams};
 
 /// Random bytes per request; more traps. They are drawn one by one, which nothing interrupts: 32 MiB take a second, this some milliseconds.
@@ -136,7 +137,7 @@ pub(crate) fn new_host(
         match options.stdio {
             Stdio::Capture => builder.stdin(MemoryInputPipe::new(stdin)),
             Stdio::Inherit => {
-                builder.stdin(tokio::io::stdin()).stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr)
+                builder.stdin(ProcessStdin::new()).stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr)
             }
         };
     }
