@@ -37,8 +37,32 @@ pub(crate) enum Home {
     /// Nobody has called yet, or the last call ended it.
     Empty,
     Here(Box<Guest>),
-    /// Its state went to another version, and calls follow it.
-    Moved(Weak<LoadedModule>),
+    /// Its state went to another version, and calls follow it. The instance stays as it was, for the case that they must come back.
+    Moved(Weak<LoadedModule>, Option<Box<Guest>>),
+}
+
+impl Home {
+    /// Of an instance that a version still has, if it has one.
+    fn of(guest: Option<Box<Guest>>) -> Self {
+        guest.map_or(Self::Empty, Self::Here)
+    }
+
+    /// The version that calls follow, if it is still there.
+    fn next(&self) -> Option<Arc<LoadedModule>> {
+        match self {
+            Self::Moved(next, _) => next.upgrade(),
+            _ => None,
+        }
+    }
+
+    /// Takes the instance out; one whose state went to a version that is gone counts again.
+    fn take(&mut self) -> Option<Box<Guest>> {
+        match std::mem::replace(self, Self::Empty) {
+            Self::Empty => None,
+            Self::Here(guest) => Some(guest),
+            Self::Moved(_, guest) => guest,
+        }
+    }
 }
 
 /// The living instance.
@@ -110,12 +134,7 @@ pub(crate) async fn call(
 ) -> Called {
     let mut held = turn.wait().await;
     for _ in 0..MAX_MOVES {
-        let Home::Moved(next) = &*held else { break };
-        let Some(next) = next.upgrade() else {
-            // The state went with the version that had it; this one begins anew.
-            *held = Home::Empty;
-            break;
-        };
+        let Some(next) = held.next() else { break };
         drop(held);
         match same_function(&module, index, &next) {
             Ok(found) => index = found,
@@ -124,7 +143,7 @@ pub(crate) async fn call(
         held = next.resident.home.clone().lock_owned().await;
         module = next;
     }
-    if matches!(*held, Home::Moved(_)) {
+    if held.next().is_some() {
         return (Err(stale("module", module.id())), module, index);
     }
     info.module = module.id();
@@ -158,9 +177,9 @@ async fn call_held(
 ) -> Result<Results> {
     let function = module.function(index)?;
     // Taken out while it runs: a call that is cut short takes the instance with it.
-    let mut guest = match std::mem::replace(&mut **held, Home::Empty) {
-        Home::Here(guest) => guest,
-        _ => Box::new(start(module, deadline).await?),
+    let mut guest = match held.take() {
+        Some(guest) => guest,
+        None => Box::new(start(module, deadline).await?),
     };
     let lost = Lost(&module.resident.lost);
     if let Some(streams) = guest.store.data().streams() {
@@ -182,7 +201,7 @@ async fn call_held(
         }
     };
     if ended {
-        bury(guest);
+        bury(Some(guest));
     } else {
         lost.kept();
         **held = Home::Here(guest);
@@ -205,8 +224,8 @@ impl Drop for Lost<'_> {
     }
 }
 
-fn bury(guest: Box<Guest>) {
-    if let Ok(runtime) = Runtime::get() {
+fn bury(guest: Option<Box<Guest>>) {
+    if let (Some(guest), Ok(runtime)) = (guest, Runtime::get()) {
         runtime.bury(guest);
     }
 }
@@ -248,48 +267,52 @@ pub(crate) async fn hand_over(from: Arc<LoadedModule>, to: Arc<LoadedModule>, pa
     let waiting = Instant::now() + patience;
     let (mut old, mut new) =
         timeout_at(waiting.into(), both(&from, &to)).await.map_err(|_| refused("wait", "calls did not end in time"))?;
-    let held = match std::mem::replace(&mut *old, Home::Empty) {
-        Home::Here(guest) => Some(guest),
-        // A state that lives elsewhere cannot be given away from here.
-        Home::Moved(next) if next.upgrade().is_some() => {
-            *old = Home::Moved(next);
-            return Err(refused("check", "the state has already moved to another version"));
-        }
-        _ => None,
-    };
-    if let Some(mut guest) = held {
-        let lost = Lost(&from.resident.lost);
-        let saved = save(&from, &mut guest).await;
-        let bytes = match saved {
-            Err((error, true)) => {
-                bury(guest);
-                return Err(error.with("stateLost", true));
-            }
-            Err((error, false)) => Err(error),
-            Ok(bytes) => Ok(bytes),
-        };
-        lost.kept();
-        let moved = match bytes {
-            Ok(bytes) => receive(&to, &bytes).await,
-            Err(error) => Err(error),
-        };
-        match moved {
-            Err(error) => {
-                *old = Home::Here(guest);
-                return Err(error);
-            }
-            Ok(next) => {
-                bury(guest);
-                *new = Home::Here(Box::new(next));
-            }
-        }
-    } else {
-        // Nothing was kept yet: the next version begins as the first one did.
-        *new = Home::Empty;
+    // A state that lives elsewhere cannot be given away from here.
+    if old.next().is_some() {
+        return Err(refused("check", "the state has already moved to another version"));
     }
-    *old = Home::Moved(Arc::downgrade(&to));
-    from.resident.handed_over.fetch_add(1, Ordering::Relaxed);
-    Ok(())
+    let returns = new.next().is_some_and(|next| next.id() == from.id());
+    let mut guest = old.take();
+    let outcome = transfer(&from, guest.as_mut(), &to).await;
+    if outcome.as_ref().is_err_and(|error| error.detail("stateLost").is_some()) {
+        bury(guest.take());
+    }
+    match outcome {
+        Ok(next) => {
+            bury(new.take());
+            *new = Home::of(next);
+            *old = Home::Moved(Arc::downgrade(&to), guest);
+            from.resident.handed_over.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(error) => {
+            *old = Home::of(guest);
+            // Calls must be able to go back to where they came from: then that version goes on with what it had when they left.
+            if returns {
+                let before = new.take();
+                *new = Home::of(before);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The instance of the next version, with the state of this one. Nothing was kept before the first call: then the next version begins as
+/// the first one did.
+async fn transfer(
+    from: &LoadedModule,
+    guest: Option<&mut Box<Guest>>,
+    to: &LoadedModule,
+) -> Result<Option<Box<Guest>>> {
+    let Some(guest) = guest else { return Ok(None) };
+    let bytes = save(from, guest).await.map_err(|(error, fatal)| {
+        if !fatal {
+            return error;
+        }
+        from.resident.lost.fetch_add(1, Ordering::Relaxed);
+        error.with("stateLost", true)
+    })?;
+    receive(to, &bytes).await.map(|next| Some(Box::new(next)))
 }
 
 /// Both instances, taken in the same order by everybody.

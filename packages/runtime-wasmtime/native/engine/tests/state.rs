@@ -191,6 +191,20 @@ fn modules_with_a_living_instance_are_released() {
     support::eventually("both are gone", || gone.iter().all(|weak| weak.upgrade().is_none()));
 }
 
+#[test]
+fn calls_can_go_back_to_a_version_that_the_next_one_refuses_to_serve() {
+    let mut node = Awaited::new();
+    for (save, lost) in [("(i64.const 0x00100000000000ff)", None), ("unreachable", Some(&true.into()))] {
+        let (one, two) = (version(&mut node, 0, SAVE, LOAD), version(&mut node, 100, save, LOAD));
+        add(&mut node, &one, 5);
+        hand_over(&mut node, &one, &two).expect("moves");
+        assert_eq!(add(&mut node, &one, 1), 106);
+        let error = hand_over(&mut node, &two, &one).expect_err("cannot save");
+        assert_eq!((error.code(), error.detail("stateLost")), (ErrorCode::StateRefused, lost));
+        assert_eq!(add(&mut node, &one, 1), 6, "with what it had when calls left it");
+    }
+}
+
 /// The same in a component, which also reports how often it added.
 fn component(step: i32, refuse: bool) -> String {
     let status = i32::from(refuse);
