@@ -143,9 +143,8 @@ const keyOf = (name: string): string => {
   return { serve: 'Serve', workerd: 'Workerd', 'node:http': 'NodeHttp' }[name.split(',')[0] ?? ''] ?? name;
 };
 
-function shownLine(name: string, perSecond: number, p99Ms: number, residentBytes: number, lost: number): string {
+function shownLine(name: string, perSecond: number, p99Ms: number, residentBytes: number, failures: string): string {
   const rate = Math.round(perSecond).toLocaleString('en').padStart(9);
-  const failures = lost > 0 ? `   ${lost} failed` : '';
   return `  ${name.padEnd(28)} ${rate} requests/s   p99 ${p99Ms.toFixed(2)} ms   ${Math.round(residentBytes / 1e6)} MB${failures}`;
 }
 
@@ -164,7 +163,9 @@ class Findings {
       const [perSecond, p99Ms] = [medianOf((one) => one.perSecond), medianOf((one) => one.p99Ms)];
       const residentBytes = medianOf((one) => one.residentBytes);
       const lost = theirs.reduce((sum, one) => sum + one.failed, 0);
-      say(shownLine(name, perSecond, p99Ms, residentBytes, lost));
+      const first = theirs.find((one) => one.failed > 0)?.failures['first'];
+      const failures = lost > 0 ? `   ${lost} failed, the first: ${String(first)}` : '';
+      say(shownLine(name, perSecond, p99Ms, residentBytes, failures));
       const key = `${row.key}${keyOf(name)}`;
       this.figures[`${key}PerSecond`] = perSecond;
       this.figures[`${key}P99Ms`] = p99Ms;
