@@ -14,9 +14,14 @@ use tokio::task::JoinHandle;
 
 use crate::process::thread_cpu_time;
 
+/// Age at which a sample is taken anew.
+const SAMPLE_AGE: Duration = Duration::from_millis(1);
+
 thread_local! {
     /// The guest that this thread polls has computed through more ticks than a short call does.
     static COMPUTES_ON: Cell<bool> = const { Cell::new(false) };
+    /// Both clocks of a thread of the short lane, read shortly before the guest that it polls.
+    static SAMPLE: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
     /// Since when the guest that this thread polls has computed, by the clock of its lane; `None` outside of both.
     static SINCE: Cell<Option<Clock>> = const { Cell::new(None) };
 }
@@ -64,11 +69,26 @@ pub(crate) fn tick_cost(tick: Duration) -> TickCost {
     let Some(since) = SINCE.get() else { return TickCost { charge: tick, computed: Duration::ZERO } };
     let (now, computed) = since.lap();
     SINCE.set(Some(now));
-    let charge = match since {
-        Clock::Wall(_) => computed.max(tick),
-        Clock::Cpu(_) => computed.max(Duration::from_micros(100)),
-    };
-    TickCost { charge, computed }
+    match (since, SAMPLE.get()) {
+        // The wall's clock also runs while a busy machine sets the thread aside: what the thread itself did since the last sample is more than
+        // the guest did, by no more than the time between the sample and the guest's turn.
+        (Clock::Wall(turn), Some((wall, cpu))) => {
+            let others = turn.saturating_duration_since(wall);
+            let own = thread_cpu_time().saturating_sub(cpu).saturating_sub(others);
+            TickCost { charge: computed.max(tick), computed: computed.min(own) }
+        }
+        (Clock::Wall(_), None) => TickCost { charge: computed.max(tick), computed: Duration::ZERO },
+        (Clock::Cpu(_), _) => TickCost { charge: computed.max(Duration::from_micros(100)), computed },
+    }
+}
+
+/// The time of a guest's turn in the short lane. The thread's own clock costs a call of the system, which most turns can do without.
+fn turn() -> Instant {
+    let now = Instant::now();
+    if SAMPLE.get().is_none_or(|(wall, _)| now.saturating_duration_since(wall) > SAMPLE_AGE) {
+        SAMPLE.set(Some((now, thread_cpu_time())));
+    }
+    now
 }
 
 /// A call that begins in the short lane and moves when it has to.
@@ -99,7 +119,7 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Self::Short(work, _) = &mut *self {
             COMPUTES_ON.set(false);
-            SINCE.set(Some(Clock::Wall(Instant::now())));
+            SINCE.set(Some(Clock::Wall(turn())));
             let polled = work.as_mut().poll(context);
             SINCE.set(None);
             if polled.is_ready() || !COMPUTES_ON.get() {

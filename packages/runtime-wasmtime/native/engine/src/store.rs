@@ -31,6 +31,8 @@ pub(crate) struct StoreData {
     ticks: u64,
     /// Time this call has computed, as far as ticks saw it.
     cpu: Duration,
+    /// The part of it that was surely spent on a processor.
+    computed: Duration,
     /// When it is out of CPU time.
     max_cpu: Duration,
     /// The module's share of a core, where it has one.
@@ -120,6 +122,7 @@ impl StoreData {
             limiter: Limiter::new(limits),
             ticks: 0,
             cpu: Duration::ZERO,
+            computed: Duration::ZERO,
             max_cpu: Duration::MAX,
             share: None,
             throttled: Duration::ZERO,
@@ -142,6 +145,7 @@ impl StoreData {
         self.deadline = deadline;
         self.ticks = 0;
         self.cpu = Duration::ZERO;
+        self.computed = Duration::ZERO;
         self.max_cpu = TICK.saturating_mul(u32::try_from(max_ticks).unwrap_or(u32::MAX));
         self.throttled = Duration::ZERO;
         self.yields = yields;
@@ -164,11 +168,12 @@ impl StoreData {
         let TickCost { charge: cost, computed } = tick_cost(TICK);
         self.ticks += 1;
         self.cpu += cost;
+        self.computed += computed;
         let wait = self.share.as_ref().and_then(|share| share.charge(now, cost));
         if self.cpu > self.max_cpu {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
-        if self.ticks >= TICKS_OF_A_LONG_CALL || computed >= LONG_WITHOUT_PAUSE {
+        if (self.ticks >= TICKS_OF_A_LONG_CALL && self.computed >= TICK) || computed >= LONG_WITHOUT_PAUSE {
             ask_to_move();
             if let Some(share) = &self.share {
                 share.mark_heavy(now);
