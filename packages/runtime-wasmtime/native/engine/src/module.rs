@@ -14,7 +14,7 @@ use crate::cache::Code;
 use crate::cpu_share::CpuShare;
 use crate::direct::MAX_SCALARS;
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::http::KeptInstances;
+use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY};
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
 use crate::state::Resident;
@@ -90,17 +90,29 @@ pub(crate) enum HttpEntry {
     None,
     /// It exports `wasi:http/incoming-handler`.
     Component(ProxyPre<StoreData>),
+    /// A command, run as a CGI program.
+    Command,
+    /// A core module with the ABI of `http/handler.rs`.
+    Handler,
 }
 
 impl HttpEntry {
-    fn find(linked: &Linked, functions: &[FunctionEntry]) -> Self {
+    fn find(code: &Code, linked: &Linked, functions: &[FunctionEntry], command: bool) -> Self {
         if let Linked::Component(pre) = linked
             && functions.iter().any(|entry| entry.name.starts_with("wasi:http/incoming-handler@0.2"))
             && let Ok(pre) = ProxyPre::new(pre.clone())
         {
             return Self::Component(pre);
         }
-        Self::None
+        let exports = |name: &str| functions.iter().any(|entry| entry.name == name);
+        if let Code::Core(module) = code
+            && exports(HANDLE)
+            && exports(ALLOC)
+            && matches!(module.get_export(MEMORY), Some(ExternType::Memory(_)))
+        {
+            return Self::Handler;
+        }
+        if command { Self::Command } else { Self::None }
     }
 }
 
@@ -177,7 +189,7 @@ impl LoadedModule {
         let warm = policy.runtime.reuse.map(IdlePool::new);
         let share = Arc::new(CpuShare::new(policy.limits.max_cpu_percent));
         let by_name = functions.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
-        let http = HttpEntry::find(&linked, &functions);
+        let http = HttpEntry::find(code, &linked, &functions, command.is_some());
         Ok(Self {
             id: runtime.next_id(),
             linked: Some(linked),

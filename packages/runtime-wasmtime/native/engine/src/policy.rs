@@ -311,6 +311,9 @@ pub struct RunOptions {
     pub timeout_ms: Option<u64>,
     /// Whose standard streams it has.
     pub stdio: Stdio,
+    /// Output that is kept, over the policy's; for callers in this crate.
+    #[serde(skip)]
+    pub(crate) max_stdio_bytes: Option<u64>,
 }
 
 /// Standard streams of a command.

@@ -121,7 +121,8 @@ pub(crate) fn new_host(
     if matches!(level, WasiLevel::None | WasiLevel::Preview3) {
         return Ok(Host::None);
     }
-    let stdio_bytes = policy.limits.max_stdio_bytes as usize;
+    let over = run.as_ref().and_then(|(options, _)| options.max_stdio_bytes);
+    let stdio_bytes = over.unwrap_or(policy.limits.max_stdio_bytes) as usize;
     let rate = || if run.is_none() { grants.log_rate.clone() } else { None };
     let streams =
         Streams { stdout: CapturedOutput::new(stdio_bytes, rate()), stderr: CapturedOutput::new(stdio_bytes, rate()) };

@@ -75,6 +75,10 @@ impl Drop for ModuleShare {
 }
 
 impl Place {
+    pub(crate) fn module(&self) -> &Arc<LoadedModule> {
+        &self.share.0
+    }
+
     /// `None`: every place of the pool is taken, or all that the module may have.
     pub(crate) fn find(runtime: &'static Runtime, module: &Arc<LoadedModule>) -> Option<Self> {
         let share = ModuleShare::take(module)?;
@@ -101,7 +105,7 @@ pub(crate) fn answer<B>(
 where
     B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
 {
-    let heavy = place.share.0.share.heavy();
+    let heavy = place.module().share.heavy();
     let work = Box::pin(async move {
         let _running = runtime.ticker.running();
         let Place { instance, share } = place;
@@ -174,7 +178,7 @@ where
 fn component(module: &LoadedModule) -> Result<&ProxyPre<StoreData>> {
     match &module.http {
         HttpEntry::Component(pre) => Ok(pre),
-        HttpEntry::None => {
+        HttpEntry::None | HttpEntry::Command | HttpEntry::Handler => {
             Err(EngineError::new(ErrorCode::UnknownExport, "The component does not export wasi:http/incoming-handler")
                 .with("export", "wasi:http/incoming-handler"))
         }

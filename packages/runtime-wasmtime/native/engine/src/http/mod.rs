@@ -6,7 +6,8 @@
 //! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
 //! | which module answers | `router.rs`, `affinity.rs`, `service.rs` |
-//! | how it answers | `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
+//! | how a component answers | `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
+//! | how commands and core modules answer | `buffered.rs`, `cgi.rs`, `handler.rs`, `message.rs` |
 //! | what the plane answers itself | `problem.rs` |
 //! | what is counted | `flight.rs`, `stats.rs` |
 
@@ -14,13 +15,17 @@ mod access;
 mod affinity;
 mod answer;
 mod authorize;
+mod buffered;
+mod cgi;
 mod clock;
 mod connection;
 mod flight;
 mod guest;
+mod handler;
 mod handlers;
 mod kept;
 mod listener;
+mod message;
 mod options;
 mod plane;
 mod problem;
@@ -31,6 +36,7 @@ mod socket;
 mod stats;
 mod tls;
 
+pub(crate) use handler::{ALLOC, HANDLE, MEMORY};
 pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, RequestHead, Wants};
 pub(crate) use kept::KeptInstances;
 pub use listener::Listener;

@@ -166,6 +166,11 @@ impl RouteEntry {
         parts.path_and_query = Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(rest)).ok()?);
         Uri::from_parts(parts).ok()
     }
+
+    /// The part of a path that chose this route and that the guest does not see.
+    pub(crate) fn hidden_prefix<'p>(&self, path: &'p str) -> &'p str {
+        if self.strip_prefix { path.get(..self.prefix_bytes).unwrap_or_default() } else { "" }
+    }
 }
 
 /// Without its port and the dot of a complete name.
@@ -290,6 +295,7 @@ mod tests {
         ] {
             let uri: Uri = address.parse().expect("the test's own address");
             let route = table.find("any", uri.path()).expect("found");
+            assert_eq!(route.hidden_prefix(uri.path()), "/api/v1");
             assert_eq!(route.stripped(&uri).expect("stripped").to_string(), rest, "{address}");
         }
     }

@@ -25,13 +25,14 @@ use super::access::Draft;
 use super::affinity::sticky_key;
 use super::answer::{AnswerBody, ending_of};
 use super::authorize::{Doorkeeper, Verdict};
+use super::buffered::{self, Whole};
 use super::connection::{Connection, Cut, ServeResult};
 use super::flight::Flight;
 use super::guest::{self, GuestFuture, Place, Returned};
 use super::handlers::{FallbackRequest, RequestHead};
 use super::options::HttpLimits;
 use super::problem::Problem;
-use super::request_body::{self, RequestBody};
+use super::request_body::{self, BodyError, RequestBody};
 use super::router::RouteEntry;
 use super::stats::PlaneStats;
 
@@ -241,8 +242,17 @@ async fn ask_version(
         // The key is for this node, not for its guests.
         request.headers_mut().remove(AUTHORIZATION);
     }
+    let entry = &module.http;
+    let asked = matches!(entry, HttpEntry::Command | HttpEntry::Handler).then(|| {
+        let authority = authority(&request).unwrap_or_default().to_owned();
+        (authority, route.hidden_prefix(request.uri().path()).to_owned())
+    });
     if let Some(uri) = route.stripped(request.uri()) {
         *request.uri_mut() = uri;
+    }
+    if let Some((authority, script_name)) = asked {
+        let context = (authority, script_name, route.max_body_bytes);
+        return ask_whole(flight, request, context, place, deadline).await;
     }
     let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     let (sender, receiver) = oneshot::channel();
@@ -257,6 +267,38 @@ async fn ask_version(
     let request = request.map(|body| RequestBody::new(body, max_bytes, idle, verdict.clone()));
     let guest = guest::answer(runtime, place, request, scheme, sender, deadline);
     hear(flight, guest, receiver, deadline, Some((verdict, max_bytes))).await
+}
+
+/// A guest answers that takes the request as a whole.
+async fn ask_whole(
+    mut flight: Flight,
+    request: Request<Incoming>,
+    (authority, script_name, max_body_bytes): (String, String, u64),
+    place: Place,
+    deadline: Deadline,
+) -> ServeResult<Answer> {
+    let connection = flight.connection.clone();
+    let idle = Duration::from_millis(connection.port.limits.body_idle_timeout_ms);
+    let verdict: Arc<request_body::Verdict> = Arc::default();
+    let request = request.map(|body| RequestBody::new(body, max_body_bytes, idle, verdict.clone()));
+    let verdict = (verdict, max_body_bytes);
+    let late = || timeout("timeoutMs", deadline.limit_ms, deadline.limit_ms as f64);
+    let (head, body) = match buffered::gather(request, deadline).await {
+        Ok(whole) => whole,
+        Err(Some(BodyError::Connection(_))) => return Err(Cut),
+        Err(_) => return Ok(fail(flight, &late(), Some(&verdict))),
+    };
+    let runtime = connection.port.plane.runtime;
+    let whole = Whole { head, body, script_name, authority, connection };
+    let mut response = match buffered::answer(runtime, place, whole, deadline).await {
+        Ok(response) => response,
+        Err(error) => return Ok(fail(flight, &error, None)),
+    };
+    if let Some(version) = flight.version() {
+        response.headers_mut().insert(VERSION, version.label_header.clone());
+    }
+    flight.head(response.status().as_u16());
+    Ok(response.map(|bytes| AnswerBody::whole(bytes).with_flight(flight)))
 }
 
 type Answered = std::result::Result<Response<WasiBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
@@ -305,6 +347,10 @@ async fn hear(
             return Ok(fail(flight, &error, body.as_ref()));
         }
     };
+    if let Some(problem) = body.as_ref().and_then(|(verdict, max_bytes)| of_body(verdict, *max_bytes)) {
+        // The guest has seen it as an error of its own, and may have said anything.
+        return Ok(refuse(flight, &problem, &Request::new(())));
+    }
     let (mut parts, content) = response.into_parts();
     if let Some(version) = flight.version() {
         parts.headers.insert(VERSION, version.label_header.clone());
