@@ -1,6 +1,6 @@
 // `npm run engine -- wasmer` or `-- wasmedge [0.14.1|0.17]`: builds the program of an engine, fetches the library of WasmEdge
 // where the machine has none, and prints what to put into the environment of a node as one JSON object.
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from './bootstrap/paths.mjs';
 import { SetupProblem, runAsCommand } from './bootstrap/progress.mjs';
@@ -12,8 +12,12 @@ async function wasmEdgeEnvironment(executable, version) {
   const { library, loader, libraryPath } = await wasmEdgeLibrary(version);
   const launcher = join(cacheFolder, 'engines', `wasmedge-${version}`, 'hotswap-runtime-wasmedge');
   if (!existsSync(dirname(launcher))) mkdirSync(dirname(launcher), { recursive: true });
-  writeFileSync(launcher, `#!/bin/sh\nexec '${loader}' --library-path '${libraryPath}' '${executable}' "$@"\n`);
-  chmodSync(launcher, 0o755);
+  const temporary = `${launcher}.${process.pid}.tmp`;
+  writeFileSync(temporary, `#!/bin/sh\nexec '${loader}' --library-path '${libraryPath}' '${executable}' "$@"\n`, {
+    mode: 0o755,
+  });
+  // In one step: another test run may be starting it right now.
+  renameSync(temporary, launcher);
   return { HOTSWAP_WASMEDGE_EXECUTABLE: launcher, WASMEDGE_LIB: library };
 }
 
