@@ -314,7 +314,7 @@ impl HttpPlane {
     #[napi(catch_unwind)]
     pub fn write(&self, env: &Env, request_id: u32, chunk: Unknown<'_>) -> napi::Result<bool> {
         let bytes = read_bytes(Js::new(env.raw()), raw(&chunk), "chunk").map_err(|error| throw(env, &error, None))?;
-        Ok(self.shared.requests.write(request_id, bytes.unwrap_or_default().into()))
+        Ok(self.shared.requests.write(request_id, bytes.unwrap_or_default()))
     }
 
     /// See `binding.d.ts`.
