@@ -2,6 +2,7 @@ import {
   createRolloutEngine,
   defaultAutoRollback,
   defaultHealthCheck,
+  defaultModuleRuntime,
   defaultResourceLimits,
   noCapabilities,
   parseStrategyConfig,
@@ -52,6 +53,8 @@ database.addRelease({
   config: {},
   capabilities: noCapabilities,
   resourceLimits: defaultResourceLimits,
+  http: null,
+  runtime: defaultModuleRuntime,
   healthCheck: {},
 });
 

@@ -1,5 +1,5 @@
 import type { ErrorCodeEntry } from '@hotswap/core';
-import { engineCodes, engineMapping, errorTables } from '../error-tables.ts';
+import { engineCodes, engineMapping, errorTables, planeCodes } from '../error-tables.ts';
 import { code, plain, table } from '../markdown.ts';
 import type { ReferencePage } from '../reference-page.ts';
 
@@ -16,6 +16,12 @@ export const errorsPage: ReferencePage = {
         `## ${packageName}`,
         table(['code', 'status', 'again', 'text'], Object.entries(codes).map(errorRow)),
       ]),
+      '## Codes of HTTP listeners',
+      'Nodes answer these at their own HTTP port before a module is asked, or instead of it. What a module itself failed with keeps its code from above, without its text.',
+      table(
+        ['code', 'status', 'text'],
+        planeCodes().map(({ name, status, detail }) => [code(name), status, plain(detail)]),
+      ),
       '## Codes of the native engine',
       'The Rust engine has codes of its own. They leave the process under these names.',
       table(

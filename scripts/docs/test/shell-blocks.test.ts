@@ -47,7 +47,9 @@ describe('commands in the documentation', () => {
   });
 
   it('push modules that the examples build', () => {
-    const exampleModules = readText('examples/modules/catalogue/example-modules.mjs');
+    const exampleModules = ['example', 'http']
+      .map((kind) => readText(`examples/modules/catalogue/${kind}-modules.mjs`))
+      .join('\n');
     for (const { page, line } of lines) {
       for (const [, name = '', version = ''] of line.matchAll(
         /examples\/modules\/dist\/([\w-]+?)-(\d+\.\d+\.\d+)\.wasm/g,

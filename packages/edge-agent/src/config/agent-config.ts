@@ -100,8 +100,9 @@ const fileSchema = z.strictObject({
   HttpHost: text.default('127.0.0.1'),
   /** Port of it; 0 (default) opens none. */
   HttpPort: integer.pipe(z.int().min(0).max(65_535)).default(0),
-  /** Files with the certificate chain and the key of that port, in PEM; renewed files are taken up while it runs. */
+  /** File with the certificate chain of that port, in PEM; a renewed one is taken up while it runs. */
   HttpTlsCertFile: text.exactOptional(),
+  /** File with the key to it, in PEM. */
   HttpTlsKeyFile: text.exactOptional(),
   /** Token with which the node joins the first time. Never a flag: other users can read arguments. */
   JoinToken: text.exactOptional(),
