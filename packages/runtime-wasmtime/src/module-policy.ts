@@ -27,6 +27,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
       maxInputBytes: limits.maxInputSize,
       maxOutputBytes,
       maxStdioBytes: maxOutputBytes,
+      ...(load.maxLogBytesPerSecond === undefined ? {} : { maxLogBytesPerSecond: load.maxLogBytesPerSecond }),
       maxPendingCalls: options.maxPendingCallsPerModule,
     },
     wasi: {

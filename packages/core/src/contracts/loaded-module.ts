@@ -43,8 +43,8 @@ export interface NetworkPolicy {
   /** Hosts of outgoing HTTP: `api.example.org`, `*.example.org`, `host:port`, `https://host`. */
   readonly allowedHosts: readonly string[];
   /**
-   * Whether names may lead to private, loopback, link-local and metadata addresses, checked after resolution and on
-   * every redirect. Default `false`.
+   * Whether names may lead to this machine and into private networks, checked after resolution on every connection.
+   * Link-local, multicast and reserved addresses and the metadata services of clouds stay closed. Default `false`.
    */
   readonly allowPrivateAddresses?: boolean;
   /** Sockets of `wasi:sockets`. Absent: none. */
