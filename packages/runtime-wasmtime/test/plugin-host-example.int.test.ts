@@ -20,7 +20,9 @@ describe('the example of a plugin host', () => {
     const { stdout } = await promisify(execFile)(process.execPath, args, {
       env: { ...process.env, XDG_CACHE_HOME: cache },
     });
-    expect(stdout.split('\n').sort()).toEqual(
+    // Whether the program hears of the last bucket before it ends is open.
+    const lines = stdout.split('\n').filter((line) => !line.startsWith('a bucket of 1'));
+    expect(lines.sort()).toEqual(
       [
         '',
         'plugin: looking up greeting',

@@ -120,6 +120,12 @@ describe('WIT values', () => {
     expect(await failureOf(call('check', false))).toMatchObject({ code: 'HS_RUNTIME_GUEST_ERROR' });
   });
 
+  it('keeps lists of floats bit by bit, the payloads of NaNs too', async () => {
+    const bits = BigUint64Array.of(0x7ff8_0000_dead_beefn, 0x7ff4_0000_0000_0001n, 0x8000_0000_0000_0000n);
+    const echoed = (await call('echo-list-f64', new Float64Array(bits.buffer))) as Float64Array<ArrayBuffer>;
+    expect(new BigUint64Array(echoed.buffer, echoed.byteOffset, echoed.length)).toEqual(bits);
+  });
+
   it('passes many parameters and none', async () => {
     expect(await call('nothing')).toBeUndefined();
     expect(await call('many-parameters', 1, -2, 0.5, 'x', new Uint8Array([1, 2]), undefined, 'deep-blue')).toBe(

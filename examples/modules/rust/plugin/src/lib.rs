@@ -8,6 +8,7 @@ mod bindings {
 use std::cell::RefCell;
 
 use bindings::Guest;
+use bindings::exports::hotswap::plugin::edges::{Deep, Guest as Edges, Inherited, ThreeHundred, Twelve};
 use bindings::hotswap::plugin::host_api::{self, Bucket, Note, Shape};
 
 struct Plugin;
@@ -85,6 +86,45 @@ impl Guest for Plugin {
             sum = sum.wrapping_mul(31).wrapping_add(host_api::look_up(&round.to_string()).map_or(1, |text| text.len() as u32));
         }
         sum
+    }
+}
+
+/// One function that answers its argument, for each name and type.
+macro_rules! echoes {
+    ($($name:ident: $type:ty),* $(,)?) => {
+        $(fn $name(value: $type) -> $type { value })*
+    };
+}
+
+impl Edges for Plugin {
+    echoes! {
+        echo_flags: Twelve, echo_flags_list: Vec<Twelve>, echo_enum: ThreeHundred, echo_enums: Vec<ThreeHundred>,
+        echo_inherited: Inherited, echo_deep: Deep, echo_s8s: Vec<i8>, echo_u16s: Vec<u16>, echo_s16s: Vec<i16>,
+        echo_s64s: Vec<i64>, echo_chars: Vec<char>, echo_units: (bool, i8, u8, i16, u16, char, f32),
+    }
+
+    fn wide(
+        a: u8,
+        b: String,
+        c: u64,
+        d: f32,
+        e: i16,
+        f: Vec<u8>,
+        g: char,
+        h: Option<u32>,
+        i: Result<u8, String>,
+        j: Vec<f64>,
+        k: bool,
+    ) -> String {
+        format!("{a}|{b}|{c}|{d}|{e}|{f:?}|{g}|{h:?}|{i:?}|{j:?}|{k}")
+    }
+
+    fn bits(value: f64) -> u64 {
+        value.to_bits()
+    }
+
+    fn from_bits(bits: u64) -> f64 {
+        f64::from_bits(bits)
     }
 }
 
