@@ -312,6 +312,20 @@ describe('host functions', () => {
     );
   });
 
+  it('end an open instance, and what it gave out, when they fail', async () => {
+    const { imports, buckets } = offered({
+      lookUp: () => {
+        throw new Error('broken');
+      },
+    });
+    await using module = await plugin(imports);
+    await using instance = await module.open();
+    await instance.invoke('keep', ['kept']);
+    expect((await failureOf(instance.invoke('look-up', ['a']))).code).toBe('HS_RUNTIME_TRAP');
+    expect((await failureOf(instance.invoke('kept', ['name']))).code).toBe('HS_RUNTIME_STALE_HANDLE');
+    await expect.poll(() => buckets.map(({ disposed }) => disposed)).toEqual([true]);
+  });
+
   it('must all be there: the error names what is missing with the signature it should have', async () => {
     const { imports } = offered();
     const { lookUp: _, ...rest } = imports['hotswap:plugin/host-api'] as Record<string, never>;
