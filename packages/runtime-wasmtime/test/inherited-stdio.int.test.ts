@@ -38,7 +38,11 @@ describe.each(['wasi-command', 'wasi-command-component'])('%s with the streams o
 
   it('reads and writes them, and its exit code becomes that of the process', async () => {
     const lines = 5_000;
-    const { exitCode, stdout, stderr } = await runInherited(name, ['a b', '--exit=7'], 'grüße aus der Ferne\n'.repeat(lines));
+    const { exitCode, stdout, stderr } = await runInherited(
+      name,
+      ['a b', '--exit=7'],
+      'grüße aus der Ferne\n'.repeat(lines),
+    );
     const [first, second, ...copied] = stdout.split('\n');
     expect([first, second, copied.length]).toEqual(['arg: a b', 'arg: --exit=7', lines + 1]);
     expect(new Set(copied)).toEqual(new Set(['GRüßE AUS DER FERNE', '']));
