@@ -97,14 +97,19 @@ export class LiveRelease {
     this.#hasServed = true;
   }
 
-  /** Hands its state over. A refusal is the target's failure, unless that has state of its own. Never throws. */
-  async handOver(target: LiveRelease): Promise<void> {
+  /**
+   * Hands its state over; says whether the target has it now. A refusal is the target's failure, unless that has state of
+   * its own. Never throws.
+   */
+  async handOver(target: LiveRelease): Promise<boolean> {
     const to = target.ready?.module;
-    if (to === undefined) return;
+    if (to === undefined) return false;
     try {
       await this.ready?.module.handOver?.(to);
+      return true;
     } catch (error) {
       if (!target.#hasServed) target.#refuse(error);
+      return false;
     }
   }
 

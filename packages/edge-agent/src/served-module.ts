@@ -33,6 +33,8 @@ export class ServedModule {
   #weights: ReadonlyMap<string, number> = new Map();
   #wanted: DesiredModule;
   #kept: readonly DesiredRelease[] | undefined;
+  /** Release that took over the state last. */
+  #stateAt: string | undefined;
 
   constructor(name: string, services: ServedModuleServices) {
     this.name = name;
@@ -117,15 +119,28 @@ export class ServedModule {
    * had, because going back must not depend on the release that is left.
    */
   async handOver(): Promise<void> {
-    const [source] = [...this.#releases.values()]
-      .filter((live) => live.isStateful && this.#weightOf(live) > 0)
-      .toSorted((a, b) => this.#weightOf(b) - this.#weightOf(a));
+    const source = this.#holderOfState();
     if (source === undefined) return;
-    for (const { releaseId, weight } of this.#wanted.releases) {
-      const target = this.#releases.get(releaseId);
-      if (weight === 0 || target?.isStateful !== true || this.#weightOf(target) > 0) continue;
-      await source.handOver(target);
-    }
+    const takers = this.#wanted.releases
+      .toSorted((a, b) => b.weight - a.weight)
+      .flatMap(({ releaseId, weight }) => (weight > 0 ? [this.#releases.get(releaseId)] : []))
+      .filter((live) => live?.isStateful === true);
+    const stays = takers.includes(source);
+    // Nobody new and the holder stays: nothing moves. A release that gives up a share of the traffic it tried gives the state back.
+    const heir = takers.find((live) => live !== undefined && live !== source && this.#weightOf(live) === 0);
+    const target = heir ?? (stays ? undefined : takers[0]);
+    if (target === undefined) return;
+    const moved = await source.handOver(target);
+    if (moved || (!stays && target.ready !== undefined)) this.#stateAt = target.releaseId;
+  }
+
+  /** The release that has the state: the last one that took it over, else the one with the most traffic. */
+  #holderOfState(): LiveRelease | undefined {
+    const last = this.#releases.get(this.#stateAt ?? '');
+    if (last?.isStateful === true) return last;
+    return [...this.#releases.values()]
+      .filter((live) => live.isStateful && this.#weightOf(live) > 0)
+      .toSorted((a, b) => this.#weightOf(b) - this.#weightOf(a))[0];
   }
 
   /**

@@ -39,6 +39,22 @@ describe('state of modules across a swap', () => {
     ]);
   });
 
+  it('comes back from a release that loses the share it had tried', async () => {
+    await using node = await NodeFixture.create();
+    const moves: string[] = [];
+    const module = (id: string): FakeModule => ({
+      handOver: async () => {
+        moves.push(id);
+      },
+    });
+    const [a, b] = [stateful(node, 'a', 100, module('a')), stateful(node, 'b', 0, module('b'))];
+    await node.apply(1, desiredModule('cart', 1, a, b));
+    await node.apply(2, desiredModule('cart', 2, { ...a, weight: 90 }, { ...b, weight: 10 }));
+    await node.apply(3, desiredModule('cart', 3, a, b));
+    await node.apply(4, desiredModule('cart', 4, { ...a, weight: 0 }, { ...b, weight: 100 }));
+    expect(moves).toEqual(['a', 'b', 'a']);
+  });
+
   it('does not stand in the way of going back', async () => {
     await using node = await NodeFixture.create();
     const a = stateful(node, 'a', 100, { handOver: () => Promise.resolve() });
