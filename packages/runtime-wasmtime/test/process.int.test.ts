@@ -31,6 +31,7 @@ describe('the process', () => {
     'dispose-in-flight',
     'terminate-in-flight',
     'exit-in-flight',
+    'host-functions-in-flight',
     'natural-end',
     'deep-stack',
     'replaced-handler',
