@@ -1,4 +1,4 @@
-import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { type LoadedModule, type WitValue, isHotSwapError } from '@hotswap/core';
@@ -120,10 +120,12 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
         const file = join(code, name);
         const bytes = await readFile(file).catch(() => undefined);
         if (bytes === undefined || bytes.length === 0) continue;
-        await chmod(file, 0o600).catch(() => undefined);
         const at = Math.floor(Math.random() * bytes.length);
         bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at);
-        await writeFile(file, bytes).catch(() => undefined);
+        // Another file in its place: the old one is mapped, and whoever can write into it is this user already.
+        const other = `${file}.${String(Math.random())}`;
+        await writeFile(other, bytes, { mode: 0o400 });
+        await rename(other, file);
       }
       await using module = await test.example('adder');
       expect((await module.invoke('add', [20, 22])).value).toBe(42);
