@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use support::eventually;
 use support::http::{Owner, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn guests() -> u64 {
     let stats = hotswap_engine::Runtime::get().expect("runs").stats_json();
@@ -211,7 +212,6 @@ fn certificates_go_by_name_and_change_without_a_restart() {
         handshake(port, "one.test", old, b"h2").await.expect_err("the old certificate is gone");
         handshake(port, "one.test", new, b"h2").await.expect("the new certificate");
         // Who was connected still is.
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
         open.write_all(b"GET /hello HTTP/1.1\r\nhost: one.test\r\n\r\n").await.expect("written");
         let mut answer = [0; 12];
         open.read_exact(&mut answer).await.expect("answered");

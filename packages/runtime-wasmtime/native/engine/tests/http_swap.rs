@@ -65,7 +65,7 @@ fn nor_with_instances_that_are_used_again() {
 fn clients_never_go_back_while_a_share_grows() {
     let (server, versions) = two("");
     let mut client = server.client();
-    let mut on_new = vec![false; 200];
+    let mut on_new = [false; 200];
     for percent in [0.0, 10.0, 30.0, 60.0, 100.0] {
         let (old, new) = (versions[0].id(), versions[1].id());
         server.assign(

@@ -76,9 +76,9 @@ fn commands_answer_as_cgi_programs() {
     }
     assert!(reply.text().ends_with("the end"));
     // More than what a command's output is usually cut to.
-    let reply = client.post("/cgi", &[b'a'; 200_000]);
+    let reply = client.post("/cgi", &vec![b'a'; 200_000]);
     assert!(reply.whole && reply.body.len() > 200_000, "{}", reply.body.len());
-    assert_eq!(client.post("/cgi", &[b'a'; 200_001]).status, 413);
+    assert_eq!(client.post("/cgi", &vec![b'a'; 200_001]).status, 413);
 }
 
 #[test]
@@ -110,6 +110,6 @@ fn core_modules_answer_through_their_handler() {
     for (path, status) in [("/trap", 500), ("/xoutside", 500), ("/no-message", 500), ("/loop", 504), ("/echo", 200)] {
         assert_eq!(client.get(path).status, status, "{path}");
     }
-    let reply = client.post("/echo", &[b'a'; 150_000]);
+    let reply = client.post("/echo", &vec![b'a'; 150_000]);
     assert_eq!((reply.status, reply.code().as_str()), (500, "HS_RUNTIME_MEMORY_LIMIT"));
 }
