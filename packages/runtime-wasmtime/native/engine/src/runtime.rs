@@ -35,6 +35,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(250);
 const LONG_LANE_NICE: i32 = 5;
 /// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
 const KEEP_RESIDENT_MEMORY_BYTES: usize = 1024 * 1024;
+/// The same where the kernel says which pages were written: only those are kept. A guest with a JavaScript engine inside writes several MiB.
+const KEEP_WRITTEN_MEMORY_BYTES: usize = 16 * 1024 * 1024;
 const KEEP_RESIDENT_TABLE_BYTES: usize = 64 * 1024;
 
 static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
@@ -427,6 +429,8 @@ fn call_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime:
 
 fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
     let mut pool = PoolingAllocationConfig::default();
+    let knows_written = PoolingAllocationConfig::is_pagemap_scan_available();
+    let keep_memory = if knows_written { KEEP_WRITTEN_MEMORY_BYTES } else { KEEP_RESIDENT_MEMORY_BYTES };
     // A component is several core instances; core instances and tables cost little, memories reserve 4 GiB of address space each.
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(8))
@@ -439,7 +443,7 @@ fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
         .max_core_instance_size(8 * 1024 * 1024)
         .max_component_instance_size(8 * 1024 * 1024)
         .table_elements(50_000)
-        .linear_memory_keep_resident(KEEP_RESIDENT_MEMORY_BYTES)
+        .linear_memory_keep_resident(keep_memory)
         .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
         .async_stack_keep_resident(16 * 1024)
         .pagemap_scan(Enabled::Auto);
