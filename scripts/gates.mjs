@@ -2,6 +2,7 @@
 // `npm run gates -- lint types`.
 import { existsSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { engineTargetFolder, engineWorkspaces } from './engines/engine-workspaces.mjs';
 import { cargoTargetFolder, environmentOfClone, inRoot, root } from './bootstrap/paths.mjs';
 import { SetupProblem, runAsCommand, say, seconds } from './bootstrap/progress.mjs';
 import { runCommand, tail } from './bootstrap/run-command.mjs';
@@ -34,12 +35,28 @@ const GATES = [
   { name: 'dead code', commands: () => [['knip', '--no-config-hints']] },
   { name: 'lock file', commands: () => [script('complete-lockfile.mjs', '--check')] },
   { name: 'doc links', commands: () => [script('check-doc-links.mjs')] },
-  { name: 'rust format', tool: 'cargo', commands: () => [cargo('fmt', '--check')] },
+  {
+    name: 'rust format',
+    tool: 'cargo',
+    commands: () => [
+      cargo('fmt', '--check'),
+      ...[...engineWorkspaces(), inRoot('bench', 'native', 'Cargo.toml')].map((manifest) =>
+        cargo('fmt', '--all', '--check', '--manifest-path', manifest),
+      ),
+    ],
+  },
   {
     name: 'clippy',
     tool: 'cargo',
     commands: () => [
       cargo('clippy', '--locked', '--all-targets', '--target-dir', cargoTargetFolder, '--', '-D', 'warnings'),
+      ...engineWorkspaces().map((manifest) =>
+        // In release, as the engines are built: what they depend on is compiled once.
+        cargo(
+          ...['clippy', '--release', '--locked', '--all-targets', '--manifest-path', manifest],
+          ...['--target-dir', engineTargetFolder, '--', '-D', 'warnings'],
+        ),
+      ),
     ],
   },
   { name: 'build', commands: () => [['turbo', 'run', 'build', '--output-logs=errors-only']] },

@@ -1,10 +1,11 @@
 // `npm test`: every test there is, on real services, and one closing line over all of them.
-//   vitest (unit, int, e2e) · cargo test of the engine · a sample of the fault matrix
+//   vitest (unit, int, e2e) · cargo test of the engine and of the engines' protocol · a sample of the fault matrix
 // A tool that a laptop lacks is a named skip; with CI=true it is a failure.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { engineManifest, engineTargetFolder } from './engines/engine-workspaces.mjs';
 import { cargoTargetFolder, environmentOfClone, inRoot, pinnedNode, root } from './bootstrap/paths.mjs';
 import { runAsCommand, say, seconds } from './bootstrap/progress.mjs';
 import { runCommand, tail } from './bootstrap/run-command.mjs';
@@ -38,22 +39,10 @@ async function runVitest(environment, args) {
   }
 }
 
-async function runCargoTest() {
+async function runCargoTest(...args) {
   if ((await runCommand('cargo', ['--version'])).code !== 0)
     return unavailable('cargo is not in PATH (https://rustup.rs)');
-  // The profile without link-time optimisation: the same speed of guests, and minutes less of linking for each test binary.
-  const args = [
-    'test',
-    '--locked',
-    '--profile',
-    'fast',
-    '-p',
-    'hotswap-engine',
-    '--no-fail-fast',
-    '--target-dir',
-    cargoTargetFolder,
-  ];
-  const run = await runCommand('cargo', args, { cwd: root, echo: true });
+  const run = await runCommand('cargo', ['test', '--locked', '--no-fail-fast', ...args], { cwd: root, echo: true });
   const counts = countsOfCargoTest(run.stdout);
   return run.code !== 0 && counts.failed === 0
     ? { ...counts, failed: 1, note: `cargo test ended with exit code ${run.code}` }
@@ -85,7 +74,13 @@ async function runParts(args) {
     await services.stop();
   }
   if (args.length > 0) return parts;
-  await part('cargo test -p hotswap-engine', runCargoTest);
+  // The profile without link-time optimisation: the same speed of guests, and minutes less of linking for each test binary.
+  await part('cargo test -p hotswap-engine', () =>
+    runCargoTest('--profile', 'fast', '-p', 'hotswap-engine', '--target-dir', cargoTargetFolder),
+  );
+  await part('cargo test of runtime-child', () =>
+    runCargoTest('--release', '--manifest-path', engineManifest('child'), '--target-dir', engineTargetFolder),
+  );
   await part('faults --sample', runFaults);
   return parts;
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { hashFiles } from '../bootstrap/hash-files.mjs';
 import { cacheFolder, inRoot } from '../bootstrap/paths.mjs';
+import { engineManifest, engineTargetFolder } from './engine-workspaces.mjs';
 import { placeFile } from './place-file.mjs';
 import { SetupProblem, say, seconds } from '../bootstrap/progress.mjs';
 import { runCommand, tail } from '../bootstrap/run-command.mjs';
@@ -35,9 +36,15 @@ async function cargoBuild(name, program) {
   let current = 'starting';
   say('engines', `cargo build of ${program} (about ${ENGINES[name]} cold on 2 cores) …`);
   const ticker = setInterval(() => say('engines', `${seconds(sinceMs)}: now ${current}`), PROGRESS_EVERY_MS);
-  const target = join(cacheFolder, 'cargo-target-engines');
-  const manifest = inRoot('packages', `runtime-${name}`, 'native', 'Cargo.toml');
-  const args = ['build', '--locked', '--release', '--manifest-path', manifest, '--target-dir', target];
+  const args = [
+    'build',
+    '--locked',
+    '--release',
+    '--manifest-path',
+    engineManifest(name),
+    '--target-dir',
+    engineTargetFolder,
+  ];
   const build = await runCommand('cargo', args, {
     onLine: (line) => {
       current = /^\s*Compiling\s+(.*)$/.exec(line)?.[1] ?? current;
@@ -46,7 +53,7 @@ async function cargoBuild(name, program) {
   clearInterval(ticker);
   if (build.code !== 0) throw new SetupProblem(`cargo failed with exit code ${build.code}:\n${tail(build.stderr, 60)}`);
   say('engines', `built in ${seconds(sinceMs)}`);
-  return join(target, 'release', program);
+  return join(engineTargetFolder, 'release', program);
 }
 
 /** Makes the program of an engine runnable in its package. Returns its path. */
