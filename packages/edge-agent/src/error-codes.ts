@@ -55,6 +55,11 @@ export const agentErrorCodes = {
     httpStatus: 507,
     retryable: true,
   },
+  HS_AGENT_RUNTIME_CANNOT: {
+    message:
+      'The release needs {what}, which {runtime} on this node does not have: deploy it to nodes whose runtime has the capability {capability}, or change what the release asks for',
+    httpStatus: 409,
+  },
   HS_AGENT_RELEASE_QUARANTINED: {
     message:
       'The node died {deaths} times while it was loading release {releaseId} and leaves it alone for an hour: look at the module, deploy another version, or remove the mark in the folder `loading` of the node to try at once',

@@ -9,6 +9,7 @@ import { BackOff } from './back-off.ts';
 import { grantedNetwork, grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
 import type { LoadQuarantine } from './load-quarantine.ts';
 import type { ModuleCache, ModuleOrigin } from './module-cache.ts';
+import { checkRuntimeFit } from './runtime-fit.ts';
 
 /** @internal */
 export interface ReleaseLoaderOptions {
@@ -86,7 +87,8 @@ export class ReleaseLoader {
   }
 
   #granted(release: DesiredRelease): LoadOptions {
-    const { grants } = this.#options;
+    const { grants, runtime } = this.#options;
+    checkRuntimeFit(release, runtime.name, runtime.capabilities);
     const network = grantedNetwork(release, grants);
     return {
       limits: release.resourceLimits,
