@@ -17,10 +17,11 @@ use crate::failure::{failure, throw};
 use crate::from_js::{read_args, read_bytes, read_resource};
 use crate::handles::{InstanceHandle, ModuleHandle, milliseconds};
 use crate::host_functions::HostFunctions;
-use crate::js::{Element, Js, JsResult, Raw, Refused};
+use crate::js::{Js, JsResult, Raw, Refused};
 use crate::process::raw;
 use crate::slot_table::SlotTable;
 use crate::to_js::results;
+use crate::typed_arrays::Element;
 
 /// Completions handed over in one turn of the event loop.
 const BATCH: usize = 256;

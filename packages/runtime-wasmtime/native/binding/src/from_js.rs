@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, ResourceKey, Result, Value, ValueType};
 
-use crate::js::{Element, Js, JsResult, Raw, Refused};
+use crate::js::{Js, JsResult, Raw, Refused};
+use crate::typed_arrays::Element;
 
 /// Where in the arguments a value is; only written out when it is wrong.
 #[derive(Clone, Copy)]

@@ -8,7 +8,8 @@ use hotswap_engine::EngineError;
 use parking_lot::Mutex;
 
 use crate::failure::failure;
-use crate::js::{Element, Js, JsResult, Raw};
+use crate::js::{Js, JsResult, Raw};
+use crate::typed_arrays::Element;
 
 /// Events handed over in one turn of the event loop.
 const BATCH: usize = 256;

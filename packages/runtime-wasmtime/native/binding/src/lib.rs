@@ -23,3 +23,4 @@ mod js_function;
 mod process;
 mod slot_table;
 mod to_js;
+mod typed_arrays;

@@ -2,7 +2,8 @@
 
 use hotswap_engine::{FunctionEntry, HostSignature, Value, ValueType};
 
-use crate::js::{Element, Js, JsResult, Raw, Refused};
+use crate::js::{Js, JsResult, Raw, Refused};
+use crate::typed_arrays::Element;
 
 /// The results of one call: undefined for none, the value for one, an array for several.
 pub(crate) fn results(js: Js, function: &FunctionEntry, values: &[Value]) -> JsResult<Raw> {
