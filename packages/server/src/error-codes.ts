@@ -94,6 +94,11 @@ export const serverErrorCodes = {
     message: 'The module answers no HTTP requests: {lacks}; leave `http` out or upload a binary that serves',
     httpStatus: 400,
   },
+  HS_REGISTRY_STATEFUL_HTTP: {
+    message:
+      'A module with runtime.stateful answers calls of functions, one at a time, and no HTTP requests: leave `http` or `runtime.stateful` out',
+    httpStatus: 400,
+  },
   HS_NODE_SUPERSEDED: {
     message: 'Another session of node {nodeId} has taken over: this one has to end',
     httpStatus: 410,

@@ -219,6 +219,13 @@ describe('bad input', () => {
       'HS_REGISTRY_INTERFACE_EXCEEDED',
       ['/interfaces'],
     ],
+    [
+      'an http block beside a state',
+      { http: {}, runtime: { stateful: true } },
+      {},
+      'HS_REGISTRY_STATEFUL_HTTP',
+      ['/runtime/stateful'],
+    ],
     ['an http block without a handler', { http: {} }, {}, 'HS_REGISTRY_SERVES_NO_HTTP', ['/http']],
   ])('refuses a module with %s', async (_name, extra, binary, code, pointers) => {
     expect(await refused('POST', modules, json({ wasmBinary: base64(coreModule(binary)), ...extra }))).toMatchObject({

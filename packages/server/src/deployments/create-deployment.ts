@@ -54,7 +54,7 @@ export async function createDeployment(
   const regions = body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions);
   const content = releaseOf(module, body, parts.config);
   const healthCheck = resolveHealthCheck(content.healthCheck, body.healthCheck, ofStrategy);
-  const problem = healthProblem(module.description, healthCheck) ?? httpProblem(module.description, content.http);
+  const problem = healthProblem(module.description, healthCheck) ?? httpProblem(module.description, content);
   if (problem) throw problem;
   const release = await parts.releases.insert(content);
   const spec: DeploymentSpec = {

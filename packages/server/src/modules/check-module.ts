@@ -5,6 +5,7 @@ import {
   type HealthCheckOverride,
   type ModuleDescription,
   type ModuleHttp,
+  type ModuleRuntime,
 } from '@hotswap/core';
 import type { CheckedModuleMetadata } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
@@ -22,7 +23,7 @@ export function checkModule(
     wasiProblem(description, metadata),
     interfaceProblem(description, metadata),
     healthProblem(description, metadata.healthCheck),
-    httpProblem(description, metadata.http),
+    httpProblem(description, metadata),
   ].filter((problem) => problem !== null);
 }
 
@@ -44,9 +45,23 @@ export function healthProblem(description: ModuleDescription, check: HealthCheck
   });
 }
 
-/** The mistake of an `http` block on a binary that answers no requests; `null` when there is none. @internal */
-export function httpProblem(description: ModuleDescription, http: ModuleHttp | null | undefined): Error | null {
-  if (http === null || http === undefined || httpServingOf(description) !== null) return null;
+/**
+ * The mistake of an `http` block on a binary that answers no requests, or beside `runtime.stateful`; `null` when there is
+ * none.
+ * @internal
+ */
+export function httpProblem(
+  description: ModuleDescription,
+  { http, runtime }: { readonly http?: ModuleHttp | null; readonly runtime?: Pick<ModuleRuntime, 'stateful'> },
+): Error | null {
+  if (http === null || http === undefined) return null;
+  if (runtime?.stateful === true) {
+    // Requests run side by side in instances of their own: they would never meet the state.
+    return serverError('HS_REGISTRY_STATEFUL_HTTP', {
+      errors: [{ pointer: '/runtime/stateful', detail: 'does not go together with http' }],
+    });
+  }
+  if (httpServingOf(description) !== null) return null;
   const lacks =
     description.kind === 'component'
       ? 'a component has to export wasi:http/incoming-handler'
