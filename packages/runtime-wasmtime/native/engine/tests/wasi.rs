@@ -69,8 +69,8 @@ fn the_log_of_calls_is_rate_capped_and_the_output_of_commands_is_not() {
         node.client
             .run(id, &module, bytes::Bytes::new(), RunOptions::default(), CallSettings::default())
             .expect("admitted");
-        let Ok(Outcome::Command(status, output)) = node.wait(id).outcome else { panic!("a command") };
-        assert_eq!((status, output.stdout.len()), (42, 15));
+        let Ok(Outcome::Command(exit_code, output)) = node.wait(id).outcome else { panic!("a command") };
+        assert_eq!((exit_code, output.stdout.len()), (42, 15));
     }
 }
 
