@@ -19,6 +19,18 @@ export function paddedModule(sizeBytes: number): Uint8Array {
   return bytes;
 }
 
+/** A module with that many pages of memory and a function `f` that does nothing. */
+export function declaredMemory(pages: number): Uint8Array {
+  return Uint8Array.from([
+    ...header,
+    ...section(1, [1, 0x60, 0, 0]),
+    ...section(3, [1, 0]),
+    ...section(5, [1, 0, ...unsigned(pages)]),
+    ...section(7, [1, 1, 0x66, 0, 0]),
+    ...section(10, [1, 2, 0, 0x0b]),
+  ]);
+}
+
 /** A small valid module whose one function has so many locals and branches that compiling it takes gigabytes. */
 export function manyLocals(locals: number, branches: number): Uint8Array {
   const code: number[] = [];

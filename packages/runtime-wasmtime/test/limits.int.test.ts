@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type LoadOptions, type LoadedModule, type WitValue, defaultResourceLimits } from '@hotswap/core';
 import { type HostileModule, buildExampleModules, hostileModule, hostileModules } from '@hotswap/example-modules';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { declaredMemory } from './binary-modules.ts';
 import { type TestHost, failureOf, testHost } from './test-host.ts';
 
 /** A time limit short enough for a suite, long enough for a busy machine to compute an honest answer within it. */
@@ -60,6 +61,15 @@ describe('limits', () => {
       expect((await module.invoke('run', [])).value).toBe(64);
       expect(module.stats()).toMatchObject({ memoryRefusals: 1, peakMemoryBytes: 4 * 1_048_576 });
     }
+  });
+
+  it.each([
+    [63, 0],
+    [64, 1],
+  ])('count a call that held %i of 64 pages %i times as one at its limit', async (pages, memoryRefusals) => {
+    await using module = await test.host.load({ bytes: declaredMemory(pages) }, { limits: { maxMemoryMB: 4 } });
+    await module.invoke('f', []);
+    expect(module.stats()).toMatchObject({ memoryRefusals, peakMemoryBytes: pages * 65_536 });
   });
 
   it('end an endless loop in time, sync and async, by its own limit or a shorter one of the call, never a longer one', async () => {
