@@ -81,7 +81,7 @@ export class FakeRuntimeHost implements RuntimeHost {
     sockets: false,
     hostFunctions: false,
     instanceReuse: false,
-    moduleState: false,
+    moduleState: true,
     moduleMetrics: false,
     boundedCompilation: false,
     simd: false,
