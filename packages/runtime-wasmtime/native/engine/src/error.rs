@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::value::Value;
+use crate::values::value::Value;
 
 /// Declares the codes with their stable spelling and one sentence each, so that the table cannot drift from the enum.
 macro_rules! error_codes {

@@ -11,11 +11,11 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{self, ResourceDynamic, ResourceType, Val};
 use wasmtime::{AsContextMut, FuncType, StoreContextMut};
 
-use crate::convert::{Lifting, OutputMeter, each_resource, lift, lift_core, lower, lower_core};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::store::StoreData;
-use crate::type_text::signature_text;
-use crate::value::{ResourceKey, ResourceNames, TypeBudget, Value, ValueType, camel_case};
+use crate::values::convert::{Lifting, OutputMeter, each_resource, lift, lift_core, lower, lower_core};
+use crate::values::type_text::signature_text;
+use crate::values::value::{ResourceKey, ResourceNames, TypeBudget, Value, ValueType, camel_case};
 
 /// Where functions are that a world imports without an interface.
 const ROOT: &str = "$root";

@@ -2,8 +2,8 @@
 
 use wasmtime::ResourceLimiter;
 
-use crate::memory_budget::MemoryBudget;
 use crate::policy::Limits;
+use crate::shared::memory_budget::MemoryBudget;
 
 /// Sums memories and tables over a whole store; Wasmtime's own limiter counts each memory alone.
 #[derive(Debug)]

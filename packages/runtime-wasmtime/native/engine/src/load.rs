@@ -12,11 +12,11 @@ use wasmparser::WasmFeatures;
 use wasmtime::{Engine, component};
 
 use crate::cache::{Code, CodeCache, Lookup, load_own};
+use crate::calls::invoke::probe;
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::guest_module;
 use crate::host_functions::{self, Answering, HostFunctions};
 use crate::inspect::{check_size, describe, validate, wasi_level};
-use crate::invoke::probe;
 use crate::module::{Linked, LoadedModule};
 use crate::policy::LoadOptions;
 use crate::runtime::Runtime;

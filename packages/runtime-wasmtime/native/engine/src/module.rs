@@ -11,17 +11,17 @@ use wasmtime::{Engine, ExternType, ModuleExport};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::cache::Code;
-use crate::cpu_share::CpuShare;
-use crate::direct::MAX_SCALARS;
+use crate::calls::direct::MAX_SCALARS;
+use crate::calls::warm::{IdlePool, WarmGuest};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY};
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
+use crate::shared::cpu_share::CpuShare;
 use crate::state::Resident;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
-use crate::value::{ResourceNames, TypeBudget, ValueType};
-use crate::warm::{IdlePool, WarmGuest};
+use crate::values::value::{ResourceNames, TypeBudget, ValueType};
 use crate::wasi::{Grants, WasiLevel};
 
 /// Linked code, ready to be instantiated.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::compile_child::CompilerOptions;
+use crate::compile::child::CompilerOptions;
 use crate::error::{EngineError, ErrorCode, Result};
 
 const MIB: u64 = 1024 * 1024;

@@ -12,15 +12,15 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::calls::CallRegistry;
-use crate::compile_child::CompileChildren;
+use crate::calls::control::CallRegistry;
+use crate::compile::child::CompileChildren;
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::machine::Machine;
-use crate::memory_budget::MemoryBudget;
 use crate::module::LoadedModule;
 use crate::policy::{RuntimeOptions, TrapMode};
 use crate::process;
-use crate::ticker::{TICK_MS, Ticker};
+use crate::shared::machine::Machine;
+use crate::shared::memory_budget::MemoryBudget;
+use crate::shared::ticker::{TICK_MS, Ticker};
 
 /// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
 pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 * 1024;

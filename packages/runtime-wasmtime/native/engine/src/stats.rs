@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use crate::cpu_share::CpuShare;
 use crate::error::{EngineError, ErrorCode};
+use crate::shared::cpu_share::CpuShare;
 use crate::trap::TRAP_KINDS;
 
 const BUCKETS: usize = 24;

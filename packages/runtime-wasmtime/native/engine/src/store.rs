@@ -8,15 +8,15 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::cpu_share::CpuShare;
+use crate::calls::invoke::Output;
 use crate::egress::EgressHooks;
 use crate::host_functions::HeldResources;
-use crate::invoke::Output;
-use crate::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::limits::Limiter;
 use crate::policy::Limits;
-use crate::stdio::CapturedOutput;
-use crate::ticker::TICK_MS;
+use crate::shared::cpu_share::CpuShare;
+use crate::shared::lanes::{TickCost, ask_to_move, tick_cost};
+use crate::shared::ticker::TICK_MS;
+use crate::wasi::stdio::CapturedOutput;
 
 const TICK: Duration = Duration::from_millis(TICK_MS);
 /// One tick falls into the shortest call by chance; two are at least one tick of computing.

@@ -7,8 +7,8 @@ use wasmtime_wasi::I32Exit;
 use crate::error::{EngineError, ErrorCode, bounded};
 use crate::host_functions::HostFailure;
 use crate::limits::Limiter;
-use crate::memory_budget::MemoryBudget;
 use crate::policy::Limits;
+use crate::shared::memory_budget::MemoryBudget;
 use crate::store::{CpuExceeded, WallExceeded};
 
 /// Frames in a backtrace.

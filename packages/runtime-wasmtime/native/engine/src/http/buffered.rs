@@ -7,13 +7,13 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
-use crate::command::run_command;
+use crate::calls::command::run_command;
+use crate::calls::invoke::Output;
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::invoke::Output;
-use crate::lanes::Moving;
 use crate::module::{HttpEntry, LoadedModule};
 use crate::policy::RunOptions;
 use crate::runtime::Runtime;
+use crate::shared::lanes::Moving;
 use crate::stats::CallMeter;
 use crate::store::Deadline;
 use crate::trap::{output_limit, timeout};

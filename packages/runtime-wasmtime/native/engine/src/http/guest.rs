@@ -12,11 +12,11 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView};
 
+use crate::calls::invoke::{Output, explained, prepare, read_meters, rearm};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
-use crate::invoke::{Output, explained, prepare, read_meters, rearm};
-use crate::lanes::Moving;
 use crate::module::{HttpEntry, LoadedModule};
 use crate::runtime::Runtime;
+use crate::shared::lanes::Moving;
 use crate::stats::CallMeter;
 use crate::store::{Deadline, StoreData};
 

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use wasmtime::{Instance, Memory, Store};
 
-use crate::enter::{Live, start_on_fiber};
+use crate::calls::enter::{Live, start_on_fiber};
+use crate::calls::invoke::{explained, prepare, read_meters};
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::invoke::{explained, prepare, read_meters};
 use crate::module::LoadedModule;
 use crate::stats::CallMeter;
 use crate::store::{Deadline, StoreData};

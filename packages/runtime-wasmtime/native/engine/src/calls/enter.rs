@@ -1,0 +1,158 @@
+//! Entering a guest: instantiating it and calling its functions, on the native stack or on a fiber.
+
+use wasmtime::Store;
+
+use crate::calls::direct::{call_scalar, typed};
+use crate::error::{EngineError, Result};
+use crate::module::{FunctionEntry, Linked, LoadedModule, Target};
+use crate::store::StoreData;
+use crate::values::convert::{
+    Lifting, OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_out,
+};
+use crate::values::lift::Answer;
+use crate::values::lower::Arguments;
+use crate::values::value::{Value, ValueType};
+
+/// An instance of either kind.
+#[derive(Clone, Copy)]
+pub(crate) enum Live {
+    Core(wasmtime::Instance),
+    Component(wasmtime::component::Instance),
+}
+
+/// Values a function returned; empty for none, several for some core functions.
+pub type Results = Vec<Value>;
+
+/// Runs the same steps on the native stack or, through fibers, as a future. One text for both keeps them alike.
+macro_rules! call_steps {
+    ($mode:ident, $store:ident, $live:ident, $function:ident, $args:ident, $resources:ident, $limit:expr, [$($await:tt)*]) => {{
+        match ($live, &$function.target) {
+            (Live::Core(instance), Target::Core(export)) => {
+                let function = instance
+                    .get_module_export(&mut *$store, export)
+                    .and_then(wasmtime::Extern::into_func)
+                    .ok_or_else(missing)?;
+                if call_steps!(@on_stack $mode) && $function.direct {
+                    return call_scalar(&function, $store, $args, $function);
+                }
+                let lower = |(value, (_, ty)): (&Value, &(String, ValueType))| lower_core(value, ty);
+                let params = $args.iter().zip(&$function.params).map(lower).collect::<Result<Vec<_>>>()?;
+                let mut results = vec![wasmtime::Val::I32(0); $function.results.len()];
+                call_steps!(@call $mode, function, $store, &params, &mut results)$($await)*?;
+                Ok(results.iter().map(lift_core).collect::<Result<_>>()?)
+            }
+            (Live::Component(instance), Target::Component(export)) if $function.direct => {
+                let function = typed(instance.get_func(&mut *$store, export).ok_or_else(missing)?);
+                let handed_in;
+                let args = match $resources {
+                    Some(slots) if $function.needs_instance => {
+                        handed_in = hand_in($args, $function.params.iter().map(|(_, ty)| ty), slots)?;
+                        handed_in.as_slice()
+                    }
+                    _ => $args,
+                };
+                let Answer(mut results) = call_steps!(@typed $mode, function, $store, Arguments(args))$($await)*?;
+                check_output(&results, $limit)?;
+                if let (true, Some(slots)) = ($function.needs_instance, $resources) {
+                    take_out(&mut results, &$function.results, slots)?;
+                }
+                Ok(results)
+            }
+            (Live::Component(instance), Target::Component(export)) => {
+                let function = instance.get_func(&mut *$store, export).ok_or_else(missing)?;
+                let lower = |(value, (_, ty)): (&Value, &(String, ValueType))| lower(value, ty, $resources);
+                let params = $args.iter().zip(&$function.params).map(lower).collect::<Result<Vec<_>>>()?;
+                let mut results = vec![wasmtime::component::Val::Bool(false); $function.results.len()];
+                call_steps!(@call $mode, function, $store, &params, &mut results)$($await)*?;
+                let mut to = Lifting { meter: OutputMeter::new($limit), resources: $resources.as_deref_mut() };
+                let lift = |(value, ty)| lift(value, ty, &mut to);
+                Ok(results.into_iter().zip(&$function.results).map(lift).collect::<Result<_>>()?)
+            }
+            _ => Err(missing().into()),
+        }
+    }};
+    (@on_stack sync) => { true };
+    (@on_stack async) => { false };
+    (@call sync, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call(&mut *$store, $params, $results) };
+    (@call async, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call_async(&mut *$store, $params, $results) };
+    (@typed sync, $function:ident, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
+    (@typed async, $function:ident, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
+}
+
+fn missing() -> wasmtime::Error {
+    wasmtime::Error::msg("export is missing from the instance")
+}
+
+/// Either the engine's own error, to be explained, or one that has its name already.
+pub(crate) enum CallFailure {
+    Engine(wasmtime::Error),
+    Named(EngineError),
+}
+
+impl From<wasmtime::Error> for CallFailure {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<EngineError> for CallFailure {
+    fn from(error: EngineError) -> Self {
+        Self::Named(error)
+    }
+}
+
+pub(crate) fn call_on_stack(
+    store: &mut Store<StoreData>,
+    live: Live,
+    function: &FunctionEntry,
+    args: &[Value],
+    resources: &mut Option<&mut ResourceSlots>,
+    output_limit: u64,
+) -> Result<Results, CallFailure> {
+    call_steps!(sync, store, live, function, args, resources, output_limit, [])
+}
+
+pub(crate) async fn call_on_fiber(
+    store: &mut Store<StoreData>,
+    live: Live,
+    function: &FunctionEntry,
+    args: &[Value],
+    resources: &mut Option<&mut ResourceSlots>,
+    output_limit: u64,
+) -> Result<Results, CallFailure> {
+    call_steps!(async, store, live, function, args, resources, output_limit, [.await])
+}
+
+pub(crate) fn start_on_stack(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
+    match module.linked_here.as_ref().or(module.linked.as_ref()) {
+        Some(Linked::Core(pre)) => {
+            let instance = pre.instantiate(&mut *store)?;
+            if let Some(export) = &module.initialize
+                && let Some(function) =
+                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
+            {
+                function.call(&mut *store, &[], &mut [])?;
+            }
+            Ok(Live::Core(instance))
+        }
+        Some(Linked::Component(pre)) => pre.instantiate(store).map(Live::Component),
+        None => Err(wasmtime::Error::msg("module was released")),
+    }
+}
+
+pub(crate) async fn start_on_fiber(module: &LoadedModule, store: &mut Store<StoreData>) -> wasmtime::Result<Live> {
+    match module.linked.as_ref() {
+        Some(Linked::Core(pre)) => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            if let Some(export) = &module.initialize
+                && let Some(function) =
+                    instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_func)
+            {
+                function.call_async(&mut *store, &[], &mut []).await?;
+            }
+            Ok(Live::Core(instance))
+        }
+        Some(Linked::Component(pre)) => pre.instantiate_async(store).await.map(Live::Component),
+        None => Err(wasmtime::Error::msg("module was released")),
+    }
+}

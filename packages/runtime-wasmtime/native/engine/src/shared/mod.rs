@@ -1,0 +1,7 @@
+//! What all guests of a process share: processors, memory, threads, time.
+
+pub(crate) mod cpu_share;
+pub(crate) mod lanes;
+pub(crate) mod machine;
+pub(crate) mod memory_budget;
+pub(crate) mod ticker;
