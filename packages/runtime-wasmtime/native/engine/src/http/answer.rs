@@ -14,7 +14,7 @@ use crate::error::{EngineError, ErrorCode};
 use crate::runtime::Runtime;
 
 use super::flight::Flight;
-use super::guest::{GuestFuture, Returned};
+use super::guest::{GuestFuture, Returned, StoreLost};
 use super::handlers::FallbackBody;
 use super::stats::Ending;
 
@@ -52,6 +52,7 @@ enum Guest {
 
 struct Running {
     guest: GuestFuture,
+    lost: StoreLost,
     deadline: Instant,
     /// Made when the guest has to be waited for.
     sleep: Option<Pin<Box<Sleep>>>,
@@ -122,8 +123,8 @@ impl AnswerBody {
         Self { content: Content::Guest(GuestBody { taken, body, guest }), flight: None }
     }
 
-    pub(crate) fn of_running_guest(body: WasiBody, guest: GuestFuture, deadline: Instant) -> Self {
-        let guest = Guest::Running(Box::new(Running { guest, deadline, sleep: None, begun: false }));
+    pub(crate) fn of_running_guest(body: WasiBody, guest: GuestFuture, lost: StoreLost, deadline: Instant) -> Self {
+        let guest = Guest::Running(Box::new(Running { guest, lost, deadline, sleep: None, begun: false }));
         Self { content: Content::Guest(GuestBody { taken: [None, None], body, guest }), flight: None }
     }
 
@@ -190,7 +191,13 @@ impl GuestBody {
             return Poll::Ready(Some(taken.map_err(|Broken| Ending::Failed)));
         }
         match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => match &self.guest {
+                Guest::Running(running) if running.lost.get() => {
+                    let late = running.deadline <= Instant::now();
+                    Poll::Ready(Some(Err(if late { Ending::Timeout } else { Ending::Failed })))
+                }
+                _ => Poll::Ready(None),
+            },
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
             // The guest took its body back.
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Ending::Failed))),

@@ -2,6 +2,7 @@
 //! drops it drops the guest whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -43,8 +44,36 @@ impl Returned {
     }
 }
 
+/// Whether a guest's store went while the guest had not returned. Then whatever it was writing ends as if it were whole, and this says that
+/// it is not. A guest on another thread can fail between two looks at it and at its body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreLost(Arc<AtomicBool>);
+
+impl StoreLost {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Belongs behind the instance in a scope, so that it is dropped before it.
+struct Unreturned {
+    lost: StoreLost,
+    returned: bool,
+}
+
+impl Drop for Unreturned {
+    fn drop(&mut self) {
+        if !self.returned {
+            self.lost.0.store(true, Ordering::Release);
+        }
+    }
+}
+
 /// What a guest answers through.
-pub(crate) type Answering = oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>;
+pub(crate) struct Answering {
+    pub(crate) head: oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>,
+    pub(crate) lost: StoreLost,
+}
 
 /// A place for a guest, with the instance in it if one was kept.
 pub(crate) struct Place {
@@ -149,29 +178,32 @@ where
             }
         }
     };
+    let Answering { head, lost } = answering;
+    let mut unreturned = Unreturned { lost, returned: false };
     let begun = Instant::now();
     meter.instantiate = begun - started;
-    let called = call(&mut instance, request, scheme, answering).await;
+    let called = call(&mut instance, request, scheme, head).await;
     meter.invoke = begun.elapsed();
     read_meters(meter, module, &instance.store);
-    match called {
-        Err(error) => Err(failed(&error, instance.store.data(), false)),
-        Ok(()) => Ok(instance),
+    if let Err(error) = called {
+        return Err(failed(&error, instance.store.data(), false));
     }
+    unreturned.returned = true;
+    Ok(instance)
 }
 
 async fn call<B>(
     instance: &mut KeptInstance,
     request: Request<B>,
     scheme: Scheme,
-    answering: Answering,
+    head: oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>,
 ) -> wasmtime::Result<()>
 where
     B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
 {
     let mut http = instance.store.data_mut().http();
     let request = http.new_incoming_request(scheme, request)?;
-    let answering = http.new_response_outparam(answering)?;
+    let answering = http.new_response_outparam(head)?;
     instance.proxy.wasi_http_incoming_handler().call_handle(&mut instance.store, request, answering).await
 }
 

@@ -28,7 +28,7 @@ use super::authorize::{Doorkeeper, Verdict};
 use super::buffered::{self, Whole};
 use super::connection::{Connection, Cut, ServeResult};
 use super::flight::Flight;
-use super::guest::{self, GuestFuture, Place, Returned};
+use super::guest::{self, Answering, GuestFuture, Place, Returned, StoreLost};
 use super::handlers::{FallbackRequest, RequestHead};
 use super::options::HttpLimits;
 use super::problem::Problem;
@@ -255,18 +255,20 @@ async fn ask_version(
         return ask_whole(flight, request, context, place, deadline).await;
     }
     let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
-    let (sender, receiver) = oneshot::channel();
+    let (head, receiver) = oneshot::channel();
+    let lost = StoreLost::default();
+    let answering = Answering { head, lost: lost.clone() };
     if request.body().is_end_stream() {
         let request = request.map(|_| Empty::new());
-        let guest = guest::answer(runtime, place, request, scheme, sender, deadline);
-        return hear(flight, guest, receiver, deadline, None).await;
+        let guest = guest::answer(runtime, place, request, scheme, answering, deadline);
+        return hear(flight, (guest, lost), receiver, deadline, None).await;
     }
     let verdict: Arc<request_body::Verdict> = Arc::default();
     let idle = Duration::from_millis(connection.port.limits.body_idle_timeout_ms);
     let max_bytes = route.max_body_bytes;
     let request = request.map(|body| RequestBody::new(body, max_bytes, idle, verdict.clone()));
-    let guest = guest::answer(runtime, place, request, scheme, sender, deadline);
-    hear(flight, guest, receiver, deadline, Some((verdict, max_bytes))).await
+    let guest = guest::answer(runtime, place, request, scheme, answering, deadline);
+    hear(flight, (guest, lost), receiver, deadline, Some((verdict, max_bytes))).await
 }
 
 /// A guest answers that takes the request as a whole.
@@ -306,7 +308,7 @@ type Answered = std::result::Result<Response<WasiBody>, wasmtime_wasi_http::p2::
 /// Drives the guest until it has sent its head.
 async fn hear(
     mut flight: Flight,
-    mut guest: GuestFuture,
+    (mut guest, lost): (GuestFuture, StoreLost),
     mut answered: oneshot::Receiver<Answered>,
     deadline: Deadline,
     body: Option<(Arc<request_body::Verdict>, u64)>,
@@ -360,7 +362,7 @@ async fn hear(
         AnswerBody::of_returned_guest(content, returned)
     } else {
         flight.set_deadline(Some(deadline.at));
-        AnswerBody::of_running_guest(content, guest, deadline.at)
+        AnswerBody::of_running_guest(content, guest, lost, deadline.at)
     };
     Ok(Response::from_parts(parts, content.with_flight(flight)))
 }
