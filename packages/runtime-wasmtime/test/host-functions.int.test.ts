@@ -377,4 +377,25 @@ describe('host functions of core modules', () => {
     expect(failure.code).toBe('HS_RUNTIME_LINK_FAILED');
     expect(failure.details['imports']).toEqual(['math::mul: (i32, i64, f64) -> f64']);
   });
+
+  // (module (import "m" "f" (func (param i32) (result i32))) (import "m" "f" (func ...)) (export "a" (func 0)) (export "b" (func 1)))
+  const twice = (second: 0 | 1): Uint8Array<ArrayBuffer> => {
+    const f = [1, ...Buffer.from('m'), 1, ...Buffer.from('f'), 0];
+    return Uint8Array.of(
+      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...[1, 11, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 1, 0x7e, 1, 0x7f],
+      ...[2, 13, 2, ...f, 0, ...f, second],
+      ...[7, 9, 2, 1, ...Buffer.from('a'), 0, 0, 1, ...Buffer.from('b'), 0, 1],
+    );
+  };
+
+  it('may be imported again, but not as something else', async () => {
+    await using test = await testHost();
+    const imports = { m: { f: (n: WitValue): number => (n as number) + 1 } };
+    await using module = await test.host.load({ bytes: twice(0) }, { imports });
+    expect([module.invokeSync?.('a', [1]), (await module.invoke('b', [2])).value]).toEqual([2, 3]);
+    const failure = await failureOf(test.host.load({ bytes: twice(1) }, { imports }));
+    expect(failure.code).toBe('HS_RUNTIME_LINK_FAILED');
+    expect(failure.details['imports']).toEqual(['m::f: (i64) -> i32 besides (i32) -> i32']);
+  });
 });

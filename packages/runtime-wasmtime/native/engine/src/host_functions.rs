@@ -3,7 +3,8 @@
 //! A guest on a fiber waits for the answer while its thread does other work; a guest on the native stack is answered on the same thread.
 //! Whatever the answer is, the guest's limits hold: the wall clock runs on, and a call that is cancelled does not wait for anybody.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -319,6 +320,7 @@ fn give_back(
 // -------------------------------------------------------------------------------------------------------------- core modules
 
 /// Defines what the embedder offers of a core module's imports; returns what it does not, with the signature each should have.
+/// A function may be imported any number of times; as one of two signatures it is what was asked for first, and nothing else.
 pub(crate) fn link_core(
     linker: &mut wasmtime::Linker<StoreData>,
     module: &wasmtime::Module,
@@ -327,6 +329,7 @@ pub(crate) fn link_core(
     taken: impl Fn(&str, &str) -> bool,
 ) -> Result<Vec<String>> {
     let mut missing = Vec::new();
+    let mut met = HashMap::new();
     for import in module.imports() {
         let wasmtime::ExternType::Func(ty) = import.ty() else { continue };
         if taken(import.module(), import.name()) {
@@ -338,10 +341,20 @@ pub(crate) fn link_core(
         let (params, results) = (types(&mut ty.params()), types(&mut ty.results()));
         let name = format!("{}::{}", import.module(), import.name());
         let params: Vec<_> = params.into_iter().map(|ty| (String::new(), ty)).collect();
+        let asked = signature_text(&params, &results);
+        match met.entry((import.module(), import.name())) {
+            Entry::Occupied(first) => {
+                if *first.get() != asked {
+                    missing.push(format!("{name}: {asked} besides {}", first.get()));
+                }
+                continue;
+            }
+            Entry::Vacant(first) => first.insert(asked.clone()),
+        };
         let found = find(host, import.module(), import.name());
         let references = params.iter().map(|(_, ty)| ty).chain(&results).any(|ty| ty.obstacles().unsupported.is_some());
         if found.is_none() || references {
-            missing.push(format!("{name}: {}", signature_text(&params, &results)));
+            missing.push(format!("{name}: {asked}"));
             continue;
         }
         let function = Arc::new(HostSignature { index: found.unwrap_or_default(), name, params, results });
