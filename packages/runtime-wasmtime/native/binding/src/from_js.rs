@@ -95,8 +95,8 @@ fn read_each(
     }
     let left = usize::try_from(max_input_bytes).unwrap_or(usize::MAX);
     let mut reader = Reader { js, borrows: false, left, limit: max_input_bytes };
-    if here && given == wanted && function.params.iter().any(|(_, ty)| number_list(ty).is_some()) {
-        reader.borrows = function.params.iter().enumerate().all(|(index, (_, ty))| match number_list(ty) {
+    if here && given == wanted && function.params.iter().any(|(_, ty)| Element::of_list(ty).is_some()) {
+        reader.borrows = function.params.iter().enumerate().all(|(index, (_, ty))| match Element::of_list(ty) {
             Some(_) => argument(index).is_ok_and(|value| js.is_typed_array(value)),
             None => is_scalar(ty),
         });
@@ -426,7 +426,7 @@ impl Reader {
     }
 
     fn list(&mut self, value: Raw, element: &ValueType, length: Option<u32>, path: &Path<'_>) -> Result<Value> {
-        let (out, items) = if let Some(kind) = typed_element(element) {
+        let (out, items) = if let Some(kind) = Element::of(element) {
             let given = self.js.typed_array(value, kind, self.left, self.borrows);
             let bytes = match given.map_err(|_| path.error("a list"))? {
                 Some(Err(size)) => return Err(self.too_large(Some(size))),
@@ -488,17 +488,9 @@ impl Reader {
 /// 2^53 - 1.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
-/// The element type of a list that a typed array can carry.
-fn number_list(ty: &ValueType) -> Option<Element> {
-    match ty {
-        ValueType::List { element, .. } => typed_element(element),
-        _ => None,
-    }
-}
-
 /// Types whose reading never runs code of the caller: there is no property to get.
 fn is_scalar(ty: &ValueType) -> bool {
-    typed_element(ty).is_some()
+    Element::of(ty).is_some()
         || matches!(
             ty,
             ValueType::Bool
@@ -508,20 +500,4 @@ fn is_scalar(ty: &ValueType) -> bool {
                 | ValueType::I64
                 | ValueType::Enum { .. }
         )
-}
-
-fn typed_element(ty: &ValueType) -> Option<Element> {
-    Some(match ty {
-        ValueType::U8 => Element::U8,
-        ValueType::S8 => Element::I8,
-        ValueType::U16 => Element::U16,
-        ValueType::S16 => Element::I16,
-        ValueType::U32 => Element::U32,
-        ValueType::S32 => Element::I32,
-        ValueType::U64 => Element::U64,
-        ValueType::S64 => Element::I64,
-        ValueType::F32 => Element::F32,
-        ValueType::F64 => Element::F64,
-        _ => return None,
-    })
 }

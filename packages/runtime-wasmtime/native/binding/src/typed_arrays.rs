@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use hotswap_engine::{NumberKind, Value, copy_bytes};
+use hotswap_engine::{NumberKind, Value, ValueType, copy_bytes};
 use napi::sys;
 
 use crate::js::{Js, JsResult, Raw, check};
@@ -56,6 +56,31 @@ impl From<NumberKind> for Element {
 }
 
 impl Element {
+    /// The same for a list as a whole.
+    pub(crate) fn of_list(ty: &ValueType) -> Option<Self> {
+        match ty {
+            ValueType::List { element, .. } => Self::of(element),
+            _ => None,
+        }
+    }
+
+    /// What a list of this type is as a typed array; `None` for types that have none.
+    pub(crate) fn of(ty: &ValueType) -> Option<Self> {
+        Some(match ty {
+            ValueType::U8 => Element::U8,
+            ValueType::S8 => Element::I8,
+            ValueType::U16 => Element::U16,
+            ValueType::S16 => Element::I16,
+            ValueType::U32 => Element::U32,
+            ValueType::S32 => Element::I32,
+            ValueType::U64 => Element::U64,
+            ValueType::S64 => Element::I64,
+            ValueType::F32 => Element::F32,
+            ValueType::F64 => Element::F64,
+            _ => return None,
+        })
+    }
+
     /// A WIT list of these elements.
     pub(crate) fn list(self, bytes: Bytes) -> Value {
         let kind = match self {

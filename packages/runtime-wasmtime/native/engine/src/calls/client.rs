@@ -11,9 +11,11 @@ use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, Abortable};
 use parking_lot::Mutex;
 
+use crate::calls::admission::{timed_out, wait_for_share, within};
 use crate::calls::command::run_command;
 use crate::calls::completions::{CallInfo, Completion, CompletionQueue, Origin, Outcome};
 use crate::calls::control::CallControl;
+use crate::calls::drain::drain;
 use crate::calls::instance::{OpenInstance, open};
 use crate::calls::invoke::{self, check_callable, check_input, check_input_size, effective_timeout, queue_full};
 use crate::error::{EngineError, ErrorCode, Result, panic_error};
@@ -27,7 +29,6 @@ use crate::shared::lanes::Moving;
 use crate::state;
 use crate::stats::CallMeter;
 use crate::store::Deadline;
-use crate::trap::timeout;
 use crate::values::value::{ResourceKey, Value};
 
 /// See the module's description.
@@ -493,76 +494,4 @@ fn with_output(error: EngineError, info: &mut Option<CallInfo>, control: &CallCo
     }
     // The answer of a guest that says "no" is complete without its log.
     if error.code() == ErrorCode::GuestError { error } else { info.output.attach(error) }
-}
-
-/// Waits for a permit and runs the work, all within one wall clock that began at admission.
-async fn within<T>(
-    runtime: &'static Runtime,
-    module: &LoadedModule,
-    limit_ms: u64,
-    admitted: Instant,
-    info: &mut CallInfo,
-    work: impl AsyncFnOnce(Deadline, &mut CallInfo) -> Result<T>,
-) -> Result<T> {
-    let deadline = Deadline::after(admitted, limit_ms);
-    let timed = tokio::time::timeout_at(deadline.at.into(), async {
-        wait_for_share(module, deadline).await.inspect_err(|_| module.stats.record_queue_full())?;
-        let _own = module.permits.acquire().await.map_err(EngineError::internal)?;
-        runtime.make_room();
-        let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
-        info.meter.queue = admitted.elapsed();
-        let _running = runtime.ticker.running();
-        work(deadline, info).await
-    })
-    .await;
-    timed.unwrap_or_else(|_| Err(timed_out(limit_ms, admitted, info.meter.queue)))
-}
-
-/// Holds a call back while its module is over its share of a core; refuses it when its time would be over before that.
-pub(crate) async fn wait_for_share(module: &LoadedModule, deadline: Deadline) -> Result<()> {
-    loop {
-        let now = Instant::now();
-        let Some(wait) = module.share.wait(now) else { return Ok(()) };
-        if now + wait >= deadline.at {
-            let percent = module.limits().max_cpu_percent.unwrap_or(100);
-            return Err(queue_full("cpu", percent as usize).with("retryAfterMs", wait.as_millis() as u64));
-        }
-        module.share.record_throttled(wait);
-        tokio::time::sleep(wait).await;
-    }
-}
-
-fn timed_out(limit_ms: u64, admitted: Instant, queued: Duration) -> EngineError {
-    let round = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
-    timeout("timeoutMs", limit_ms, round(admitted.elapsed())).with("queuedMs", round(queued))
-}
-
-async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: Duration) -> (usize, usize) {
-    module.kept.clear();
-    let at_start = module.in_flight();
-    let idle = async {
-        loop {
-            let notified = module.idle.notified();
-            if module.in_flight() == 0 {
-                return;
-            }
-            notified.await;
-        }
-    };
-    if tokio::time::timeout(deadline, idle).await.is_ok() {
-        return (at_start, 0);
-    }
-    let cut = runtime.calls.cancel_module(module.id()) + crate::http::cut_module(module.id());
-    // A guest that computes notices at the next tick; one that is stuck in a host call is dropped with its future.
-    let gone = async {
-        loop {
-            let notified = module.idle.notified();
-            if module.in_flight() == 0 {
-                return;
-            }
-            notified.await;
-        }
-    };
-    drop(tokio::time::timeout(Duration::from_secs(1), gone).await);
-    (at_start.saturating_sub(cut), cut)
 }

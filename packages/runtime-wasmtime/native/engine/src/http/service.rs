@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
-use crate::calls::client::wait_for_share;
+use crate::calls::admission::wait_for_share;
 use crate::error::{EngineError, Result};
 use crate::module::HttpEntry;
 use crate::slots::{NotChosen, SlotVersion};
