@@ -57,7 +57,7 @@ describe('parseJson', () => {
 describe('toProblem', () => {
   it('tells callers nothing of a fault of the server but where to look', () => {
     for (const thrown of [
-      new TypeError('/root/secret.ts'),
+      new TypeError('/srv/secret.ts'),
       Object.assign(new Error('select 1'), { statusCode: 500 }),
       'text',
       undefined,
