@@ -54,7 +54,14 @@ export type {
 export type { Scheduler } from './contracts/scheduler.ts';
 export type { SlotAssignment, SlotCall, SlotResult, SlotTable } from './contracts/slot-table.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
-export type { TrafficRouter } from './contracts/traffic-router.ts';
+export type {
+  RevisionBoard,
+  Route,
+  RouteHint,
+  RouteSource,
+  RouteTarget,
+  TrafficRouter,
+} from './contracts/traffic-router.ts';
 export { attempt, bake, within } from './effects/compose-steps.ts';
 export type { Attempted } from './effects/compose-steps.ts';
 export {

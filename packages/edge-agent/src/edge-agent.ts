@@ -173,6 +173,7 @@ export class EdgeAgent implements AsyncDisposable {
       maxModules: config.maxModules,
       hardware: config.hardware,
       dataPlaneUrl: this.#dataPlaneUrl,
+      ...publicUrlOf(config),
       publicKey: await identity.publicKey(),
     };
   }
@@ -180,6 +181,13 @@ export class EdgeAgent implements AsyncDisposable {
   #emit(topic: string, facts: Json): void {
     this.#parts.events.emit({ topic, tenant: 'default', subject: this.#parts.config.nodeId, facts });
   }
+}
+
+/** Where proxies reach the public port; nothing without one. */
+function publicUrlOf({ httpUrl, httpHost, httpPort, httpTls }: AgentConfig): { publicUrl?: string } {
+  if (httpPort === 0) return {};
+  const scheme = httpTls === undefined ? 'http' : 'https';
+  return { publicUrl: httpUrl ?? `${scheme}://${reachableHost(httpHost)}:${httpPort}` };
 }
 
 function isTaken(error: unknown): boolean {

@@ -1,5 +1,4 @@
-import type { ModuleHttp } from '@hotswap/core';
-import type { Route, RouteTarget } from './route-source.ts';
+import type { ModuleHttp, Route, RouteTarget } from '@hotswap/core';
 
 /** Targets to choose from in proportion to their weights. @public */
 export interface WeightedTargets {

@@ -1,10 +1,17 @@
 import { invokeHeaders, readProblem } from '@hotswap/protocol';
-import { defaultHttpLimits, type ModuleHttp, type TrafficRouter } from '@hotswap/core';
+import {
+  defaultHttpLimits,
+  type ModuleHttp,
+  type RevisionBoard,
+  type Route,
+  type RouteSource,
+  type RouteTarget,
+  type TrafficRouter,
+} from '@hotswap/core';
 import { gatewayError } from './error-codes.ts';
 import { HttpForwarder, type HttpForward, type HttpForwardStats } from './http-forwarder.ts';
 import { InvokeTokenSigner, type SignInvokeToken } from './invoke-token-signer.ts';
 import { NodeCallFailure, NodeConnections, type NodeReply } from './node-connections.ts';
-import type { RevisionBoard, Route, RouteSource, RouteTarget } from './route-source.ts';
 import { pairOf, RouteSearch } from './route-search.ts';
 import { RouteTable } from './route-table.ts';
 

@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { ModuleHttp } from '@hotswap/core';
+import type { ModuleHttp, RouteTarget } from '@hotswap/core';
 import { gatewayError } from './error-codes.ts';
 import { clientLeft, ForwardReply, type ForwardEnd } from './forward-reply.ts';
 import { requestHeaders } from './forwarded-headers.ts';
 import type { InvokeTokenSigner } from './invoke-token-signer.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { announcesBody, ReplayableBody } from './replayable-body.ts';
-import type { RouteTarget } from './route-source.ts';
 import { pairOf, type RouteSearch, type SearchAsk } from './route-search.ts';
 import { stickyKeyOf } from './sticky-key.ts';
 

@@ -6,4 +6,5 @@ export { Gateway } from './gateway.ts';
 export type { GatewayCall, GatewayOptions, GatewayReply } from './gateway.ts';
 export type { HttpForward, HttpForwardStats } from './http-forwarder.ts';
 export type { SignInvokeToken } from './invoke-token-signer.ts';
-export type { RevisionBoard, Route, RouteHint, RouteSource, RouteTarget } from './route-source.ts';
+export { RouteFollower } from './route-follower.ts';
+export type { RouteFollowerOptions } from './route-follower.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RouteTarget } from '@hotswap/core';
 import { chooseTarget, isVersion, type RoutePlan } from './choose-target.ts';
 import { gatewayError } from './error-codes.ts';
 import type { NodeConnections } from './node-connections.ts';
-import type { RouteTarget } from './route-source.ts';
 import type { RouteTable } from './route-table.ts';
 
 const pauseBetweenSearchesMs = 25;

@@ -1,8 +1,7 @@
+import type { RevisionBoard, Route, RouteSource } from '@hotswap/core';
 import { planRoute, type RoutePlan } from './choose-target.ts';
-import type { RevisionBoard, Route, RouteHint, RouteSource } from './route-source.ts';
+import { RouteFollower } from './route-follower.ts';
 
-/** Between signs of life to the board; well below the time after which it counts an instance as gone. */
-const signOfLifeMs = 2_500;
 /** A name without a route is not asked for again within that time. */
 const missKeptMs = 1_000;
 const maxMisses = 10_000;
@@ -25,33 +24,26 @@ export interface RouteTableOptions {
  * @internal
  */
 export class RouteTable {
-  readonly #options: RouteTableOptions;
+  readonly #follower: RouteFollower;
   readonly #plans = new Map<string, RoutePlan>();
   readonly #misses = new Map<string, number>();
-  readonly #reading = new Map<string, Promise<void>>();
-  #unsubscribe: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #working: Promise<void> = Promise.resolve();
 
   constructor(options: RouteTableOptions) {
-    this.#options = options;
+    this.#follower = new RouteFollower({
+      ...options,
+      take: (routes) => this.#take(routes),
+      onMissing: (tenant, moduleName) => this.#miss(keyOf(tenant, moduleName)),
+    });
   }
 
   /** Reads all routes and follows changes. */
-  async start(): Promise<void> {
-    this.#unsubscribe = this.#options.source.subscribe((hint) => void this.#follow(hint));
-    await this.#readAll();
-    this.#timer = setInterval(() => void this.#inBackground(() => this.#acknowledge([])), signOfLifeMs);
-    this.#timer.unref();
+  start(): Promise<void> {
+    return this.#follower.start();
   }
 
   /** Stops following and takes the instance off the board. */
-  async stop(): Promise<void> {
-    this.#unsubscribe?.();
-    clearInterval(this.#timer);
-    await this.#working;
-    await Promise.all(this.#reading.values());
-    await this.#options.board.leave(this.#options.instanceId);
+  stop(): Promise<void> {
+    return this.#follower.stop();
   }
 
   /** What calls are chosen by now. */
@@ -66,18 +58,7 @@ export class RouteTable {
 
   /** Reads one route anew; calls that come while one is being read share the reading that begins after them. */
   refresh(tenant: string, moduleName: string): Promise<void> {
-    const key = keyOf(tenant, moduleName);
-    const running = this.#reading.get(key);
-    if (running) return running;
-    // The delay lets hints of one commit, and calls that miss together, share one reading.
-    const reading = Promise.resolve().then(async () => {
-      this.#reading.delete(key);
-      const route = await this.#options.source.find(tenant, moduleName);
-      if (route) await this.#take([route]);
-      else this.#miss(key);
-    });
-    this.#reading.set(key, reading);
-    return reading;
+    return this.#follower.refresh(tenant, moduleName);
   }
 
   /** Addresses of all nodes that any route names. */
@@ -87,45 +68,17 @@ export class RouteTable {
     return origins;
   }
 
-  async #follow(hint: RouteHint): Promise<void> {
-    await this.#inBackground(() => (hint === 'all' ? this.#readAll() : this.refresh(hint.tenant, hint.moduleName)));
-  }
-
-  async #readAll(): Promise<void> {
-    await this.#take(await this.#options.source.all());
-  }
-
-  /** Older answers that arrive late change nothing. */
-  async #take(routes: readonly Route[]): Promise<void> {
-    const newer = routes.filter(
-      (route) => (this.plan(route.tenant, route.moduleName)?.route.revision ?? -1) < route.revision,
-    );
-    for (const route of newer) {
+  #take(routes: readonly Route[]): void {
+    for (const route of routes) {
       const key = keyOf(route.tenant, route.moduleName);
       this.#plans.set(key, planRoute(route));
       this.#misses.delete(key);
     }
-    await this.#acknowledge(newer);
-  }
-
-  async #acknowledge(routes: readonly Route[]): Promise<void> {
-    const { board, instanceId, onServed } = this.#options;
-    await board.acknowledge(
-      instanceId,
-      routes.map(({ tenant, moduleName, revision }) => ({ tenant, moduleName, revision })),
-    );
-    if (routes.length > 0) onServed?.(routes);
   }
 
   #miss(key: string): void {
     if (this.#misses.size >= maxMisses) this.#misses.clear();
     this.#misses.set(key, performance.now() + missKeptMs);
-  }
-
-  #inBackground(work: () => Promise<void>): Promise<void> {
-    const running = work().catch((error: unknown) => this.#options.onError?.(error));
-    this.#working = Promise.all([this.#working, running]).then(() => undefined);
-    return running;
   }
 }
 

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseTarget, planRoute, type Route, type RouteTarget } from '@hotswap/gateway';
+import type { Route, RouteTarget } from '@hotswap/core';
+import { chooseTarget, planRoute } from '@hotswap/gateway';
 
 const target = (nodeId: string, releaseId: string, weight: number): RouteTarget => ({
   nodeId,
   releaseId,
   weight,
   dataPlaneUrl: `http://${nodeId}`,
+  publicUrl: null,
   moduleId: `m-v${releaseId}`,
   version: releaseId,
   http: null,

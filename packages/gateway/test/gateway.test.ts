@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Gateway, type Route, type RouteHint, type RouteTarget } from '@hotswap/gateway';
+import type { Route, RouteHint, RouteTarget } from '@hotswap/core';
+import { Gateway } from '@hotswap/gateway';
 import { FakeNode } from './fake-node.ts';
 
 const problem = (status: number, code: string) => ({
@@ -20,6 +21,7 @@ describe('Gateway', () => {
   const target = (i: number, releaseId = 'rel-1', weight = 100): RouteTarget => ({
     nodeId: `node-${i}`,
     dataPlaneUrl: urls[i] as string,
+    publicUrl: null,
     releaseId,
     moduleId: 'greeter-v1.0.0',
     version: '1.0.0',

@@ -2,8 +2,8 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isHotSwapError, type ModuleHttp } from '@hotswap/core';
-import { Gateway, type GatewayOptions, type Route, type RouteTarget } from '@hotswap/gateway';
+import { isHotSwapError, type ModuleHttp, type Route, type RouteTarget } from '@hotswap/core';
+import { Gateway, type GatewayOptions } from '@hotswap/gateway';
 import { planeProblem, StreamingNode } from './streaming-node.ts';
 
 const byAddress: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'keys', affinity: null };
@@ -21,6 +21,7 @@ describe('Gateway.forward', () => {
   const target = (i: number, releaseId = 'rel-1', more: Partial<RouteTarget> = {}): RouteTarget => ({
     nodeId: `node-${i}`,
     dataPlaneUrl: nodes[i]?.url ?? '',
+    publicUrl: null,
     releaseId,
     moduleId: `shop-v${releaseId.slice(4)}.0.0`,
     version: `${releaseId.slice(4)}.0.0`,

@@ -34,6 +34,8 @@ export interface NodeRegistration {
   readonly hardware: { readonly cpuCores: number; readonly totalMemoryMB: number; readonly architecture: string };
   /** Base URL of the node's invoke port as the gateway reaches it, e.g. `http://127.0.0.1:40123`. */
   readonly dataPlaneUrl: string;
+  /** Base URL under which anyone reaches its public modules, e.g. `https://edge-7.example.org`. Absent: it has no public port. */
+  readonly publicUrl?: string;
   /** Ed25519 key of the node as a JWK. Absent: the credential alone identifies it. */
   readonly publicKey?: Readonly<Record<string, Json>>;
 }
@@ -127,6 +129,7 @@ export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
       architecture: z.string().min(1).max(60),
     }),
     dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),
+    publicUrl: z.url({ protocol: /^https?$/ }).max(500).exactOptional(),
     publicKey: publicKey.exactOptional(),
   })
   .meta({ id: 'NodeRegistration' });

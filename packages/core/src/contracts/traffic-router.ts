@@ -1,3 +1,5 @@
+import type { ModuleHttp } from '../model/module.ts';
+
 /**
  * Whatever stands between end users and nodes: the built-in gateway, or a proxy that users already run.
  * @public
@@ -10,5 +12,56 @@ export interface TrafficRouter {
    */
   readonly spansNodes: boolean;
   /** Oldest revision that any live instance serves for the module; `null` when no instance is known (nothing to wait for). */
+  servedRevision(tenant: string, moduleName: string): Promise<number | null>;
+}
+
+/** A node and a release that requests may go to. @public */
+export interface RouteTarget {
+  readonly nodeId: string;
+  /** Base URL of the node's invoke port, which takes signed requests of servers only. */
+  readonly dataPlaneUrl: string;
+  /** Base URL under which anyone reaches the node's public modules; `null`: it has no public port. */
+  readonly publicUrl: string | null;
+  readonly releaseId: string;
+  readonly moduleId: string;
+  readonly version: string;
+  /** How the release is reached by HTTP; `null`: it is not. */
+  readonly http: ModuleHttp | null;
+  /** Share among all targets of the route; above 0. */
+  readonly weight: number;
+}
+
+/** Where requests of a module go. @public */
+export interface Route {
+  readonly tenant: string;
+  readonly moduleName: string;
+  /** Only grows. */
+  readonly revision: number;
+  /** Empty when nothing serves the module. */
+  readonly targets: readonly RouteTarget[];
+}
+
+/** What a router may be told: one route has changed, or any may have. @public */
+export type RouteHint = { readonly tenant: string; readonly moduleName: string } | 'all';
+
+/** Where routers learn of routes. @public */
+export interface RouteSource {
+  all(): Promise<readonly Route[]>;
+  /** `null` when the module was never routed. */
+  find(tenant: string, moduleName: string): Promise<Route | null>;
+  /** Calls the handler after changes until the returned function is called. Hints may come late or twice. */
+  subscribe(handler: (hint: RouteHint) => void): () => void;
+}
+
+/** Where routers say which revision of a route they serve. @public */
+export interface RevisionBoard {
+  /** Says that an instance lives and serves these revisions. */
+  acknowledge(
+    instanceId: string,
+    served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
+  ): Promise<void>;
+  /** The instance stops: nobody waits for it any more. */
+  leave(instanceId: string): Promise<void>;
+  /** Oldest revision that any live instance serves; `null` without one. */
   servedRevision(tenant: string, moduleName: string): Promise<number | null>;
 }

@@ -32,6 +32,8 @@ export interface AgentConfig {
   readonly httpHost: string;
   /** Port on which anyone reaches public modules; 0: there is none. */
   readonly httpPort: number;
+  /** Base URL under which proxies reach the public port; absent: built from host and port. */
+  readonly httpUrl?: string;
   /** Certificate and key of the public port; absent: plain HTTP. */
   readonly httpTls?: { readonly certFile: string; readonly keyFile: string };
   readonly joinToken?: string;
@@ -100,6 +102,8 @@ const fileSchema = z.strictObject({
   HttpHost: text.default('127.0.0.1'),
   /** Port of it; 0 (default) opens none. */
   HttpPort: integer.pipe(z.int().min(0).max(65_535)).default(0),
+  /** Base URL under which proxies in front of the fleet reach that port. Default: built from host and port. */
+  HttpUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
   /** File with the certificate chain of that port, in PEM; a renewed one is taken up while it runs. */
   HttpTlsCertFile: text.exactOptional(),
   /** File with the key to it, in PEM. */
@@ -173,6 +177,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     ...(file.DataPlaneUrl === undefined ? {} : { dataPlaneUrl: file.DataPlaneUrl.replace(/\/+$/, '') }),
     httpHost: file.HttpHost,
     httpPort: file.HttpPort,
+    ...(file.HttpUrl === undefined ? {} : { httpUrl: file.HttpUrl.replace(/\/+$/, '') }),
     ...readTls(file),
     ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
     ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),

@@ -1,4 +1,4 @@
-import type { RevisionBoard, Route, RouteTarget } from '@hotswap/gateway';
+import type { RevisionBoard, Route, RouteTarget } from '@hotswap/core';
 import type { Page, PageQuery } from './page.ts';
 
 /** A route as it is stored. @internal */

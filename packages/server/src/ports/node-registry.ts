@@ -3,9 +3,10 @@ import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
 import type { Page, PageQuery } from './page.ts';
 
 /** A node as the inventory knows it. @internal */
-export interface NodeRecord extends Required<Omit<NodeRegistration, 'zone' | 'publicKey'>> {
+export interface NodeRecord extends Required<Omit<NodeRegistration, 'zone' | 'publicUrl' | 'publicKey'>> {
   readonly tenant: string;
   readonly zone: string | null;
+  readonly publicUrl: string | null;
   readonly isEnabled: boolean;
   readonly generation: number;
   readonly observedGeneration: number;

@@ -20,14 +20,17 @@ export interface NodeDescription {
   readonly maxModules: number;
   readonly hardware: { readonly cpuCores: number; readonly totalMemoryMB: number; readonly architecture: string };
   readonly dataPlaneUrl: string;
+  /** Where anyone reaches its public modules. Absent: nowhere. */
+  readonly publicUrl?: string;
   /** Any JSON by which two keys can be told apart. Absent: the credential alone identifies the node. */
   readonly publicKey?: Json;
 }
 
 /** A node as the inventory knows it. @public */
-export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'publicKey'>> {
+export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'publicUrl' | 'publicKey'>> {
   readonly tenant: string;
   readonly zone: string | null;
+  readonly publicUrl: string | null;
   readonly isEnabled: boolean;
   /** Desired and applied generation; 0 before the first report. */
   readonly generation: number;
@@ -77,11 +80,12 @@ returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`,
 const upsert = statement(
   'node_upsert',
   `
-insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_key)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_url, public_key)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (tenant, node_id) do update set hostname = excluded.hostname, region = excluded.region, zone = excluded.zone,
   runtime = excluded.runtime, runtime_version = excluded.runtime_version, capabilities = excluded.capabilities,
-  max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url, updated_at = clock_timestamp()
+  max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url,
+  public_url = excluded.public_url, updated_at = clock_timestamp()
 where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
 );
 
@@ -89,11 +93,11 @@ where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
 const update = statement(
   'node_session',
   `
-with before as (select tenant, node_id, data_plane_url from nodes where tenant = $1 and node_id = $2)
+with before as (select tenant, node_id, data_plane_url, public_url from nodes where tenant = $1 and node_id = $2)
 update nodes n set hostname = $3, region = $4, zone = $5, runtime = $6, runtime_version = $7, capabilities = $8, max_modules = $9, hardware = $10,
-  data_plane_url = $11, updated_at = clock_timestamp()
+  data_plane_url = $11, public_url = $12, updated_at = clock_timestamp()
 from before b where n.tenant = b.tenant and n.node_id = b.node_id
-returning b.data_plane_url is distinct from n.data_plane_url as moved`,
+returning (b.data_plane_url, b.public_url) is distinct from (n.data_plane_url, n.public_url) as moved`,
 );
 
 const raiseOfNode = statement(
@@ -118,7 +122,7 @@ const readCredential = statement(
 );
 
 const columns = `n.tenant, n.node_id as "nodeId", n.hostname, n.region, n.zone, n.labels, n.runtime, n.runtime_version as "runtimeVersion", n.capabilities,
-  n.max_modules as "maxModules", n.hardware, n.data_plane_url as "dataPlaneUrl", n.is_enabled as "isEnabled", n.generation::float8 as generation,
+  n.max_modules as "maxModules", n.hardware, n.data_plane_url as "dataPlaneUrl", n.public_url as "publicUrl", n.is_enabled as "isEnabled", n.generation::float8 as generation,
   coalesce(h.observed_generation, 0)::float8 as "observedGeneration",
   coalesce((select json_agg(distinct r.module_id order by r.module_id) from assignments a join releases r on r.tenant = a.tenant and r.release_id = a.release_id
     where a.tenant = n.tenant and a.node_id = n.node_id), '[]') as "deployedModules",
@@ -240,7 +244,7 @@ export class NodeRepository {
   }
 
   /**
-   * Takes over what a node says of itself at a start. Routers hear of it when its data plane has moved.
+   * Takes over what a node says of itself at a start. Routers hear of it when it is reached elsewhere than before.
    * @throws HS_NODE_NOT_FOUND
    */
   async openSession(tenant: string, node: NodeDescription): Promise<void> {
@@ -324,7 +328,7 @@ async function raiseRevisions(session: Session, tenant: string, nodeId: string):
   if (raised.length > 0) await session.query(sendRoutes, [tenant, raised.map(({ moduleName }) => moduleName)]);
 }
 
-/** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, URL. */
+/** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, both URLs. */
 function describe(node: NodeDescription): readonly unknown[] {
   return [
     toText(node.hostname),
@@ -336,6 +340,7 @@ function describe(node: NodeDescription): readonly unknown[] {
     node.maxModules,
     JSON.stringify(node.hardware),
     node.dataPlaneUrl,
+    node.publicUrl ?? null,
   ];
 }
 

@@ -1,29 +1,16 @@
-import type { ModuleHttp } from '@hotswap/core';
+import type { Route, RouteTarget as CoreRouteTarget } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 
-/** A node and a release that requests may go to. @public */
-export interface RouteTarget {
-  readonly nodeId: string;
+/** A node and a release that requests may go to, and what else is known of the node. @public */
+export interface RouteTarget extends CoreRouteTarget {
   readonly region: string;
-  readonly dataPlaneUrl: string;
-  readonly releaseId: string;
-  readonly moduleId: string;
-  readonly version: string;
-  /** How the release is reached by HTTP; `null`: it is not. */
-  readonly http: ModuleHttp | null;
-  /** Share among all targets of the route; above 0. */
-  readonly weight: number;
   /** By the database's clock; `null` before the first report. Routers may pass over nodes that have been silent for long. */
   readonly silentForMs: number | null;
 }
 
 /** Where requests for a module go. @public */
-export interface LiveRoute {
-  readonly tenant: string;
-  readonly moduleName: string;
-  /** Only grows; a router reports the one that it serves. */
-  readonly revision: number;
+export interface LiveRoute extends Route {
   readonly epoch: number;
   /** In the order node, release; empty when nothing serves the module. */
   readonly targets: readonly RouteTarget[];
@@ -32,7 +19,7 @@ export interface LiveRoute {
 /** Revision and targets of one moment. */
 const routesWhere = (condition: string): string => `
 select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, r.epoch::float8 as epoch,
-  coalesce((select json_agg(json_build_object('nodeId', a.node_id, 'region', n.region, 'dataPlaneUrl', n.data_plane_url, 'releaseId', a.release_id,
+  coalesce((select json_agg(json_build_object('nodeId', a.node_id, 'region', n.region, 'dataPlaneUrl', n.data_plane_url, 'publicUrl', n.public_url, 'releaseId', a.release_id,
       'moduleId', rel.module_id, 'version', rel.version, 'http', rel.http, 'weight', a.weight,
       'silentForMs', (extract(epoch from clock_timestamp() - h.last_heartbeat_at) * 1000)::float8) order by a.node_id, a.release_id)
     from assignments a
