@@ -2,19 +2,23 @@ import {
   hotSwapError,
   positionsOf,
   resolveHealthCheck,
+  subtractNodes,
   type Change,
   type NodeSet,
   type ReleaseId,
 } from '@hotswap/core';
 import {
   isActive,
+  noAssignments,
   type Assignment,
+  type Assignments,
   type DeploymentRow,
   type MemoryDatabase,
+  type NodeRow,
   type TargetRow,
 } from './memory-database.ts';
 
-/** Releases of the deployment's module on one node, by id. */
+/** A copy of a node's assignments that a deed may alter. */
 type Releases = Map<ReleaseId, Assignment>;
 type ChangeOf<K extends Change['kind']> = Extract<Change, { kind: K }>;
 
@@ -22,39 +26,85 @@ type ChangeOf<K extends Change['kind']> = Extract<Change, { kind: K }>;
 export interface ChangeContext {
   readonly database: MemoryDatabase;
   readonly row: DeploymentRow;
-  readonly altered: Set<string>;
+  readonly altered: Set<NodeRow>;
 }
 
-const baselineWeight = (target: TargetRow): number => target.baseline.reduce((sum, { weight }) => sum + weight, 0);
+const weightOf = (baseline: TargetRow['baseline']): number => baseline.reduce((sum, { weight }) => sum + weight, 0);
 
-/** Lets a deed change the releases of each node of a set; a node that it altered gets a new generation. */
-function eachNode(
-  { row, altered }: ChangeContext,
+/** Alters a copy of a node's assignments; `false` when it left them as they are. */
+type Deed<C> = (releases: Releases, of: C) => boolean;
+
+/**
+ * Lets a deed change the releases of each node of a set; a node that it altered gets a new generation. A deed sees
+ * nothing but the releases and one property of the target, and is done once for all nodes that are alike in both.
+ */
+function eachNode<C>(
+  { row, database, altered }: ChangeContext,
   nodes: NodeSet,
-  deed: (releases: Releases, target: TargetRow) => boolean,
+  of: (target: TargetRow) => C,
+  deed: Deed<C>,
   awaited = true,
 ): void {
-  for (const position of positionsOf(nodes)) {
-    const target = row.targets[position];
-    if (!target)
-      throw hotSwapError('HS_CORE_INVALID_VALUE', {
-        what: 'a node set',
-        why: `position ${position} is beyond the ${row.targets.length} targets`,
-      });
-    const { node } = target;
-    const releases = node.modules.get(row.spec.moduleName) ?? new Map<ReleaseId, Assignment>();
-    if (!deed(releases, target)) continue;
-    node.modules.set(row.spec.moduleName, releases);
-    node.generation++;
-    if (awaited) target.stamp = node.generation;
-    altered.add(node.nodeId);
+  const { moduleName } = row.spec;
+  const outcomes = new Outcomes(deed);
+  for (const [from, to] of nodes) {
+    for (let position = from; position < to; position++) {
+      const target = row.targets[position];
+      if (!target)
+        throw hotSwapError('HS_CORE_INVALID_VALUE', {
+          what: 'a node set',
+          why: `position ${position} is beyond the ${row.targets.length} targets`,
+        });
+      const { node } = target;
+      const before = node.modules.get(moduleName) ?? noAssignments;
+      const after = outcomes.after(before, of(target));
+      if (after === null) continue;
+      node.modules.set(moduleName, after);
+      node.generation++;
+      if (awaited) target.stamp = node.generation;
+      altered.add(node);
+    }
+  }
+  database.version++;
+}
+
+/** What a deed makes of which assignments: computed once, and equal outcomes are one object. */
+class Outcomes<C> {
+  readonly #deed: Deed<C>;
+  readonly #known = new Map<Assignments, Map<C, Assignments | null>>();
+  readonly #byText = new Map<string, Assignments>();
+
+  constructor(deed: Deed<C>) {
+    this.#deed = deed;
+  }
+
+  after(before: Assignments, of: C): Assignments | null {
+    let known = this.#known.get(before);
+    if (known === undefined) this.#known.set(before, (known = new Map<C, Assignments | null>()));
+    let after = known.get(of);
+    if (after === undefined) known.set(of, (after = this.#compute(before, of)));
+    return after;
+  }
+
+  #compute(before: Assignments, of: C): Assignments | null {
+    const releases: Releases = new Map(before);
+    if (!this.#deed(releases, of)) return null;
+    const text = JSON.stringify([...releases].map(([id, { weight, probe: asked }]) => [id, weight, asked?.round]));
+    const same = this.#byText.get(text);
+    if (same) return same;
+    this.#byText.set(text, releases);
+    return releases;
   }
 }
+
+const nothing = (): null => null;
+const baselineOf = (target: TargetRow): TargetRow['baseline'] => target.baseline;
+const observedOn = (target: TargetRow): NodeRow['observed']['releases'] => target.node.observed.releases;
 
 function setWeight(releases: Releases, releaseId: ReleaseId, weight: number): boolean {
   const assignment = releases.get(releaseId);
   if (!assignment || assignment.weight === weight) return false;
-  assignment.weight = weight;
+  releases.set(releaseId, { ...assignment, weight });
   return true;
 }
 
@@ -67,7 +117,7 @@ function probe(
 ): boolean {
   const assignment = releases.get(releaseId);
   if (!assignment) return false;
-  assignment.probe = { round: `${context.row.spec.deploymentId}:${step}`, check };
+  releases.set(releaseId, { ...assignment, probe: { round: `${context.row.spec.deploymentId}:${step}`, check } });
   return true;
 }
 
@@ -87,6 +137,7 @@ function freeze({ database, row }: ChangeContext, change: ChangeOf<'freeze'>): v
   const baselines = new Map<number, TargetRow['baseline']>();
   for (const group of change.baseline)
     for (const position of positionsOf(group.nodes)) baselines.set(position, group.releases);
+  const targetedBy = new Map<readonly string[], readonly string[]>();
   row.targets = change.targets.map((nodeId, position) => {
     const node = database.node(nodeId);
     const baseline = baselines.get(position);
@@ -95,10 +146,14 @@ function freeze({ database, row }: ChangeContext, change: ChangeOf<'freeze'>): v
         what: `the baseline of ${deploymentId}`,
         why: `position ${position} is in no group`,
       });
-    const targeted = database.targeted.get(nodeId) ?? [];
-    if (!targeted.includes(deploymentId)) database.targeted.set(nodeId, [...targeted, deploymentId]);
+    if (!node.targetedBy.includes(deploymentId)) {
+      const joined = targetedBy.get(node.targetedBy) ?? [...node.targetedBy, deploymentId];
+      targetedBy.set(node.targetedBy, joined);
+      node.targetedBy = joined;
+    }
     return { node, baseline, stamp: node.generation };
   });
+  database.version++;
   raiseEpoch({ database, row, altered: new Set() }, change.epoch);
 }
 
@@ -108,8 +163,8 @@ function raiseEpoch({ database, row }: ChangeContext, epoch: number): void {
 }
 
 function assign(context: ChangeContext, { nodes, releaseId }: ChangeOf<'assign'>): void {
-  eachNode(context, nodes, (releases, { node }) => {
-    const hasFailed = node.observed.releases.some(
+  eachNode(context, nodes, observedOn, (releases, observed) => {
+    const hasFailed = observed.some(
       (seen) =>
         seen.moduleName === context.row.spec.moduleName && seen.releaseId === releaseId && seen.state === 'failed',
     );
@@ -122,13 +177,12 @@ function assign(context: ChangeContext, { nodes, releaseId }: ChangeOf<'assign'>
 /** The candidate gets its weight, the node's baseline shares the rest in its own proportions, everything else gets none. */
 function reweigh(
   releases: Releases,
-  target: TargetRow,
+  before: TargetRow['baseline'],
   candidate: { readonly releaseId: ReleaseId; readonly weight: number },
   baseline: number,
 ): boolean {
   const weights = new Map<ReleaseId, number>();
-  for (const { releaseId, weight } of target.baseline)
-    weights.set(releaseId, (baseline * weight) / baselineWeight(target));
+  for (const { releaseId, weight } of before) weights.set(releaseId, (baseline * weight) / weightOf(before));
   if (candidate.weight > 0 || !weights.has(candidate.releaseId)) weights.set(candidate.releaseId, candidate.weight);
   return [...releases.keys()]
     .map((releaseId) => setWeight(releases, releaseId, weights.get(releaseId) ?? 0))
@@ -136,23 +190,19 @@ function reweigh(
 }
 
 function route(context: ChangeContext, { releaseId, to, among, weights }: ChangeOf<'route'>): void {
-  const stage = new Set(positionsOf(to));
   context.database.moduleRow(context.row.spec.tenant, context.row.spec.moduleName).revision++;
-  eachNode(context, to, (releases, target) =>
-    reweigh(releases, target, { releaseId, weight: weights.candidate }, weights.baselineOnStage),
+  eachNode(context, to, baselineOf, (releases, before) =>
+    reweigh(releases, before, { releaseId, weight: weights.candidate }, weights.baselineOnStage),
   );
-  const elsewhere = [...positionsOf(among)]
-    .filter((position) => !stage.has(position))
-    .map((position) => [position, position + 1] as const);
-  eachNode(context, elsewhere, (releases, target) =>
-    reweigh(releases, target, { releaseId, weight: 0 }, weights.baselineElsewhere),
+  eachNode(context, subtractNodes(among, to), baselineOf, (releases, before) =>
+    reweigh(releases, before, { releaseId, weight: 0 }, weights.baselineElsewhere),
   );
 }
 
 function restore(context: ChangeContext, { nodes }: ChangeOf<'restore'>): void {
   context.database.moduleRow(context.row.spec.tenant, context.row.spec.moduleName).revision++;
-  eachNode(context, nodes, (releases, target) => {
-    const wanted = new Map(target.baseline.map(({ releaseId, weight }) => [releaseId, weight]));
+  eachNode(context, nodes, baselineOf, (releases, before) => {
+    const wanted = new Map(before.map(({ releaseId, weight }) => [releaseId, weight]));
     let altered = false;
     for (const releaseId of [...releases.keys()])
       if (!wanted.has(releaseId)) altered = releases.delete(releaseId) || altered;
@@ -166,7 +216,7 @@ function restore(context: ChangeContext, { nodes }: ChangeOf<'restore'>): void {
 
 function retireReplaced(context: ChangeContext, { nodes }: ChangeOf<'retireReplaced'>): void {
   const own = context.row.spec.releaseId;
-  eachNode(context, nodes, (releases) => {
+  eachNode(context, nodes, nothing, (releases) => {
     const gone = [...releases].filter(([releaseId, { weight }]) => weight === 0 && releaseId !== own);
     for (const [releaseId] of gone) releases.delete(releaseId);
     return gone.length > 0;
@@ -179,9 +229,10 @@ function endProbes(context: ChangeContext): void {
   eachNode(
     context,
     all,
+    nothing,
     (releases) => {
-      const probed = [...releases.values()].filter((assignment) => assignment.probe?.round.startsWith(prefix));
-      for (const assignment of probed) assignment.probe = null;
+      const probed = [...releases].filter(([, assignment]) => assignment.probe?.round.startsWith(prefix));
+      for (const [releaseId, { weight }] of probed) releases.set(releaseId, { weight, probe: null });
       return probed.length > 0;
     },
     false,
@@ -200,14 +251,14 @@ export function applyChange(context: ChangeContext, change: Change): void {
     case 'assign':
       return assign(context, change);
     case 'probe':
-      return eachNode(context, change.nodes, (releases) =>
+      return eachNode(context, change.nodes, nothing, (releases) =>
         probe(context, releases, change.releaseId, change.step, change.check),
       );
     case 'probeBaseline':
-      return eachNode(context, change.nodes, (releases, target) => {
+      return eachNode(context, change.nodes, baselineOf, (releases, baseline) => {
         const checkOf = (releaseId: ReleaseId) =>
           resolveHealthCheck(context.database.releases.get(releaseId)?.healthCheck);
-        return target.baseline
+        return baseline
           .map(({ releaseId }) => probe(context, releases, releaseId, change.step, checkOf(releaseId)))
           .some(Boolean);
       });
@@ -216,7 +267,7 @@ export function applyChange(context: ChangeContext, change: Change): void {
     case 'route':
       return route(context, change);
     case 'retire':
-      return eachNode(context, change.nodes, (releases) => releases.delete(change.releaseId));
+      return eachNode(context, change.nodes, nothing, (releases) => releases.delete(change.releaseId));
     case 'retireReplaced':
       return retireReplaced(context, change);
     case 'restore':

@@ -14,9 +14,22 @@ import type {
 
 /** What one node shall do with one release. @internal */
 export interface Assignment {
-  weight: number;
-  probe: { readonly round: string; readonly check: HealthCheck } | null;
+  readonly weight: number;
+  readonly probe: { readonly round: string; readonly check: HealthCheck } | null;
 }
+
+/**
+ * What a node shall do with the releases of one module. Never changed, only replaced: nodes that shall do the same share
+ * one, which is what makes a fleet of 100,000 cheap to change and to look at.
+ * @internal
+ */
+export type Assignments = ReadonlyMap<ReleaseId, Assignment>;
+
+/** A module that a node knows nothing of. @internal */
+export const noAssignments: Assignments = new Map();
+
+const noDeployments: readonly DeploymentId[] = [];
+const holdsNothing: NodeRow['held'] = new Map();
 
 /** A node with what it shall be and what it has said. @internal */
 export interface NodeRow {
@@ -28,8 +41,12 @@ export interface NodeRow {
   enabled: boolean;
   reachable: boolean;
   generation: number;
-  readonly modules: Map<string, Map<ReleaseId, Assignment>>;
+  readonly modules: Map<string, Assignments>;
   observed: ObservedState;
+  /** Deployments that ever had the node among their targets; shared between nodes. */
+  targetedBy: readonly DeploymentId[];
+  /** What a scripted agent has of releases by its own knowledge: loaded, or failed to load. */
+  held: ReadonlyMap<ReleaseId, 'ready' | 'failed'>;
 }
 
 /** A node as a target of a deployment. @internal */
@@ -85,11 +102,11 @@ export class MemoryDatabase {
   readonly deployments: Map<DeploymentId, DeploymentRow> = new Map();
   /** Route revision and epoch by tenant and module. @internal */
   readonly modules: Map<string, { revision: number; epoch: number }> = new Map();
-  /** Deployments that ever had a node among their targets. @internal */
-  readonly targeted: Map<string, DeploymentId[]> = new Map();
   readonly outbox: OutboxMessage[] = [];
-  /** Called after a commit for each node whose desired state it changed. */
-  onDesired: (nodeId: string) => void = () => {};
+  /** Rises with everything that changes what a node shall be, is, or counts as: what was read at one version still holds. @internal */
+  version = 0;
+  /** Called after a commit with the nodes whose desired state it changed. @internal */
+  onDesired: (nodes: readonly NodeRow[]) => void = () => {};
   /** Called within a commit that names a wake. */
   onWake: (wake: RequestedWake) => void = () => {};
 
@@ -113,7 +130,10 @@ export class MemoryDatabase {
       generation: 0,
       modules: new Map(),
       observed: { generation: 0, releases: [] },
+      targetedBy: noDeployments,
+      held: holdsNothing,
     });
+    this.version++;
   }
 
   addRelease(release: Release): void {
@@ -123,18 +143,25 @@ export class MemoryDatabase {
   /** A disabled node takes part in no new deployment. */
   setEnabled(nodeId: string, enabled: boolean): void {
     this.node(nodeId).enabled = enabled;
+    this.version++;
   }
 
   /** Whether the node counts as heard of recently. */
   setReachable(nodeId: string, reachable: boolean): void {
     this.node(nodeId).reachable = reachable;
+    this.version++;
   }
 
   /** Stores what a node reports; it is reachable by that. */
   report(nodeId: string, observed: ObservedState): void {
-    const node = this.node(nodeId);
+    this.observe(this.node(nodeId), observed);
+  }
+
+  /** As {@link report}, for whoever holds the row. @internal */
+  observe(node: NodeRow, observed: ObservedState): void {
     node.observed = observed;
     node.reachable = true;
+    this.version++;
   }
 
   /** What the node shall be now. */
@@ -161,7 +188,15 @@ export class MemoryDatabase {
 
   /** Deployments at work that have the node among their targets. */
   activeDeployments(nodeId: string): readonly DeploymentId[] {
-    return (this.targeted.get(nodeId) ?? []).filter((id) => isActive(this.deployments.get(id) as DeploymentRow));
+    return this.activeOn([this.node(nodeId)]);
+  }
+
+  /** Deployments at work that have any of the nodes among their targets. @internal */
+  activeOn(nodes: readonly NodeRow[]): readonly DeploymentId[] {
+    const found = new Set<DeploymentId>();
+    for (const group of new Set(nodes.map((node) => node.targetedBy)))
+      for (const id of group) if (isActive(this.deployments.get(id) as DeploymentRow)) found.add(id);
+    return [...found];
   }
 
   /** The deployment's journal as it is stored. */

@@ -1,6 +1,4 @@
 import {
-  nodeSetOf,
-  positionsOf,
   resolveHealthCheck,
   type CandidateNode,
   type DeploymentId,
@@ -11,12 +9,20 @@ import {
   type ObservedRelease,
   type ReleaseId,
 } from '@hotswap/core';
-import type { DeploymentRow, MemoryDatabase, TargetRow } from './memory-database.ts';
+import {
+  noAssignments,
+  type Assignments,
+  type DeploymentRow,
+  type MemoryDatabase,
+  type TargetRow,
+} from './memory-database.ts';
 
 /** Longest list of failures that a progress carries. */
 const mostFailures = 20;
 
 type Finding = 'done' | 'pending' | { readonly code: string; readonly message: string };
+/** Judges a node by what it shall do with the module and what it has reported. */
+type Look = (moduleName: string, desired: Assignments, seen: readonly ObservedRelease[]) => Finding;
 
 const loadFailure = (seen: ObservedRelease): Finding => ({
   code: seen.error?.code ?? 'HS_AGENT_LOAD_FAILED',
@@ -29,6 +35,8 @@ const loadFailure = (seen: ObservedRelease): Finding => ({
  */
 export class MemoryFleetReader implements FleetReader {
   readonly #database: MemoryDatabase;
+  readonly #answers = new Map<string, NodeProgress>();
+  #answeredAt = -1;
 
   constructor(database: MemoryDatabase) {
     this.#database = database;
@@ -85,22 +93,17 @@ export class MemoryFleetReader implements FleetReader {
   }
 
   async loadProgress(deploymentId: DeploymentId, nodes: NodeSet, releaseId: ReleaseId): Promise<NodeProgress> {
-    return this.#progress(deploymentId, nodes, (row, { node, stamp }) => {
-      const seen = node.observed.releases.find(
-        (release) => release.moduleName === row.spec.moduleName && release.releaseId === releaseId,
-      );
-      if (!seen || node.observed.generation < stamp || seen.state === 'loading') return 'pending';
-      return seen.state === 'ready' ? 'done' : loadFailure(seen);
+    return this.#progress(`load ${releaseId}`, deploymentId, nodes, (moduleName, _, seen) => {
+      const own = seen.find((release) => release.moduleName === moduleName && release.releaseId === releaseId);
+      if (!own || own.state === 'loading') return 'pending';
+      return own.state === 'ready' ? 'done' : loadFailure(own);
     });
   }
 
   async applyProgress(deploymentId: DeploymentId, nodes: NodeSet): Promise<NodeProgress> {
-    return this.#progress(deploymentId, nodes, (row, { node, stamp }) => {
-      if (node.observed.generation < stamp) return 'pending';
-      const desired = node.modules.get(row.spec.moduleName);
-      const bad = node.observed.releases.find(
-        (release) =>
-          release.moduleName === row.spec.moduleName && release.state === 'failed' && desired?.has(release.releaseId),
+    return this.#progress('apply', deploymentId, nodes, (moduleName, desired, seen) => {
+      const bad = seen.find(
+        (release) => release.moduleName === moduleName && release.state === 'failed' && desired.has(release.releaseId),
       );
       return bad ? loadFailure(bad) : 'done';
     });
@@ -108,15 +111,10 @@ export class MemoryFleetReader implements FleetReader {
 
   async healthProgress(deploymentId: DeploymentId, nodes: NodeSet, step: number): Promise<NodeProgress> {
     const round = `${deploymentId}:${step}`;
-    return this.#progress(deploymentId, nodes, (row, { node, stamp }) => {
-      const probed = [...(node.modules.get(row.spec.moduleName) ?? [])]
-        .filter(([, { probe }]) => probe?.round === round)
-        .map(([releaseId]) => releaseId);
-      const answers = node.observed.releases.filter(
-        (release) => release.moduleName === row.spec.moduleName && release.health?.round === round,
-      );
+    return this.#progress(`health ${String(step)}`, deploymentId, nodes, (moduleName, desired, seen) => {
+      const probed = [...desired].filter(([, { probe }]) => probe?.round === round).map(([releaseId]) => releaseId);
+      const answers = seen.filter((release) => release.moduleName === moduleName && release.health?.round === round);
       const sick = answers.find((release) => release.health?.state === 'unhealthy');
-      if (node.observed.generation < stamp) return 'pending';
       if (sick) return { code: 'HS_NODE_UNHEALTHY', message: sick.health?.message ?? 'its health check failed' };
       const isHealthy =
         probed.length > 0 &&
@@ -131,27 +129,58 @@ export class MemoryFleetReader implements FleetReader {
     return resolveHealthCheck(this.#database.releases.get(releaseId)?.healthCheck);
   }
 
-  #progress(
-    deploymentId: DeploymentId,
-    nodes: NodeSet,
-    look: (row: DeploymentRow, target: TargetRow) => Finding,
-  ): NodeProgress {
-    const row = this.#database.deployments.get(deploymentId);
+  /** The answer to one question; the last ones are kept while nothing in the fleet has changed. */
+  #progress(question: string, deploymentId: DeploymentId, nodes: NodeSet, look: Look): NodeProgress {
+    const { version } = this.#database;
+    if (this.#answeredAt !== version) this.#answers.clear();
+    this.#answeredAt = version;
+    const key = `${question} of ${deploymentId} ${JSON.stringify(nodes)}`;
+    const known = this.#answers.get(key);
+    if (known) return known;
+    const answer = this.#count(this.#database.deployments.get(deploymentId), nodes, look);
+    this.#answers.set(key, answer);
+    return answer;
+  }
+
+  #count(row: DeploymentRow | undefined, nodes: NodeSet, look: Look): NodeProgress {
     const count = { done: 0, failed: 0, pending: 0, unreachable: 0 };
     const failures: NodeProgress['failures'][number][] = [];
-    const silent: number[] = [];
-    for (const position of positionsOf(nodes)) {
-      const target = row?.targets[position];
-      const finding = row && target ? look(row, target) : 'pending';
-      if (finding === 'done') count.done++;
-      else if (finding === 'pending') {
-        count[target && !target.node.reachable ? 'unreachable' : 'pending']++;
-        silent.push(position);
-      } else {
-        count.failed++;
-        if (failures.length < mostFailures) failures.push({ position, ...finding });
+    const silent: [number, number][] = [];
+    const moduleName = row?.spec.moduleName ?? '';
+    const findings = new Map<Assignments, Map<readonly ObservedRelease[], Finding>>();
+    for (const [from, to] of nodes) {
+      for (let position = from; position < to; position++) {
+        const target = row?.targets[position];
+        const finding = target ? findingOf(target, moduleName, findings, look) : 'pending';
+        if (finding === 'done') count.done++;
+        else if (finding === 'pending') {
+          count[target && !target.node.reachable ? 'unreachable' : 'pending']++;
+          const last = silent.at(-1);
+          if (last?.[1] === position) last[1]++;
+          else silent.push([position, position + 1]);
+        } else {
+          count.failed++;
+          if (failures.length < mostFailures) failures.push({ position, ...finding });
+        }
       }
     }
-    return { ...count, failures, silent: nodeSetOf(silent) };
+    return { ...count, failures, silent };
   }
+}
+
+/** Nodes that shall be and are the same get the same finding; an older report says nothing about a newer wish. */
+function findingOf(
+  { node, stamp }: TargetRow,
+  moduleName: string,
+  findings: Map<Assignments, Map<readonly ObservedRelease[], Finding>>,
+  look: Look,
+): Finding {
+  const { generation, releases } = node.observed;
+  if (generation < stamp) return 'pending';
+  const desired = node.modules.get(moduleName) ?? noAssignments;
+  let known = findings.get(desired);
+  if (known === undefined) findings.set(desired, (known = new Map<readonly ObservedRelease[], Finding>()));
+  let finding = known.get(releases);
+  if (finding === undefined) known.set(releases, (finding = look(moduleName, desired, releases)));
+  return finding;
 }

@@ -8,7 +8,7 @@ import {
   type JournalStore,
 } from '@hotswap/core';
 import { applyChange } from './apply-change.ts';
-import { isActive, type DeploymentRow, type MemoryDatabase } from './memory-database.ts';
+import { isActive, type DeploymentRow, type MemoryDatabase, type NodeRow } from './memory-database.ts';
 
 const overlap = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
   a === null || b === null || a.some((region) => b.includes(region));
@@ -34,7 +34,7 @@ export class MemoryJournalStore implements JournalStore {
     // Nothing below awaits, so what is checked first still holds when it is written.
     for (const batch of batches) this.#check(batch);
     const undo = this.#snapshot();
-    const altered = new Set<string>();
+    const altered = new Set<NodeRow>();
     try {
       for (const batch of batches) this.#write(batch, altered);
     } catch (thrown) {
@@ -43,7 +43,7 @@ export class MemoryJournalStore implements JournalStore {
     }
     for (const { tenant, deploymentId, wakeAt } of batches)
       if (wakeAt !== undefined) this.#database.onWake({ tenant, deploymentId, at: wakeAt });
-    for (const nodeId of altered) this.#database.onDesired(nodeId);
+    if (altered.size > 0) this.#database.onDesired([...altered]);
   }
 
   #check(batch: JournalBatch): void {
@@ -74,7 +74,7 @@ export class MemoryJournalStore implements JournalStore {
     }
   }
 
-  #write(batch: JournalBatch, altered: Set<string>): void {
+  #write(batch: JournalBatch, altered: Set<NodeRow>): void {
     const { tenant, deploymentId } = batch;
     const key = `${tenant}/${deploymentId}`;
     const rows = this.#database.journals.get(key) ?? [];
@@ -103,6 +103,7 @@ export class MemoryJournalStore implements JournalStore {
       }
       for (const [key, texts] of journals) texts.length = lengths.get(key) ?? 0;
       outbox.length = sent;
+      this.#database.version++;
     };
   }
 }

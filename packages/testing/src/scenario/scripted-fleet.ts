@@ -1,5 +1,5 @@
-import type { ObservedRelease, ReleaseId } from '@hotswap/core';
-import type { MemoryDatabase } from '../memory/memory-database.ts';
+import type { DeploymentId, ObservedRelease, ReleaseId } from '@hotswap/core';
+import type { Assignments, MemoryDatabase, NodeRow } from '../memory/memory-database.ts';
 import type { VirtualTime } from '../time/virtual-time.ts';
 
 /** A node as scripts see it. @public */
@@ -14,13 +14,21 @@ export interface ScriptedNode {
  */
 export interface FleetScript {
   /** Time from a change of desired state to the node's report that it is so. Default 20 ms. */
-  latencyMs?(node: ScriptedNode, generation: number): number;
+  readonly latencyMs?: (node: ScriptedNode, generation: number) => number;
   /** Whether the node can load the release. Default: always. */
-  loads?(node: ScriptedNode, releaseId: ReleaseId, now: number): boolean;
+  readonly loads?: (node: ScriptedNode, releaseId: ReleaseId, now: number) => boolean;
   /** What the health check of the release says there and then. Default: healthy. */
-  healthy?(node: ScriptedNode, releaseId: ReleaseId, now: number): boolean;
+  readonly healthy?: (node: ScriptedNode, releaseId: ReleaseId, now: number) => boolean;
   /** How often a probed release is asked again. Default: once per round, which keeps long waits cheap. */
-  recheckMs?: number;
+  readonly recheckMs?: number;
+}
+
+const defaultLatencyMs = 20;
+
+/** Everything that all nodes with the same assignments have and report when nothing goes wrong: one object for all of them. */
+interface GoodState {
+  readonly held: NodeRow['held'];
+  readonly releases: readonly ObservedRelease[];
 }
 
 /**
@@ -31,17 +39,23 @@ export class ScriptedFleet {
   readonly #database: MemoryDatabase;
   readonly #time: VirtualTime;
   readonly #script: FleetScript;
-  readonly #onReport: (nodeId: string) => void;
+  readonly #onReports: (deploymentIds: readonly DeploymentId[]) => void;
   readonly #offline = new Set<string>();
-  /** What each node holds: loaded, or failed to load in a generation. */
-  readonly #held = new Map<string, Map<ReleaseId, 'ready' | 'failed'>>();
+  /** By the only module's assignments. */
+  readonly #good = new WeakMap<Assignments, GoodState>();
 
-  constructor(database: MemoryDatabase, time: VirtualTime, script: FleetScript, onReport: (nodeId: string) => void) {
+  /** `onReports` is told of the active deployments that nodes have reported on at one moment. */
+  constructor(
+    database: MemoryDatabase,
+    time: VirtualTime,
+    script: FleetScript,
+    onReports: (deploymentIds: readonly DeploymentId[]) => void,
+  ) {
     this.#database = database;
     this.#time = time;
     this.#script = script;
-    this.#onReport = onReport;
-    database.onDesired = (nodeId) => this.#hear(nodeId);
+    this.#onReports = onReports;
+    database.onDesired = (nodes) => this.#hear(nodes);
   }
 
   /** The node stops hearing and answering, and counts as unreachable from now on. */
@@ -54,12 +68,12 @@ export class ScriptedFleet {
   connect(nodeId: string): void {
     this.#offline.delete(nodeId);
     this.#database.setReachable(nodeId, true);
-    this.#hear(nodeId);
+    this.#hear([this.#database.node(nodeId)]);
   }
 
   /** Releases that the node has loaded, by what it knows itself. */
   loaded(nodeId: string): readonly ReleaseId[] {
-    return [...(this.#held.get(nodeId) ?? [])]
+    return [...this.#database.node(nodeId).held]
       .filter(([, state]) => state === 'ready')
       .map(([releaseId]) => releaseId)
       .sort();
@@ -67,80 +81,147 @@ export class ScriptedFleet {
 
   /** Declares that a node has been serving releases all along. */
   settle(nodeId: string, releases: readonly ReleaseId[]): void {
-    this.#held.set(nodeId, new Map(releases.map((releaseId) => [releaseId, 'ready'])));
-    this.#apply(nodeId);
+    const node = this.#database.node(nodeId);
+    node.held = new Map(releases.map((releaseId) => [releaseId, 'ready']));
+    this.#apply(node);
   }
 
-  #hear(nodeId: string): void {
-    const node = this.#database.node(nodeId);
-    const { generation } = node;
-    this.#time.after(this.#script.latencyMs?.(node, generation) ?? 20, () => {
-      if (this.#offline.has(nodeId) || node.generation !== generation) return;
-      this.#apply(nodeId);
-      this.#onReport(nodeId);
-    });
+  /** Nodes that are equally slow answer at one moment, as one event. */
+  #hear(nodes: readonly NodeRow[]): void {
+    const { latencyMs } = this.#script;
+    const groups = latencyMs
+      ? Map.groupBy(nodes, (node) => latencyMs(node, node.generation))
+      : new Map([[defaultLatencyMs, nodes]]);
+    for (const [delayMs, group] of groups) {
+      const generations = group.map((node) => node.generation);
+      this.#time.after(delayMs, () => {
+        const heard = this.#stillConcerned(group, generations);
+        for (const node of heard) this.#apply(node);
+        if (heard.length > 0) this.#onReports(this.#database.activeOn(heard));
+        this.#askAgain(heard);
+      });
+    }
   }
 
-  #apply(nodeId: string): void {
-    const node = this.#database.node(nodeId);
-    const before = this.#held.get(nodeId) ?? new Map<ReleaseId, 'ready' | 'failed'>();
+  /** Nodes that are there and have not been told anything newer meanwhile. */
+  #stillConcerned(nodes: readonly NodeRow[], generations: readonly number[]): readonly NodeRow[] {
+    const anyOffline = this.#offline.size > 0;
+    return nodes.filter(
+      (node, i) => node.generation === generations[i] && !(anyOffline && this.#offline.has(node.nodeId)),
+    );
+  }
+
+  #apply(node: NodeRow): void {
+    const good = this.#goodState(node);
+    if (good && this.#goesWell(node, good)) {
+      node.held = good.held;
+      this.#database.observe(node, { generation: node.generation, releases: good.releases });
+      return;
+    }
+    const before = node.held;
     const now = new Map<ReleaseId, 'ready' | 'failed'>();
     const releases: ObservedRelease[] = [];
     for (const [moduleName, assignments] of node.modules) {
       for (const [releaseId, { probe }] of assignments) {
-        const state =
-          before.get(releaseId) === 'ready' || (this.#script.loads?.(node, releaseId, this.#time.now()) ?? true)
-            ? 'ready'
-            : 'failed';
+        const state = before.get(releaseId) === 'ready' || this.#loads(node, releaseId) ? 'ready' : 'failed';
         now.set(releaseId, state);
         if (state === 'failed')
           releases.push({
             moduleName,
             releaseId,
             state,
-            error: { code: 'HS_AGENT_LOAD_FAILED', message: `${nodeId} could not load ${releaseId}` },
+            error: { code: 'HS_AGENT_LOAD_FAILED', message: `${node.nodeId} could not load ${releaseId}` },
           });
         else
           releases.push({
             moduleName,
             releaseId,
             state,
-            ...(probe ? { health: this.#ask(nodeId, releaseId, probe.round) } : {}),
+            ...(probe ? { health: this.#ask(node, releaseId, probe.round) } : {}),
           });
       }
     }
-    this.#held.set(nodeId, now);
-    this.#database.report(nodeId, { generation: node.generation, releases });
-    this.#askAgain(nodeId);
+    node.held = now;
+    this.#database.observe(node, { generation: node.generation, releases });
   }
 
-  #ask(nodeId: string, releaseId: ReleaseId, round: string): NonNullable<ObservedRelease['health']> {
-    const isHealthy = this.#script.healthy?.(this.#database.node(nodeId), releaseId, this.#time.now()) ?? true;
+  /** `null` for a node with more than one module, of which there are too many combinations to be worth sharing. */
+  #goodState(node: NodeRow): GoodState | null {
+    if (node.modules.size !== 1) return null;
+    const [[moduleName, assignments]] = node.modules as unknown as readonly [readonly [string, Assignments]];
+    const known = this.#good.get(assignments);
+    if (known) return known;
+    const good: GoodState = {
+      held: new Map([...assignments.keys()].map((releaseId) => [releaseId, 'ready'])),
+      releases: [...assignments].map(([releaseId, { probe }]) => ({
+        moduleName,
+        releaseId,
+        state: 'ready',
+        ...(probe ? { health: healthy(probe.round) } : {}),
+      })),
+    };
+    this.#good.set(assignments, good);
+    return good;
+  }
+
+  /** Whether everything that the node shall have loads there and answers its checks. */
+  #goesWell(node: NodeRow, { held, releases }: GoodState): boolean {
+    const { loads, healthy: isHealthy } = this.#script;
+    const before = node.held;
+    if (loads && before !== held)
+      for (const releaseId of held.keys())
+        if (before.get(releaseId) !== 'ready' && !this.#loads(node, releaseId)) return false;
+    if (isHealthy)
+      for (const { releaseId, health } of releases)
+        if (health && !isHealthy(node, releaseId, this.#time.now())) return false;
+    return true;
+  }
+
+  #loads(node: NodeRow, releaseId: ReleaseId): boolean {
+    return this.#script.loads?.(node, releaseId, this.#time.now()) ?? true;
+  }
+
+  #ask(node: NodeRow, releaseId: ReleaseId, round: string): NonNullable<ObservedRelease['health']> {
+    const isHealthy = this.#script.healthy?.(node, releaseId, this.#time.now()) ?? true;
     return isHealthy
-      ? { round, state: 'healthy', consecutiveSuccesses: 1, consecutiveFailures: 0 }
+      ? healthy(round)
       : {
           round,
           state: 'unhealthy',
           consecutiveSuccesses: 0,
           consecutiveFailures: 3,
-          message: `the health check of ${releaseId} did not answer OK on ${nodeId}`,
+          message: `the health check of ${releaseId} did not answer OK on ${node.nodeId}`,
         };
   }
 
-  #askAgain(nodeId: string): void {
+  /** Whoever probes is asked again later, as long as nothing else happens to it. */
+  #askAgain(nodes: readonly NodeRow[]): void {
     const { recheckMs } = this.#script;
-    const node = this.#database.node(nodeId);
-    const { generation } = node;
-    if (
-      recheckMs === undefined ||
-      ![...node.modules.values()].some((releases) => [...releases.values()].some(({ probe }) => probe))
-    )
-      return;
+    if (recheckMs === undefined) return;
+    const probing = nodes.filter(isProbing);
+    if (probing.length === 0) return;
+    const generations = probing.map((node) => node.generation);
     this.#time.after(recheckMs, () => {
-      if (this.#offline.has(nodeId) || node.generation !== generation) return;
-      const before = JSON.stringify(node.observed);
-      this.#apply(nodeId);
-      if (JSON.stringify(node.observed) !== before) this.#onReport(nodeId);
+      const asked = this.#stillConcerned(probing, generations);
+      const changed = asked.filter((node) => {
+        const { releases } = node.observed;
+        this.#apply(node);
+        return (
+          node.observed.releases !== releases && JSON.stringify(node.observed.releases) !== JSON.stringify(releases)
+        );
+      });
+      if (changed.length > 0) this.#onReports(this.#database.activeOn(changed));
+      this.#askAgain(asked);
     });
   }
 }
+
+const healthy = (round: string): NonNullable<ObservedRelease['health']> => ({
+  round,
+  state: 'healthy',
+  consecutiveSuccesses: 1,
+  consecutiveFailures: 0,
+});
+
+const isProbing = (node: NodeRow): boolean =>
+  [...node.modules.values()].some((releases) => [...releases.values()].some(({ probe }) => probe));

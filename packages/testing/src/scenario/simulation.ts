@@ -20,7 +20,7 @@ import {
   type TrafficRouter,
   type VariantMetrics,
 } from '@hotswap/core';
-import { MemoryDatabase } from '../memory/memory-database.ts';
+import { MemoryDatabase, type Assignments } from '../memory/memory-database.ts';
 import { MemoryFleetReader } from '../memory/memory-fleet-reader.ts';
 import { MemoryJournalStore } from '../memory/memory-journal-store.ts';
 import { VirtualScheduler } from '../time/virtual-scheduler.ts';
@@ -105,7 +105,9 @@ export class Simulation {
     const store = new MemoryJournalStore(this.database);
     this.store = options.interleave ? interleaved(store, options.interleave) : store;
     this.metrics = new ScriptedMetrics(this.time, options.metrics);
-    this.fleet = new ScriptedFleet(this.database, this.time, options.script ?? {}, (nodeId) => this.nudge(nodeId));
+    this.fleet = new ScriptedFleet(this.database, this.time, options.script ?? {}, (deploymentIds) =>
+      this.#nudge(deploymentIds),
+    );
     this.database.onWake = (wake) => this.scheduler.request(wake);
     this.#populate();
     this.#engines = this.#makeEngines();
@@ -211,7 +213,11 @@ export class Simulation {
 
   /** Wakes the deployments that a node takes part in, once for all reports of the next 50 ms. */
   nudge(nodeId: string): void {
-    for (const deploymentId of this.database.activeDeployments(nodeId)) {
+    this.#nudge(this.database.activeDeployments(nodeId));
+  }
+
+  #nudge(deploymentIds: readonly string[]): void {
+    for (const deploymentId of deploymentIds) {
       if (this.#nudged.has(deploymentId)) continue;
       this.#nudged.add(deploymentId);
       this.time.after(coalesceMs, async () => {
@@ -247,13 +253,14 @@ export class Simulation {
   #populate(): void {
     const { nodes = { 'us-east': 10, 'us-west': 6, 'eu-central': 4 }, serves = () => true } = this.#options;
     this.database.addRelease(releaseOf('v1'));
+    const serving: Assignments = new Map([['v1', { weight: 100, probe: null }]]);
     let position = 0;
     for (const [region, count] of Object.entries(nodes)) {
       for (let n = 0; n < count; n++, position++) {
         const nodeId = `${region}-${String(n).padStart(String(count - 1).length, '0')}`;
         this.database.addNode({ nodeId, region });
         if (!serves(nodeId, position)) continue;
-        this.database.node(nodeId).modules.set(moduleName, new Map([['v1', { weight: 100, probe: null }]]));
+        this.database.node(nodeId).modules.set(moduleName, serving);
         this.fleet.settle(nodeId, ['v1']);
       }
     }
