@@ -171,6 +171,8 @@ export type { Failpoint } from './rollout/failpoint.ts';
 export { deploymentCommands, genesisHash } from './rollout/journal-entry.ts';
 export type {
   BaselineGroup,
+export { offPeakWindowSchema, offPeakWindowsSchema, weekdays } from './model/off-peak-window.ts';
+export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
   DeploymentCommand,
   EngineEffect,
   EntryHash,

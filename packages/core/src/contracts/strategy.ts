@@ -25,9 +25,10 @@ export interface Outcome {
   /** Nodes that did not get or keep the new release. Default none. */
   readonly failed?: NodeSet;
   /**
-   * Which nodes lose the replaced release, and after how long. Default: all targets, after the deployment's retention.
+   * Which nodes lose the replaced release, and after how long; without `forMs` after the deployment's retention.
+   * Default: all targets, after that.
    */
-  readonly retain?: readonly { readonly forMs: number; readonly retire: NodeSet }[];
+  readonly retain?: readonly { readonly forMs?: number; readonly retire: NodeSet }[];
 }
 
 /**
@@ -48,7 +49,7 @@ export interface RolloutContext<Config> {
   readonly config: Config;
   /**
    * Another strategy's steps over part of the targets, in the version that was frozen at execute. Its configuration is
-   * read by its own schema.
+   * read by its own schema; the health check keys in it hold for its own steps.
    * @throws HS_STRATEGY_UNKNOWN when no strategy of that name is registered.
    */
   inner(name: string, part: { readonly targets: NodeSet; readonly config: Json }): Steps<Outcome>;

@@ -2,6 +2,7 @@ import type { HealthCheckOverride } from '../model/health-check.ts';
 import type { Json } from '../model/json.ts';
 import type { MetricName, VariantMetrics } from '../model/metrics.ts';
 import type { NodeSet } from '../model/node-set.ts';
+import type { OffPeakWindow } from '../model/off-peak-window.ts';
 import type { ReleaseId } from '../model/deployment.ts';
 
 /** Why a stage could not go on. @public */
@@ -92,6 +93,8 @@ export interface EffectTable {
       readonly failure?: string;
     };
     readonly value: { readonly ended: 'elapsed' | 'promoted' };
+      /** After `forMs` the wait goes on until one of these is open. Default: it does not. */
+      readonly windows?: readonly OffPeakWindow[];
   };
   /** Gives `percent` of the requests that `among` serves to the release, on the nodes `to`; the rest stays on the baseline. */
   readonly shiftTraffic: {

@@ -229,7 +229,7 @@ const outcomeSchema = z.strictObject({
   verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
   failed: nodeSetSchema.exactOptional(),
   retain: z
-    .array(z.strictObject({ forMs: z.number().min(0), retire: nodeSetSchema }))
+    .array(z.strictObject({ forMs: z.number().min(0).exactOptional(), retire: nodeSetSchema }))
     .readonly()
     .exactOptional(),
 });

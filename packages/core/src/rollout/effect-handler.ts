@@ -54,8 +54,11 @@ export interface EffectHandler<K extends EffectKind> {
   end?(effect: EffectOf<K>): readonly Change[];
   /** Looks for a reason to fail at once, also while the rollout is held. */
   watch?(effect: EffectOf<K>, scope: EffectScope): Promise<StageFailure | null>;
-  /** Longest active time that the effect takes by its own input, since its last move; `null` when it waits for people. */
-  expectedMs(effect: EffectOf<K>, spec: DeploymentSpec): number | null;
+  /**
+   * Longest active time that the effect takes by its own input, since its last move; `null` when it waits for people.
+   * `from` is when that time began to count.
+   */
+  expectedMs(effect: EffectOf<K>, spec: DeploymentSpec, from: Instant): number | null;
 }
 
 /** The result of an effect that went well. @internal */

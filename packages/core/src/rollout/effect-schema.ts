@@ -5,9 +5,14 @@ import { healthCheckOverrideSchema } from '../model/health-check.ts';
 import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
 import { metricNames } from '../model/metrics.ts';
 import { nodeSetSchema } from '../model/node-set.ts';
+import { offPeakWindowSchema } from '../model/off-peak-window.ts';
 
-/** Version of the set of effects as a whole; rises when a kind is added or changes its meaning. @internal */
-export const effectSetVersion = 1;
+/**
+ * Version of the set of effects as a whole; rises when a kind is added or changes its meaning. 2: a wait may end in
+ * off-peak hours only.
+ * @internal
+ */
+export const effectSetVersion = 2;
 
 const timeMs = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const percent = z.number().min(0).max(100);
@@ -74,6 +79,7 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     baseline: variantMetrics,
     candidate: variantMetrics,
     criteria,
+    windows: z.array(offPeakWindowSchema).min(1).max(50).readonly().exactOptional(),
     method: z.string().min(1).max(100).exactOptional(),
   }),
   progress: z.strictObject({ percent, stage: text.exactOptional() }),

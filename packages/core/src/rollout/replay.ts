@@ -1,7 +1,9 @@
 import type { Outcome, RolloutContext, Steps, Strategy } from '../contracts/strategy.ts';
 import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
+import { checkedBy } from '../effects/compose-steps.ts';
 import { isStageFailed } from '../effects/stage-failed.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
+import { resolveHealthCheck } from '../model/health-check.ts';
 import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
 import { subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
 import { readEffect } from './effect-schema.ts';
@@ -163,9 +165,10 @@ export class StrategyRun {
         inner: (name: string, inside: { readonly targets: NodeSet; readonly config: Json }): Steps<Outcome> => {
           const strategy = this.#strategy(name);
           const parsed = parseStrategyConfig(strategy, inside.config);
-          return strategy.rollout(
-            context(structuredCloneJson({ ...part, ...partOf(part, inside.targets), config: parsed })),
-          );
+          const check = strategy.healthCheck?.(parsed) ?? {};
+          const healthCheck = resolveHealthCheck(part.healthCheck, check);
+          const own = { ...part, ...partOf(part, inside.targets), healthCheck, config: parsed };
+          return checkedBy(check, strategy.rollout(context(structuredCloneJson(own))));
         },
       });
     return context(outer);

@@ -267,9 +267,10 @@ function turnBack(entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<R
 
 function retain(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<RolloutState> {
   const outcome: Outcome = entry.outcome ?? { status: 'Completed' };
-  const asked = [
-    ...(outcome.retain ?? [{ forMs: durationMs(state.spec?.retention ?? 'PT0S'), retire: allTargets(state) }]),
-  ].sort((a, b) => a.forMs - b.forMs);
+  const usualMs = durationMs(state.spec?.retention ?? 'PT0S');
+  const asked = (outcome.retain ?? [{ retire: allTargets(state) }])
+    .map(({ forMs = usualMs, retire }) => ({ forMs, retire }))
+    .sort((a, b) => a.forMs - b.forMs);
   const all = nodeCount(allTargets(state));
   return {
     phase: 'retention',

@@ -15,8 +15,9 @@ export function stuckAt(state: RolloutState): Instant | undefined {
   const { running } = state;
   if (!running) return Math.max(state.at, state.freedAt) + graceMs;
   if (running.effect.kind === 'retain') return undefined;
+  const from = Math.max(running.movedAt, state.freedAt);
   const expectedMs = knowsEffect(running.effect)
-    ? handlerOf(running.effect.kind).expectedMs(running.effect, state.spec)
+    ? handlerOf(running.effect.kind).expectedMs(running.effect, state.spec, from)
     : 0;
-  return expectedMs === null ? undefined : Math.max(running.movedAt, state.freedAt) + expectedMs + graceMs;
+  return expectedMs === null ? undefined : from + expectedMs + graceMs;
 }
