@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   autoRollbackSchema,
   deploymentStatuses,
+  digestSchema,
   durationSchema,
   healthCheckOverrideSchema,
   healthCheckSchema,
@@ -130,6 +131,10 @@ export interface DeploymentView {
   readonly autoRollback: AutoRollback;
   readonly progressDeadline: Duration;
   readonly retention: Duration;
+  /** Whether somebody else than the author has to approve it. */
+  readonly requireApproval: boolean;
+  /** Who allowed the execution, and until when it had to begin. */
+  readonly approval?: { readonly by: string; readonly at: string; readonly expiresAt: string };
   readonly createdBy: string;
   readonly createdAt: string;
   readonly executedAt?: string;
@@ -154,6 +159,16 @@ export interface DeploymentListQuery extends ListQuery {
 export interface ExecuteRequest {
   /** Must be the caller when given. */
   readonly approvedBy?: string;
+}
+
+/** Body of approve and reject. What is given of `releaseId` and `specHash` has to be what would be rolled out. @public */
+export interface ApprovalRequest {
+  /** Must be the caller when given. */
+  readonly approvedBy?: string;
+  readonly reason?: string;
+  readonly releaseId?: string;
+  /** Of the journal's first entry. */
+  readonly specHash?: string;
 }
 
 /** Body of pause, resume, promote, retry, abort and rollback. @public */
@@ -247,6 +262,16 @@ export const executeSchema: z.ZodType<ExecuteRequest, unknown> = z
   .strictObject({ approvedBy: z.string().min(1).max(200).exactOptional() })
   .meta({ id: 'Execute' });
 
+/** @see {@link ApprovalRequest} @public */
+export const approvalSchema: z.ZodType<ApprovalRequest, unknown> = z
+  .strictObject({
+    approvedBy: z.string().min(1).max(200).exactOptional(),
+    reason,
+    releaseId: z.string().min(1).max(200).exactOptional(),
+    specHash: digestSchema.exactOptional(),
+  })
+  .meta({ id: 'Approval' });
+
 /** @see {@link CommandRequest} @public */
 export const commandSchema: z.ZodType<CommandRequest, unknown> = z
   .strictObject({ reason, ifStep: z.int().min(0).exactOptional() })
@@ -286,6 +311,8 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     autoRollback: autoRollbackSchema,
     progressDeadline: durationSchema,
     retention: durationSchema,
+    requireApproval: z.boolean(),
+    approval: z.object({ by: z.string(), at: timestampSchema, expiresAt: timestampSchema }).exactOptional(),
     createdBy: z.string(),
     createdAt: timestampSchema,
     executedAt: timestampSchema.exactOptional(),

@@ -1,5 +1,6 @@
 import {
   finalStatuses,
+  type ApprovalRequest,
   type CommandRequest,
   type CreateDeploymentRequest,
   type DeploymentEvent,
@@ -30,6 +31,8 @@ export interface DeploymentClient {
   list(query?: DeploymentListQuery): Promise<DeploymentList>;
   get(deploymentId: string): Promise<DeploymentView>;
   journal(deploymentId: string, query?: ListQuery): Promise<JournalView>;
+  approve(deploymentId: string, request?: ApprovalRequest, options?: RequestOptions): Promise<DeploymentView>;
+  reject(deploymentId: string, request?: ApprovalRequest, options?: RequestOptions): Promise<DeploymentView>;
   execute(deploymentId: string, request?: ExecuteRequest, options?: RequestOptions): Promise<DeploymentView>;
   pause(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
   resume(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
@@ -50,7 +53,7 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
     (name: string) =>
     (
       deploymentId: string,
-      request: CommandRequest | ExecuteRequest = {},
+      request: ApprovalRequest | CommandRequest | ExecuteRequest = {},
       options?: RequestOptions,
     ): Promise<DeploymentView> =>
       transport.send({
@@ -73,6 +76,8 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
     get: (deploymentId) => transport.send({ method: 'GET', path: one(deploymentId) }),
     journal: (deploymentId, query = {}) =>
       transport.send({ method: 'GET', path: `${one(deploymentId)}/journal`, query: { ...query } }),
+    approve: command('approve'),
+    reject: command('reject'),
     execute: command('execute'),
     pause: command('pause'),
     resume: command('resume'),

@@ -23,6 +23,7 @@ export type {
 } from './agent-messages.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
+  approvalSchema,
   commandSchema,
   createDeploymentSchema,
   deploymentListQuerySchema,
@@ -33,6 +34,7 @@ export {
   journalViewSchema,
 } from './deployment-api.ts';
 export type {
+  ApprovalRequest,
   AutoRollbackRequest,
   CommandRequest,
   CreateDeploymentRequest,

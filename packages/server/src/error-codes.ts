@@ -64,12 +64,8 @@ export const serverErrorCodes = {
   HS_AUTH_FORBIDDEN: { message: '{subject} has the role {role}, this needs {needed}', httpStatus: 403 },
   HS_AUTH_NOT_YOURS: { message: '{what} belongs to somebody else: ask its author or an admin', httpStatus: 403 },
   HS_AUTH_APPROVER_MISMATCH: {
-    message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is whoever executes',
+    message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is the caller',
     httpStatus: 403,
-  },
-  HS_AUTH_SELF_APPROVAL: {
-    message: '{subject} is the author of {deploymentId}: where approval is required another admin has to execute it',
-    httpStatus: 409,
   },
   HS_REGISTRY_INVALID_BINARY: { message: 'Invalid WASM binary: {why}', httpStatus: 400 },
   HS_REGISTRY_INVALID_BASE64: {

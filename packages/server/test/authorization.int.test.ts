@@ -37,6 +37,8 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', `${api}/deployments/{id}`, readers],
   ['GET', `${api}/deployments/{id}/journal`, readers],
   ['GET', `${api}/deployments/{id}/events`, readers],
+  ['POST', `${api}/deployments/{id}/approve`, admins],
+  ['POST', `${api}/deployments/{id}/reject`, admins],
   ['POST', `${api}/deployments/{id}/execute`, admins],
   ['POST', `${api}/deployments/{id}/pause`, writers],
   ['POST', `${api}/deployments/{id}/resume`, writers],

@@ -13,7 +13,10 @@ const situations = Object.keys(commandSituations) as CommandSituation[];
 type Deed = Extract<CommandRule, { does: string }>['does'];
 
 const deeds: Readonly<Record<Deed, string>> = {
-  execute: 'begins the rollout: freezes targets and baseline',
+  approve: 'allows one execution of exactly this specification within an hour; refused to the author',
+  reject: 'ends the deployment as Cancelled',
+  execute:
+    'begins the rollout: freezes targets and baseline; where an approval is needed and not there, it is that of whoever executes, who must not be the author',
   hold: 'stops issuing and stops the clocks',
   free: 'goes on where it was held',
   answer: "answers the strategy's own pause; refused when that pause does not accept it",

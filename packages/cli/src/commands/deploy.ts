@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Json } from '@hotswap/core';
 import type { AutoRollbackRequest, CreateDeploymentRequest } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { collect, jsonOption, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
@@ -42,10 +43,15 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
       const request = await requestOf(moduleId, options);
       const client = await session.client();
       const created = await client.deployments.create(request, { signal: session.signal });
-      const shown = options.execute
-        ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal })
-        : created;
-      if (options.watch === true && options.execute) {
+      const waits = created.status === 'PendingApproval';
+      const shown =
+        options.execute && !waits
+          ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal })
+          : created;
+      if (waits) {
+        session.terminal.say(`it needs somebody else's approval: hotswap approve ${created.deploymentId}`);
+        session.setExitCode(exitCodes.paused);
+      } else if (options.watch === true && options.execute) {
         session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
         await watchDeployment(
           session,

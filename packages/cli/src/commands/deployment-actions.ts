@@ -5,10 +5,15 @@ import { positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
-type Action = keyof Pick<DeploymentClient, 'pause' | 'resume' | 'promote' | 'retry' | 'abort' | 'rollback'>;
+type Action = keyof Pick<
+  DeploymentClient,
+  'approve' | 'reject' | 'pause' | 'resume' | 'promote' | 'retry' | 'abort' | 'rollback'
+>;
 
 /** What people can tell a running deployment, in the words of the help. */
 const actions: Readonly<Record<Action, string>> = {
+  approve: 'allow one execution of what somebody else has created',
+  reject: 'refuse what somebody else has created; it ends as Cancelled',
   pause: 'stop issuing nodes and stop the clocks; triggers stay live',
   resume: 'end a pause, or go on after a failed batch',
   promote: 'answer a waiting stage, or end a running wait',

@@ -13,6 +13,7 @@ import type {
   DeploymentStatus,
   DeploymentSummary,
   Instant,
+  ReleaseId,
 } from '../model/deployment.ts';
 import type { NodeSet } from '../model/node-set.ts';
 import type { Failpoint } from '../rollout/failpoint.ts';
@@ -25,6 +26,8 @@ import type { BaselineGroup, DeploymentCommand, EntryHash, HoldReason } from '..
 export interface Deployment {
   readonly spec: DeploymentSpec;
   readonly summary: DeploymentSummary;
+  /** Hash of the frozen spec, which approvals are bound to. */
+  readonly specHash: string;
   /** Hash of the last journal entry, e.g. for an ETag. */
   readonly head: EntryHash;
   /** Number of journal entries. */
@@ -61,6 +64,10 @@ export interface CommandOptions {
   readonly reason?: string;
   /** Refuses the command with HS_DEPLOYMENT_STEP_MOVED unless the running step has this number: for a late second click. */
   readonly ifStep?: number;
+  /** What an approver has looked at. Refuses `approve` with HS_DEPLOYMENT_APPROVAL_VOID when it is another one. */
+  readonly releaseId?: ReleaseId;
+  /** The same by the hash of the frozen spec. */
+  readonly specHash?: string;
 }
 
 /**
@@ -82,6 +89,8 @@ export interface RolloutEngine {
    * @throws HS_DEPLOYMENT_NOT_FOUND
    * @throws HS_DEPLOYMENT_COMMAND_REFUSED by the table of commands and states
    * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`
+   * @throws HS_AUTH_SELF_APPROVAL from `approve`, and from `execute` without an approval, when the actor is the author of a
+   * deployment that needs one; HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
    * @throws HS_DEPLOYMENT_NO_TARGETS from `execute` when no node can take the module
    * @throws HS_DEPLOYMENT_ACTIVE from `execute` when another deployment is at work on the same nodes
    */
@@ -126,6 +135,8 @@ export interface RolloutEngineOptions {
   readonly triggerIntervalMs?: number;
   /** Time after which a Pending deployment is cancelled and its claim on the module ends. Default 24 hours. */
   readonly pendingExpiryMs?: number;
+  /** Time in which an approval has to be used. Default one hour. */
+  readonly approvalExpiryMs?: number;
 }
 
 /** Type of `createRolloutEngine`. @public */

@@ -37,6 +37,19 @@ export const coreErrorCodes = {
     message: 'The deployment is at step {actual}, not at step {expected}: look at it again before deciding',
     httpStatus: 412,
   },
+  HS_AUTH_SELF_APPROVAL: {
+    message:
+      '{subject} is the author of {deploymentId}: where approval is required another admin has to approve or execute it',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_APPROVAL_EXPIRED: {
+    message: 'The approval of {deploymentId} by {by} ended at {expiresAt}: have it approved again',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_APPROVAL_VOID: {
+    message: '{deploymentId} is not what was approved ({what} differs): look at it again and approve anew',
+    httpStatus: 409,
+  },
   HS_DEPLOYMENT_NO_TARGETS: { message: 'No node can take {moduleName}: {why}', httpStatus: 409 },
   HS_STRATEGY_UNKNOWN: { message: 'There is no strategy {strategy}: this server knows {known}', httpStatus: 400 },
   HS_STRATEGY_INVALID_CONFIG: { message: 'The configuration of {strategy} is not valid: {why}', httpStatus: 400 },

@@ -52,6 +52,8 @@ export interface DeploymentSpec {
   readonly retention: Duration;
   /** Principal that created the deployment. */
   readonly author: string;
+  /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */
+  readonly requireApproval?: boolean;
 }
 
 /**
@@ -77,6 +79,8 @@ export interface DeploymentSummary {
   };
   readonly executedAt?: Instant;
   readonly endedAt?: Instant;
+  /** Who allowed the execution, and until when it had to begin; absent without one. */
+  readonly approval?: { readonly by: string; readonly at: Instant; readonly expiresAt: Instant };
   /** Until then the replaced release is warm and a rollback from Completed works. */
   readonly retainedUntil?: Instant;
   /** Positions of nodes that did not get or keep the new release, when the outcome is partial. */

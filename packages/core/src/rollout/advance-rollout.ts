@@ -6,6 +6,7 @@ import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
 import { nodeCount, nodeSetSchema, subtractNodes } from '../model/node-set.ts';
+import { pendingUntil } from './approvals.ts';
 import type { Draft } from './draft.ts';
 import type { EffectCheck } from './effect-handler.ts';
 import { handlerOf } from './effect-handlers.ts';
@@ -55,8 +56,14 @@ async function decideOnce(draft: Draft, parts: EngineParts): Promise<Decision | 
 }
 
 function expire(draft: Draft, parts: EngineParts): Decision | null {
-  const expiresAt = draft.state.at + parts.pendingExpiryMs;
-  if (draft.now < expiresAt) return { kind: 'idle', status: draft.state.status };
+  const { approval, held, status } = draft.state;
+  const wakeAt = pendingUntil(draft.state, parts);
+  if (wakeAt !== undefined && draft.now < wakeAt)
+    return draft.entries.length > 0 ? { kind: 'blocked', status, wakeAt } : { kind: 'idle', status };
+  if (approval && !held && draft.now >= approval.expiresAt) {
+    draft.put({ type: 'lapsed', by: approval.by });
+    return null;
+  }
   draft.put({ type: 'closed', status: 'Cancelled', reason: 'Nobody executed it in time' });
   return null;
 }

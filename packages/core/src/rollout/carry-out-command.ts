@@ -2,6 +2,7 @@ import type { JournalStore } from '../contracts/journal-store.ts';
 import type { CommandOptions } from '../contracts/rollout-engine.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Json } from '../model/json.ts';
+import { approve, requireApproval } from './approvals.ts';
 import { commandRule } from './command-table.ts';
 import type { Draft } from './draft.ts';
 import { handlerOf } from './effect-handlers.ts';
@@ -20,7 +21,8 @@ export interface CommandRequest {
 
 /**
  * Writes what a command does into the draft; nothing when it is so already.
- * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS
+ * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS,
+ * HS_AUTH_SELF_APPROVAL, HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
  * @internal
  */
 export async function carryOutCommand(
@@ -42,7 +44,18 @@ export async function carryOutCommand(
   if (rule.does === 'nothing') return;
   draft.put({ type: 'command', command, ...(options.reason === undefined ? {} : { reason: options.reason }) });
   switch (rule.does) {
+    case 'approve':
+      return approve(draft, parts, state.spec, request);
+    case 'reject':
+      draft.put({
+        type: 'rejected',
+        by: request.actor,
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      });
+      draft.put({ type: 'closed', status: 'Cancelled' });
+      return;
     case 'execute':
+      await requireApproval(draft, parts, state.spec, request);
       return freezeTargets(draft, parts, journal, state.spec, request.actor);
     case 'hold':
       draft.put({ type: 'held', why: 'person', detail: options.reason ?? `Paused by ${request.actor}` });

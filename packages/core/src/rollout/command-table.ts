@@ -4,7 +4,9 @@ import type { RolloutState } from './rollout-state.ts';
 
 /** Situations that commands are told apart by, with what a reader should know of each. @public */
 export const commandSituations = {
-  pending: 'Created, not executed',
+  pending: 'Created, not executed; it needs no approval',
+  awaiting: 'PendingApproval: created, and somebody else than its author has to approve it',
+  approved: 'Pending with an approval that has not been used',
   offline: 'Executed while every candidate node was offline; Paused before anything was frozen',
   running: 'InProgress in an effect other than a wait',
   waiting: 'InProgress in a wait',
@@ -26,9 +28,11 @@ export type CommandSituation = keyof typeof commandSituations;
  * @public
  */
 export type CommandRule =
-  | { readonly does: 'execute' | 'hold' | 'free' | 'answer' | 'endWait' | 'undo' | 'nothing' }
+  | { readonly does: 'approve' | 'reject' | 'execute' | 'hold' | 'free' | 'answer' | 'endWait' | 'undo' | 'nothing' }
   | { readonly refused: string };
 
+const approve = { does: 'approve' } as const;
+const reject = { does: 'reject' } as const;
 const execute = { does: 'execute' } as const;
 const hold = { does: 'hold' } as const;
 const free = { does: 'free' } as const;
@@ -38,6 +42,8 @@ const undo = { does: 'undo' } as const;
 const nothing = { does: 'nothing' } as const;
 const no = (refused: string): CommandRule => ({ refused });
 
+const needsNone = no('it needs no approval: execute it');
+const isUsed = no('it has been executed, and an approval is for one execution');
 const notExecuted = no('it has not been executed');
 const isOver = no('it has ended');
 const isRollingBack = no('it is being rolled back');
@@ -45,6 +51,7 @@ const notPaused = no('nobody has paused it');
 const notAsking = no('nothing waits for this answer');
 const resumeFirst = no('it is paused: resume it first');
 const useRollback = no('it is completed: roll it back instead');
+const nothingChanged = no('nothing has been changed yet: abort it instead');
 const isRetired = no('the replaced release has been retired: deploy it again instead');
 
 /**
@@ -52,8 +59,40 @@ const isRetired = no('the replaced release has been retired: deploy it again ins
  * @public
  */
 export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in CommandSituation]: CommandRule } } = {
+  approve: {
+    pending: needsNone,
+    awaiting: approve,
+    approved: nothing,
+    offline: isUsed,
+    running: isUsed,
+    waiting: isUsed,
+    asking: isUsed,
+    heldByPerson: isUsed,
+    heldByEngine: isUsed,
+    rollingBack: isUsed,
+    retained: isUsed,
+    ended: isUsed,
+    undone: isOver,
+  },
+  reject: {
+    pending: needsNone,
+    awaiting: reject,
+    approved: reject,
+    offline: isUsed,
+    running: isUsed,
+    waiting: isUsed,
+    asking: isUsed,
+    heldByPerson: isUsed,
+    heldByEngine: isUsed,
+    rollingBack: isUsed,
+    retained: isUsed,
+    ended: isUsed,
+    undone: isOver,
+  },
   execute: {
     pending: execute,
+    awaiting: execute,
+    approved: execute,
     offline: execute,
     running: nothing,
     waiting: nothing,
@@ -67,6 +106,8 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
   pause: {
     pending: notExecuted,
+    awaiting: notExecuted,
+    approved: notExecuted,
     offline: nothing,
     running: hold,
     waiting: hold,
@@ -80,6 +121,8 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
   resume: {
     pending: notExecuted,
+    awaiting: notExecuted,
+    approved: notExecuted,
     offline: execute,
     running: notPaused,
     waiting: notPaused,
@@ -93,6 +136,8 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
   promote: {
     pending: notExecuted,
+    awaiting: notExecuted,
+    approved: notExecuted,
     offline: notExecuted,
     running: notAsking,
     waiting: endWait,
@@ -106,6 +151,8 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
   retry: {
     pending: notExecuted,
+    awaiting: notExecuted,
+    approved: notExecuted,
     offline: execute,
     running: notAsking,
     waiting: notAsking,
@@ -119,6 +166,8 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
   abort: {
     pending: undo,
+    awaiting: undo,
+    approved: undo,
     offline: undo,
     running: undo,
     waiting: undo,
@@ -131,8 +180,10 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
     undone: nothing,
   },
   rollback: {
-    pending: no('nothing has been changed yet: abort it instead'),
-    offline: no('nothing has been changed yet: abort it instead'),
+    pending: nothingChanged,
+    awaiting: nothingChanged,
+    approved: nothingChanged,
+    offline: nothingChanged,
     running: undo,
     waiting: undo,
     asking: undo,
@@ -150,7 +201,9 @@ export function situationOf(state: RolloutState): CommandSituation {
   switch (state.phase) {
     case 'absent':
     case 'pending':
-      return state.held ? 'offline' : 'pending';
+      if (state.held) return 'offline';
+      if (state.spec?.requireApproval !== true) return 'pending';
+      return state.approval ? 'approved' : 'awaiting';
     case 'rollback':
       return 'rollingBack';
     case 'retention':

@@ -18,4 +18,5 @@ export interface EngineParts {
   readonly engineId: string;
   readonly triggerIntervalMs: number;
   readonly pendingExpiryMs: number;
+  readonly approvalExpiryMs: number;
 }

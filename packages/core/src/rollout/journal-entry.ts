@@ -10,7 +10,17 @@ export type EntryHash = string;
 export const genesisHash: EntryHash = '0'.repeat(64);
 
 /** What people can tell a deployment. @public */
-export const deploymentCommands = ['execute', 'pause', 'resume', 'promote', 'retry', 'abort', 'rollback'] as const;
+export const deploymentCommands = [
+  'approve',
+  'reject',
+  'execute',
+  'pause',
+  'resume',
+  'promote',
+  'retry',
+  'abort',
+  'rollback',
+] as const;
 /** @see {@link deploymentCommands} @public */
 export type DeploymentCommand = (typeof deploymentCommands)[number];
 
@@ -37,6 +47,18 @@ export type EngineEffect = Effect | RetainEffect;
 /** What happened, by type. An unknown type is refused when a journal is folded. @public */
 export type JournalEvent =
   | { readonly type: 'created'; readonly spec: DeploymentSpec; readonly specHash: string }
+  /** One execution is allowed, of exactly this spec and release, until then. Used up by `executed`. */
+  | {
+      readonly type: 'approved';
+      readonly by: string;
+      readonly specHash: string;
+      readonly releaseId: ReleaseId;
+      readonly expiresAt: Instant;
+      readonly reason?: string;
+    }
+  | { readonly type: 'rejected'; readonly by: string; readonly reason?: string }
+  /** An approval that nobody used in time has ended; another one is needed. */
+  | { readonly type: 'lapsed'; readonly by: string }
   | {
       readonly type: 'executed';
       /** Strategies by name in the version that this rollout runs on, inner ones included. */

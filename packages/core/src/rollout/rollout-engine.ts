@@ -19,6 +19,7 @@ import { Draft } from './draft.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { noFailpoint, type Failpoint } from './failpoint.ts';
 import { judgeWelch } from './judge-welch.ts';
+import { pendingUntil } from './approvals.ts';
 import { LiveRollout } from './live-rollout.ts';
 import { StrategyShelf } from './replay.ts';
 import { summarise } from './rollout-summary.ts';
@@ -28,6 +29,7 @@ import { stuckAt } from './stuck-deadline.ts';
 export const engineFailpoints = ['engine.append.before', 'engine.append.after'] as const;
 
 const defaultTriggerIntervalMs = 5_000;
+const defaultApprovalExpiryMs = 3_600_000;
 const defaultPendingExpiryMs = 24 * 3_600_000;
 /** When another process looks again, should this one die between a commit and its next look. */
 const lookAgainMs = 2_000;
@@ -65,6 +67,7 @@ class JournalRolloutEngine implements RolloutEngine {
       judges: { welch: judgeWelch, ...options.judges },
       triggerIntervalMs: options.triggerIntervalMs ?? defaultTriggerIntervalMs,
       pendingExpiryMs: options.pendingExpiryMs ?? defaultPendingExpiryMs,
+      approvalExpiryMs: options.approvalExpiryMs ?? defaultApprovalExpiryMs,
     };
   }
 
@@ -88,7 +91,7 @@ class JournalRolloutEngine implements RolloutEngine {
     const request: CommandRequest = { command, actor, options };
     return this.#decide(tenant, deploymentId, actor, async (draft) => {
       await carryOutCommand(draft, this.#parts, this.#journal, request);
-      if (draft.entries.length > 0) await this.#append(draft, draft.now);
+      if (draft.entries.length > 0) await this.#append(draft, pendingUntil(draft.state, this.#parts) ?? draft.now);
       return describe(draft.live);
     });
   }
@@ -200,6 +203,7 @@ function describe(live: LiveRollout): Deployment {
   if (!state.spec) throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: live.deploymentId });
   return {
     spec: state.spec,
+    specHash: state.specHash ?? '',
     summary: summarise(state, stuckAt(state)),
     head: live.head,
     entryCount: state.seq,

@@ -41,6 +41,14 @@ export interface Hold {
   readonly detail: string;
 }
 
+/** An approval that can be, or has been, used for one execution. @internal */
+export interface Approval {
+  readonly by: string;
+  readonly specHash: string;
+  readonly at: Instant;
+  readonly expiresAt: Instant;
+}
+
 /** Traffic that a part of the rollout has moved, and since when samples count for its triggers. @internal */
 export interface MovedTraffic {
   /** Targets of that part: its scope, or all. */
@@ -60,6 +68,8 @@ export interface RolloutState {
   readonly phase: 'absent' | 'pending' | 'rollout' | 'rollback' | 'retention' | 'closed';
   readonly status: DeploymentStatus;
   readonly spec: DeploymentSpec | null;
+  readonly specHash: string | null;
+  readonly approval: Approval | null;
   readonly frozen: FrozenRollout | null;
   readonly progressPercent: number;
   readonly stage: string | null;
@@ -90,6 +100,8 @@ export const absentState: RolloutState = {
   phase: 'absent',
   status: 'Pending',
   spec: null,
+  specHash: null,
+  approval: null,
   frozen: null,
   progressPercent: 0,
   stage: null,
@@ -120,7 +132,17 @@ export function allTargets(state: RolloutState): NodeSet {
 }
 
 const folds: { readonly [T in JournalEvent['type']]: Fold<T> } = {
-  created: (_, entry) => ({ phase: 'pending', status: 'Pending', spec: entry.spec }),
+  created: (_, entry) => ({
+    phase: 'pending',
+    status: entry.spec.requireApproval === true ? 'PendingApproval' : 'Pending',
+    spec: entry.spec,
+    specHash: entry.specHash,
+  }),
+  approved: (_, { by, specHash, at, expiresAt }) => ({ status: 'Pending', approval: { by, specHash, at, expiresAt } }),
+  rejected: (_, { by, reason }) => ({
+    reason: reason === undefined ? `Rejected by ${by}` : `Rejected by ${by}: ${reason}`,
+  }),
+  lapsed: () => ({ status: 'PendingApproval', approval: null }),
   executed: (_, { type: _type, seq: _seq, actor: _actor, ...frozen }) => ({
     phase: 'rollout',
     status: 'InProgress',

@@ -24,6 +24,9 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
           },
         }
       : {}),
+    ...(state.approval
+      ? { approval: { by: state.approval.by, at: state.approval.at, expiresAt: state.approval.expiresAt } }
+      : {}),
     ...(state.frozen ? { executedAt: state.frozen.at } : {}),
     ...(state.endedAt === null ? {} : { endedAt: state.endedAt }),
     ...(state.retainedUntil === null ? {} : { retainedUntil: state.retainedUntil }),

@@ -32,6 +32,16 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
     autoRollback: spec.autoRollback,
     progressDeadline: spec.progressDeadline,
     retention: spec.retention,
+    requireApproval: spec.requireApproval ?? false,
+    ...(summary.approval === undefined
+      ? {}
+      : {
+          approval: {
+            by: summary.approval.by,
+            at: timeText(summary.approval.at),
+            expiresAt: timeText(summary.approval.expiresAt),
+          },
+        }),
     createdBy: spec.author,
     createdAt: timeText(record.createdAt),
     ...(executedAt === undefined ? {} : { executedAt: timeText(executedAt) }),

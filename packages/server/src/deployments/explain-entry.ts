@@ -21,6 +21,12 @@ export function explainEntry(entry: JournalEntry): string {
   switch (entry.type) {
     case 'created':
       return `${entry.actor} created the deployment of ${entry.spec.moduleId} (${entry.spec.releaseId}) with the strategy ${entry.spec.strategy}${regionText(entry.spec.regions)}.`;
+    case 'approved':
+      return `${entry.by} approved this specification of ${entry.releaseId} for one execution until ${new Date(entry.expiresAt).toISOString()}${entry.reason === undefined ? '' : `: ${entry.reason}`}.`;
+    case 'rejected':
+      return `${entry.by} rejected it${entry.reason === undefined ? '' : `: ${entry.reason}`}.`;
+    case 'lapsed':
+      return `Nobody used the approval by ${entry.by} in time: it has to be approved again.`;
     case 'executed':
       return `The rollout began over ${nodesText(entry.targets.length)} in ${Object.keys(entry.regions).length} region(s), ${baselineText(entry.baseline)}.`;
     case 'began':

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { hotSwapError, type DeploymentCommand } from '@hotswap/core';
 import {
   apiBase,
+  approvalSchema,
   commandSchema,
   createDeploymentSchema,
   deploymentListQuerySchema,
@@ -36,8 +37,8 @@ const journalQuery = z.strictObject({
     .optional(),
 });
 
-/** Who may give which command besides execute; developers only for their own deployments. */
-const commandRoles: Readonly<Record<Exclude<DeploymentCommand, 'execute'>, readonly Role[]>> = {
+/** Who may give which command besides those of approvers; developers only for their own deployments. */
+const commandRoles: Readonly<Record<Exclude<DeploymentCommand, 'approve' | 'reject' | 'execute'>, readonly Role[]>> = {
   pause: writing,
   resume: writing,
   promote: writing,
@@ -52,6 +53,7 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
   readingRoutes(app, parts);
   journalRoutes(app, parts);
   executeRoute(app, parts);
+  for (const command of ['approve', 'reject'] as const) approvalRoute(app, parts, command);
   for (const command of Object.keys(commandRoles) as (keyof typeof commandRoles)[]) commandRoute(app, parts, command);
 }
 
@@ -145,7 +147,7 @@ function executeRoute(app: App, parts: ServerParts): void {
       const { id } = request.params;
       const record = await find(parts, caller.tenant, id);
       requireMatch(request, deploymentTag(record), `deployment ${id}`);
-      checkApprover(parts, caller, record, request.body.approvedBy);
+      checkApprover(caller, request.body.approvedBy);
       await parts.engine.command(caller.tenant, id, 'execute', caller.subject);
       parts.loop.nudge(caller.tenant, id);
       return answer(parts, caller.tenant, id, reply.code(202));
@@ -153,18 +155,30 @@ function executeRoute(app: App, parts: ServerParts): void {
   );
 }
 
-/** The approver is whoever executes; where approval is required that is not the author (D-3). */
-function checkApprover(
-  { config }: ServerParts,
-  { subject }: Principal,
-  { spec, summary }: DeploymentRecord,
-  approvedBy: string | undefined,
-): void {
+/** The approver is the caller, whatever the body says (D-3). */
+function checkApprover({ subject }: Principal, approvedBy: string | undefined): void {
   if (approvedBy !== undefined && approvedBy !== subject)
     throw serverError('HS_AUTH_APPROVER_MISMATCH', { approvedBy, subject });
-  const isFirst = summary.status === 'Pending' || summary.status === 'PendingApproval';
-  if (config.requireApproval && isFirst && spec.author === subject)
-    throw serverError('HS_AUTH_SELF_APPROVAL', { subject, deploymentId: spec.deploymentId });
+}
+
+function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'reject'): void {
+  app.post(
+    `${base}/:id/${command}`,
+    {
+      config: { role: administering, idempotent: true },
+      schema: { tags, params, body: approvalSchema, response: { 202: deploymentViewSchema } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { id } = request.params;
+      const { approvedBy, ...options } = request.body;
+      requireMatch(request, deploymentTag(await find(parts, caller.tenant, id)), `deployment ${id}`);
+      checkApprover(caller, approvedBy);
+      await parts.engine.command(caller.tenant, id, command, caller.subject, options);
+      parts.loop.nudge(caller.tenant, id);
+      return answer(parts, caller.tenant, id, reply.code(202));
+    },
+  );
 }
 
 function commandRoute(app: App, parts: ServerParts, command: keyof typeof commandRoles): void {
