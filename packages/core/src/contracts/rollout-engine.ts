@@ -68,6 +68,13 @@ export interface CommandOptions {
   readonly releaseId?: ReleaseId;
   /** The same by the hash of the frozen spec. */
   readonly specHash?: string;
+  /**
+   * With `rollback`: a release of the module that takes over from the baseline once it is warm. Callers see to it that there is
+   * such a release. Default: the baseline stays.
+   */
+  readonly toReleaseId?: ReleaseId;
+  /** With `rollback` of a completed deployment: brings these regions back and leaves the others. Default: all. */
+  readonly regions?: readonly string[];
 }
 
 /**
@@ -91,6 +98,7 @@ export interface RolloutEngine {
    * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`
    * @throws HS_AUTH_SELF_APPROVAL from `approve`, and from `execute` without an approval, when the actor is the author of a
    * deployment that needs one; HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
+   * @throws HS_SELECT_UNKNOWN_REGION from `rollback` for a region that the deployment has no nodes in
    * @throws HS_DEPLOYMENT_NO_TARGETS from `execute` when no node can take the module
    * @throws HS_DEPLOYMENT_ACTIVE from `execute` when another deployment is at work on the same nodes
    */

@@ -189,7 +189,12 @@ export interface EffectTable {
       readonly nodes: NodeSet;
       /** Why, for the journal. */
       readonly reason: string;
-      /** Time after which silent nodes are listed as unknown. Default 30,000. */
+      /**
+       * Release that takes over from the baseline once it is warm on the nodes; until then they serve the baseline.
+       * Default: the baseline stays.
+       */
+      readonly releaseId?: ReleaseId;
+      /** Time after which silent nodes are listed as unknown. Default 30,000; 60,000 with `releaseId`. */
       readonly timeoutMs?: number;
     };
     readonly value: { readonly restored: number; readonly unknown: number };

@@ -5,7 +5,7 @@ import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
-import { nodeCount, nodeSetSchema, subtractNodes } from '../model/node-set.ts';
+import { nodeCount, nodeSetSchema, subtractNodes, unionNodes } from '../model/node-set.ts';
 import { pendingUntil } from './approvals.ts';
 import type { Draft } from './draft.ts';
 import type { EffectCheck } from './effect-handler.ts';
@@ -15,8 +15,9 @@ import { effectScope } from './effect-scope.ts';
 import type { EngineParts } from './engine-parts.ts';
 import type { HoldReason } from './journal-entry.ts';
 import { StrategyRun } from './replay.ts';
+import { allTargets, type PartialRollback } from './rollout-state.ts';
 import { stuckAt } from './stuck-deadline.ts';
-import { readTriggers, readingFacts, triggerWindow, type TriggerReading } from './triggers.ts';
+import { readTriggers, readingFacts, silentGates, triggerWindow, type TriggerReading } from './triggers.ts';
 import { turnBack } from './turn-back.ts';
 
 /** `again`: the draft has to be committed, for the next look needs what it changes. @internal */
@@ -71,7 +72,7 @@ function expire(draft: Draft, parts: EngineParts): Decision | null {
 async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | null> {
   const { state } = draft;
   const { running } = state;
-  const reading = running || state.held ? await readTriggers(state, parts.metrics) : null;
+  const reading = running || state.held ? await readTriggers(state, parts) : null;
   if (state.held) return whileHeld(draft, parts, reading);
   if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion)
     return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
@@ -112,6 +113,14 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
   if (check.ended) {
     if (!check.ended.ok && check.ended.failure.cause === 'deadline' && (await isEverybodyOffline(draft, parts)))
       return hold(draft, 'offline', 'All target nodes are offline: resume when they are back');
+    const silent =
+      check.ended.ok && effect.kind === 'wait' && !draft.state.running?.excused ? silentGates(reading) : [];
+    if (silent.length > 0)
+      return hold(
+        draft,
+        'noData',
+        `No data for ${silent.join(', ')}: that is neither good nor bad. Resume to go on without it, or roll back`,
+      );
     endStep(draft, effect, effect.kind === 'wait' && reading ? { ...check, facts: readingFacts(reading) } : check);
     return null;
   }
@@ -287,12 +296,14 @@ async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | nu
     ? { ...(check.ended.value as object), ...(check.facts as object | undefined) }
     : check.ended.failure.facts;
   const reason = check.ended.ok ? draft.state.reason : `${draft.state.reason}; then ${check.ended.failure.message}`;
-  draft.put({
-    type: 'closed',
-    status: check.ended.ok ? draft.state.rollbackEnd : 'Failed',
-    ...(reason === null ? {} : { reason }),
-    ...(facts === undefined ? {} : { facts }),
-  });
+  if (draft.state.partial) keepTheRest(draft, draft.state.partial, reason ?? 'Rolled back in part');
+  else
+    draft.put({
+      type: 'closed',
+      status: check.ended.ok ? draft.state.rollbackEnd : 'Failed',
+      ...(reason === null ? {} : { reason }),
+      ...(facts === undefined ? {} : { facts }),
+    });
   if (!check.ended.ok)
     draft.changes.push({
       kind: 'notify',
@@ -300,6 +311,22 @@ async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | nu
       text: `${draft.state.spec?.moduleName}: the rollback failed: ${reason}`,
     });
   return null;
+}
+
+/** Some nodes are back; what the others replaced stays warm for as long as it was to. */
+function keepTheRest(draft: Draft, { nodes, failed, retainedUntil }: PartialRollback, reason: string): void {
+  const retire = subtractNodes(allTargets(draft.state), nodes);
+  draft.put({
+    type: 'turned',
+    to: 'retention',
+    reason,
+    outcome: {
+      status: 'PartiallyCompleted',
+      message: reason,
+      failed: unionNodes(failed, nodes),
+      retain: [{ forMs: Math.max(0, retainedUntil - draft.now), retire }],
+    },
+  });
 }
 
 /** Runs by itself once the rollout is completed: the replaced release stays warm, then goes. */

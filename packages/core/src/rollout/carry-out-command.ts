@@ -10,7 +10,7 @@ import { knowsEffect } from './effect-schema.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { freezeTargets } from './freeze-targets.ts';
 import type { DeploymentCommand } from './journal-entry.ts';
-import { turnBack } from './turn-back.ts';
+import { undoRollout } from './undo-rollout.ts';
 
 /** A person's command as it reaches the engine. @internal */
 export interface CommandRequest {
@@ -42,7 +42,7 @@ export async function carryOutCommand(
   if ('refused' in rule)
     throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
   if (rule.does === 'nothing') return;
-  draft.put({ type: 'command', command, ...(options.reason === undefined ? {} : { reason: options.reason }) });
+  draft.put({ type: 'command', command, ...told(request) });
   switch (rule.does) {
     case 'approve':
       return approve(draft, parts, state.spec, request);
@@ -76,7 +76,7 @@ export async function carryOutCommand(
         });
       return endRunning(draft, { command });
     case 'undo':
-      return undo(draft, parts, request);
+      return undoRollout(draft, parts, request);
   }
 }
 
@@ -88,9 +88,11 @@ function endRunning(draft: Draft, value: Json): void {
   if (knowsEffect(running.effect)) draft.changes.push(...(handlerOf(running.effect.kind).end?.(running.effect) ?? []));
 }
 
-async function undo(draft: Draft, parts: EngineParts, { command, actor, options }: CommandRequest): Promise<void> {
-  const then = command === 'abort' ? 'Cancelled' : 'RolledBack';
-  const reason = options.reason ?? (command === 'abort' ? `Aborted by ${actor}` : `Rolled back by ${actor}`);
-  if (draft.state.changed) return turnBack(draft, parts, { reason, then });
-  draft.put({ type: 'closed', status: then, reason });
+/** What a command says besides its name. */
+function told({ command, options: { reason, toReleaseId, regions } }: CommandRequest): object {
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...(command !== 'rollback' || toReleaseId === undefined ? {} : { toReleaseId }),
+    ...(command !== 'rollback' || regions === undefined ? {} : { regions }),
+  };
 }

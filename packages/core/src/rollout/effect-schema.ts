@@ -97,7 +97,12 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     facts: json.exactOptional(),
   }),
   retire: z.strictObject({ nodes: nodeSetSchema, releaseId: releaseId.exactOptional() }),
-  restore: z.strictObject({ nodes: nodeSetSchema, reason: text, timeoutMs: timeMs.exactOptional() }),
+  restore: z.strictObject({
+    nodes: nodeSetSchema,
+    reason: text,
+    releaseId: releaseId.exactOptional(),
+    timeoutMs: timeMs.exactOptional(),
+  }),
   notify: z.strictObject({ text, severity: z.enum(['info', 'warning', 'critical']).exactOptional() }),
 };
 

@@ -25,7 +25,7 @@ export const deploymentCommands = [
 export type DeploymentCommand = (typeof deploymentCommands)[number];
 
 /** Why a rollout is held: by a person, or by the engine because it must not guess or has nobody to work with. @public */
-export type HoldReason = 'person' | 'diverged' | 'strategyThrew' | 'stuck' | 'offline';
+export type HoldReason = 'person' | 'diverged' | 'strategyThrew' | 'stuck' | 'offline' | 'noData';
 
 /** Releases that a group of nodes served, with their weights, before the deployment touched them. @public */
 export interface BaselineGroup {
@@ -75,13 +75,23 @@ export type JournalEvent =
   | { readonly type: 'began'; readonly step: number; readonly effect: EngineEffect }
   | { readonly type: 'moved'; readonly step: number; readonly cursor: number }
   | { readonly type: 'ended'; readonly step: number; readonly result: EffectResult<Json>; readonly facts?: Json }
-  | { readonly type: 'command'; readonly command: DeploymentCommand; readonly reason?: string }
+  | {
+      readonly type: 'command';
+      readonly command: DeploymentCommand;
+      readonly reason?: string;
+      /** Of a rollback: release that takes over from the baseline. */
+      readonly toReleaseId?: ReleaseId;
+      /** Of a rollback: regions that are brought back; absent means all. */
+      readonly regions?: readonly string[];
+    }
   | { readonly type: 'held'; readonly why: HoldReason; readonly detail: string }
   | { readonly type: 'freed' }
   | {
       readonly type: 'turned';
       readonly to: 'rollback' | 'retention';
       readonly reason: string;
+      /** Nodes that go back, when the others stay; the rollout is then in retention again. */
+      readonly nodes?: NodeSet;
       /** Status that the deployment gets when a rollback has ended well. */
       readonly then?: 'RolledBack' | 'Cancelled' | 'Failed';
       readonly outcome?: Outcome;

@@ -32,6 +32,8 @@ export interface RunningStep {
   /** Time that the step spent held, since `began` and since the last move. */
   readonly heldMs: number;
   readonly heldSinceMoveMs: number;
+  /** A person has resumed it after a hold for want of data: it may end without. Absent: no. */
+  readonly excused?: true;
 }
 
 /** @internal */
@@ -47,6 +49,14 @@ export interface Approval {
   readonly specHash: string;
   readonly at: Instant;
   readonly expiresAt: Instant;
+}
+
+/** A rollback of some nodes out of a retention that goes on for the others. @internal */
+export interface PartialRollback {
+  readonly nodes: NodeSet;
+  /** Nodes that did not keep the release before. */
+  readonly failed: NodeSet;
+  readonly retainedUntil: Instant;
 }
 
 /** Traffic that a part of the rollout has moved, and since when samples count for its triggers. @internal */
@@ -86,6 +96,8 @@ export interface RolloutState {
   readonly traffic: readonly MovedTraffic[];
   /** Status that a rollback ends with when it goes well. */
   readonly rollbackEnd: 'RolledBack' | 'Cancelled' | 'Failed';
+  /** Set while only some nodes are being brought back. */
+  readonly partial: PartialRollback | null;
   readonly outcome: Outcome | null;
   /** Retentions still to run, the earliest first, each `forMs` after the end of the one before. */
   readonly retentions: readonly { readonly forMs: number; readonly retire: NodeSet }[];
@@ -114,6 +126,7 @@ export const absentState: RolloutState = {
   deployed: [],
   traffic: [],
   rollbackEnd: 'RolledBack',
+  partial: null,
   outcome: null,
   retentions: [],
   retainedUntil: null,
@@ -174,7 +187,7 @@ const folds: { readonly [T in JournalEvent['type']]: Fold<T> } = {
     reason: entry.detail,
   }),
   freed: (state, entry) => free(state, entry.at),
-  turned: (state, entry) => (entry.to === 'rollback' ? turnBack(entry) : retain(state, entry)),
+  turned: (state, entry) => (entry.to === 'rollback' ? turnBack(state, entry) : retain(state, entry)),
   closed: (state, entry) => ({
     phase: 'closed',
     status: entry.status,
@@ -267,11 +280,12 @@ function free(state: RolloutState, at: Instant): Partial<RolloutState> {
         ...running,
         heldMs: running.heldMs + at - Math.max(held.since, running.since),
         heldSinceMoveMs: running.heldSinceMoveMs + at - Math.max(held.since, running.movedAt),
+        ...(held.why === 'noData' ? { excused: true as const } : {}),
       },
   };
 }
 
-function turnBack(entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<RolloutState> {
+function turnBack(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<RolloutState> {
   return {
     phase: 'rollback',
     status: 'RollingBack',
@@ -279,6 +293,9 @@ function turnBack(entry: Extract<UnchainedEntry, { type: 'turned' }>): Partial<R
     held: null,
     reason: entry.reason,
     rollbackEnd: entry.then ?? 'RolledBack',
+    partial: entry.nodes
+      ? { nodes: entry.nodes, failed: state.outcome?.failed ?? [], retainedUntil: state.retainedUntil ?? entry.at }
+      : null,
     outcome: null,
     retentions: [],
     retainedUntil: null,
@@ -296,6 +313,7 @@ function retain(state: RolloutState, entry: Extract<UnchainedEntry, { type: 'tur
   const all = nodeCount(allTargets(state));
   return {
     phase: 'retention',
+    partial: null,
     status: outcome.status === 'RolledBack' ? 'PartiallyCompleted' : outcome.status,
     outcome,
     running: null,

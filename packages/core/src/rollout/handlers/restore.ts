@@ -9,6 +9,8 @@ import {
   type EffectHandler,
   type EffectScope,
 } from '../effect-handler.ts';
+import { assignKept, bringKept, keptTimeoutMs } from './bring-kept.ts';
+import { isRouted } from './is-routed.ts';
 import { verdictTimeoutMs } from './node-health.ts';
 
 const defaultTimeoutMs = 30_000;
@@ -21,8 +23,9 @@ const askingHealth = 1;
  * @internal
  */
 export const restoreHandler: EffectHandler<'restore'> = {
-  begin: ({ input }) => [{ kind: 'endProbes' }, { kind: 'restore', nodes: input.nodes }],
+  begin: ({ input }) => [{ kind: 'endProbes' }, { kind: 'restore', nodes: input.nodes }, ...assignKept(input)],
   async check({ input }, scope) {
+    if (input.releaseId !== undefined) return bringKept({ ...input, releaseId: input.releaseId }, scope);
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
     if (scope.cursor === askingHealth) return verdict(input.nodes, scope);
     const [progress, routed] = await Promise.all([
@@ -37,17 +40,9 @@ export const restoreHandler: EffectHandler<'restore'> = {
     return { cursor: askingHealth, changes: [{ kind: 'probeBaseline', nodes: probed.nodes, step: scope.step }] };
   },
   end: () => [{ kind: 'endProbes' }],
-  expectedMs: ({ input }) => (input.timeoutMs ?? defaultTimeoutMs) * 2,
+  expectedMs: ({ input }) =>
+    (input.timeoutMs ?? (input.releaseId === undefined ? defaultTimeoutMs : keptTimeoutMs)) * 2,
 };
-
-/** Whether every router serves the route of the baseline, or a newer one. */
-async function isRouted({ spec, fleet, router }: EffectScope): Promise<boolean> {
-  const [revision, served] = await Promise.all([
-    fleet.routeRevision(spec.tenant, spec.moduleName),
-    router.servedRevision(spec.tenant, spec.moduleName),
-  ]);
-  return served === null || served >= revision;
-}
 
 async function verdict(nodes: NodeSet, scope: EffectScope): Promise<EffectCheck> {
   const { deploymentId } = scope.spec;
