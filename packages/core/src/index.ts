@@ -19,7 +19,7 @@ export type {
   HttpRoute,
   HttpVersionStats,
 } from './contracts/http-plane.ts';
-export type { Judge } from './contracts/judge.ts';
+export type { Judge, Judgement } from './contracts/judge.ts';
 export type { JournalBatch, JournalStore } from './contracts/journal-store.ts';
 export type {
   CallOptions,
@@ -38,7 +38,7 @@ export type {
   WasiPolicy,
   WitValue,
 } from './contracts/loaded-module.ts';
-export type { MetricsSource } from './contracts/metrics-source.ts';
+export type { MetricsQuestion, MetricsSource } from './contracts/metrics-source.ts';
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
 export type { NodeSelector } from './contracts/node-selector.ts';
@@ -99,7 +99,7 @@ export type { CoreErrorCode } from './errors/error-codes.ts';
 export { HotSwapError, errorFactory, hotSwapError } from './errors/hotswap-error.ts';
 export type { ErrorCodeEntry, ErrorCodeTable, ErrorDetails, ErrorFactory } from './errors/hotswap-error.ts';
 export { isHotSwapError } from './errors/is-hotswap-error.ts';
-export { autoRollbackSchema, defaultAutoRollback } from './model/auto-rollback.ts';
+export { autoRollbackSchema, builtInSource, defaultAutoRollback, pausesWithoutData } from './model/auto-rollback.ts';
 export type { AutoRollback, RollbackTrigger } from './model/auto-rollback.ts';
 export { deploymentStatuses } from './model/deployment.ts';
 export type {
@@ -132,10 +132,18 @@ export type { HealthCheck, HealthCheckOverride } from './model/health-check.ts';
 export { httpServingOf } from './model/http-serving.ts';
 export { canonicalJson, deepFreeze } from './model/json.ts';
 export type { Json } from './model/json.ts';
-export { latencyBucket, mergeSketches, sketchQuantileMs } from './model/latency-sketch.ts';
+export { latencyBucket, latencyBucketEdgeMs, mergeSketches, sketchQuantileMs } from './model/latency-sketch.ts';
 export type { LatencySketch } from './model/latency-sketch.ts';
-export { metricNames, metricValue } from './model/metrics.ts';
-export type { LatencySummary, MetricName, VariantMetrics } from './model/metrics.ts';
+export {
+  customMetricName,
+  metricMean,
+  metricNames,
+  metricNameSchema,
+  metricValue,
+  noMetrics,
+  onlyFinite,
+} from './model/metrics.ts';
+export type { LatencySummary, MeanEstimate, MetricName, VariantMetrics } from './model/metrics.ts';
 export { defaultInstanceReuse, defaultModuleRuntime, defaultResourceLimits, noCapabilities } from './model/module.ts';
 export type {
   Capabilities,
@@ -163,6 +171,8 @@ export {
   unionNodes,
 } from './model/node-set.ts';
 export type { NodeRange, NodeSet } from './model/node-set.ts';
+export { offPeakWindowSchema, offPeakWindowsSchema, weekdays } from './model/off-peak-window.ts';
+export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
 export type { Change, DeploymentChange } from './rollout/change.ts';
 export { hashEntry, verifyJournal } from './rollout/chain-entries.ts';
 export { commandSituations, commandTable } from './rollout/command-table.ts';
@@ -171,8 +181,6 @@ export type { Failpoint } from './rollout/failpoint.ts';
 export { deploymentCommands, genesisHash } from './rollout/journal-entry.ts';
 export type {
   BaselineGroup,
-export { offPeakWindowSchema, offPeakWindowsSchema, weekdays } from './model/off-peak-window.ts';
-export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
   DeploymentCommand,
   EngineEffect,
   EntryHash,
@@ -182,6 +190,7 @@ export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
   JournalPosition,
   RetainEffect,
 } from './rollout/journal-entry.ts';
+export { judgeSequential } from './rollout/judge-sequential.ts';
 export { judgeWelch } from './rollout/judge-welch.ts';
 export { parseStrategyConfig } from './rollout/replay.ts';
 export type { StrategyPosition } from './rollout/replay.ts';
@@ -194,3 +203,7 @@ export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
 export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
 export { chooseByKey, chooseByWeight } from './runtime/weighted-choice.ts';
 export type { Weighted } from './runtime/weighted-choice.ts';
+export { differenceInterval } from './statistics/always-valid-mean.ts';
+export type { SequentialInterval } from './statistics/always-valid-mean.ts';
+export { logEvidenceAgainst, proportionInterval } from './statistics/always-valid-proportion.ts';
+export { quantileInterval } from './statistics/always-valid-quantile.ts';

@@ -12,6 +12,9 @@ const variant = (
     latency: { averageMs, varianceMs2, p50Ms: averageMs, p95Ms: averageMs * 2, p99Ms: averageMs * 3 },
     peakMemoryBytes: 1_048_576,
     memoryRefusals: 0,
+    cpuMsPerCall: null,
+    fuelPerCall: null,
+    custom: {},
     ...rest,
   };
 };

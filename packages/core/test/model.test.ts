@@ -157,6 +157,9 @@ describe('automatic rollback', () => {
       latency: { averageMs: 3, varianceMs2: 0, p50Ms: 4, p95Ms: 5, p99Ms: 6 },
       peakMemoryBytes: 7_340_032,
       memoryRefusals: 8,
+      cpuMsPerCall: 9,
+      fuelPerCall: 10,
+      custom: { 'orders{kind="new"}': { count: 3, mean: 11, varianceOfMean: null } },
     };
     expect(
       (
@@ -169,9 +172,13 @@ describe('automatic rollback', () => {
           'p99_latency_ms',
           'peak_memory_mb',
           'memory_refusals',
+          'cpu_ms_per_call',
+          'fuel_per_call',
+          'custom:orders{kind="new"}',
+          'custom:toString',
         ] as const
       ).map((name) => metricValue(metrics, name)),
-    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, null]);
   });
 });
 

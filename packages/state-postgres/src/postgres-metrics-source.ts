@@ -88,6 +88,9 @@ function toMetrics(sums: Sums | undefined): VariantMetrics {
     latency: sums && samples > 0 ? summariseLatency(sums) : null,
     peakMemoryBytes: sums && sums.peakMemoryBytes > 0 ? sums.peakMemoryBytes : null,
     memoryRefusals: sums?.memoryRefusals ?? 0,
+    cpuMsPerCall: null,
+    fuelPerCall: null,
+    custom: {},
   };
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { genesisHash, verifyJournal, type ReleaseCallDelta } from '@hotswap/core';
+import { genesisHash, noMetrics, verifyJournal, type ReleaseCallDelta } from '@hotswap/core';
 import {
   DeploymentRepository,
   OutboxRepository,
@@ -556,14 +556,7 @@ describe.each(backends)('on $name', ({ open }) => {
       expect(baseline.latency).toMatchObject({ averageMs: 5, varianceMs2: (240 - 8 * 25) / 7 });
       expect(baseline.latency?.p99Ms).toBeGreaterThan(baseline.latency?.p50Ms ?? 0);
       expect(await source.read({ ...about, variant: v2 })).toMatchObject({ samples: 4 });
-      expect(await source.read({ ...about, variant: v2, nodes: [[0, 1]] })).toEqual({
-        samples: 0,
-        errorRatePercent: null,
-        crashRatePercent: null,
-        latency: null,
-        peakMemoryBytes: null,
-        memoryRefusals: 0,
-      });
+      expect(await source.read({ ...about, variant: v2, nodes: [[0, 1]] })).toEqual(noMetrics);
       expect(await source.read({ ...about, variant: v2, since: Date.now() + 60_000 })).toMatchObject({ samples: 0 });
     });
 

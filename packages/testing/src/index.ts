@@ -6,7 +6,7 @@ export { VirtualScheduler } from './time/virtual-scheduler.ts';
 export { VirtualTime } from './time/virtual-time.ts';
 export { ScriptedFleet } from './scenario/scripted-fleet.ts';
 export type { FleetScript, ScriptedNode } from './scenario/scripted-fleet.ts';
-export { healthyMetrics, noMetrics, ScriptedMetrics } from './scenario/scripted-metrics.ts';
+export { healthyMetrics, ScriptedMetrics } from './scenario/scripted-metrics.ts';
 export type { MetricsQuery } from './scenario/scripted-metrics.ts';
 export { instantRouter, simulateRollout, Simulation } from './scenario/simulation.ts';
 export type { SimulatedDeployment, SimulationOptions } from './scenario/simulation.ts';

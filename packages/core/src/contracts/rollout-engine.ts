@@ -133,7 +133,9 @@ export interface RolloutEngineOptions {
   readonly strategies: readonly Strategy<unknown>[];
   /** Default `allReachableNodes`. */
   readonly selector?: NodeSelector;
-  /** Methods of `judge` by name; laid over the built-in `welch`. */
+  /** Further sources by the name that triggers use. `hotswap` is `metrics`. Default none. */
+  readonly metricsSources?: Readonly<Record<string, MetricsSource>>;
+  /** Methods of `judge` by name; laid over the built-in `sequential` and `welch`. */
   readonly judges?: Readonly<Record<string, Judge>>;
   /** Called with the names in `engineFailpoints`; tests throw from it or end the process. Default: does nothing. */
   readonly failpoint?: Failpoint;

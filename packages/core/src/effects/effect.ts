@@ -37,6 +37,8 @@ export interface WinnerCriteria {
   readonly thresholdPercent: number;
   /** Calls that each variant needs before there can be a verdict. */
   readonly minimumSampleSize: number;
+  /** Chance of a winner between equals that is borne, over all looks together. Default 0.05. */
+  readonly significanceLevel?: number;
 }
 
 /** `Inconclusive` covers too few samples, missing data and differences that chance explains. @public */
@@ -91,10 +93,10 @@ export interface EffectTable {
       readonly check?: HealthCheckOverride;
       /** Text of that failure. Default `Health checks failed`. */
       readonly failure?: string;
-    };
-    readonly value: { readonly ended: 'elapsed' | 'promoted' };
       /** After `forMs` the wait goes on until one of these is open. Default: it does not. */
       readonly windows?: readonly OffPeakWindow[];
+    };
+    readonly value: { readonly ended: 'elapsed' | 'promoted' };
   };
   /** Gives `percent` of the requests that `among` serves to the release, on the nodes `to`; the rest stays on the baseline. */
   readonly shiftTraffic: {
@@ -121,6 +123,19 @@ export interface EffectTable {
       readonly baseline: NodeSet;
       /** Nodes on which the new release's calls count. */
       readonly candidate: NodeSet;
+      /**
+       * What is measured: `began` the period itself, `shift` everything since this scope's traffic last moved, so that each
+       * look sees all that came before it. Default `began`.
+       */
+      readonly since?: 'began' | 'shift';
+      /** Whether the latency sketches come along, for a judge of quantiles. Default `false`. */
+      readonly sketches?: boolean;
+      /** Nodes whose health check runs meanwhile; one turning unhealthy ends the period as a failure. Default: none. */
+      readonly watch?: NodeSet;
+      /** Laid over the deployment's health check. */
+      readonly check?: HealthCheckOverride;
+      /** Text of that failure. Default `Health checks failed`. */
+      readonly failure?: string;
     };
     readonly value: { readonly baseline: VariantMetrics; readonly candidate: VariantMetrics };
   };

@@ -13,6 +13,11 @@ export function latencyBucket(ms: number): number {
   return Math.max(0, Math.ceil(Math.log(Math.max(ms * 1_000, 1)) / logGrowth));
 }
 
+/** Upper edge of a bucket in milliseconds; 0 below the first. @public */
+export function latencyBucketEdgeMs(bucket: number): number {
+  return bucket < 0 ? 0 : growth ** bucket / 1_000;
+}
+
 /** Adds the second sketch to the first and returns the sum. @public */
 export function mergeSketches(a: LatencySketch, b: LatencySketch): LatencySketch {
   const sum: Record<string, number> = { ...a };

@@ -12,7 +12,8 @@ export const commandSituations = {
   waiting: 'InProgress in a wait',
   asking: "Paused by the strategy's own pause, which names the answers that it accepts",
   heldByPerson: 'Paused by a person',
-  heldByEngine: 'Paused by the engine: diverged, strategy failure, stuck, or every target offline',
+  heldByEngine:
+    'Paused by the engine: diverged, strategy failure, stuck, every target offline, or no data for a metric',
   rollingBack: 'RollingBack',
   retained: 'Completed or PartiallyCompleted, the replaced release still warm',
   ended: 'Completed or PartiallyCompleted, the replaced release retired',

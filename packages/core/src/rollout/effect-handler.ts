@@ -26,6 +26,8 @@ export interface EffectScope {
   readonly fleet: FleetReader;
   readonly metrics: MetricsSource;
   readonly router: TrafficRouter;
+  /** When traffic last moved in the scope of the effect; `null` while none has. */
+  readonly shiftedAt: Instant | null;
   readonly judges: Readonly<Record<string, Judge>>;
 }
 

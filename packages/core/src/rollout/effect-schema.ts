@@ -3,7 +3,7 @@ import type { Effect, EffectKind, EffectOf } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import { healthCheckOverrideSchema } from '../model/health-check.ts';
 import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
-import { metricNames } from '../model/metrics.ts';
+import { metricNameSchema } from '../model/metrics.ts';
 import { nodeSetSchema } from '../model/node-set.ts';
 import { offPeakWindowSchema } from '../model/off-peak-window.ts';
 
@@ -26,6 +26,12 @@ const latency = z.strictObject({
   p50Ms: z.number(),
   p95Ms: z.number(),
   p99Ms: z.number(),
+  buckets: z.record(z.string().max(4), z.number().min(0)).exactOptional(),
+});
+const meanEstimate = z.strictObject({
+  count: z.number().min(0),
+  mean: z.number(),
+  varianceOfMean: z.number().min(0).nullable(),
 });
 const variantMetrics = z.strictObject({
   samples: z.number().min(0),
@@ -34,12 +40,19 @@ const variantMetrics = z.strictObject({
   latency: latency.nullable(),
   peakMemoryBytes: z.number().nullable(),
   memoryRefusals: z.number().min(0),
+  // Journals from before these were measured have to replay.
+  cpuMsPerCall: z.number().nullable().exactOptional(),
+  cpuVarianceOfMean: z.number().min(0).nullable().exactOptional(),
+  fuelPerCall: z.number().nullable().exactOptional(),
+  fuelVarianceOfMean: z.number().min(0).nullable().exactOptional(),
+  custom: z.record(z.string(), meanEstimate).exactOptional(),
 });
 const criteria = z.strictObject({
-  metric: z.enum(metricNames),
+  metric: metricNameSchema,
   comparison: z.enum(['lower_is_better', 'higher_is_better']),
   thresholdPercent: z.number().min(0),
   minimumSampleSize: z.int().min(0),
+  significanceLevel: z.number().gt(0).lt(1).exactOptional(),
 });
 
 /**
@@ -66,6 +79,7 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     watch: nodeSetSchema.exactOptional(),
     check: healthCheckOverrideSchema.exactOptional(),
     failure: text.exactOptional(),
+    windows: z.array(offPeakWindowSchema).min(1).max(50).readonly().exactOptional(),
   }),
   shiftTraffic: z.strictObject({
     percent,
@@ -74,12 +88,20 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     releaseId: releaseId.exactOptional(),
     timeoutMs: timeMs.exactOptional(),
   }),
-  observe: z.strictObject({ forMs: timeMs, baseline: nodeSetSchema, candidate: nodeSetSchema }),
+  observe: z.strictObject({
+    forMs: timeMs,
+    baseline: nodeSetSchema,
+    candidate: nodeSetSchema,
+    since: z.enum(['began', 'shift']).exactOptional(),
+    sketches: z.boolean().exactOptional(),
+    watch: nodeSetSchema.exactOptional(),
+    check: healthCheckOverrideSchema.exactOptional(),
+    failure: text.exactOptional(),
+  }),
   judge: z.strictObject({
     baseline: variantMetrics,
     candidate: variantMetrics,
     criteria,
-    windows: z.array(offPeakWindowSchema).min(1).max(50).readonly().exactOptional(),
     method: z.string().min(1).max(100).exactOptional(),
   }),
   progress: z.strictObject({ percent, stage: text.exactOptional() }),

@@ -2,7 +2,9 @@ import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Draft } from './draft.ts';
 import type { EffectScope } from './effect-handler.ts';
 import type { EngineParts } from './engine-parts.ts';
-import { activeTimes } from './rollout-state.ts';
+import type { NodeSet } from '../model/node-set.ts';
+import { activeTimes, type RunningStep } from './rollout-state.ts';
+import { trafficWindow } from './traffic-window.ts';
 
 /** What the handler of the running step may read. @internal */
 export function effectScope(draft: Draft, parts: EngineParts): EffectScope {
@@ -27,5 +29,8 @@ export function effectScope(draft: Draft, parts: EngineParts): EffectScope {
     metrics,
     router,
     judges,
+    shiftedAt: trafficWindow(draft.state, scopeOf(running))?.since ?? null,
   };
 }
+
+const scopeOf = ({ effect }: RunningStep): NodeSet | undefined => (effect.kind === 'retain' ? undefined : effect.scope);

@@ -10,6 +10,7 @@ import type { StrategyShelf } from './replay.ts';
 export interface EngineParts {
   readonly fleet: FleetReader;
   readonly metrics: MetricsSource;
+  readonly metricsSources: Readonly<Record<string, MetricsSource>>;
   readonly clock: Clock;
   readonly router: TrafficRouter;
   readonly shelf: StrategyShelf;

@@ -1,6 +1,7 @@
 import type { Judge } from '../contracts/judge.ts';
 import type { WinnerCriteria } from '../effects/effect.ts';
-import { metricValue, type VariantMetrics } from '../model/metrics.ts';
+import { metricMean, metricValue, type VariantMetrics } from '../model/metrics.ts';
+import { improvementPercent as improvementOf } from './compare-variants.ts';
 
 /** Two-sided 95 % of the normal distribution; from 30 samples on Student's t is close enough to it. */
 const criticalZ = 1.96;
@@ -9,7 +10,7 @@ const fewestSamples = 30;
 const sketchErrorPercent = 10;
 
 /**
- * Decides by the configured threshold and by significance: Welch's test for mean latency, the two-proportion test for
+ * For one look at the end of a fixed period; `judgeSequential` is the one for looking on and on. Decides by the configured threshold and by significance: Welch's test for mean latency, the two-proportion test for
  * rates. Quantiles and memory come without a variance; a difference within the sketch's error counts as chance.
  * @public
  */
@@ -26,7 +27,7 @@ export const judgeWelch: Judge = ({ baseline, candidate, criteria }) => {
   }
   if (before === null || after === null)
     return { verdict: 'Inconclusive', improvementPercent: null, reason: `No value of ${criteria.metric} was reported` };
-  const improvementPercent = improvement(before, after, criteria);
+  const improvementPercent = improvementOf(before, after, criteria.comparison);
   if (Math.abs(improvementPercent) < criteria.thresholdPercent || before === after) {
     return {
       verdict: 'Inconclusive',
@@ -46,13 +47,6 @@ export const judgeWelch: Judge = ({ baseline, candidate, criteria }) => {
 };
 
 const round = (value: number): number => Number(value.toFixed(2));
-
-/** In percent of A's value; positive when B is better. From zero any worsening counts as 100 %. */
-function improvement(before: number, after: number, criteria: WinnerCriteria): number {
-  if (before === after) return 0;
-  const relative = before === 0 ? Math.sign(after) * 100 : ((after - before) / Math.abs(before)) * 100;
-  return criteria.comparison === 'lower_is_better' ? -relative : relative;
-}
 
 function isSignificant(
   a: VariantMetrics,
@@ -74,7 +68,16 @@ function isSignificant(
     }
     case 'memory_refusals':
       return true;
-    default:
-      return Math.abs(improvement(before, after, criteria)) > sketchErrorPercent;
+    case 'p50_latency_ms':
+    case 'p95_latency_ms':
+    case 'p99_latency_ms':
+    case 'peak_memory_mb':
+      return Math.abs(improvementOf(before, after, criteria.comparison)) > sketchErrorPercent;
+    default: {
+      const [of, by] = [metricMean(a, criteria.metric)?.varianceOfMean, metricMean(b, criteria.metric)?.varianceOfMean];
+      return (
+        typeof of === 'number' && typeof by === 'number' && Math.abs(after - before) > criticalZ * Math.sqrt(of + by)
+      );
+    }
   }
 }

@@ -18,6 +18,7 @@ import { acceptedAnswers, allowedCommands } from './command-table.ts';
 import { Draft } from './draft.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { noFailpoint, type Failpoint } from './failpoint.ts';
+import { judgeSequential } from './judge-sequential.ts';
 import { judgeWelch } from './judge-welch.ts';
 import { pendingUntil } from './approvals.ts';
 import { LiveRollout } from './live-rollout.ts';
@@ -64,7 +65,8 @@ class JournalRolloutEngine implements RolloutEngine {
       engineId,
       shelf: new StrategyShelf(options.strategies),
       selector: options.selector ?? allReachableNodes,
-      judges: { welch: judgeWelch, ...options.judges },
+      judges: { sequential: judgeSequential, welch: judgeWelch, ...options.judges },
+      metricsSources: options.metricsSources ?? {},
       triggerIntervalMs: options.triggerIntervalMs ?? defaultTriggerIntervalMs,
       pendingExpiryMs: options.pendingExpiryMs ?? defaultPendingExpiryMs,
       approvalExpiryMs: options.approvalExpiryMs ?? defaultApprovalExpiryMs,

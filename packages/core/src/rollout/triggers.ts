@@ -1,92 +1,104 @@
-import type { MetricsSource } from '../contracts/metrics-source.ts';
+import type { MetricsQuestion, MetricsSource } from '../contracts/metrics-source.ts';
 import type { StageFailure } from '../effects/effect.ts';
-import type { RollbackTrigger } from '../model/auto-rollback.ts';
-import type { Instant } from '../model/deployment.ts';
+import { builtInSource, pausesWithoutData, type RollbackTrigger } from '../model/auto-rollback.ts';
 import type { Json } from '../model/json.ts';
-import { metricValue, type VariantMetrics } from '../model/metrics.ts';
-import { nodeCount, subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
+import { noMetrics, onlyFinite, type VariantMetrics } from '../model/metrics.ts';
+import { positionsOf } from '../model/node-set.ts';
 import type { RolloutState } from './rollout-state.ts';
+import { trafficWindow, type TrafficWindow } from './traffic-window.ts';
+import { findingFacts, findingOf, firedFailure, type TriggerFinding } from './trigger-finding.ts';
 
 /** Nodes and start of the window that the triggers look at now; `null` while no traffic has moved there. @internal */
-export function triggerWindow(state: RolloutState): { readonly nodes: NodeSet; readonly since: Instant } | null {
+export function triggerWindow(state: RolloutState): TrafficWindow | null {
   if (state.phase !== 'rollout' || !state.spec?.autoRollback.enabled || state.spec.autoRollback.triggers.length === 0)
     return null;
   const effect = state.running?.effect;
   if (effect?.kind === 'restore') return null;
-  const scope = effect?.kind === 'retain' ? undefined : effect?.scope;
-  const inScope =
-    scope === undefined
-      ? state.traffic
-      : state.traffic.filter((moved) => nodeCount(subtractNodes(moved.nodes, scope)) === 0);
-  if (inScope.length === 0) return null;
-  return {
-    nodes: inScope.reduce<NodeSet>((nodes, moved) => unionNodes(nodes, moved.nodes), []),
-    since: Math.max(...inScope.map((moved) => moved.since)),
-  };
+  return trafficWindow(state, effect?.kind === 'retain' ? undefined : effect?.scope);
 }
 
 /** One reading of all triggers. `failure` is of the first that is over its bound. @internal */
 export interface TriggerReading {
   readonly failure: StageFailure | null;
+  /** What the new release has come to, by the nodes' own reports. */
   readonly metrics: VariantMetrics;
+  readonly findings: readonly TriggerFinding[];
+}
+
+/** Sources that triggers can name. @internal */
+export interface TriggerSources {
+  readonly metrics: MetricsSource;
+  readonly metricsSources: Readonly<Record<string, MetricsSource>>;
 }
 
 /**
- * Reads the new release's metrics over the window and compares. Without samples a trigger neither fires nor proves.
+ * Reads the new release's metrics over the window, the old one's and other sources where a trigger asks for them, and
+ * compares. Without data a trigger neither fires nor proves.
  * @internal
  */
-export async function readTriggers(state: RolloutState, source: MetricsSource): Promise<TriggerReading | null> {
+export async function readTriggers(state: RolloutState, sources: TriggerSources): Promise<TriggerReading | null> {
   const window = triggerWindow(state);
   if (!window || !state.spec) return null;
   const { tenant, deploymentId, moduleName, releaseId, autoRollback } = state.spec;
-  const metrics = await source.read({
-    tenant,
-    deploymentId,
-    moduleName,
-    variant: releaseId,
-    nodes: window.nodes,
-    since: window.since,
-  });
-  const fired = autoRollback.triggers.find((trigger) => fires(trigger, metrics));
-  return { metrics, failure: fired ? failureOf(fired, metrics) : null };
+  const about = { tenant, deploymentId, moduleName, nodes: window.nodes, since: window.since };
+  const { triggers } = autoRollback;
+  const comparesVersions = triggers.some(({ against }) => against === 'baseline');
+  const [candidate, baseline, outside] = await Promise.all([
+    sources.metrics.read({ ...about, variant: releaseId }),
+    comparesVersions ? sources.metrics.read({ ...about, variant: 'baseline' }) : noMetrics,
+    readOutside(triggers, { ...about, variant: releaseId }, state, sources),
+  ]);
+  const measured = { candidate: onlyFinite(candidate), baseline: onlyFinite(baseline) };
+  const findings = triggers.map((trigger, n) => findingOf(trigger, measured, outside[n] ?? null));
+  const fired = findings.find(({ state: came }) => came === 'fired');
+  return { metrics: measured.candidate, findings, failure: fired ? firedFailure(fired) : null };
 }
 
-function fires(trigger: RollbackTrigger, metrics: VariantMetrics): boolean {
-  const value = metricValue(metrics, trigger.metric);
-  if (value === null || Number.isNaN(value) || metrics.samples < trigger.minimumSamples) return false;
-  return trigger.comparison === 'less_than' ? value < trigger.threshold : value > trigger.threshold;
+const isOutside = ({ source }: RollbackTrigger): boolean => source !== undefined && source !== builtInSource;
+
+/** Answers of other sources by the position of the trigger; `null` where there is none. */
+async function readOutside(
+  triggers: readonly RollbackTrigger[],
+  question: Omit<MetricsQuestion, 'queries' | 'nodeIds'>,
+  state: RolloutState,
+  { metricsSources }: TriggerSources,
+): Promise<readonly (number | null)[]> {
+  if (!triggers.some(isOutside)) return [];
+  const targets = state.frozen?.targets ?? [];
+  const nodeIds = [...positionsOf(question.nodes)].map((position) => targets[position] ?? '');
+  const answers = new Map<string, Promise<VariantMetrics>>();
+  for (const name of new Set(triggers.filter(isOutside).map(({ source = '' }) => source))) {
+    const source = Object.hasOwn(metricsSources, name) ? metricsSources[name] : undefined;
+    const queries = Object.fromEntries(
+      triggers.flatMap(({ source: of, query }, n) => (of === name && query !== undefined ? [[String(n), query]] : [])),
+    );
+    // A source that fails has measured nothing; a rollout must not stand still for it.
+    answers.set(
+      name,
+      source ? source.read({ ...question, nodeIds, queries }).catch(() => noMetrics) : Promise.resolve(noMetrics),
+    );
+  }
+  return Promise.all(
+    triggers.map(async ({ source = '' }, n) => {
+      const answer = await answers.get(source);
+      const value = answer?.custom[String(n)]?.mean;
+      return typeof value === 'number' && Number.isFinite(value) ? value : null;
+    }),
+  );
 }
 
-const units: Readonly<Record<RollbackTrigger['metric'], string>> = {
-  error_rate: ' %',
-  crash_rate: ' %',
-  avg_latency_ms: ' ms',
-  p50_latency_ms: ' ms',
-  p95_latency_ms: ' ms',
-  p99_latency_ms: ' ms',
-  peak_memory_mb: ' MB',
-  memory_refusals: '',
-};
-
-function failureOf(trigger: RollbackTrigger, metrics: VariantMetrics): StageFailure {
-  const observed = metricValue(metrics, trigger.metric) ?? 0;
-  const unit = units[trigger.metric];
-  const side = trigger.comparison === 'less_than' ? 'below' : 'above';
-  return {
-    cause: 'trigger',
-    message: `${trigger.metric} is ${Number(observed.toFixed(2))}${unit}, ${side} the threshold of ${trigger.threshold}${unit}`,
-    facts: {
-      metric: trigger.metric,
-      observed,
-      threshold: trigger.threshold,
-      comparison: trigger.comparison,
-      samples: metrics.samples,
-    },
-  };
+/** Triggers without data that nobody configured for nothing (D-5). @internal */
+export function silentGates(reading: TriggerReading | null): readonly string[] {
+  return (reading?.findings ?? [])
+    .filter(({ state, trigger }) => state === 'noData' && pausesWithoutData(trigger))
+    .map(({ trigger }) => trigger.metric);
 }
 
 /** What the journal keeps of a reading. @internal */
 export function readingFacts(reading: TriggerReading | null): { readonly [key: string]: Json } {
   if (!reading) return {};
-  return { metrics: { ...reading.metrics, latency: reading.metrics.latency && { ...reading.metrics.latency } } };
+  const { latency, custom, ...figures } = reading.metrics;
+  const { buckets: _buckets, ...summary } = latency ?? { buckets: undefined };
+  const metrics = { ...figures, latency: latency && summary, custom };
+  return { metrics: metrics as unknown as Json, triggers: reading.findings.map(findingFacts) };
 }

@@ -58,6 +58,7 @@ const holdText = {
   strategyThrew: 'because the strategy failed',
   stuck: 'because it made no progress',
   offline: 'because every node that it could go to is offline',
+  noData: 'because a metric that it depends on was never measured',
 } as const;
 
 function effectText(effect: EngineEffect): string {

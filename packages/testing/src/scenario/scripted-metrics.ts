@@ -1,8 +1,8 @@
-import type { MetricsSource, VariantMetrics } from '@hotswap/core';
+import type { MetricsQuestion, MetricsSource, VariantMetrics } from '@hotswap/core';
 import type { VirtualTime } from '../time/virtual-time.ts';
 
 /** What a metrics source is asked, and when. @public */
-export type MetricsQuery = Parameters<MetricsSource['read']>[0] & { readonly now: number };
+export type MetricsQuery = MetricsQuestion & { readonly now: number };
 
 /** Metrics of healthy traffic, to be changed where a scenario needs it. @public */
 export const healthyMetrics: VariantMetrics = {
@@ -12,16 +12,9 @@ export const healthyMetrics: VariantMetrics = {
   latency: { averageMs: 20, varianceMs2: 4, p50Ms: 20, p95Ms: 24, p99Ms: 26 },
   peakMemoryBytes: 1_048_576,
   memoryRefusals: 0,
-};
-
-/** What is known of a variant that got no call. @public */
-export const noMetrics: VariantMetrics = {
-  samples: 0,
-  errorRatePercent: null,
-  crashRatePercent: null,
-  latency: null,
-  peakMemoryBytes: null,
-  memoryRefusals: 0,
+  cpuMsPerCall: null,
+  fuelPerCall: null,
+  custom: {},
 };
 
 /** Metrics as a function of the question and the virtual time. @public */
@@ -36,7 +29,7 @@ export class ScriptedMetrics implements MetricsSource {
     this.#script = script;
   }
 
-  async read(query: Parameters<MetricsSource['read']>[0]): Promise<VariantMetrics> {
+  async read(query: MetricsQuestion): Promise<VariantMetrics> {
     const asked = { ...query, now: this.#time.now() };
     this.queries.push(asked);
     return this.#script(asked);

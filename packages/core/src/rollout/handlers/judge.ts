@@ -1,3 +1,4 @@
+import { onlyFinite } from '../../model/metrics.ts';
 import { failed, succeeded, type EffectHandler } from '../effect-handler.ts';
 
 const defaultMethod = 'welch';
@@ -14,7 +15,12 @@ export const judgeHandler: EffectHandler<'judge'> = {
         cause: 'metrics',
         message: `No method ${method} is registered to judge variants: known are ${Object.keys(judges).join(', ')}`,
       });
-    return succeeded({ ...judge(input) });
+    const { facts, ...judgement } = judge({
+      ...input,
+      baseline: onlyFinite(input.baseline),
+      candidate: onlyFinite(input.candidate),
+    });
+    return { ...succeeded({ ...judgement }), ...(facts === undefined ? {} : { facts }) };
   },
   expectedMs: () => 0,
 };
