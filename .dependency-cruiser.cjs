@@ -4,7 +4,14 @@
 /** Everything of a folder, by whichever way it is reached. */
 const packages = (...names) => names.map((name) => `^packages/${name}/`);
 const CORE = '^packages/core/';
-const ADAPTERS = packages('storage-[^/]+', 'state-[^/]+', 'coordination-[^/]+', 'runtime-[^/]+');
+const ADAPTERS = packages(
+  'storage-[^/]+',
+  'state-[^/]+',
+  'coordination-[^/]+',
+  'runtime-[^/]+',
+  'router-[^/]+',
+  'metrics-[^/]+',
+);
 
 /** `from` may import from itself, from npm, and from the packages in `allowed`; from no other package of this repository. */
 const onlyFrom = (name, comment, from, own, allowed) => ({
@@ -79,6 +86,16 @@ module.exports = {
       '^packages/gateway/src/',
       [`${CORE}src/index`, '^packages/protocol/src/index'],
     ),
+    {
+      name: 'routers-only-gateway',
+      comment: 'An adapter of a proxy follows routes as the gateway does: core, the gateway and its own files.',
+      severity: 'error',
+      from: { path: '^packages/(router-[^/]+)/src/' },
+      to: {
+        path: '^(packages|examples|bench|scripts)/',
+        pathNot: ['node_modules/', '^packages/$1/', `${CORE}src/index`, '^packages/gateway/src/index'],
+      },
+    },
     onlyFrom(
       'cli-only-protocol',
       'The command line speaks to servers through the protocol alone.',

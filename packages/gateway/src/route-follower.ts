@@ -44,12 +44,15 @@ export class RouteFollower {
     this.#options = options;
   }
 
-  /** Reads all routes and follows changes. @throws what reading them, or taking them over, throws */
+  /**
+   * Reads all routes and follows changes, also after it has thrown, until it is stopped.
+   * @throws what reading them, or taking them over for the first time, throws
+   */
   async start(): Promise<void> {
     this.#unsubscribe = this.#options.source.subscribe((hint) => void this.#follow(hint));
-    await this.#readAll();
     this.#timer = setInterval(() => void this.#inBackground(() => this.#tick()), signOfLifeMs);
     this.#timer.unref();
+    await this.#readAll();
   }
 
   /** Stops following and takes the instance off the board. */

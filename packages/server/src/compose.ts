@@ -9,7 +9,8 @@ import {
   type RuntimeHost,
   type Strategy,
 } from '@hotswap/core';
-import { Gateway } from '@hotswap/gateway';
+import { Gateway, type GatewayOptions } from '@hotswap/gateway';
+import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
   CredentialRepository,
@@ -49,6 +50,7 @@ import { startServer, type ComposedServer, type RunningServer } from './hotswap-
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
+import type { ProxyRouter } from './ports/proxy-router.ts';
 import type { Lifecycle, ServerParts } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
@@ -167,15 +169,14 @@ function databaseOptions({ databaseUrl, dataDir }: ServerConfig, logger: Logger)
     : { url: databaseUrl, onBackgroundError };
 }
 
-function makeGateway(scope: DependencyContainer): Gateway {
+/** What the gateway and adapters of proxies follow, and whom they tell that a route is served. */
+function routeFollowing(scope: DependencyContainer): Pick<GatewayOptions, 'board' | 'source' | 'onServed' | 'onError'> {
   const routes = scope.resolve(tokens.routes);
   const { changes } = scope.resolve(tokens.database);
   const logger = scope.resolve(tokens.logger);
-  return new Gateway({
-    instanceId: scope.resolve(tokens.config).instanceId,
+  return {
     board: routes,
-    signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
-    onError: (error) => logger.warn({ err: error }, 'the gateway could not follow the routes'),
+    onError: (error) => logger.warn({ err: error }, 'a router could not follow the routes'),
     onServed: (served) =>
       void nudgeModules(scope.resolve(tokens.parts), served).catch((error: unknown) =>
         logger.warn({ err: error }, 'rollouts were not told of a served route'),
@@ -189,7 +190,29 @@ function makeGateway(scope: DependencyContainer): Gateway {
           else if (hint.topic === 'resync') handler('all');
         }),
     },
+  };
+}
+
+function makeGateway(scope: DependencyContainer): Gateway {
+  return new Gateway({
+    ...routeFollowing(scope),
+    instanceId: scope.resolve(tokens.config).instanceId,
+    signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
   });
+}
+
+/** The proxies that the configuration names. */
+function makeProxies(scope: DependencyContainer): readonly ProxyRouter[] {
+  const { instanceId, haproxySocket, haproxyMapFile } = scope.resolve(tokens.config);
+  if (haproxySocket === undefined || haproxyMapFile === undefined) return [];
+  return [
+    new HaproxyRouter({
+      ...routeFollowing(scope),
+      instanceId: `${instanceId}:haproxy`,
+      socket: haproxySocket,
+      mapFile: haproxyMapFile,
+    }),
+  ];
 }
 
 /** A shift of traffic ends when its revision is served: whoever waits for that should not wait for a timer. */
@@ -223,6 +246,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     events,
     logger: scope.resolve(tokens.logger),
     gateway: scope.resolve(tokens.gateway),
+    proxies: makeProxies(scope),
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
     authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),

@@ -37,7 +37,7 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
   try {
     const admin = await ensureAdmin(config, credentials);
     app = await createApp(parts);
-    await parts.gateway.start();
+    await Promise.all([parts.gateway, ...parts.proxies].map((router) => router.start()));
     parts.hub.start();
     await parts.loop.start();
     housekeeping.start();
@@ -76,7 +76,7 @@ const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
-  const { lifecycle, streams, hub, loop, gateway, logger } = parts;
+  const { lifecycle, streams, hub, loop, gateway, proxies, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -86,9 +86,9 @@ async function stopAll({ parts, housekeeping, release }: ComposedServer, app: Ap
     housekeeping: () => housekeeping.stop(),
     agents: () => hub.stop(),
     rollouts: () => loop.stop(),
-    gateway: async () => {
+    routers: async () => {
       await drained;
-      await gateway.stop();
+      await Promise.all([gateway, ...proxies].map((router) => router.stop()));
     },
     stores: release,
   };

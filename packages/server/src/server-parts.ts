@@ -9,6 +9,7 @@ import type {
   Strategy,
 } from '@hotswap/core';
 import type { Gateway } from '@hotswap/gateway';
+import type { ProxyRouter } from './ports/proxy-router.ts';
 import type { Logger } from 'pino';
 import type { AgentHub } from './agents/agent-hub.ts';
 import type { HeartbeatIntake } from './agents/heartbeat-intake.ts';
@@ -46,6 +47,8 @@ export interface ServerParts {
   readonly engine: RolloutEngine;
   readonly strategies: readonly Strategy<unknown>[];
   readonly gateway: Gateway;
+  /** Adapters of proxies that stand in front of the fleet beside the gateway. */
+  readonly proxies: readonly ProxyRouter[];
   readonly loop: RolloutLoop;
   readonly hub: AgentHub;
   readonly intake: HeartbeatIntake;

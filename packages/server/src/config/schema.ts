@@ -27,6 +27,10 @@ export interface ServerConfig {
   readonly maxExecutionTimeCeiling: Duration;
   /** Name of this process in journals and on the revision board. Default: host name, process id and a random part. */
   readonly instanceId: string;
+  /** Runtime API of an HAProxy in front of the fleet: a path of a Unix socket, or `host:port`. Absent: none is driven. */
+  readonly haproxySocket?: string;
+  /** The map file that its configuration names; belongs to `haproxySocket`. */
+  readonly haproxyMapFile?: string;
   /** File with the first admin's token, for servers without a development credential. */
   readonly adminTokenFile?: string;
 }
@@ -45,24 +49,34 @@ const level = z
   );
 
 /** Reads the merged sources; texts of flags and environment are turned into numbers and booleans. @internal */
-export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z.strictObject({
-  environment: environment.exactOptional(),
-  host: z.string().min(1).max(253).exactOptional(),
-  port: z.coerce.number().int().min(0).max(65_535).exactOptional(),
-  dataDir: z.string().min(1).exactOptional(),
-  databaseUrl: z
-    .string()
-    .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres://')
-    .exactOptional(),
-  logLevel: level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])).exactOptional(),
-  requireApproval: flag.exactOptional(),
-  maxWasmSizeBytes: size.exactOptional(),
-  retention: positiveDurationSchema.exactOptional(),
-  maxMemoryCeilingMB: z.coerce.number().min(1).max(65_536).exactOptional(),
-  maxExecutionTimeCeiling: positiveDurationSchema.exactOptional(),
-  instanceId: z.string().min(1).max(200).exactOptional(),
-  adminTokenFile: z.string().min(1).exactOptional(),
-});
+export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
+  .strictObject({
+    environment: environment.exactOptional(),
+    host: z.string().min(1).max(253).exactOptional(),
+    port: z.coerce.number().int().min(0).max(65_535).exactOptional(),
+    dataDir: z.string().min(1).exactOptional(),
+    databaseUrl: z
+      .string()
+      .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres://')
+      .exactOptional(),
+    logLevel: level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])).exactOptional(),
+    requireApproval: flag.exactOptional(),
+    maxWasmSizeBytes: size.exactOptional(),
+    retention: positiveDurationSchema.exactOptional(),
+    maxMemoryCeilingMB: z.coerce.number().min(1).max(65_536).exactOptional(),
+    maxExecutionTimeCeiling: positiveDurationSchema.exactOptional(),
+    instanceId: z.string().min(1).max(200).exactOptional(),
+    haproxySocket: z
+      .string()
+      .regex(/^(?:\/.+|[^/]+:\d+)$/, 'must be a path that begins with a slash, or host:port')
+      .exactOptional(),
+    haproxyMapFile: z.string().min(1).exactOptional(),
+    adminTokenFile: z.string().min(1).exactOptional(),
+  })
+  .refine((config) => (config.haproxySocket === undefined) === (config.haproxyMapFile === undefined), {
+    path: ['haproxyMapFile'],
+    message: 'belongs to haproxySocket: give both or neither',
+  });
 
 /** Environment variables by key; the first that is set wins. Names of the texts stand after our own. @internal */
 export const environmentNames: Readonly<Record<keyof ServerConfig, readonly string[]>> = {
@@ -78,5 +92,7 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   maxMemoryCeilingMB: ['HOTSWAP_MAX_MEMORY_CEILING_MB'],
   maxExecutionTimeCeiling: ['HOTSWAP_MAX_EXECUTION_TIME_CEILING'],
   instanceId: ['HOTSWAP_INSTANCE_ID'],
+  haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
+  haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
   adminTokenFile: ['HOTSWAP_ADMIN_TOKEN_FILE'],
 };

@@ -1,0 +1,228 @@
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ModuleHttp, RevisionBoard, Route, RouteHint, RouteTarget } from '@hotswap/core';
+import { HaproxyRouter } from '@hotswap/router-haproxy';
+import { RealHaproxy } from './real-haproxy.ts';
+
+const open: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'public', affinity: null };
+
+describe('HaproxyRouter before a real HAProxy', () => {
+  let haproxy: RealHaproxy;
+  let nodes: { server: Server; url: string; requests: number; answerAfterMs: number }[];
+  let routes: Map<string, Route>;
+  let hint: (hint: RouteHint) => void;
+  let served: Map<string, number>;
+  let signsOfLife: number;
+  let errors: unknown[];
+  let router: HaproxyRouter;
+
+  beforeAll(async () => {
+    haproxy = await RealHaproxy.start({ backends: 3, serversPerBackend: 4, affinityHeaders: ['X-User'] });
+  }, 120_000);
+  afterAll(() => haproxy[Symbol.asyncDispose]());
+
+  beforeEach(async () => {
+    nodes = await Promise.all([0, 1, 2, 3].map(startNode));
+    routes = new Map();
+    served = new Map();
+    errors = [];
+    signsOfLife = 0;
+    router = makeRouter();
+  });
+
+  afterEach(async () => {
+    routes = new Map([...routes].map(([name, route]) => [name, { ...route, revision: 1_000, targets: [] }]));
+    for (const moduleName of routes.keys()) hint({ tenant: 'default', moduleName });
+    await until(() => [...routes.keys()].every((name) => served.get(name) === 1_000));
+    await router.stop();
+    for (const { server } of nodes) server.closeAllConnections();
+    await Promise.all(nodes.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+  });
+
+  function makeRouter(): HaproxyRouter {
+    const board: RevisionBoard = {
+      acknowledge: async (_instance, revisions) => {
+        signsOfLife++;
+        for (const { moduleName, revision } of revisions) served.set(moduleName, revision);
+      },
+      leave: async () => undefined,
+      servedRevision: async (_tenant, moduleName) => served.get(moduleName) ?? null,
+    };
+    return new HaproxyRouter({
+      socket: haproxy.socket,
+      mapFile: haproxy.mapFile,
+      instanceId: 'one',
+      board,
+      onError: (error) => errors.push(error),
+      source: {
+        all: async () => [...routes.values()],
+        find: async (_tenant, moduleName) => routes.get(moduleName) ?? null,
+        subscribe: (handler) => {
+          hint = handler;
+          return () => undefined;
+        },
+      },
+    });
+  }
+
+  async function startNode(): Promise<(typeof nodes)[number]> {
+    const node = { requests: 0, answerAfterMs: 0 } as (typeof nodes)[number];
+    node.server = createServer((request, response) => {
+      node.requests++;
+      setTimeout(() => response.end(`${node.url}${request.url ?? ''}`), node.answerAfterMs);
+    }).listen(0, '127.0.0.1');
+    await once(node.server, 'listening');
+    node.url = `http://127.0.0.1:${(node.server.address() as AddressInfo).port}`;
+    return node;
+  }
+
+  const target = (node: number, weight: number, http: ModuleHttp = open): RouteTarget => ({
+    nodeId: `node-${node}`,
+    dataPlaneUrl: 'http://127.0.0.1:1',
+    publicUrl: nodes[node]?.url ?? '',
+    releaseId: `rel-${node}`,
+    moduleId: 'greeter-v1.0.0',
+    version: '1.0.0',
+    http,
+    weight,
+  });
+
+  async function setRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): Promise<void> {
+    routes.set(moduleName, { tenant: 'default', moduleName, revision, targets });
+    hint({ tenant: 'default', moduleName });
+    await until(() => served.get(moduleName) === revision);
+  }
+
+  /** `fetch` would not send another host. */
+  const get = (path: string, headers: Record<string, string> = {}): Promise<string> =>
+    new Promise((resolve, reject) => {
+      httpRequest(`${haproxy.url}${path}`, { headers }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+        answer.on('end', () => resolve(answer.statusCode === 200 ? text : String(answer.statusCode)));
+        answer.on('error', reject);
+      })
+        .on('error', reject)
+        .end();
+    });
+
+  it('spreads requests by weight, and to nobody without a route', async () => {
+    await router.start();
+    expect(await get('/')).toBe('404');
+    const byUser: ModuleHttp = { ...open, affinity: { header: 'x-user' } };
+    await setRoute('greeter', 1, [target(0, 300, byUser), target(1, 100, byUser)]);
+    const users = Array.from({ length: 400 }, (_, i) => `user-${i}`);
+    for (const user of users) expect(await get('/hello', { 'x-user': user })).toMatch(/\/hello$/);
+    expect(nodes[0]?.requests).toBeGreaterThan(220);
+    expect(nodes[1]?.requests).toBeGreaterThan(40);
+    expect((nodes[0]?.requests ?? 0) + (nodes[1]?.requests ?? 0)).toBe(400);
+  });
+
+  it('keeps a client that is on the growing node there', async () => {
+    const byUser: ModuleHttp = { ...open, affinity: { header: 'x-user' } };
+    await router.start();
+    const users = Array.from({ length: 150 }, (_, i) => `user-${i}`);
+    let onNew = new Set<string>();
+    for (const [step, percent] of [10, 25, 50, 100].entries()) {
+      const old = percent === 100 ? [] : [target(0, 100 - percent, byUser)];
+      await setRoute('greeter', step + 1, [...old, target(1, percent, byUser)]);
+      const now = new Set<string>();
+      for (const user of users)
+        if ((await get('/', { 'x-user': user })).startsWith(nodes[1]?.url ?? '-')) now.add(user);
+      expect(onNew.difference(now)).toEqual(new Set());
+      onNew = now;
+    }
+    expect(onNew.size).toBe(users.length);
+  });
+
+  it('finds modules by host, parent of the host and longest path of whole segments', async () => {
+    await router.start();
+    await setRoute('any', 1, [target(0, 1)]);
+    await setRoute('shop', 1, [target(1, 1, { ...open, hosts: ['shop.example.org', '*.example.net'] })]);
+    await setRoute('cart', 1, [target(2, 1, { ...open, hosts: ['shop.example.org'], pathPrefix: '/cart' })]);
+    const byHost = (host: string, path: string): Promise<string> =>
+      get(path, { host }).then((text) => String(nodes.findIndex(({ url }) => text.startsWith(url))));
+    expect(await byHost('shop.example.org', '/')).toBe('1');
+    expect(await byHost('SHOP.example.org:80', '/cart')).toBe('2');
+    expect(await byHost('shop.example.org', '/cart/items?x=1')).toBe('2');
+    expect(await byHost('shop.example.org', '/cartoon')).toBe('1');
+    expect(await byHost('a.example.net', '/x')).toBe('1');
+    expect(await byHost('example.net', '/x')).toBe('0');
+  });
+
+  it('lets a node that leaves end what it has begun, and drops nothing while routes change', async () => {
+    await router.start();
+    await setRoute('greeter', 1, [target(0, 1)]);
+    const node = nodes[0] as (typeof nodes)[number];
+    node.answerAfterMs = 400;
+    const slow = get('/slow');
+    await until(() => node.requests === 1);
+    let revision = 1;
+    let failed = 0;
+    let isDone = false;
+    const load = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (!isDone) if (!(await get('/').catch(() => 'failed')).startsWith('http')) failed++;
+      }),
+    );
+    for (let round = 0; round < 10; round++)
+      await setRoute('greeter', ++revision, [target((round + 1) % 4, 50), target((round + 2) % 4, 50)]);
+    isDone = true;
+    await load;
+    expect(await slow).toBe(`${node.url}/slow`);
+    expect(failed).toBe(0);
+  });
+
+  it('brings an HAProxy that has forgotten everything back, and acknowledges nothing while it is away', async () => {
+    await router.start();
+    await setRoute('greeter', 1, [target(0, 1)]);
+    await haproxy.kill();
+    routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision: 2, targets: [target(1, 1)] });
+    hint({ tenant: 'default', moduleName: 'greeter' });
+    const before = signsOfLife;
+    await until(() => errors.length > 0 && signsOfLife > before);
+    expect(errors[0]).toMatchObject({ code: 'HS_ROUTE_PROXY_UNREACHABLE' });
+    expect(served.get('greeter')).toBe(1);
+    await haproxy.run();
+    await until(() => served.get('greeter') === 2);
+    expect(await get('/')).toBe(`${nodes[1]?.url ?? ''}/`);
+    await haproxy.kill();
+    await haproxy.run();
+    await until(async () => (await get('/')) === `${nodes[1]?.url ?? ''}/`);
+  });
+
+  it('starts without an HAProxy and takes it up when it is there', async () => {
+    await haproxy.kill();
+    routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision: 1, targets: [target(2, 1)] });
+    await router.start();
+    expect(errors[0]).toMatchObject({ code: 'HS_ROUTE_PROXY_UNREACHABLE' });
+    await haproxy.run();
+    await until(() => served.get('greeter') === 1);
+    expect(await get('/')).toBe(`${nodes[2]?.url ?? ''}/`);
+  });
+
+  it('says which option is too small', async () => {
+    await router.start();
+    for (const name of ['a', 'b', 'c'])
+      await setRoute(name, 1, [target(0, 1, { ...open, hosts: [`${name}.example.org`] })]);
+    routes.set('d', { tenant: 'default', moduleName: 'd', revision: 1, targets: [target(0, 1)] });
+    hint({ tenant: 'default', moduleName: 'd' });
+    await until(() => errors.length > 0);
+    expect(errors[0]).toMatchObject({
+      code: 'HS_ROUTE_PROXY_FULL',
+      message: expect.stringContaining('all 3 backends of its pool are taken') as string,
+    });
+    expect(served.has('d')).toBe(false);
+    routes.delete('d');
+  });
+});
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waited = 0; !(await holds()); waited += 20) {
+    if (waited > 20_000) throw new Error(`never came: ${holds.toString()}`);
+    await sleep(20);
+  }
+}
