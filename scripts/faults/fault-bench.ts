@@ -17,6 +17,9 @@ export const rollouts: readonly Rollout[] = [
   // A busy machine may take a while to bring a killed server and its agents together again; that is no fault of theirs.
   { strategy: 'Rolling', strategyConfig: { batchSize: 2, batchDelay: 'PT0.3S', healthCheckTimeout: 'PT45S' } },
   { strategy: 'Canary', strategyConfig: { stages: [34, 100], evaluationPeriod: 'PT0.3S' } },
+  // All three nodes serve, so that there is no second environment.
+  { strategy: 'BlueGreen', strategyConfig: { placement: 'in-place', healthCheckTimeout: 'PT45S' } },
+  { strategy: 'Regional', strategyConfig: { interRegionDelay: 'PT0.3S' } },
 ];
 
 const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({

@@ -35,7 +35,9 @@ import {
 } from '@hotswap/state-postgres';
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
+import { blueGreen } from '@hotswap/strategy-blue-green';
 import { canary } from '@hotswap/strategy-canary';
+import { regional } from '@hotswap/strategy-regional';
 import { rolling } from '@hotswap/strategy-rolling';
 import { pino, type Logger } from 'pino';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
@@ -55,7 +57,17 @@ import type { Lifecycle, ServerParts } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
 /** Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. */
-const strategies: readonly Strategy<unknown>[] = [allAtOnce(), canary(), rolling()];
+function makeStrategies(further: readonly Strategy<unknown>[]): readonly Strategy<unknown>[] {
+  const known: readonly Strategy<unknown>[] = [
+    allAtOnce(),
+    blueGreen(),
+    canary(),
+    regional({ strategies: () => known }),
+    rolling(),
+    ...further,
+  ];
+  return known;
+}
 
 /** Parts that differ between a program and a test. @public */
 export interface ServerOverrides {
@@ -275,7 +287,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const events = scope.resolve(tokens.events);
   const clock = scope.resolve(tokens.clock);
   const failpoint = overrides.failpoint ?? ((): void => undefined);
-  const known = [...strategies, ...(overrides.strategies ?? [])];
+  const known = makeStrategies(overrides.strategies ?? []);
   const journal = new PostgresJournalStore(database, { failpoint });
   const fleet = new PostgresFleetReader(database);
   const metrics = new PostgresMetricsSource(database);

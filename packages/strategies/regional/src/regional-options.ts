@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { isHotSwapError, offPeakWindowsSchema, parseStrategyConfig, positiveDurationSchema } from '@hotswap/core';
+import type { Duration, HealthCheckOverride, Json, OffPeakWindow, Strategy } from '@hotswap/core';
+
+/** A strategy that runs inside a region. @public */
+export interface InnerStrategy {
+  /** Its name on the wire, e.g. `Canary`. */
+  readonly strategy: string;
+  /** Its own configuration. Default: none. */
+  readonly config: Json;
+}
+
+/** Configuration of the Regional strategy with every default filled in. @public */
+export interface RegionalConfig {
+  /** Regions in their order; those without targets are skipped, and the rest follows in the default order. Default none. */
+  readonly regionOrder: readonly string[];
+  /** How long a region is watched before the next one begins; none after the last. Default PT10M. */
+  readonly interRegionDelay: Duration;
+  /** `true`: the first region that fails ends the rollout. `false`: it is put back, and the next one begins. Default `false`. */
+  readonly abortOnRegionFailure: boolean;
+  /** How every region is rolled out. Absent: all its nodes at once. */
+  readonly inner?: InnerStrategy;
+  /** How single regions are rolled out instead, by name. Default none. */
+  readonly regions: Readonly<Record<string, InnerStrategy>>;
+  /** Hours in which a region may begin, by its name. Default: at any time. */
+  readonly offPeak: Readonly<Record<string, readonly OffPeakWindow[]>>;
+  /** Function that is asked. Absent: the deployment's or the module's own. */
+  readonly healthCheckFunction?: string;
+  /** Good answers in a row that make a node healthy. Absent: the deployment's or the module's own. */
+  readonly successThreshold?: number;
+  /** Bad answers in a row that make a node unhealthy. Absent: the deployment's or the module's own. */
+  readonly failureThreshold?: number;
+}
+
+/** What {@link regional} is made with. @public */
+export interface RegionalOptions {
+  /**
+   * Strategies that may run inside a region. With them a configuration is refused at create where the inner strategy
+   * would refuse it; without them only when the region begins.
+   */
+  readonly strategies?: () => readonly Strategy<unknown>[];
+}
+
+/** Name of the strategy on the wire. @internal */
+export const regionalName = 'Regional';
+
+const functionName = z.string().min(1).max(200);
+const threshold = z.int().min(1).max(1_000);
+const regionName = z.string().min(1).max(200);
+
+const innerShape = z.strictObject({
+  strategy: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((name) => name !== regionalName, { error: 'a region cannot be rolled out region by region' }),
+  config: z.json().default({}),
+});
+
+/** Path of a JSON pointer. */
+const pathOf = (pointer: string): readonly string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+
+/** An inner strategy with its configuration read by its own schema, where that is known. */
+function innerSchema(strategies: RegionalOptions['strategies']): z.ZodType<InnerStrategy, unknown> {
+  if (!strategies) return innerShape;
+  return innerShape.transform((inner, context): InnerStrategy => {
+    const known = strategies();
+    const newest = known
+      .filter(({ name }) => name === inner.strategy)
+      .sort((a, b) => b.version - a.version)
+      .at(0);
+    if (!newest) {
+      const names = [...new Set(known.map(({ name }) => name))].filter((name) => name !== regionalName).sort();
+      context.addIssue({ code: 'custom', path: ['strategy'], message: `must be one of ${names.join(', ')}` });
+      return z.NEVER;
+    }
+    try {
+      return { ...inner, config: parseStrategyConfig(newest, inner.config) };
+    } catch (error) {
+      if (!isHotSwapError(error, 'HS_STRATEGY_INVALID_CONFIG')) throw error;
+      const errors = error.details['errors'] as readonly { readonly pointer: string; readonly detail: string }[];
+      for (const { pointer, detail } of errors)
+        context.addIssue({ code: 'custom', path: ['config', ...pathOf(pointer)], message: detail });
+      return z.NEVER;
+    }
+  });
+}
+
+/** Makes the schema over the strategies that may run inside. @internal */
+export function makeRegionalSchema(strategies?: RegionalOptions['strategies']): z.ZodType<RegionalConfig, unknown> {
+  const inner = innerSchema(strategies);
+  return z
+    .strictObject({
+      regionOrder: z.array(regionName).max(1_000).readonly().default([]),
+      interRegionDelay: positiveDurationSchema.default('PT10M'),
+      abortOnRegionFailure: z.boolean().default(false),
+      inner: inner.optional(),
+      regions: z.record(regionName, inner).readonly().default({}),
+      offPeak: z.record(regionName, offPeakWindowsSchema).readonly().default({}),
+      healthCheckFunction: functionName.exactOptional(),
+      /** The same key as `healthCheckFunction` (X-14); give one of them. */
+      functionName: functionName.exactOptional(),
+      successThreshold: threshold.exactOptional(),
+      failureThreshold: threshold.exactOptional(),
+    })
+    .superRefine(({ regionOrder, healthCheckFunction: named, functionName: alias }, context) => {
+      regionOrder.forEach((region, index) => {
+        if (regionOrder.indexOf(region) < index)
+          context.addIssue({ code: 'custom', path: ['regionOrder', index], message: `names ${region} twice` });
+      });
+      if (named !== undefined && alias !== undefined && named !== alias)
+        context.addIssue({
+          code: 'custom',
+          path: ['functionName'],
+          message: 'is the same key as healthCheckFunction: give one of them',
+        });
+    })
+    .transform(({ functionName: alias, inner: chosen, ...config }): RegionalConfig => {
+      const named = config.healthCheckFunction ?? alias;
+      return {
+        ...config,
+        ...(named === undefined ? {} : { healthCheckFunction: named }),
+        ...(chosen === undefined ? {} : { inner: chosen }),
+      };
+    })
+    .prefault({});
+}
+
+/** Reads a `strategyConfig` of Regional; unknown keys are refused, inner configurations are taken as they are. @public */
+export const regionalConfigSchema: z.ZodType<RegionalConfig, unknown> = makeRegionalSchema();
+
+/** The health check keys among them. @internal */
+export function regionalHealthCheck(config: RegionalConfig): HealthCheckOverride {
+  return {
+    ...(config.healthCheckFunction === undefined ? {} : { functionName: config.healthCheckFunction }),
+    ...(config.successThreshold === undefined ? {} : { successThreshold: config.successThreshold }),
+    ...(config.failureThreshold === undefined ? {} : { failureThreshold: config.failureThreshold }),
+  };
+}
