@@ -1,6 +1,6 @@
-import type { JournalEntry } from '@hotswap/core';
+import { explainJournal, type JournalEntry } from '@hotswap/core';
 import { parseJournalLines } from '@hotswap/testing';
-import { importSource, readText } from './repository.ts';
+import { readText } from './repository.ts';
 
 /** The journal that the explanation reads: a canary whose health check fails at its third stage. */
 const goldenJournal = 'packages/strategies/canary/test/journals/v1-unhealthy.jsonl';
@@ -9,10 +9,8 @@ const entries = (): readonly JournalEntry[] => parseJournalLines(readText(golden
 
 /** The journal as `hotswap why` tells it. */
 export async function goldenStory(): Promise<readonly string[]> {
-  const { explainEntry } = await importSource<{ explainEntry: (entry: JournalEntry) => string }>(
-    'packages/server/src/deployments/explain-entry.ts',
-  );
-  return entries().map((entry) => `${new Date(entry.at).toISOString().slice(11, 23)}  ${explainEntry(entry)}`);
+  const lines = entries();
+  return explainJournal(lines).map((text, n) => `${new Date(lines[n]?.at ?? 0).toISOString().slice(11, 23)}  ${text}`);
 }
 
 /** The entry that ends the failed step, whole. */

@@ -11,6 +11,7 @@ import type {
   AutoRollback,
   Capabilities,
   DeploymentStatus,
+  DeploymentTraffic,
   Duration,
   HealthCheck,
   HealthCheckOverride,
@@ -22,6 +23,7 @@ import type {
 } from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
 import { capabilitiesSchema, resourceLimitsSchema } from './module-api.ts';
+import { deploymentTrafficSchema } from './deployment-traffic.ts';
 import {
   moduleHttpSchema,
   moduleRuntimeSchema,
@@ -73,6 +75,8 @@ export interface CreateDeploymentRequest {
   readonly healthCheck?: HealthCheckOverride;
   /** Default: crash rate above 5 %, error rate above 10 %, memory over its limit. */
   readonly autoRollback?: AutoRollbackRequest;
+  /** Requests that get the release beside its share, e.g. of testers. Default none. */
+  readonly traffic?: DeploymentTraffic;
   /** Default PT30M, on top of configured waits. */
   readonly progressDeadline?: Duration | number;
   /** How long the replaced release stays warm after Completed. Default: the server's, PT1H. */
@@ -114,6 +118,8 @@ export interface DeploymentView {
   readonly releaseId: string;
   /** Version that served most nodes before; `null` when there was none. */
   readonly previousModuleId: string | null;
+  /** Release that served most nodes before; `null` when there was none. */
+  readonly previousReleaseId: string | null;
   readonly strategy: string;
   readonly strategyConfig: Json;
   readonly targetRegions: readonly string[] | null;
@@ -171,7 +177,15 @@ export interface ApprovalRequest {
   readonly specHash?: string;
 }
 
-/** Body of pause, resume, promote, retry, abort and rollback. @public */
+/** Body of rollback. @public */
+export interface RollbackRequest extends CommandRequest {
+  /** Release of the module that takes over as soon as it is warm. Default: what served before. */
+  readonly toReleaseId?: string;
+  /** Regions that go back, once the deployment is completed. Default: all. */
+  readonly regions?: readonly string[];
+}
+
+/** Body of pause, resume, promote, retry and abort. @public */
 export interface CommandRequest {
   readonly reason?: string;
   /** Refuses the command (412) when the rollout is at another step: a late second click. */
@@ -246,6 +260,7 @@ export const createDeploymentSchema: z.ZodType<
       .exactOptional(),
     healthCheck: healthCheckOverrideSchema.exactOptional(),
     autoRollback: autoRollbackSchema.exactOptional(),
+    traffic: deploymentTrafficSchema.exactOptional(),
     progressDeadline: durationSchema.exactOptional(),
     retention: durationSchema.exactOptional(),
   })
@@ -277,6 +292,16 @@ export const commandSchema: z.ZodType<CommandRequest, unknown> = z
   .strictObject({ reason, ifStep: z.int().min(0).exactOptional() })
   .meta({ id: 'Command' });
 
+/** @see {@link RollbackRequest} @public */
+export const rollbackSchema: z.ZodType<RollbackRequest, unknown> = z
+  .strictObject({
+    reason,
+    ifStep: z.int().min(0).exactOptional(),
+    toReleaseId: z.string().min(1).max(200).exactOptional(),
+    regions: z.array(regionSchema).min(1).max(100).exactOptional(),
+  })
+  .meta({ id: 'Rollback' });
+
 const nodeView = z.object({
   nodeId: z.string(),
   position: z.int(),
@@ -296,6 +321,7 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     moduleName: z.string(),
     releaseId: z.string(),
     previousModuleId: z.string().nullable(),
+    previousReleaseId: z.string().nullable(),
     strategy: z.string(),
     strategyConfig: jsonSchema,
     targetRegions: z.array(z.string()).nullable(),

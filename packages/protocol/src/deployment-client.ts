@@ -9,6 +9,7 @@ import {
   type DeploymentView,
   type ExecuteRequest,
   type JournalView,
+  type RollbackRequest,
 } from './deployment-api.ts';
 import { followEvents } from './event-stream.ts';
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
@@ -39,7 +40,7 @@ export interface DeploymentClient {
   promote(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
   retry(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
   abort(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
-  rollback(deploymentId: string, request?: CommandRequest, options?: RequestOptions): Promise<DeploymentView>;
+  rollback(deploymentId: string, request?: RollbackRequest, options?: RequestOptions): Promise<DeploymentView>;
   /** Journal lines and states as they happen; reconnects by itself; ends after a final status unless told to follow. */
   watch(deploymentId: string, options?: WatchOptions): AsyncGenerator<DeploymentEvent, void, undefined>;
 }
@@ -53,7 +54,7 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
     (name: string) =>
     (
       deploymentId: string,
-      request: ApprovalRequest | CommandRequest | ExecuteRequest = {},
+      request: ApprovalRequest | CommandRequest | ExecuteRequest | RollbackRequest = {},
       options?: RequestOptions,
     ): Promise<DeploymentView> =>
       transport.send({

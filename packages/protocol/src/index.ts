@@ -32,6 +32,7 @@ export {
   executeSchema,
   finalStatuses,
   journalViewSchema,
+  rollbackSchema,
 } from './deployment-api.ts';
 export type {
   ApprovalRequest,
@@ -46,6 +47,7 @@ export type {
   ExecuteRequest,
   JournalEntryView,
   JournalView,
+  RollbackRequest,
 } from './deployment-api.ts';
 export type { DeploymentClient, WatchOptions } from './deployment-client.ts';
 export { protocolError, protocolErrorCodes } from './error-codes.ts';

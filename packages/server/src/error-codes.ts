@@ -95,6 +95,10 @@ export const serverErrorCodes = {
       'A module with runtime.stateful answers calls of functions, one at a time, and no HTTP requests: leave `http` or `runtime.stateful` out',
     httpStatus: 400,
   },
+  HS_REGISTRY_OTHER_MODULE: {
+    message: '{releaseId} is a release of {moduleName}, not of {expected}: name one of its own',
+    httpStatus: 400,
+  },
   HS_NODE_SUPERSEDED: {
     message: 'Another session of node {nodeId} has taken over: this one has to end',
     httpStatus: 410,

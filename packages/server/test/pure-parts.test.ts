@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { genesisHash, type JournalEvent, type ModuleDescription } from '@hotswap/core';
+import type { ModuleDescription } from '@hotswap/core';
 import { CachedAuthenticator } from '../src/auth/authenticator.ts';
-import { explainEntry } from '../src/deployments/explain-entry.ts';
 import { HeartbeatIntake } from '../src/agents/heartbeat-intake.ts';
 import { readRange } from '../src/http/byte-range.ts';
 import { parseJson } from '../src/http/read-json.ts';
@@ -100,43 +99,6 @@ describe('checkModule', () => {
     [['wasi:ht', 'wasi:cli'], ['HS_REGISTRY_INTERFACE_EXCEEDED']],
     [['wasi:http'], ['HS_REGISTRY_INTERFACE_EXCEEDED']],
   ])('holds imports to the bound %j', (interfaces, expected) => expect(codes({ interfaces })).toEqual(expected));
-});
-
-describe('explainEntry', () => {
-  const position = { seq: 3, at: 0, actor: 'ann', previousHash: genesisHash, hash: genesisHash };
-  const explain = (event: JournalEvent): string => explainEntry({ ...position, ...event });
-
-  it.each<[JournalEvent, RegExp]>([
-    [
-      {
-        type: 'began',
-        step: 2,
-        effect: { kind: 'shiftTraffic', version: 1, input: { percent: 25, to: [[0, 1]], among: [[0, 4]] } },
-      },
-      /Step 2 began: give 25 % of the traffic to the release on 1 node/,
-    ],
-    [
-      {
-        type: 'began',
-        step: 2,
-        effect: { kind: 'pause', version: 1, input: { reason: 'Waiting', accepts: ['promote', 'retry'] } },
-      },
-      /promote or retry/,
-    ],
-    [
-      {
-        type: 'ended',
-        step: 1,
-        result: { ok: false, failure: { cause: 'health', message: 'Health checks failed at stage 25%' } },
-      },
-      /failed \(health\): Health checks failed at stage 25%/,
-    ],
-    [{ type: 'command', command: 'pause', reason: 'lunch' }, /ann asked for pause: lunch/],
-    [{ type: 'held', why: 'stuck', detail: 'nothing moved' }, /no progress: nothing moved/],
-    [{ type: 'freed' }, /ann let the rollout go on/],
-    [{ type: 'turned', to: 'rollback', reason: 'error rate' }, /turned back: error rate/],
-    [{ type: 'closed', status: 'RolledBack' }, /ended as RolledBack/],
-  ])('says what %j means', (event, text) => expect(explain(event)).toMatch(text));
 });
 
 describe('CachedAuthenticator', () => {

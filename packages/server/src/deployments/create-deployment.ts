@@ -71,6 +71,7 @@ export async function createDeployment(
     progressDeadline: body.progressDeadline ?? 'PT30M',
     retention: body.retention ?? parts.config.retention,
     author: author.subject,
+    ...(body.traffic === undefined ? {} : { traffic: body.traffic }),
     requireApproval: parts.config.requireApproval,
   };
   await parts.engine.create(spec, author.subject);

@@ -2,7 +2,7 @@ import type { DeploymentEvent } from '@hotswap/protocol';
 import type { EventStream } from '../http/event-stream.ts';
 import type { ServerParts } from '../server-parts.ts';
 import { toDeploymentView } from './deployment-view.ts';
-import { toJournalEntryView } from './explain-entry.ts';
+import { JournalTeller } from './explain-entry.ts';
 
 const coalesceMs = 20;
 const metricsMs = 1_000;
@@ -23,6 +23,7 @@ export class DeploymentStream {
   readonly #stream: EventStream;
   #afterSeq: number;
   #lastStatus = '';
+  #teller: JournalTeller | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #mustLookAgain = false;
@@ -77,9 +78,10 @@ export class DeploymentStream {
       this.#stream.close();
       return;
     }
+    const teller = (this.#teller ??= await this.#makeTeller());
     const entries = await this.#parts.journal.read(this.#tenant, this.#deploymentId, this.#afterSeq);
     for (const entry of entries.slice(0, pageSize)) {
-      this.#send({ kind: 'entry', entry: toJournalEntryView(entry) }, entry.seq);
+      this.#send({ kind: 'entry', entry: teller.tell(entry) }, entry.seq);
       this.#afterSeq = entry.seq;
     }
     if (entries.length > pageSize) {
@@ -94,6 +96,15 @@ export class DeploymentStream {
     if (text === this.#lastStatus) return;
     this.#lastStatus = text;
     this.#send({ kind: 'status', deployment });
+  }
+
+  /** A reader who goes on in the middle is told of steps whose beginning was sent before. */
+  async #makeTeller(): Promise<JournalTeller> {
+    const teller = new JournalTeller();
+    if (this.#afterSeq < 0) return teller;
+    const entries = await this.#parts.journal.read(this.#tenant, this.#deploymentId);
+    teller.hear(entries.filter(({ seq }) => seq <= this.#afterSeq));
+    return teller;
   }
 
   async #sendMetrics(): Promise<void> {

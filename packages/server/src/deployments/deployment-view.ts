@@ -15,6 +15,7 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
     moduleName: spec.moduleName,
     releaseId: spec.releaseId,
     previousModuleId: record.previousModuleId,
+    previousReleaseId: record.previousReleaseId,
     strategy: spec.strategy,
     strategyConfig: spec.config satisfies Json,
     targetRegions: spec.regions,

@@ -10,6 +10,7 @@ export interface DeploymentRecord {
   readonly createdAt: number;
   readonly stuck: boolean;
   readonly previousModuleId: string | null;
+  readonly previousReleaseId: string | null;
   readonly targetCount: number;
 }
 

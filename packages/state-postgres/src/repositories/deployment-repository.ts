@@ -15,6 +15,8 @@ export interface DeploymentRecord {
   readonly stuck: boolean;
   /** Module that served most targets before; `null` when none did, or before execute. */
   readonly previousModuleId: string | null;
+  /** Release that served most targets before. */
+  readonly previousReleaseId: string | null;
   readonly targetCount: number;
 }
 
@@ -40,6 +42,8 @@ const columns = `d.spec, d.summary, d.head,
   coalesce(d.stuck_at < clock_timestamp(), false) as stuck,
   (select r.module_id from deployment_baselines b join releases r on r.tenant = b.tenant and r.release_id = b.release_id
    where b.deployment_id = d.deployment_id group by r.module_id order by sum(b.weight) desc, r.module_id limit 1) as "previousModuleId",
+  (select b.release_id from deployment_baselines b
+   where b.deployment_id = d.deployment_id group by b.release_id order by sum(b.weight) desc, b.release_id limit 1) as "previousReleaseId",
   (select count(*)::int from deployment_targets t where t.deployment_id = d.deployment_id) as "targetCount"`;
 
 const read = statement(

@@ -11,6 +11,7 @@ import {
   deploymentViewSchema,
   executeSchema,
   journalViewSchema,
+  rollbackSchema,
   type DeploymentView,
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
@@ -18,7 +19,7 @@ import { administering, reading, writing, type Principal, type Role } from '../.
 import { createDeployment } from '../../deployments/create-deployment.ts';
 import { DeploymentStream } from '../../deployments/deployment-stream.ts';
 import { deploymentTag, toDeploymentView } from '../../deployments/deployment-view.ts';
-import { toJournalEntryView } from '../../deployments/explain-entry.ts';
+import { JournalTeller } from '../../deployments/explain-entry.ts';
 import { serverError } from '../../error-codes.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
 import type { ServerParts } from '../../server-parts.ts';
@@ -38,13 +39,14 @@ const journalQuery = z.strictObject({
 });
 
 /** Who may give which command besides those of approvers; developers only for their own deployments. */
-const commandRoles: Readonly<Record<Exclude<DeploymentCommand, 'approve' | 'reject' | 'execute'>, readonly Role[]>> = {
+const commandRoles: Readonly<
+  Record<Exclude<DeploymentCommand, 'approve' | 'reject' | 'execute' | 'rollback'>, readonly Role[]>
+> = {
   pause: writing,
   resume: writing,
   promote: writing,
   retry: writing,
   abort: writing,
-  rollback: administering,
 };
 
 /** @internal */
@@ -54,6 +56,7 @@ export function deploymentRoutes(app: App, parts: ServerParts): void {
   journalRoutes(app, parts);
   executeRoute(app, parts);
   for (const command of ['approve', 'reject'] as const) approvalRoute(app, parts, command);
+  rollbackRoute(app, parts);
   for (const command of Object.keys(commandRoles) as (keyof typeof commandRoles)[]) commandRoute(app, parts, command);
 }
 
@@ -115,11 +118,14 @@ function journalRoutes(app: App, parts: ServerParts): void {
       const { tenant } = callerOf(request);
       await find(parts, tenant, request.params.id);
       const { limit, cursor } = request.query;
-      const entries = await parts.journal.read(tenant, request.params.id, cursor === undefined ? -1 : Number(cursor));
-      const shown = entries.slice(0, limit);
+      const entries = await parts.journal.read(tenant, request.params.id);
+      const from = cursor === undefined ? 0 : Number(cursor) + 1;
+      const shown = entries.slice(from, from + limit);
+      const teller = new JournalTeller();
+      teller.hear(entries.slice(0, from));
       return {
-        entries: shown.map(toJournalEntryView),
-        nextCursor: entries.length > limit ? String(shown.at(-1)?.seq) : null,
+        entries: shown.map((entry) => teller.tell(entry)),
+        nextCursor: entries.length > from + limit ? String(shown.at(-1)?.seq) : null,
       };
     },
   );
@@ -179,6 +185,43 @@ function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'rejec
       return answer(parts, caller.tenant, id, reply.code(202));
     },
   );
+}
+
+function rollbackRoute(app: App, parts: ServerParts): void {
+  app.post(
+    `${base}/:id/rollback`,
+    {
+      config: { role: administering, idempotent: true },
+      schema: { tags, params, body: rollbackSchema, response: { 202: deploymentViewSchema } },
+    },
+    async (request, reply) => {
+      const { tenant, subject } = callerOf(request);
+      const { id } = request.params;
+      const record = await find(parts, tenant, id);
+      requireMatch(request, deploymentTag(record), `deployment ${id}`);
+      const { toReleaseId } = request.body;
+      if (toReleaseId !== undefined) await requireReleaseOf(parts, record, toReleaseId);
+      await parts.engine.command(tenant, id, 'rollback', subject, request.body);
+      parts.loop.nudge(tenant, id);
+      return answer(parts, tenant, id, reply.code(202));
+    },
+  );
+}
+
+/** A module goes back to a release of its own, of which the bytes are there. */
+async function requireReleaseOf(
+  { releases, modules }: ServerParts,
+  { spec }: DeploymentRecord,
+  releaseId: string,
+): Promise<void> {
+  const release = await releases.get(spec.tenant, releaseId);
+  await modules.get(spec.tenant, release.moduleId);
+  if (release.moduleName !== spec.moduleName)
+    throw serverError('HS_REGISTRY_OTHER_MODULE', {
+      releaseId,
+      moduleName: release.moduleName,
+      expected: spec.moduleName,
+    });
 }
 
 function commandRoute(app: App, parts: ServerParts, command: keyof typeof commandRoles): void {

@@ -1,0 +1,40 @@
+import type { EngineEffect } from '../rollout/journal-entry.ts';
+import type { NodeSet } from '../model/node-set.ts';
+import { nodesText, timeText } from './fact-words.ts';
+
+type Intent<K extends EngineEffect['kind']> = (
+  input: Extract<EngineEffect, { readonly kind: K }>['input'],
+  set: (nodes: NodeSet) => string,
+) => string;
+
+/** What each kind of effect sets out to do; the compiler sees to it that none is missing. */
+const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
+  deploy: ({ nodes, releaseId }, set) =>
+    `load ${releaseId ?? 'the release'} on ${set(nodes)}, without giving it traffic`,
+  verify: ({ nodes }, set) => `check the health of ${set(nodes)}`,
+  wait: ({ forMs, reason, watch }, set) =>
+    `wait ${timeText(forMs)} (${reason})${watch ? `, watching the health of ${set(watch)}` : ''}`,
+  shiftTraffic: ({ percent, to, releaseId }, set) =>
+    `give ${percent} % of the traffic to ${releaseId ?? 'the release'} on ${set(to)}`,
+  observe: ({ forMs, baseline, candidate }, set) =>
+    `measure the old version on ${set(baseline)} and the new one on ${set(candidate)} for ${timeText(forMs)}`,
+  judge: ({ criteria }) =>
+    `decide by ${criteria.metric} (${criteria.comparison.replaceAll('_', ' ')}, at least ${criteria.thresholdPercent} % apart, ${criteria.minimumSampleSize} calls of each)`,
+  progress: ({ percent, stage }) => `progress is ${percent} %${stage === undefined ? '' : ` (${stage})`}`,
+  pause: ({ reason, accepts }) => `${reason}; it takes ${accepts.join(' or ')} to go on`,
+  fail: ({ message }) => `the strategy gives up: ${message}`,
+  retire: ({ nodes, releaseId }, set) => `take ${releaseId ?? 'the release'} away from ${set(nodes)}`,
+  restore: ({ nodes, reason, releaseId }, set) =>
+    `bring ${set(nodes)} back to what they served before${releaseId === undefined ? '' : `, and to ${releaseId} as soon as it is warm`} (${reason})`,
+  notify: ({ text }) => `tell people: ${text}`,
+  retain: ({ forMs, retire }, set) =>
+    `keep the replaced release warm for ${timeText(forMs)}, then retire it on ${set(retire)}`,
+};
+
+/** What an effect sets out to do, in words. @internal */
+export function intentText(effect: EngineEffect, targets: readonly string[]): string {
+  if (!Object.hasOwn(intents, effect.kind)) return `${String(effect.kind)}, which this version does not know`;
+  return (intents[effect.kind] as Intent<EngineEffect['kind']>)(effect.input as never, (nodes) =>
+    nodesText(nodes, targets),
+  );
+}

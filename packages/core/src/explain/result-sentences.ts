@@ -1,0 +1,59 @@
+import type { EffectKind, EffectTable } from '../effects/effect.ts';
+import type { VariantMetrics } from '../model/metrics.ts';
+import type { EngineEffect } from '../rollout/journal-entry.ts';
+import { countText, nodesText, round, timeText } from './fact-words.ts';
+
+/** What a sentence about an ended effect may use. @internal */
+export interface EndedEffect {
+  readonly effect: EngineEffect;
+  readonly actor: string;
+  readonly targets: readonly string[];
+}
+
+type ValueOf<K extends EngineEffect['kind']> = K extends EffectKind ? EffectTable[K]['value'] : null;
+type Outcome<K extends EngineEffect['kind']> = (
+  value: ValueOf<K>,
+  input: Extract<EngineEffect, { readonly kind: K }>['input'],
+  about: EndedEffect,
+) => string;
+
+/** What each kind of effect came to when it went well; the compiler sees to it that none is missing. */
+const outcomes: { readonly [K in EngineEffect['kind']]: Outcome<K> } = {
+  deploy: ({ ready, unknown }) =>
+    `the release is loaded and warm on ${countText(ready)}${unknown > 0 ? `; nothing is known of ${unknown}` : ''}`,
+  verify: ({ healthy }) => `${countText(healthy)} answered as healthy`,
+  wait: ({ ended }, { forMs }, { actor }) =>
+    ended === 'promoted' ? `${actor} ended the wait early` : `the ${timeText(forMs)} are over`,
+  shiftTraffic: ({ revision }, { percent }) =>
+    `requests follow revision ${revision} of the route: ${percent} % reach it`,
+  observe: ({ baseline, candidate }) =>
+    `the old version had ${metricsText(baseline)}; the new one ${metricsText(candidate)}`,
+  judge: ({ verdict, improvementPercent, reason }) =>
+    `the verdict is ${verdict}${improvementPercent === null ? '' : `, B being ${round(improvementPercent)} % better`}: ${reason}`,
+  progress: (_value, { percent, stage }) => `${stage ?? `${percent} %`} is reached`,
+  pause: ({ command }, _input, { actor }) => `${actor} answered ${command}`,
+  fail: () => 'the strategy went on',
+  retire: (_value, { nodes }, { targets }) => `the release is to leave ${nodesText(nodes, targets)}`,
+  restore: ({ restored, unknown }) =>
+    `${countText(restored)} serve what they did before, and are healthy${unknown > 0 ? `; ${unknown} are silent, and what they shall serve stands` : ''}`,
+  notify: () => 'people are told',
+  retain: (_value, { retire }, { targets }) => `the replaced release is retired on ${nodesText(retire, targets)}`,
+};
+
+/** What an effect came to, in words. @internal */
+export function outcomeText(value: unknown, about: EndedEffect): string {
+  const { kind, input } = about.effect;
+  if (!Object.hasOwn(outcomes, kind)) return 'it ended well';
+  return (outcomes[kind] as Outcome<EngineEffect['kind']>)(value as never, input as never, about);
+}
+
+function metricsText({ samples, errorRatePercent, crashRatePercent, latency }: VariantMetrics): string {
+  if (samples === 0) return 'no calls';
+  const parts = [
+    countText(samples, 'call'),
+    ...(errorRatePercent === null ? [] : [`${round(errorRatePercent)} % errors`]),
+    ...(crashRatePercent === null ? [] : [`${round(crashRatePercent)} % crashes`]),
+    ...(latency === null ? [] : [`${round(latency.averageMs)} ms on average and ${round(latency.p99Ms)} ms at p99`]),
+  ];
+  return parts.join(', ');
+}

@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  explainJournal,
+  genesisHash,
+  JournalExplainer,
+  type EngineEffect,
+  type JournalEntry,
+  type JournalEvent,
+} from '@hotswap/core';
+import { parseJournalLines } from '@hotswap/testing';
+
+const strategies = new URL('../../strategies/', import.meta.url);
+const golden = readdirSync(strategies).flatMap((strategy) => {
+  const folder = new URL(`${strategy}/test/journals/`, strategies);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).map((file) => [`${strategy}/${file}`, new URL(file, folder)] as const);
+});
+
+const nodes = [[0, 2]] as const;
+const metrics = {
+  samples: 120,
+  errorRatePercent: 1.23456,
+  crashRatePercent: null,
+  latency: { averageMs: 3.5, varianceMs2: 1, p50Ms: 3, p95Ms: 5, p99Ms: 9 },
+  peakMemoryBytes: null,
+  memoryRefusals: 0,
+  cpuMsPerCall: null,
+  fuelPerCall: null,
+  custom: {},
+};
+const criteria = { metric: 'error_rate', comparison: 'lower_is_better', thresholdPercent: 5, minimumSampleSize: 100 };
+
+/** Every kind of effect with what it comes to. */
+const effects: Readonly<Record<EngineEffect['kind'], readonly [input: object, value: unknown, outcome: RegExp]>> = {
+  deploy: [{ nodes }, { ready: 1, unknown: 1 }, /warm on 1 node; nothing is known of 1/],
+  verify: [{ nodes }, { healthy: 2 }, /2 nodes answered as healthy/],
+  wait: [{ forMs: 90_000, reason: 'bake', watch: nodes }, { ended: 'promoted' }, /bob ended the wait early/],
+  shiftTraffic: [{ percent: 25, to: nodes, among: nodes }, { revision: 7 }, /revision 7 of the route: 25 %/],
+  observe: [
+    { forMs: 60_000, baseline: nodes, candidate: nodes },
+    { baseline: metrics, candidate: { ...metrics, samples: 0 } },
+    /the old version had 120 calls, 1\.235 % errors, 3\.5 ms on average and 9 ms at p99; the new one no calls/,
+  ],
+  judge: [
+    { baseline: metrics, candidate: metrics, criteria },
+    { verdict: 'B', improvementPercent: 12.34567, reason: 'fewer errors' },
+    /the verdict is B, B being 12\.35 % better: fewer errors/,
+  ],
+  progress: [{ percent: 50, stage: '50%' }, null, /50% is reached/],
+  pause: [{ reason: 'Waiting', accepts: ['promote', 'retry'] }, { command: 'retry' }, /bob answered retry/],
+  fail: [{ message: 'no room' }, null, /./],
+  retire: [{ nodes }, null, /the release is to leave 2 nodes \(a, b\)/],
+  restore: [{ nodes, reason: 'complaints', releaseId: 'v0' }, { restored: 1, unknown: 1 }, /1 are silent/],
+  notify: [{ text: 'look' }, null, /people are told/],
+  retain: [{ forMs: 3_600_000, retire: nodes }, null, /the replaced release is retired on 2 nodes \(a, b\)/],
+};
+
+const position = { seq: 0, at: 0, actor: 'bob', previousHash: genesisHash, hash: genesisHash };
+const entryOf = (event: object): JournalEntry => ({ ...position, ...(event as JournalEvent) });
+const executed = entryOf({
+  type: 'executed',
+  strategyVersions: { Canary: 1 },
+  effectSetVersion: 1,
+  targets: ['a', 'b'],
+  regions: { east: nodes },
+  baseline: [{ nodes, releases: [{ releaseId: 'v1', weight: 100 }] }],
+  routerSpansNodes: true,
+  epoch: 3,
+});
+const isSentence = /^\S.{8,}[.!?]$/s;
+const isLeak = /undefined|\[object|NaN|does not know|\bnull\b/;
+
+describe('the story of a journal', () => {
+  it.each(golden)('has a sentence for every entry of %s', (_name, file) => {
+    const entries = parseJournalLines(readFileSync(file, 'utf8'));
+    const sentences = explainJournal(entries);
+    expect(sentences).toHaveLength(entries.length);
+    for (const [n, text] of sentences.entries()) {
+      expect(text, JSON.stringify(entries[n])).toMatch(isSentence);
+      expect(text, JSON.stringify(entries[n])).not.toMatch(isLeak);
+    }
+  });
+
+  it.each(Object.entries(effects))(
+    'says what %s set out to do, came to and failed by',
+    (kind, [input, value, outcome]) => {
+      const explainer = new JournalExplainer();
+      const began = entryOf({ type: 'began', step: 4, effect: { kind, version: 1, input } });
+      const failure = {
+        cause: 'deadline',
+        message: 'too slow',
+        nodes: [[1, 2]],
+        facts: { silent: 1, timeoutMs: 10_000 },
+      };
+      const sentences = [
+        executed,
+        began,
+        entryOf({ type: 'moved', step: 4, cursor: 1 }),
+        entryOf({ type: 'ended', step: 4, result: { ok: true, value } }),
+        entryOf({ type: 'ended', step: 4, result: { ok: false, failure } }),
+      ].map((entry) => explainer.explain(entry));
+      for (const text of sentences) {
+        expect(text).toMatch(isSentence);
+        expect(text).not.toMatch(isLeak);
+      }
+      expect(sentences[3]).toMatch(outcome);
+      expect(sentences[4]).toBe(
+        `Step 4 (${kind}) failed on 1 node (b) (deadline): too slow. Facts: silent 1, timeout ms 10000.`,
+      );
+    },
+  );
+
+  it.each<[object, string]>([
+    [
+      { type: 'command', command: 'rollback', reason: 'p99', toReleaseId: 'rel-1', regions: ['us-west'] },
+      'bob asked for rollback to rel-1 of us-west: p99.',
+    ],
+    [{ type: 'rejected', by: 'bob', reason: 'not now' }, 'bob rejected it: not now.'],
+    [{ type: 'lapsed', by: 'ann' }, 'Nobody used the approval by ann in time: it has to be approved again.'],
+    [
+      { type: 'approved', by: 'ann', specHash: 'x', releaseId: 'rel-1', expiresAt: 0 },
+      'ann approved this specification of rel-1 for one execution until 1970-01-01T00:00:00.000Z.',
+    ],
+    [{ type: 'freed' }, 'bob let the rollout go on.'],
+    [
+      { type: 'held', why: 'noData', detail: 'error_rate' },
+      'bob paused the rollout because a metric that it depends on was never measured: error_rate.',
+    ],
+    [
+      { type: 'turned', to: 'rollback', reason: 'slow', nodes: [[0, 1]], then: 'RolledBack' },
+      'bob turned 1 node back, leaving the others: slow.',
+    ],
+    [
+      { type: 'turned', to: 'retention', reason: 'Variant B won', outcome: { status: 'Completed', verdict: 'B' } },
+      'bob found the rollout Completed with the verdict B; what it replaced stays warm for a rollback: Variant B won.',
+    ],
+    [
+      { type: 'closed', status: 'Failed', reason: 'sick', facts: { restored: 3, unknownNodes: [[1, 4]] } },
+      'bob closed the deployment as Failed: sick. Facts: restored 3, unknown nodes 3.',
+    ],
+    [{ type: 'teleported' }, 'bob wrote an entry that this version does not know.'],
+    [{ type: 'ended', step: 9, result: { ok: true, value: null } }, 'Step 9 ended well.'],
+  ])('says what %j means', (event, text) => expect(new JournalExplainer().explain(entryOf(event))).toBe(text));
+
+  it('names engines as what they are', () => {
+    expect(new JournalExplainer().explain({ ...entryOf({ type: 'freed' }), actor: 'engine:server-1' })).toBe(
+      'The engine (engine:server-1) let the rollout go on.',
+    );
+  });
+});
