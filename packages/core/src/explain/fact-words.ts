@@ -1,4 +1,5 @@
 import type { Json } from '../model/json.ts';
+import type { VariantMetrics } from '../model/metrics.ts';
 import { nodeCount, positionsOf, type NodeSet } from '../model/node-set.ts';
 
 const mostNames = 3;
@@ -44,6 +45,8 @@ function memberText(name: string, value: Json): string {
     .replaceAll('_', ' ')
     .toLowerCase();
   if (value === null) return `${words} unknown`;
+  if (name === 'metrics' && typeof value === 'object' && 'samples' in value)
+    return `the release had ${metricsText(value as unknown as VariantMetrics)}`;
   if (isNodeSet(name, value)) return `${words} ${nodeCount(value)}`;
   const text = factsText(value);
   if (text === '') return '';
@@ -72,4 +75,16 @@ function isNodeSet(name: string, value: Json): value is NodeSet & Json {
 /** A number with four digits that count. @internal */
 export function round(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toPrecision(4));
+}
+
+/** What a version's calls were like. @internal */
+export function metricsText({ samples, errorRatePercent, crashRatePercent, latency }: VariantMetrics): string {
+  if (samples === 0) return 'no calls';
+  const parts = [
+    countText(samples, 'call'),
+    ...(errorRatePercent === null ? [] : [`${round(errorRatePercent)} % errors`]),
+    ...(crashRatePercent === null ? [] : [`${round(crashRatePercent)} % crashes`]),
+    ...(latency === null ? [] : [`${round(latency.averageMs)} ms on average and ${round(latency.p99Ms)} ms at p99`]),
+  ];
+  return parts.join(', ');
 }

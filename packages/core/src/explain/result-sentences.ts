@@ -1,7 +1,6 @@
 import type { EffectKind, EffectTable } from '../effects/effect.ts';
-import type { VariantMetrics } from '../model/metrics.ts';
 import type { EngineEffect } from '../rollout/journal-entry.ts';
-import { countText, nodesText, round, timeText } from './fact-words.ts';
+import { countText, metricsText, nodesText, round, timeText } from './fact-words.ts';
 
 /** What a sentence about an ended effect may use. @internal */
 export interface EndedEffect {
@@ -45,15 +44,4 @@ export function outcomeText(value: unknown, about: EndedEffect): string {
   const { kind, input } = about.effect;
   if (!Object.hasOwn(outcomes, kind)) return 'it ended well';
   return (outcomes[kind] as Outcome<EngineEffect['kind']>)(value as never, input as never, about);
-}
-
-function metricsText({ samples, errorRatePercent, crashRatePercent, latency }: VariantMetrics): string {
-  if (samples === 0) return 'no calls';
-  const parts = [
-    countText(samples, 'call'),
-    ...(errorRatePercent === null ? [] : [`${round(errorRatePercent)} % errors`]),
-    ...(crashRatePercent === null ? [] : [`${round(crashRatePercent)} % crashes`]),
-    ...(latency === null ? [] : [`${round(latency.averageMs)} ms on average and ${round(latency.p99Ms)} ms at p99`]),
-  ];
-  return parts.join(', ');
 }
