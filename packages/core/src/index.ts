@@ -58,6 +58,7 @@ export type {
   RevisionBoard,
   Route,
   RouteHint,
+  RouteMatch,
   RouteSource,
   RouteTarget,
   TrafficRouter,
@@ -208,3 +209,4 @@ export { differenceInterval } from './statistics/always-valid-mean.ts';
 export type { SequentialInterval } from './statistics/always-valid-mean.ts';
 export { logEvidenceAgainst, proportionInterval } from './statistics/always-valid-proportion.ts';
 export { quantileInterval } from './statistics/always-valid-quantile.ts';
+export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';

@@ -26,6 +26,8 @@ export interface TargetAsk {
   readonly stickyKey?: string | undefined;
   /** A version, module id or release id that it has to be. */
   readonly version?: string | undefined;
+  /** A release that is taken as long as any of its targets may be; the others only when none may. */
+  readonly preferredReleaseId?: string | undefined;
   /** Targets to pass over, e.g. because their node is down. Default none. */
   readonly isExcluded?: ((target: RouteTarget) => boolean) | undefined;
 }
@@ -72,6 +74,8 @@ function httpOf(targets: readonly RouteTarget[]): ModuleHttp | null {
  */
 export function chooseTarget(plan: RoutePlan, ask: TargetAsk): RouteTarget | null {
   if (ask.version === undefined) {
+    const preferred = ask.preferredReleaseId === undefined ? null : ofPreferred(plan, ask.preferredReleaseId, ask);
+    if (preferred !== null) return preferred;
     const among = ask.stickyKey === undefined ? plan : ofSticky(plan, ask.stickyKey);
     const chosen = byWeight(among, ask.random);
     if (chosen === null || ask.isExcluded?.(chosen) !== true) return chosen;
@@ -99,6 +103,14 @@ function chooseAmong(plan: RoutePlan, ask: TargetAsk): RouteTarget | null {
     left = left.filter((target) => target.releaseId === releaseId);
   }
   return left.length < 2 ? (left[0] ?? null) : byWeight(weighted(left), ask.random);
+}
+
+function ofPreferred(plan: RoutePlan, releaseId: string, { random, isExcluded }: TargetAsk): RouteTarget | null {
+  const all = plan.ofRelease.get(releaseId);
+  if (all === undefined) return null;
+  const chosen = byWeight(all, random);
+  if (chosen === null || isExcluded?.(chosen) !== true) return chosen;
+  return byWeight(weighted(all.targets.filter((target) => isExcluded?.(target) !== true)), random);
 }
 
 function ofSticky(plan: RoutePlan, stickyKey: string): WeightedTargets {

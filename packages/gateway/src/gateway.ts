@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { invokeHeaders, readProblem } from '@hotswap/protocol';
 import {
   defaultHttpLimits,
@@ -48,6 +49,8 @@ export interface GatewayCall {
   readonly body: Buffer | string;
   readonly requestId: string;
   readonly stickyKey?: string | undefined;
+  /** Headers of the caller's request, for routes that bring some calls to a release. Default none. */
+  readonly headers?: IncomingHttpHeaders | undefined;
   /** A version, module id or release id that it has to be. */
   readonly version?: string | undefined;
   readonly timeoutMs?: number | undefined;

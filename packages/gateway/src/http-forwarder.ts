@@ -158,7 +158,8 @@ export class HttpForwarder {
   #ask({ tenant, moduleName, version, request, remoteAddress }: HttpForward): SearchAsk {
     const { httpOf } = this.#parts;
     const stickyKey = stickyKeyOf(httpOf(tenant, moduleName)?.affinity ?? null, request, remoteAddress);
-    return { tenant, moduleName, version, stickyKey, isSuitable: (target) => target.http !== null };
+    const { headers } = request;
+    return { tenant, moduleName, version, stickyKey, headers, isSuitable: (target) => target.http !== null };
   }
 
   /** Why the next node may be asked. @throws when this one may have run the request, or its body cannot be sent again */

@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RouteTarget } from '@hotswap/core';
 import { chooseTarget, isVersion, type RoutePlan } from './choose-target.ts';
 import { gatewayError } from './error-codes.ts';
+import { matchedRelease } from './match-request.ts';
 import type { NodeConnections } from './node-connections.ts';
 import type { RouteTable } from './route-table.ts';
 
@@ -13,6 +15,8 @@ export interface SearchAsk {
   readonly moduleName: string;
   readonly stickyKey?: string | undefined;
   readonly version?: string | undefined;
+  /** Headers of the call, for routes that bring some requests to a release. Default none. */
+  readonly headers?: IncomingHttpHeaders | undefined;
   /** Targets that can serve it at all. Default: every one. */
   readonly isSuitable?: ((target: RouteTarget) => boolean) | undefined;
 }
@@ -45,6 +49,7 @@ export class RouteSearch {
       random: Math.random(),
       stickyKey: ask.stickyKey,
       version: ask.version,
+      preferredReleaseId: ask.headers === undefined ? undefined : matchedRelease(plan.route.matches, ask.headers),
       isExcluded: (target) =>
         this.#nodes.isDown(target.dataPlaneUrl) ||
         (tried.size > 0 && tried.has(pairOf(target))) ||

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { cookieText, headerText } from './request-values.ts';
 import type { HttpAffinity } from '@hotswap/core';
 
 const maxKeyLength = 1_000;
@@ -13,20 +14,7 @@ export function stickyKeyOf(affinity: HttpAffinity, request: IncomingMessage, re
     affinity === null
       ? undefined
       : 'header' in affinity
-        ? headerText(request, affinity.header)
-        : cookieText(request, affinity.cookie);
+        ? headerText(request.headers, affinity.header)
+        : cookieText(request.headers, affinity.cookie);
   return value === undefined || value === '' ? remoteAddress : value.slice(0, maxKeyLength);
-}
-
-function headerText({ headers }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
-}
-
-function cookieText({ headers }: IncomingMessage, name: string): string | undefined {
-  for (const pair of headers.cookie?.split(';') ?? []) {
-    const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
 }

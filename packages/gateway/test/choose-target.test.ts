@@ -18,6 +18,7 @@ const route = (targets: readonly RouteTarget[]): Route => ({
   moduleName: 'm',
   revision: 1,
   targets,
+  matches: [],
 });
 const weights = fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 20 });
 
@@ -51,6 +52,24 @@ describe('chooseTarget', () => {
           expect(chooseTarget(plan, { random, isExcluded: () => true })).toBeNull();
         },
       ),
+    );
+  });
+
+  it('takes a preferred release while any of its targets may be, and the others only then', () => {
+    fc.assert(
+      fc.property(weights, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (given, random) => {
+        const targets = given.map((weight, i) => target(`n${i}`, `r${i % 3}`, weight));
+        const plan = planRoute(route(targets));
+        const ask = { random, preferredReleaseId: 'r0', stickyKey: 'somebody' };
+        expect(chooseTarget(plan, ask)?.releaseId).toBe('r0');
+        const last = targets.findLast(({ releaseId }) => releaseId === 'r0');
+        const isNotLast = (each: RouteTarget): boolean => each.releaseId === 'r0' && each !== last;
+        expect(chooseTarget(plan, { ...ask, isExcluded: isNotLast })).toBe(last);
+        const left = chooseTarget(plan, { ...ask, isExcluded: ({ releaseId }) => releaseId === 'r0' });
+        expect(left?.releaseId).not.toBe('r0');
+        expect(left === null).toBe(given.length === 1);
+        expect(chooseTarget(plan, { random, preferredReleaseId: 'gone' })).toBe(chooseTarget(plan, { random }));
+      }),
     );
   });
 

@@ -29,7 +29,7 @@ describe('Gateway', () => {
     weight,
   });
   const setRoute = (revision: number, targets: readonly RouteTarget[]): void =>
-    void routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision, targets });
+    void routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision, targets, matches: [] });
   const call = (extra: object = {}) =>
     gateway.invoke({
       tenant: 'default',

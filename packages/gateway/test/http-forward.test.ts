@@ -30,7 +30,7 @@ describe('Gateway.forward', () => {
     ...more,
   });
   const setRoute = (revision: number, targets: readonly RouteTarget[]): void =>
-    void routes.set('shop', { tenant: 'default', moduleName: 'shop', revision, targets });
+    void routes.set('shop', { tenant: 'default', moduleName: 'shop', revision, targets, matches: [] });
 
   const makeGateway = (options: Partial<GatewayOptions> = {}): Gateway =>
     new Gateway({
@@ -252,6 +252,32 @@ describe('Gateway.forward', () => {
       before = after;
     }
     expect(new Set(before.values())).toContain('rel-2');
+  });
+
+  it('brings requests that a rollout describes to its release, whatever its share', async () => {
+    routes.set('shop', {
+      tenant: 'default',
+      moduleName: 'shop',
+      revision: 2,
+      targets: [target(0, 'rel-1', { weight: 1_000_000 }), target(1, 'rel-2', { weight: 1 })],
+      matches: [
+        { releaseId: 'rel-gone', when: { header: 'x-old' } },
+        { releaseId: 'rel-2', when: { cookie: 'beta', value: 'yes' } },
+        { releaseId: 'rel-2', when: { header: 'x-tester' } },
+      ],
+    });
+    gateway = makeGateway();
+    await gateway.start();
+    const answeredBy = async (headers: Record<string, string>): Promise<number> => {
+      const before = node(1).seen.length;
+      await (await fetch(`${url}/`, { headers })).text();
+      return node(1).seen.length - before;
+    };
+    expect(await answeredBy({ 'x-tester': 'ada' })).toBe(1);
+    expect(await answeredBy({ cookie: 'a=b; beta=yes' })).toBe(1);
+    expect(await answeredBy({ cookie: 'beta=no' })).toBe(0);
+    expect(await answeredBy({ 'x-tester': '' })).toBe(0);
+    expect(await answeredBy({ 'x-old': '1' })).toBe(0);
   });
 
   it.each([

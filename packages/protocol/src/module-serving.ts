@@ -53,13 +53,17 @@ function isPlainSegment(text: string): boolean {
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
-const headerName = z
+/** Name of a header that says something about a request, in lower case. @internal */
+export const headerName: z.ZodType<string, unknown> = z
   .string()
   .refine((name) => token.test(name), { error: 'must be the name of a header: letters, digits and -' })
   .transform((name) => name.toLowerCase())
   .refine((name) => !hopByHop.has(name), { error: 'belongs to one connection and cannot tell clients apart' });
 const hopByHop = new Set(['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host']);
-const cookieName = z.string().refine((name) => token.test(name), { error: 'must be the name of a cookie' });
+/** @internal */
+export const cookieName: z.ZodType<string, unknown> = z
+  .string()
+  .refine((name) => token.test(name), { error: 'must be the name of a cookie' });
 
 const affinity: z.ZodType<HttpAffinity, unknown> = z
   .union([z.strictObject({ header: headerName }), z.strictObject({ cookie: cookieName })], {

@@ -34,7 +34,9 @@ describe('HaproxyRouter before a real HAProxy', () => {
   });
 
   afterEach(async () => {
-    routes = new Map([...routes].map(([name, route]) => [name, { ...route, revision: 1_000, targets: [] }]));
+    routes = new Map(
+      [...routes].map(([name, route]) => [name, { ...route, revision: 1_000, targets: [], matches: [] }]),
+    );
     for (const moduleName of routes.keys()) hint({ tenant: 'default', moduleName });
     await until(() => [...routes.keys()].every((name) => served.get(name) === 1_000));
     await router.stop();
@@ -91,7 +93,7 @@ describe('HaproxyRouter before a real HAProxy', () => {
   });
 
   async function setRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): Promise<void> {
-    routes.set(moduleName, { tenant: 'default', moduleName, revision, targets });
+    routes.set(moduleName, { tenant: 'default', moduleName, revision, targets, matches: [] });
     hint({ tenant: 'default', moduleName });
     await until(() => served.get(moduleName) === revision);
   }
@@ -180,7 +182,13 @@ describe('HaproxyRouter before a real HAProxy', () => {
     await router.start();
     await setRoute('greeter', 1, [target(0, 1)]);
     await haproxy.kill();
-    routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision: 2, targets: [target(1, 1)] });
+    routes.set('greeter', {
+      tenant: 'default',
+      moduleName: 'greeter',
+      revision: 2,
+      targets: [target(1, 1)],
+      matches: [],
+    });
     hint({ tenant: 'default', moduleName: 'greeter' });
     const before = signsOfLife;
     await until(() => errors.length > 0 && signsOfLife > before);
@@ -196,7 +204,13 @@ describe('HaproxyRouter before a real HAProxy', () => {
 
   it('starts without an HAProxy and takes it up when it is there', async () => {
     await haproxy.kill();
-    routes.set('greeter', { tenant: 'default', moduleName: 'greeter', revision: 1, targets: [target(2, 1)] });
+    routes.set('greeter', {
+      tenant: 'default',
+      moduleName: 'greeter',
+      revision: 1,
+      targets: [target(2, 1)],
+      matches: [],
+    });
     await router.start();
     expect(errors[0]).toMatchObject({ code: 'HS_ROUTE_PROXY_UNREACHABLE' });
     await haproxy.run();
@@ -208,7 +222,7 @@ describe('HaproxyRouter before a real HAProxy', () => {
     await router.start();
     for (const name of ['a', 'b', 'c'])
       await setRoute(name, 1, [target(0, 1, { ...open, hosts: [`${name}.example.org`] })]);
-    routes.set('d', { tenant: 'default', moduleName: 'd', revision: 1, targets: [target(0, 1)] });
+    routes.set('d', { tenant: 'default', moduleName: 'd', revision: 1, targets: [target(0, 1)], matches: [] });
     hint({ tenant: 'default', moduleName: 'd' });
     await until(() => errors.length > 0);
     expect(errors[0]).toMatchObject({

@@ -137,6 +137,36 @@ describe('a server with six agents', () => {
     expect(entries.map((entry) => entry.explanation).join('\n')).toMatch(/turned back/);
   });
 
+  it('brings requests that a deployment describes to its release until that is rolled back', async () => {
+    await register('1.0.0', 'testers');
+    await rollOut('testers-v1.0.0', 'AllAtOnce');
+    await register('1.1.0', 'testers');
+    const { deploymentId } = await test.client.deployments.create({
+      moduleId: 'testers-v1.1.0',
+      strategy: 'Canary',
+      strategyConfig: { stages: [1, 100], evaluationPeriod: 'PT1H' },
+      traffic: { match: [{ header: 'X-Tester' }, { cookie: 'beta', value: 'yes' }] },
+    });
+    await test.client.deployments.execute(deploymentId);
+    const answers = async (headers: Record<string, string>): Promise<Set<unknown>> => {
+      const found = new Set<unknown>();
+      for (let i = 0; i < 5; i++) {
+        const answer = await fetch(`${test.url}/api/v1/wasm/modules/testers/functions/greet/invoke`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${test.token}`, 'content-type': 'application/json', ...headers },
+          body: '{}',
+        });
+        found.add(((await answer.json()) as { result?: unknown }).result);
+      }
+      return found;
+    };
+    await expect.poll(() => answers({ 'x-tester': 'ada' }), { timeout: 10_000 }).toEqual(new Set(['testers 1.1.0']));
+    expect(await answers({ cookie: 'a=b; beta=yes' })).toEqual(new Set(['testers 1.1.0']));
+    expect((await answers({ 'x-hotswap-sticky': 'bob' })).size).toBe(1);
+    await test.client.deployments.rollback(deploymentId, { reason: 'seen enough' });
+    await expect.poll(() => answers({ 'x-tester': 'ada' }), { timeout: 10_000 }).toEqual(new Set(['testers 1.0.0']));
+  });
+
   it('rolls a version back by itself when its health check fails', async () => {
     await register('4.0.0');
     scripts.set('greeter-v4.0.0', { health: 'unhealthy' });

@@ -1,4 +1,5 @@
 import type { ModuleHttp } from '../model/module.ts';
+import type { TrafficMatch } from '../model/traffic-match.ts';
 
 /**
  * Whatever stands between end users and nodes: the built-in gateway, or a proxy that users already run.
@@ -39,6 +40,14 @@ export interface Route {
   readonly revision: number;
   /** Empty when nothing serves the module. */
   readonly targets: readonly RouteTarget[];
+  /** Requests that get a release beside its share, of rollouts that are under way; the first that fits holds. */
+  readonly matches: readonly RouteMatch[];
+}
+
+/** Brings the requests that it describes to a release, as long as that is among the targets. @public */
+export interface RouteMatch {
+  readonly releaseId: string;
+  readonly when: TrafficMatch;
 }
 
 /** What a router may be told: one route has changed, or any may have. @public */

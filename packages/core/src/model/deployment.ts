@@ -2,6 +2,7 @@ import type { AutoRollback } from './auto-rollback.ts';
 import type { Duration } from './duration.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Json } from './json.ts';
+import type { DeploymentTraffic } from './traffic-match.ts';
 
 /** Id of a deployment, unique within a tenant, e.g. `deploy-123`. @public */
 export type DeploymentId = string;
@@ -54,6 +55,8 @@ export interface DeploymentSpec {
   readonly author: string;
   /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */
   readonly requireApproval?: boolean;
+  /** Requests that get the release beside its share. Default none. */
+  readonly traffic?: DeploymentTraffic;
 }
 
 /**

@@ -26,7 +26,10 @@ select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, 
     join nodes n on n.tenant = a.tenant and n.node_id = a.node_id
     join releases rel on rel.tenant = a.tenant and rel.release_id = a.release_id
     left join node_heartbeats h on h.tenant = a.tenant and h.node_id = a.node_id
-    where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0), '[]') as targets
+    where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0), '[]') as targets,
+  coalesce((select json_agg(json_build_object('releaseId', d.release_id, 'when', m.value) order by d.ordinal desc, m.ordinality)
+    from deployments d, json_array_elements(d.spec->'traffic'->'match') with ordinality m(value, ordinality)
+    where d.tenant = r.tenant and d.module_name = r.module_name and d.status in ('InProgress', 'Paused')), '[]') as matches
 from routes r ${condition}`;
 
 const readOne = statement('route_read', routesWhere('where r.tenant = $1 and r.module_name = $2'));

@@ -56,6 +56,7 @@ export function invokeRoutes(app: App, { gateway }: ServerParts): void {
           requestId: request.id,
           version: version ?? textHeader(request, 'x-hotswap-version'),
           stickyKey: textHeader(request, invokeHeaders.sticky),
+          headers: request.headers,
           timeoutMs: timeoutOf(request),
           onCancel: (cancel) => {
             reply.raw.once('close', () => {
