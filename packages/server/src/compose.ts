@@ -36,6 +36,7 @@ import {
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { blueGreen } from '@hotswap/strategy-blue-green';
+import { abTesting } from '@hotswap/strategy-ab-testing';
 import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
 import { rolling } from '@hotswap/strategy-rolling';
@@ -58,7 +59,8 @@ import { serverVersion } from './server-version.ts';
 
 /** Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. */
 function makeStrategies(further: readonly Strategy<unknown>[]): readonly Strategy<unknown>[] {
-  const known: readonly Strategy<unknown>[] = [
+  const known: Strategy<unknown>[] = [
+    abTesting(),
     allAtOnce(),
     blueGreen(),
     canary(),

@@ -155,8 +155,11 @@ export function metricMean(metrics: VariantMetrics, name: MetricName): MeanEstim
   }
 }
 
-const estimate = (count: number, mean: number | null, varianceOfMean: number | null | undefined): MeanEstimate | null =>
-  mean === null ? null : { count, mean, varianceOfMean: varianceOfMean ?? null };
+const estimate = (
+  count: number,
+  mean: number | null,
+  varianceOfMean: number | null | undefined,
+): MeanEstimate | null => (mean === null ? null : { count, mean, varianceOfMean: varianceOfMean ?? null });
 
 /**
  * The metrics without what is no number: a source that answers NaN or infinity has not measured it, and must not be able

@@ -8,7 +8,10 @@ const halfLogTwoPi = Math.log(2 * Math.PI) / 2;
 /** Logarithm of the gamma function for positive numbers. */
 function logGamma(x: number): number {
   const shifted = x - 1;
-  const sum = lanczos.reduce((total, coefficient, n) => (n === 0 ? coefficient : total + coefficient / (shifted + n)), 0);
+  const sum = lanczos.reduce(
+    (total, coefficient, n) => (n === 0 ? coefficient : total + coefficient / (shifted + n)),
+    0,
+  );
   const t = shifted + 7.5;
   return halfLogTwoPi + (shifted + 0.5) * Math.log(t) - t + Math.log(sum);
 }

@@ -46,5 +46,5 @@ function measured(metrics: VariantMetrics, withSketches: boolean): Json {
     ...figures,
     latency: latency && { ...summary, ...(withSketches && buckets ? { buckets: { ...buckets } } : {}) },
     custom: Object.fromEntries(Object.entries(custom).map(([name, estimate]) => [name, { ...estimate }])),
-  } as Json;
+  };
 }

@@ -15,5 +15,5 @@ export interface StrategyRig extends AsyncDisposable {
   /** Configurations that the schema has to refuse, with the JSON pointer of the mistake. */
   readonly refused: readonly { readonly config: unknown; readonly pointer: string }[];
   /** The fleet to run on. Default: 20 nodes in 3 regions, all serving a baseline. */
-  readonly fleet?: Pick<SimulationOptions, 'nodes' | 'serves' | 'router' | 'failpoint'>;
+  readonly fleet?: Pick<SimulationOptions, 'nodes' | 'serves' | 'router' | 'failpoint' | 'metrics'>;
 }

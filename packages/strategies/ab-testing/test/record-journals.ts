@@ -1,0 +1,14 @@
+// Writes the golden journals that are missing. A journal that is there is never written again: it stands for what a
+// released version has left in somebody's database. A new version of the strategy adds files of its own.
+//   node --conditions=@hotswap/source test/record-journals.ts
+import { existsSync, writeFileSync } from 'node:fs';
+import { journalLines } from '@hotswap/testing';
+import { goldenScenarios, runScenario } from './golden-scenarios.ts';
+
+for (const scenario of goldenScenarios) {
+  const file = new URL(`./journals/v1-${scenario.name}.jsonl`, import.meta.url);
+  if (existsSync(file)) continue;
+  const simulation = await runScenario(scenario);
+  writeFileSync(file, journalLines(simulation.journal()));
+  console.log(`${scenario.name}: ${simulation.journal().length} entries, ${(await simulation.state()).summary.status}`);
+}
