@@ -19,6 +19,14 @@ export const cliErrorCodes = {
     httpStatus: 400,
   },
   HS_CLI_UNKNOWN_FUNCTION: { message: 'The module exports no function {name}; it has {functions}', httpStatus: 404 },
+  HS_CLI_NO_SUCH_STEP: {
+    message: 'The journal of {deploymentId} has no step {step}: hotswap why {deploymentId} shows all of them',
+    httpStatus: 404,
+  },
+  HS_CLI_NOTHING_TO_UNDO: {
+    message: 'Nothing served {moduleName} before {deploymentId}: name a release with --to',
+    httpStatus: 409,
+  },
   HS_CLI_TIMEOUT: {
     message: '{what} is not over after {seconds} s; it goes on without being watched: hotswap status {id} --watch',
     httpStatus: 408,

@@ -4,7 +4,7 @@ import { HttpTransport, type HotSwapClientOptions } from './http-transport.ts';
 import { moduleClient, type ModuleClient } from './module-client.ts';
 import { nodeClient, type NodeClient } from './node-client.ts';
 import { apiBase } from './protocol-version.ts';
-import type { ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
+import type { ReleaseDiff, ReleaseDiffQuery, ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
 import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface HotSwapClient {
   readonly releases: {
     list(query?: ReleaseListQuery): Promise<ReleaseList>;
     get(releaseId: string): Promise<ReleaseView>;
+    /** What changes from another release to this one. */
+    diff(releaseId: string, query?: ReleaseDiffQuery): Promise<ReleaseDiff>;
   };
   /** Details only with a token. */
   health(): Promise<HealthView>;
@@ -50,6 +52,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     releases: {
       list: (query) => get(`${apiBase}/releases`, query),
       get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),
+      diff: (releaseId, query) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}/diff`, query),
     },
     health: () => get('/health'),
     ready: () =>

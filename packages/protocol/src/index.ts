@@ -114,8 +114,22 @@ export {
 } from './problem-details.ts';
 export type { ProblemDetails, ValidationIssue } from './problem-details.ts';
 export { apiBase, protocolVersion } from './protocol-version.ts';
-export { releaseListQuerySchema, releaseListSchema, releaseViewSchema } from './release-api.ts';
-export type { ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
+export {
+  releaseChangeSchema,
+  releaseDiffQuerySchema,
+  releaseDiffSchema,
+  releaseListQuerySchema,
+  releaseListSchema,
+  releaseViewSchema,
+} from './release-api.ts';
+export type {
+  ReleaseChange,
+  ReleaseDiff,
+  ReleaseDiffQuery,
+  ReleaseList,
+  ReleaseListQuery,
+  ReleaseView,
+} from './release-api.ts';
 export { routeListQuerySchema, routeListSchema, routeViewSchema } from './route-api.ts';
 export type { RouteList, RouteListQuery, RouteTargetView, RouteView } from './route-api.ts';
 export { formatSse, readSse } from './sse-reader.ts';

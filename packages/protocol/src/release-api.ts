@@ -69,3 +69,50 @@ export const releaseListQuerySchema: z.ZodType<
   { limit?: number | undefined; cursor?: string | undefined; moduleName?: string | undefined },
   unknown
 > = z.strictObject({ ...listQueryShape, moduleName: moduleNameSchema.optional() });
+
+/** One thing that is other in a release than in the one before. @public */
+export interface ReleaseChange {
+  /** JSON pointer into the release; `/interfaces/imports`, `/exports` and `/functions` are those of the binary. */
+  readonly pointer: string;
+  readonly kind: 'added' | 'removed' | 'changed';
+  /** `null` when it was not there. */
+  readonly before: Json;
+  /** `null` when it is gone. */
+  readonly after: Json;
+  readonly sentence: string;
+}
+
+/** What changes from one release to another. @public */
+export interface ReleaseDiff {
+  /** `null`: the module serves nothing yet, so everything is new. */
+  readonly from: string | null;
+  readonly to: string;
+  readonly changes: readonly ReleaseChange[];
+}
+
+/** @public */
+export interface ReleaseDiffQuery {
+  /** Release to compare with. Default: the one that most requests to the module get now. */
+  readonly against?: string;
+}
+
+/** @see {@link ReleaseChange} @public */
+export const releaseChangeSchema: z.ZodType<ReleaseChange> = z
+  .object({
+    pointer: z.string(),
+    kind: z.enum(['added', 'removed', 'changed']),
+    before: jsonSchema,
+    after: jsonSchema,
+    sentence: z.string(),
+  })
+  .meta({ id: 'ReleaseChange' });
+
+/** @see {@link ReleaseDiff} @public */
+export const releaseDiffSchema: z.ZodType<ReleaseDiff> = z
+  .object({ from: z.string().nullable(), to: z.string(), changes: z.array(releaseChangeSchema) })
+  .meta({ id: 'ReleaseDiff' });
+
+/** @see {@link ReleaseDiffQuery} @public */
+export const releaseDiffQuerySchema: z.ZodType<{ against?: string | undefined }, unknown> = z.strictObject({
+  against: z.string().min(1).max(200).optional(),
+});

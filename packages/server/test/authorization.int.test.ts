@@ -32,6 +32,7 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['POST', `${api}/modules/{ref}/functions/{function}/invoke`, [...writers, 'invoker']],
   ['GET', `${api}/releases`, readers],
   ['GET', `${api}/releases/{releaseId}`, readers],
+  ['GET', `${api}/releases/{releaseId}/diff`, readers],
   ['POST', `${api}/deployments`, writers],
   ['GET', `${api}/deployments`, readers],
   ['GET', `${api}/deployments/{id}`, readers],

@@ -1,7 +1,15 @@
 import { z } from 'zod';
-import { apiBase, releaseListQuerySchema, releaseListSchema, releaseViewSchema } from '@hotswap/protocol';
+import {
+  apiBase,
+  releaseDiffQuerySchema,
+  releaseDiffSchema,
+  releaseListQuerySchema,
+  releaseListSchema,
+  releaseViewSchema,
+} from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
 import { reading } from '../../auth/principal.ts';
+import { diffFromLive } from '../../deployments/diff-from-live.ts';
 import { toReleaseView } from '../../modules/module-view.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -12,7 +20,8 @@ const base = `${apiBase}/releases`;
 const params = z.strictObject({ releaseId: z.string().max(100) });
 
 /** @internal */
-export function releaseRoutes(app: App, { releases }: ServerParts): void {
+export function releaseRoutes(app: App, parts: ServerParts): void {
+  const { releases } = parts;
   app.get(
     base,
     {
@@ -32,6 +41,19 @@ export function releaseRoutes(app: App, { releases }: ServerParts): void {
       const release = await releases.get(callerOf(request).tenant, request.params.releaseId);
       void reply.header('etag', entityTag(release.releaseId));
       return toReleaseView(release);
+    },
+  );
+
+  app.get(
+    `${base}/:releaseId/diff`,
+    {
+      config: { role: reading },
+      schema: { tags: ['releases'], params, querystring: releaseDiffQuerySchema, response: { 200: releaseDiffSchema } },
+    },
+    async (request) => {
+      const { tenant } = callerOf(request);
+      const release = await releases.get(tenant, request.params.releaseId);
+      return diffFromLive(parts, release, request.query.against);
     },
   );
 }
