@@ -3,8 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createRolloutEngine,
+  hotSwapError,
   type Clock,
   type Failpoint,
+  type Judge,
   type ModuleStore,
   type RuntimeHost,
   type Strategy,
@@ -53,11 +55,17 @@ import { startServer, type ComposedServer, type RunningServer } from './hotswap-
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
+import { loadPlugins } from './plugins/load-plugins.ts';
+import type { ServerPlugin } from './plugins/server-plugin.ts';
 import type { ProxyRouter } from './ports/proxy-router.ts';
 import type { Lifecycle, ServerParts } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
-/** Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. */
+/**
+ * Strategies of this server: one line each. Older versions stay as long as rollouts may run on them. Further ones have
+ * names of their own: a plugin must not take over what `Canary` means.
+ * @throws HS_PLUGIN_DUPLICATE
+ */
 function makeStrategies(further: readonly Strategy<unknown>[]): readonly Strategy<unknown>[] {
   const known: Strategy<unknown>[] = [
     abTesting(),
@@ -66,8 +74,11 @@ function makeStrategies(further: readonly Strategy<unknown>[]): readonly Strateg
     canary(),
     regional({ strategies: () => known }),
     rolling(),
-    ...further,
   ];
+  const names = new Set(known.map(({ name }) => name));
+  const taken = further.find(({ name }) => names.has(name));
+  if (taken) throw hotSwapError('HS_PLUGIN_DUPLICATE', { kind: 'strategy', name: taken.name });
+  known.push(...further);
   return known;
 }
 
@@ -77,7 +88,7 @@ export interface ServerOverrides {
   readonly runtime?: Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>;
   /** Default: the URL of the configuration, else PGlite in its data directory. */
   readonly database?: DatabaseOptions;
-  /** Further strategies, e.g. of plugins. */
+  /** Further strategies, beside those of plugins. */
   readonly strategies?: readonly Strategy<unknown>[];
   /** Called at named moments of engine and journal; for fault tests. Default: does nothing. */
   readonly failpoint?: Failpoint;
@@ -100,6 +111,7 @@ const tokens = {
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
   gateway: Symbol('gateway') as InjectionToken<Gateway>,
   parts: Symbol('parts') as InjectionToken<ServerParts>,
+  plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
 };
 
 /**
@@ -124,6 +136,7 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
   };
   try {
     const scope = container.createChildContainer();
+    const plugins = await loadPlugins(config.plugins);
     const database = await openDatabase(overrides.database ?? databaseOptions(config, logger));
     opened.push(async () => database[Symbol.asyncDispose]());
     const clock = await DatabaseClock.open(database);
@@ -135,6 +148,7 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
       (await wasmtime({ compile: 'child', cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
     opened.push(async () => runtime[Symbol.asyncDispose]?.());
     scope.register(tokens.config, { useValue: config });
+    scope.register(tokens.plugins, { useValue: plugins });
     scope.register(tokens.overrides, { useValue: overrides });
     scope.register(tokens.logger, { useValue: logger });
     scope.register(tokens.database, { useValue: database });
@@ -289,13 +303,18 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const events = scope.resolve(tokens.events);
   const clock = scope.resolve(tokens.clock);
   const failpoint = overrides.failpoint ?? ((): void => undefined);
-  const known = makeStrategies(overrides.strategies ?? []);
+  const plugins = scope.resolve(tokens.plugins);
+  const known = makeStrategies([
+    ...plugins.flatMap((plugin) => plugin.strategies ?? []),
+    ...(overrides.strategies ?? []),
+  ]);
+  const judges = Object.assign({}, ...plugins.map((plugin) => plugin.judges)) as Readonly<Record<string, Judge>>;
   const journal = new PostgresJournalStore(database, { failpoint });
   const fleet = new PostgresFleetReader(database);
   const metrics = new PostgresMetricsSource(database);
   const { triggerIntervalMs } = overrides;
   const engine = createRolloutEngine({
-    ...{ journal, fleet, metrics, clock, failpoint, strategies: known },
+    ...{ journal, fleet, metrics, clock, failpoint, judges, strategies: known },
     router: scope.resolve(tokens.gateway),
     engineId: `engine:${scope.resolve(tokens.config).instanceId}`,
     ...(triggerIntervalMs === undefined ? {} : { triggerIntervalMs }),

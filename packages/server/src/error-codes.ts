@@ -33,6 +33,12 @@ export const serverErrorCodes = {
     message: 'The range lies beyond the {sizeBytes} bytes of the module',
     httpStatus: 416,
   },
+  HS_PLUGIN_NOT_FOUND: {
+    message:
+      'The plugin {plugin} could not be loaded: {why}. Install it where the server runs, or give a path from there',
+    httpStatus: 500,
+  },
+  HS_PLUGIN_INVALID: { message: '{plugin} is no plugin of this server: {why}', httpStatus: 500 },
   HS_LIMIT_BODY_SIZE: {
     message: 'The body is larger than the {limitBytes} bytes that are taken here',
     httpStatus: 413,

@@ -7,6 +7,12 @@ import type { RunningServer } from './hotswap-server.ts';
 
 const stopGraceMs = 10_000;
 const exitCodes = { failed: 1, badConfig: 78 } as const;
+const badConfigCodes = [
+  'HS_CONFIG_INVALID',
+  'HS_PLUGIN_NOT_FOUND',
+  'HS_PLUGIN_INVALID',
+  'HS_PLUGIN_DUPLICATE',
+] as const;
 
 async function main(): Promise<void> {
   const config = await loadServerConfig(process.argv.slice(2), process.env);
@@ -40,5 +46,6 @@ try {
   await main();
 } catch (error) {
   console.error(describe(error));
-  process.exit(isHotSwapError(error, 'HS_CONFIG_INVALID') ? exitCodes.badConfig : exitCodes.failed);
+  const isBadConfig = badConfigCodes.some((code) => isHotSwapError(error, code));
+  process.exit(isBadConfig ? exitCodes.badConfig : exitCodes.failed);
 }

@@ -33,6 +33,11 @@ export interface ServerConfig {
   readonly haproxyMapFile?: string;
   /** File with the first admin's token, for servers without a development credential. */
   readonly adminTokenFile?: string;
+  /**
+   * Packages with further strategies: paths from the working directory, or names of installed packages. On the command
+   * line and in the environment separated by commas. Default none.
+   */
+  readonly plugins: readonly string[];
 }
 
 const size = z.coerce.number().int().min(1_024).max(1_073_741_824);
@@ -47,6 +52,15 @@ const level = z
   .transform((text) =>
     text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text,
   );
+
+const plugin = z.string().trim().min(1).max(1_000);
+const list = z.union([
+  z.array(plugin).readonly(),
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(plugin)),
+]);
 
 /** Reads the merged sources; texts of flags and environment are turned into numbers and booleans. @internal */
 export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
@@ -72,6 +86,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .exactOptional(),
     haproxyMapFile: z.string().min(1).exactOptional(),
     adminTokenFile: z.string().min(1).exactOptional(),
+    plugins: list.exactOptional(),
   })
   .refine((config) => (config.haproxySocket === undefined) === (config.haproxyMapFile === undefined), {
     path: ['haproxyMapFile'],
@@ -95,4 +110,5 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
   haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
   adminTokenFile: ['HOTSWAP_ADMIN_TOKEN_FILE'],
+  plugins: ['HOTSWAP_PLUGINS'],
 };
