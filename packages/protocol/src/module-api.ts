@@ -107,7 +107,7 @@ export interface ModuleReport {
   readonly wit?: string;
 }
 
-const wasiLevel = z.enum(['none', 'preview1', 'preview2']);
+const wasiLevel = z.enum(['none', 'preview1', 'preview2', 'preview3']);
 
 /** Reads limits; every key may be left out. @public */
 export const resourceLimitsSchema: z.ZodType<Partial<ResourceLimits>, unknown> = z.strictObject({

@@ -102,7 +102,7 @@ export interface Capabilities {
 export const noCapabilities: Capabilities = { env: {}, dirs: [], allowedHosts: [] };
 
 /** Highest WASI level that a binary needs (X-15). @public */
-export type WasiLevel = 'none' | 'preview1' | 'preview2';
+export type WasiLevel = 'none' | 'preview1' | 'preview2' | 'preview3';
 
 /**
  * A type as the binary declares it: WIT for components (`u32`, `list<u8>`, `record { x: f64 }`), value types for core

@@ -79,7 +79,12 @@ function exportsFunction({ functions }: ModuleDescription, functionName: string)
 
 const plain = (name: string): string => name.replaceAll('-', '_');
 
-const levelText = { none: 'without WASI (none)', preview1: 'WASI preview1', preview2: 'WASI preview2' } as const;
+const levelText = {
+  none: 'without WASI (none)',
+  preview1: 'WASI preview1',
+  preview2: 'WASI preview2',
+  preview3: 'WASI preview3',
+} as const;
 
 function wasiProblem({ wasiLevel }: ModuleDescription, { wasiVersion }: Partial<CheckedModuleMetadata>): Error | null {
   if (wasiVersion === undefined || wasiVersion === wasiLevel) return null;
