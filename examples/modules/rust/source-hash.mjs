@@ -7,6 +7,11 @@ import { fileURLToPath } from 'node:url';
 const SOURCES = [
   'Cargo.toml',
   'Cargo.lock',
+  'async-lab/Cargo.toml',
+  'async-lab/src/lib.rs',
+  'async-lab/wit/world.wit',
+  'async-lab/wit/deps/wasi-cli/cli.wit',
+  'async-lab/wit/deps/wasi-clocks/clocks.wit',
   'http-hello/Cargo.toml',
   'http-hello/src/lib.rs',
   'http-lab/Cargo.toml',
