@@ -195,7 +195,7 @@ export interface FunctionDescription {
   readonly params: readonly { readonly name: string; readonly type: WitType }[];
   /** Component functions have at most one; core functions may have several. */
   readonly results: readonly WitType[];
-  /** Lifted with the async ABI of the component model. Such functions cannot be called in this version. */
+  /** Declared as `async func`. */
   readonly async: boolean;
 }
 
@@ -344,6 +344,8 @@ export interface LoadOptions {
   };
   /** Instantiate once before answering, so that a trap in start fails the load and the first call is warm. Default true. */
   readonly probe?: boolean;
+  /** What may be used although it may still change. Without 'preview3' a component that needs it is refused with `UNSUPPORTED`. Default none. */
+  readonly experimental?: readonly 'preview3'[];
 }
 
 /** What loading did. */
@@ -356,8 +358,11 @@ export interface LoadReport {
   readonly linkMs: number;
   readonly probeMs: number;
   readonly totalMs: number;
-  /** 'pooled', or 'on-demand' when the module's shape does not fit the pool, or 'metered' when it counts fuel. */
-  readonly profile: 'pooled' | 'on-demand' | 'metered';
+  /**
+   * 'pooled', or 'on-demand' when the module's shape does not fit the pool, or 'metered' when it counts fuel; 'concurrent' and
+   * 'concurrent-metered' on the engine for asynchronous functions and WASI 0.3.
+   */
+  readonly profile: 'pooled' | 'on-demand' | 'metered' | 'concurrent' | 'concurrent-metered';
   /** Bytes of machine code and metadata in memory. */
   readonly codeBytes: number;
 }
@@ -366,7 +371,7 @@ export interface LoadReport {
 export interface CallableDescription extends FunctionDescription {
   /** May be called by `callSync`. */
   readonly synchronous: boolean;
-  /** Why no call can reach it (streams, async ABI, core references). Null: callable. */
+  /** Why no call can reach it (streams, futures, core references). Null: callable. */
   readonly unsupported: string | null;
   /** Uses resources: callable on an opened instance only. */
   readonly needsInstance: boolean;

@@ -1,18 +1,13 @@
 import { httpServingOf } from '@hotswap/core';
-import type { FunctionSignature, ModuleDescription, ModuleExtern, WasiLevel } from '@hotswap/core';
+import type { FunctionSignature, ModuleDescription, ModuleExtern } from '@hotswap/core';
 import type { ExternDescription, FunctionDescription, ModuleDescription as NativeDescription } from '../binding.d.ts';
-import { runtimeError } from './error-codes.ts';
 import { witTypeText } from './wit-type-text.ts';
 
-/**
- * The project's description of a module from the addon's.
- * @throws HS_RUNTIME_UNSUPPORTED for WASI 0.3, which has no level in the contracts.
- * @internal
- */
+/** The project's description of a module from the addon's. @internal */
 export function describeModule(native: NativeDescription): ModuleDescription {
   const described = {
     kind: native.kind,
-    wasiLevel: wasiLevelOf(native.wasi),
+    wasiLevel: native.wasi,
     sizeBytes: native.sizeBytes,
     imports: native.imports.map((item) => ({ ...externOf(item), name: item.name.replace('::', '.') })),
     exports: native.exports.map(externOf),
@@ -36,11 +31,6 @@ function signatureOf({ name, params, results }: Callable): FunctionSignature {
     params: params.map((param) => ({ name: param.name, type: witTypeText(param.type) })),
     ...(only === undefined ? {} : { result: texts.length === 1 ? only : `(${texts.join(', ')})` }),
   };
-}
-
-function wasiLevelOf(level: NativeDescription['wasi']): WasiLevel {
-  if (level === 'preview3') throw runtimeError('HS_RUNTIME_UNSUPPORTED', { feature: 'WASI 0.3' });
-  return level;
 }
 
 function externOf(item: ExternDescription): ModuleExtern {

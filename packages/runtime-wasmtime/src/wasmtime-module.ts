@@ -66,7 +66,8 @@ export class WasmtimeModule implements LoadedModule {
     this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
     this.#synchronous = new SynchronousCalls(handle);
-    this.#callFlags = (JSON.parse(handle.reportJson()) as LoadReport).profile === 'metered' ? wantsInfo : 0;
+    const { profile } = JSON.parse(handle.reportJson()) as LoadReport;
+    this.#callFlags = profile === 'metered' || profile === 'concurrent-metered' ? wantsInfo : 0;
     this.#queue = queue;
     this.#onClose = onClose;
     this.#hostFunctions = hostFunctions;

@@ -5,6 +5,16 @@ import type { RuntimeOptions } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
 
 /**
+ * What works but may still change, and is off unless {@link WasmtimeOptions.experimental} names it. `preview3`: components
+ * with asynchronous functions, and WASI 0.3. They run on an engine of their own, which is made for the first of them.
+ * @beta
+ */
+export type WasmtimeExperiment = 'preview3';
+
+/** All there are. @beta */
+export const wasmtimeExperiments: readonly WasmtimeExperiment[] = ['preview3'];
+
+/**
  * Options of {@link wasmtime}. Those of the engine itself count for the whole process: the first host decides them, later
  * ones share what stands.
  * @public
@@ -45,6 +55,8 @@ export interface WasmtimeOptions {
    * insists on SIGSEGV. Default `signals`.
    */
   readonly trapMode?: 'signals' | 'explicit';
+  /** What this host may use although it may still change. Default none. @beta */
+  readonly experimental?: readonly WasmtimeExperiment[];
 }
 
 /** Options with defaults filled in. @internal */
@@ -54,6 +66,7 @@ export interface ResolvedOptions {
   readonly compile: 'child' | 'in-process';
   readonly maxPendingCallsPerModule: number;
   readonly syncTimeoutMs: number;
+  readonly experimental: readonly WasmtimeExperiment[];
   readonly engine: RuntimeOptions;
 }
 
@@ -68,7 +81,7 @@ const bounds = {
   maxPendingCalls: [1, 10_000_000],
 } as const;
 
-const names = new Set<string>([...Object.keys(bounds), 'cacheDirectory', 'compile', 'trapMode']);
+const names = new Set<string>([...Object.keys(bounds), 'cacheDirectory', 'compile', 'trapMode', 'experimental']);
 
 /**
  * Checks options and fills the defaults.
@@ -87,6 +100,7 @@ export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
     cacheDirectory = defaultCacheDirectory(),
     trapMode,
     compile = 'in-process',
+    experimental = [],
     poolSlots,
     maxGuestMemoryBytes,
     workerThreads,
@@ -98,12 +112,15 @@ export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
   if (trapMode !== undefined && trapMode !== 'signals' && trapMode !== 'explicit')
     refuse('trapMode', 'it must be "signals" or "explicit"');
   if (compile !== 'child' && compile !== 'in-process') refuse('compile', 'it must be "child" or "in-process"');
+  if (!Array.isArray(experimental) || !experimental.every((name) => wasmtimeExperiments.includes(name)))
+    refuse('experimental', `it must be a list of ${wasmtimeExperiments.map((name) => `"${name}"`).join(', ')}`);
   return {
     cacheDirectory,
     compile,
     maxModuleBytes: options.maxModuleBytes ?? 52_428_800,
     maxPendingCallsPerModule: options.maxPendingCallsPerModule ?? 1_000,
     syncTimeoutMs: options.syncTimeoutMs ?? 100,
+    experimental: [...new Set(experimental)],
     engine: {
       ...(poolSlots === undefined ? {} : { poolSlots }),
       ...(maxGuestMemoryBytes === undefined ? {} : { maxGuestMemoryBytes }),

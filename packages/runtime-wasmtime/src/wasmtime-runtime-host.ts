@@ -11,6 +11,7 @@ import {
   type RuntimeCapabilities,
   type RuntimeHost,
   type SlotTable,
+  isHotSwapError,
   sha256Hex,
 } from '@hotswap/core';
 import type {
@@ -48,9 +49,14 @@ export async function wasmtime(options: WasmtimeOptions = {}): Promise<RuntimeHo
   const cache = resolved.cacheDirectory === false ? undefined : await openCompileCache(resolved.cacheDirectory);
   try {
     const info = native.initialize(JSON.stringify(resolved.engine));
+    if (resolved.experimental.includes('preview3') && !info.wasi.preview3)
+      throw runtimeError('HS_RUNTIME_INVALID_OPTIONS', {
+        option: 'experimental',
+        why: 'this build of the addon was made without WASI 0.3 (the feature `wasi03`)',
+      });
     return new WasmtimeRuntimeHost(native, info, resolved, cache);
   } catch (error) {
-    throw mapNativeError(error);
+    throw isHotSwapError(error) ? error : mapNativeError(error);
   }
 }
 
@@ -92,6 +98,7 @@ class WasmtimeRuntimeHost implements RuntimeHost {
       digest: `sha256:${digest}`,
       policy: modulePolicy(options, this.#options),
       maxModuleBytes: this.#options.maxModuleBytes,
+      experimental: this.#options.experimental,
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(this.#options.compile === 'child' ? { compiler: { command: compilerCommand() } } : {}),
     };
@@ -147,13 +154,17 @@ class WasmtimeRuntimeHost implements RuntimeHost {
 
 function capabilitiesOf(
   { pool, wasi }: { readonly pool: Pick<RuntimeInfo['pool'], 'enabled'>; readonly wasi: RuntimeInfo['wasi'] },
-  { compile }: Pick<ResolvedOptions, 'compile'>,
+  { compile, experimental }: Pick<ResolvedOptions, 'compile' | 'experimental'>,
   aotCache: boolean,
 ): RuntimeCapabilities {
   return {
     components: true,
-    wasi: [...(wasi.preview1 ? (['preview1'] as const) : []), ...(wasi.preview2 ? (['preview2'] as const) : [])],
-    experimental: [],
+    wasi: [
+      ...(wasi.preview1 ? (['preview1'] as const) : []),
+      ...(wasi.preview2 ? (['preview2'] as const) : []),
+      ...experimental.filter((name) => name === 'preview3'),
+    ],
+    experimental,
     synchronous: true,
     cpuLimit: true,
     memoryLimit: true,
@@ -181,7 +192,7 @@ function capabilitiesOf(
  */
 export const wasmtimeCapabilities: RuntimeCapabilities = capabilitiesOf(
   { pool: { enabled: true }, wasi: { preview1: true, preview2: true, preview3: false } },
-  { compile: 'in-process' },
+  { compile: 'in-process', experimental: [] },
   true,
 );
 

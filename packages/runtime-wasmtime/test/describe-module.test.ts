@@ -92,9 +92,7 @@ describe('describeModule', () => {
     });
   });
 
-  it('has no level for WASI 0.3', () => {
-    expect(() => describeModule({ ...native, wasi: 'preview3' })).toThrow(
-      expect.objectContaining({ code: 'HS_RUNTIME_UNSUPPORTED' }),
-    );
+  it('says that a component needs WASI 0.3', () => {
+    expect(describeModule({ ...native, kind: 'component', wasi: 'preview3' }).wasiLevel).toBe('preview3');
   });
 });

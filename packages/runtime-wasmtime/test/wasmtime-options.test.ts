@@ -10,6 +10,7 @@ describe('options of wasmtime()', () => {
       maxModuleBytes: 52_428_800,
       maxPendingCallsPerModule: 1_000,
       syncTimeoutMs: 100,
+      experimental: [],
       engine: {},
     });
   });
@@ -30,6 +31,8 @@ describe('options of wasmtime()', () => {
     ['cacheDirectory', 'relative'],
     ['trapMode', 'loud'],
     ['workers', 2],
+    ['experimental', ['preview4']],
+    ['experimental', 'preview3'],
   ])('refuses %s = %s with HS_RUNTIME_INVALID_OPTIONS', (option, value) => {
     try {
       resolveOptions({ [option]: value });

@@ -16,7 +16,7 @@ use wasmtime::{Engine, Module};
 
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::CacheOptions;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, is_concurrent};
 
 /// Raise when the layout of an entry changes.
 const FORMAT: &str = "hotswap-aot-1";
@@ -33,6 +33,15 @@ pub(crate) enum Code {
 }
 
 impl Code {
+    /// On the engine for WASI 0.3.
+    pub(crate) fn concurrent(&self) -> bool {
+        let engine = match self {
+            Self::Core(module) => module.engine(),
+            Self::Component(component) => component.engine(),
+        };
+        is_concurrent(engine)
+    }
+
     /// Size of the mapped image.
     pub(crate) fn image_bytes(&self) -> usize {
         let range = match self {

@@ -59,8 +59,8 @@ pub use inspect::{ModuleDescription, inspect};
 pub use load::{load, load_with};
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{
-    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen, ReusePolicy,
-    RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode, WasiPolicy, parse_options,
+    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Experiment, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen,
+    ReusePolicy, RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode, WasiPolicy, parse_options,
 };
 pub use process::pin_image;
 pub use runtime::Runtime;

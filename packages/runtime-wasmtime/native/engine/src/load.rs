@@ -16,12 +16,12 @@ use crate::calls::invoke::probe;
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::guest_module;
 use crate::host_functions::{self, Answering, HostFunctions};
-use crate::inspect::{check_size, describe, validate, wasi_level};
+use crate::inspect::{check_size, describe, enabled_features, needs_concurrency, validate, wasi_level};
 use crate::module::{Linked, LoadedModule};
-use crate::policy::LoadOptions;
+use crate::policy::{Experiment, LoadOptions};
 use crate::runtime::Runtime;
 use crate::store::StoreData;
-use crate::wasi::{Grants, WasiLevel};
+use crate::wasi::{Grants, WasiLevel, preview3};
 
 /// Where loading spent its time.
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ struct Loading {
     options: LoadOptions,
     bytes: Option<Bytes>,
     digest: String,
+    /// Needs the engine for WASI 0.3; known once the binary has been looked at.
+    concurrent: Option<bool>,
     cache: Option<CodeCache>,
     timings: Timings,
     started: Instant,
@@ -134,7 +136,8 @@ impl Loading {
         }
         let cache = options.cache.as_ref().filter(|_| options.policy.runtime.aot_cache);
         let cache = cache.map(CodeCache::open).transpose()?;
-        let mut loading = Self { options, bytes, digest: String::new(), cache, timings: Timings::default(), started };
+        let (digest, timings) = (String::new(), Timings::default());
+        let mut loading = Self { options, bytes, digest, concurrent: None, cache, timings, started };
         loading.digest = match &loading.options.digest {
             Some(digest) => digest.clone(),
             None => format!("blake3:{}", blake3::hash(&loading.bytes()?).to_hex()),
@@ -161,49 +164,79 @@ impl Loading {
         Ok(bytes)
     }
 
-    /// Looks in the cache under both profiles: which one a module needs is only known once it is compiled.
+    /// Looks in the cache under each profile: which one a module needs is only known once it is compiled.
     fn look_up(&mut self, runtime: &Runtime) -> Result<(&'static str, Option<Obtained>)> {
-        let Some(cache) = &self.cache else {
+        if self.cache.is_none() {
             return Ok(("off", None));
-        };
+        }
         let mut state = "miss";
-        let profiles: &[Profile] =
+        let plain: &[Profile] =
             if self.metered() { &[Profile::Metered] } else { &[Profile::Pooled, Profile::OnDemand] };
-        for profile in profiles {
-            let Some(engine) = profile.engine(runtime)? else { continue };
-            let profile = profile.name();
-            let begun = Instant::now();
-            let entry = self.entry(engine, profile);
-            match cache.find(&entry, engine)? {
-                Lookup::Hit(hit) => {
-                    self.timings.map = begun.elapsed();
-                    runtime.counters.cache_hits.fetch_add(1, Ordering::Relaxed);
-                    let (code, description) = *hit;
-                    return Ok(("hit", Some(Obtained { code, description, cache: "hit", profile })));
-                }
-                Lookup::Rejected => {
-                    runtime.counters.cache_rejected.fetch_add(1, Ordering::Relaxed);
-                    state = "rejected";
-                }
-                Lookup::Miss => {}
+        for profile in plain {
+            if let Some(found) = self.find(runtime, *profile, &mut state)? {
+                return Ok(("hit", Some(found)));
             }
+        }
+        // Last, because it takes a look at the binary and makes an engine: modules that need neither are found without.
+        if self.options.experimental.contains(&Experiment::Preview3)
+            && self.concurrent()?
+            && let Some(found) = self.find(runtime, Profile::concurrent(self.metered()), &mut state)?
+        {
+            return Ok(("hit", Some(found)));
         }
         runtime.counters.cache_misses.fetch_add(1, Ordering::Relaxed);
         Ok((state, None))
     }
 
-    fn compile(&mut self, runtime: &'static Runtime, cache: &'static str) -> Result<Obtained> {
+    fn find(&mut self, runtime: &Runtime, profile: Profile, state: &mut &'static str) -> Result<Option<Obtained>> {
+        let (Some(cache), Some(engine)) = (&self.cache, profile.engine(runtime)?) else { return Ok(None) };
+        let profile = profile.name();
+        let begun = Instant::now();
+        match cache.find(&self.entry(engine, profile), engine)? {
+            Lookup::Hit(hit) => {
+                self.timings.map = begun.elapsed();
+                runtime.counters.cache_hits.fetch_add(1, Ordering::Relaxed);
+                let (code, description) = *hit;
+                return Ok(Some(Obtained { code, description, cache: "hit", profile }));
+            }
+            Lookup::Rejected => {
+                runtime.counters.cache_rejected.fetch_add(1, Ordering::Relaxed);
+                *state = "rejected";
+            }
+            Lookup::Miss => {}
+        }
+        Ok(None)
+    }
+
+    /// Validates the binary, and says whether it needs the engine for WASI 0.3.
+    fn concurrent(&mut self) -> Result<bool> {
+        if let Some(known) = self.concurrent {
+            return Ok(known);
+        }
         let bytes = self.bytes()?;
         let begun = Instant::now();
+        let concurrent = needs_concurrency(&bytes, enabled_features()?)?;
+        self.timings.validate += begun.elapsed();
+        self.concurrent = Some(concurrent);
+        Ok(concurrent)
+    }
+
+    fn compile(&mut self, runtime: &'static Runtime, cache: &'static str) -> Result<Obtained> {
+        let bytes = self.bytes()?;
+        let concurrent = self.concurrent()?;
+        if concurrent {
+            preview3::check(&self.options.experimental)?;
+        }
+        let begun = Instant::now();
         let (preferred, first) = match runtime.pooled() {
+            _ if concurrent && self.metered() => (runtime.concurrent_metered()?, Profile::ConcurrentMetered),
+            _ if concurrent => (runtime.concurrent()?, Profile::Concurrent),
             _ if self.metered() => (runtime.metered()?, Profile::Metered),
             Some(engine) => (engine, Profile::Pooled),
             None => (runtime.on_demand()?, Profile::OnDemand),
         };
-        let features = preferred.get_wasm_features();
-        validate(&bytes, features)?;
         if !self.options.policy.runtime.simd {
-            refuse_simd(&bytes, features)?;
+            refuse_simd(&bytes, preferred.get_wasm_features())?;
         }
         let description = describe(&bytes)?;
         if description.memories.iter().any(|memory| memory.shared) {
@@ -212,7 +245,7 @@ impl Loading {
         }
         let is_component = description.kind == "component";
         let description = serde_json::to_string(&description).map_err(EngineError::internal)?;
-        self.timings.validate = begun.elapsed();
+        self.timings.validate += begun.elapsed();
 
         let begun = Instant::now();
         let compiler = self.options.compiler.clone();
@@ -296,7 +329,7 @@ impl Loading {
         let grants = Grants::open(&self.options.policy)?;
         let (linked, wasi) = link(&code, &grants, host.map(|host| (host, Answering::Later)))?;
         // Synchronous calls are for modules without WASI.
-        let here = host.filter(|_| wasi == WasiLevel::None).map(|host| (host, Answering::Here));
+        let here = host.filter(|_| wasi == WasiLevel::None && !code.concurrent()).map(|host| (host, Answering::Here));
         let linked_here = here.map(|here| link(&code, &grants, Some(here))).transpose()?;
         match &code {
             Code::Core(module) => module.initialize_copy_on_write_image(),
@@ -328,6 +361,8 @@ pub(crate) enum Profile {
     Pooled,
     OnDemand,
     Metered,
+    Concurrent,
+    ConcurrentMetered,
 }
 
 impl Profile {
@@ -336,7 +371,13 @@ impl Profile {
             Self::Pooled => "pooled",
             Self::OnDemand => "on-demand",
             Self::Metered => "metered",
+            Self::Concurrent => "concurrent",
+            Self::ConcurrentMetered => "concurrent-metered",
         }
+    }
+
+    fn concurrent(metered: bool) -> Self {
+        if metered { Self::ConcurrentMetered } else { Self::Concurrent }
     }
 
     /// `None`: this process has no pool.
@@ -345,6 +386,8 @@ impl Profile {
             Self::Pooled => Ok(runtime.pooled()),
             Self::OnDemand => runtime.on_demand().map(Some),
             Self::Metered => runtime.metered().map(Some),
+            Self::Concurrent => runtime.concurrent().map(Some),
+            Self::ConcurrentMetered => runtime.concurrent_metered().map(Some),
         }
     }
 }
@@ -419,11 +462,15 @@ fn link_component(component: &component::Component, grants: &Grants, host: Host<
     let names: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let wasi = wasi_level(names.iter().map(String::as_str));
     let mut linker = component::Linker::<StoreData>::new(engine);
-    if wasi == WasiLevel::Preview2 {
+    // The libraries of languages still import 0.2 where their users import 0.3.
+    if matches!(wasi, WasiLevel::Preview2 | WasiLevel::Preview3) {
         let mut options = wasmtime_wasi::p2::bindings::LinkOptions::default();
         options.network_error_code(true);
         wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(EngineError::internal)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
+    }
+    if wasi == WasiLevel::Preview3 {
+        preview3::link(&mut linker)?;
     }
     guest_module::link_component(&mut linker, &names, &grants.metrics)?;
     if let Some((host, answering)) = host {

@@ -16,7 +16,7 @@ use crate::calls::warm::{IdlePool, WarmGuest};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY};
 use crate::policy::{Limits, ModulePolicy};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, is_concurrent};
 use crate::shared::cpu_share::CpuShare;
 use crate::state::Resident;
 use crate::stats::ModuleStats;
@@ -45,7 +45,7 @@ pub struct FunctionEntry {
     pub params: Vec<(String, ValueType)>,
     /// Result types.
     pub results: Vec<ValueType>,
-    /// Lifted with the async ABI.
+    /// Declared as `async func`.
     pub is_async: bool,
     /// Why no call can reach it.
     pub unsupported: Option<&'static str>,
@@ -63,9 +63,10 @@ impl FunctionEntry {
         results: Vec<ValueType>,
         is_async: bool,
         target: Target,
+        concurrent: bool,
     ) -> Self {
-        let mut unsupported = is_async.then_some("functions lifted with the async ABI");
-        let (mut needs_instance, mut dynamic) = (false, false);
+        // How values travel to functions that wait is the engine's own affair.
+        let (mut unsupported, mut needs_instance, mut dynamic) = (None, false, concurrent);
         for ty in params.iter().map(|(_, ty)| ty).chain(&results) {
             let obstacles = ty.obstacles();
             unsupported = unsupported.or(obstacles.unsupported);
@@ -138,6 +139,8 @@ pub struct LoadedModule {
     pub(crate) http: HttpEntry,
     pub(crate) kept: KeptInstances,
     is_component: bool,
+    /// On the engine for WASI 0.3.
+    concurrent: bool,
     description: String,
     report: String,
     pub(crate) stats: ModuleStats,
@@ -180,9 +183,9 @@ impl LoadedModule {
         let (initialize, command) = match code {
             Code::Core(module) => (niladic(module, "_initialize"), niladic(module, "_start").map(Target::Core)),
             Code::Component(_) => {
-                let run = functions.iter().find(|entry| {
-                    entry.name.starts_with("wasi:cli/run@") && entry.name.ends_with("#run") && !entry.is_async
-                });
+                let run = functions
+                    .iter()
+                    .find(|entry| entry.name.starts_with("wasi:cli/run@") && entry.name.ends_with("#run"));
                 (None, run.map(|entry| entry.target))
             }
         };
@@ -206,6 +209,7 @@ impl LoadedModule {
             http,
             kept: KeptInstances::default(),
             is_component: matches!(code, Code::Component(_)),
+            concurrent: is_concurrent(engine),
             description,
             report: String::new(),
             stats: ModuleStats::default(),
@@ -234,7 +238,12 @@ impl LoadedModule {
 
     /// Calls nothing of the host: may run on the caller's thread.
     pub fn pure(&self) -> bool {
-        self.wasi == WasiLevel::None
+        self.wasi == WasiLevel::None && !self.concurrent
+    }
+
+    /// Its calls may wait for several things at once.
+    pub(crate) fn concurrent(&self) -> bool {
+        self.concurrent
     }
 
     /// Its limits.
@@ -391,7 +400,7 @@ fn core_functions(module: &wasmtime::Module) -> Vec<FunctionEntry> {
         };
         let params = ty.params().map(|ty| (String::new(), ValueType::from_core(&ty))).collect();
         let results = ty.results().map(|ty| ValueType::from_core(&ty)).collect();
-        out.push(FunctionEntry::new(export.name().to_owned(), params, results, false, Target::Core(target)));
+        out.push(FunctionEntry::new(export.name().to_owned(), params, results, false, Target::Core(target), false));
     }
     out
 }
@@ -400,12 +409,12 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
     let engine = component.engine();
     let mut out = Vec::new();
     let ty = component.component_type();
-    let names = resource_names(&ty, engine);
+    let (names, concurrent) = (resource_names(&ty, engine), is_concurrent(engine));
     for (name, export) in ty.exports(engine) {
         match export.ty {
             ComponentItem::ComponentFunc(function) => {
                 if let Some(target) = component.get_export_index(None, name) {
-                    out.push(component_function(name.to_owned(), &function, target, &names)?);
+                    out.push(component_function(name.to_owned(), &function, target, &names, concurrent)?);
                 }
             }
             ComponentItem::ComponentInstance(interface) => {
@@ -413,7 +422,7 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
                 for (item, export) in interface.exports(engine) {
                     let ComponentItem::ComponentFunc(function) = export.ty else { continue };
                     if let Some(target) = component.get_export_index(Some(&parent), item) {
-                        out.push(component_function(format!("{name}#{item}"), &function, target, &names)?);
+                        out.push(component_function(format!("{name}#{item}"), &function, target, &names, concurrent)?);
                     }
                 }
             }
@@ -446,6 +455,7 @@ fn component_function(
     function: &wasmtime::component::types::ComponentFunc,
     target: ComponentExportIndex,
     names: &ResourceNames,
+    concurrent: bool,
 ) -> Result<FunctionEntry> {
     let budget = &mut TypeBudget::default();
     let mut params = Vec::new();
@@ -453,5 +463,5 @@ fn component_function(
         params.push((param.to_owned(), ValueType::from_component(&ty, budget, names)?));
     }
     let results = function.results().map(|ty| ValueType::from_component(&ty, budget, names)).collect::<Result<_>>()?;
-    Ok(FunctionEntry::new(name, params, results, function.async_(), Target::Component(target)))
+    Ok(FunctionEntry::new(name, params, results, function.async_(), Target::Component(target), concurrent))
 }

@@ -270,6 +270,16 @@ pub struct LoadOptions {
     pub compiler: Option<CompilerOptions>,
     /// Instantiate once before answering.
     pub probe: bool,
+    /// What may be used although it is not finished.
+    pub experimental: Vec<Experiment>,
+}
+
+/// What works but may still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Experiment {
+    /// Asynchronous functions of components, and WASI 0.3.
+    Preview3,
 }
 
 impl Default for LoadOptions {
@@ -282,6 +292,7 @@ impl Default for LoadOptions {
             cache: None,
             compiler: None,
             probe: true,
+            experimental: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use wasmparser::WasmFeatures;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::calls::control::CallRegistry;
@@ -50,6 +51,8 @@ pub struct Runtime {
     pool_limited_by: &'static str,
     on_demand: OnceLock<Result<Engine>>,
     metered: OnceLock<Result<Engine>>,
+    concurrent: OnceLock<Result<Engine>>,
+    concurrent_metered: OnceLock<Result<Engine>>,
     pub(crate) tokio: tokio::runtime::Runtime,
     /// Threads of lower priority for calls that compute on; see `lanes`.
     pub(crate) long_lane: Handle,
@@ -145,6 +148,8 @@ impl Runtime {
             pool_limited_by: if options.pool_slots.is_some() { "option" } else { pool_limited_by },
             on_demand: OnceLock::new(),
             metered: OnceLock::new(),
+            concurrent: OnceLock::new(),
+            concurrent_metered: OnceLock::new(),
             tokio,
             long_lane: long_threads.handle().clone(),
             _long_threads: long_threads,
@@ -179,7 +184,17 @@ impl Runtime {
 
     /// The engine whose code counts fuel: slower, and without a pool, for modules that ask for it.
     pub(crate) fn metered(&self) -> Result<&Engine> {
-        self.lazily(&self.metered, || metered_config(&self.options))
+        self.lazily(&self.metered, || metered(base_config(&self.options)))
+    }
+
+    /// The engine whose guests wait for several things at once, for components that need that; see [`concurrent`].
+    pub(crate) fn concurrent(&self) -> Result<&Engine> {
+        self.lazily(&self.concurrent, || concurrent(base_config(&self.options)))
+    }
+
+    /// The same, counting fuel.
+    pub(crate) fn concurrent_metered(&self) -> Result<&Engine> {
+        self.lazily(&self.concurrent_metered, || metered(concurrent(base_config(&self.options))))
     }
 
     fn lazily<'a>(&self, cell: &'a OnceLock<Result<Engine>>, config: impl FnOnce() -> Config) -> Result<&'a Engine> {
@@ -308,7 +323,7 @@ impl Runtime {
             "maxGuestMemoryBytes": MemoryBudget::get().limit(),
             "epochTickMs": TICK_MS,
             "maxWasmStackBytes": MAX_WASM_STACK_BYTES,
-            "wasi": { "preview1": true, "preview2": true, "preview3": false },
+            "wasi": { "preview1": true, "preview2": true, "preview3": cfg!(feature = "wasi03") },
         })
     }
 
@@ -376,7 +391,7 @@ fn base_config(options: &RuntimeOptions) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // Plain fibers: 1.2 to 1.5 times faster; the HTTP plane's WASI 0.3 gets an engine of its own when it comes.
+        // Plain fibers: 1.2 to 1.5 times faster. What needs more than that has an engine of its own; see `concurrent`.
         .concurrency_support(false)
         .wasm_component_model_async(false)
         // Unbounded copies and unlimited memories respectively; `ResourceLimiter` is not asked for shared ones.
@@ -392,17 +407,29 @@ fn base_config(options: &RuntimeOptions) -> Config {
     config
 }
 
-fn metered_config(options: &RuntimeOptions) -> Config {
-    let mut config = base_config(options);
+fn metered(mut config: Config) -> Config {
     config.consume_fuel(true);
     config
+}
+
+/// For components with asynchronous functions, which are those of WASI 0.3.
+fn concurrent(mut config: Config) -> Config {
+    config.concurrency_support(true).wasm_component_model_async(true);
+    config
+}
+
+/// Whether an engine's guests may wait for several things at once.
+pub(crate) fn is_concurrent(engine: &Engine) -> bool {
+    engine.get_wasm_features().contains(WasmFeatures::CM_ASYNC)
 }
 
 /// An engine whose code the engine of that profile runs in another process that was started with the same options.
 pub(crate) fn compiling_engine(options: &RuntimeOptions, profile: &str) -> Result<Engine> {
     let config = match profile {
         "pooled" => pooled_config(options, 1),
-        "metered" => metered_config(options),
+        "metered" => metered(base_config(options)),
+        "concurrent" => concurrent(base_config(options)),
+        "concurrent-metered" => metered(concurrent(base_config(options))),
         _ => base_config(options),
     };
     Engine::new(&config).map_err(EngineError::internal)

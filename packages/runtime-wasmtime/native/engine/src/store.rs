@@ -51,10 +51,10 @@ pub(crate) struct StoreData {
 pub(crate) enum Host {
     None,
     Preview1 { context: Box<WasiP1Ctx>, streams: Streams },
-    Preview2 { context: Box<ComponentContext>, streams: Streams },
+    Component { context: Box<ComponentContext>, streams: Streams },
 }
 
-/// What the `wasi:*@0.2` imports of a component work on.
+/// What the `wasi:*` imports of a component work on, those of 0.2 and those of 0.3.
 pub(crate) struct ComponentContext {
     /// First, so that it is dropped first: bodies that a guest was writing must know that they were not finished.
     pub(crate) egress: EgressHooks,
@@ -136,7 +136,7 @@ impl StoreData {
     pub(crate) fn streams(&self) -> Option<&Streams> {
         match &self.host {
             Host::None => None,
-            Host::Preview1 { streams, .. } | Host::Preview2 { streams, .. } => Some(streams),
+            Host::Preview1 { streams, .. } | Host::Component { streams, .. } => Some(streams),
         }
     }
 
@@ -200,7 +200,7 @@ impl StoreData {
 impl WasiView for StoreData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         match &mut self.host {
-            Host::Preview2 { context, .. } => WasiCtxView { ctx: &mut context.wasi, table: &mut context.table },
+            Host::Component { context, .. } => WasiCtxView { ctx: &mut context.wasi, table: &mut context.table },
             Host::Preview1 { context, .. } => context.ctx(),
             Host::None => unreachable!("store without a WASI context"),
         }
@@ -210,11 +210,11 @@ impl WasiView for StoreData {
 impl WasiHttpView for StoreData {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         match &mut self.host {
-            Host::Preview2 { context, .. } => {
+            Host::Component { context, .. } => {
                 let ComponentContext { table, http, egress, .. } = &mut **context;
                 WasiHttpCtxView { hooks: egress, table, ctx: http }
             }
-            // Linked only together with preview 2; see `load::link_component`.
+            // Linked only together with the rest of WASI; see `load::link_component`.
             _ => unreachable!("store without an HTTP context"),
         }
     }
@@ -222,7 +222,7 @@ impl WasiHttpView for StoreData {
 
 /// Makes a store whose limits hold from the first instruction. The caller sets the epoch deadline.
 pub(crate) fn new_store(engine: &wasmtime::Engine, limits: &Limits, host: Host) -> Store<StoreData> {
-    let component_host = matches!(host, Host::Preview2 { .. });
+    let component_host = matches!(host, Host::Component { .. });
     let mut store = Store::new(engine, StoreData::new(limits, host));
     store.limiter(|data| &mut data.limiter);
     store.set_hostcall_fuel(limits.hostcall_fuel());

@@ -118,6 +118,8 @@ pub(crate) fn native_stack_suffices() -> bool {
 pub(crate) fn check_synchronous(module: &LoadedModule) -> Result<()> {
     let reason = if module.policy.runtime.stateful {
         "the module has one living instance, which another call may hold"
+    } else if module.concurrent() {
+        "the module has asynchronous functions or uses WASI 0.3, whose calls may wait"
     } else if !module.pure() {
         "the module uses WASI, whose host calls may wait"
     } else if module.calls_host && module.warm.is_some() {
@@ -260,6 +262,9 @@ pub(crate) fn prepare(
 ) -> Result<Store<StoreData>> {
     let host = new_host(module.wasi, &module.policy, &module.grants, run)?;
     let mut store = new_store(&module.engine, module.limits(), host);
+    if let Some(tasks) = store.concurrent_resource_table() {
+        tasks.set_max_capacity(module.limits().max_host_resources as usize);
+    }
     let yields = deadline.is_some();
     fill_up(module, &mut store);
     store.data_mut().charge_to(&module.share);

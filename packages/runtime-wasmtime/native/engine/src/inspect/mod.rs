@@ -119,9 +119,22 @@ pub struct Producer {
 /// `MODULE_TOO_LARGE` before anything is parsed, `INVALID_MODULE` with the reason.
 pub fn inspect(bytes: &[u8], max_bytes: u64) -> Result<ModuleDescription> {
     check_size(bytes.len(), max_bytes)?;
-    let features = enabled_features()?;
-    validate(bytes, features)?;
+    // What only runs as an experiment can be described all the same.
+    validate(bytes, enabled_features()? | WasmFeatures::CM_ASYNC)?;
     describe(bytes)
+}
+
+/// Validates, and tells whether the binary needs what only the engine for WASI 0.3 has: asynchronous functions, or that level itself.
+pub(crate) fn needs_concurrency(bytes: &[u8], features: WasmFeatures) -> Result<bool> {
+    if let Err(plain) = validate(bytes, features) {
+        let concurrent = Parser::is_component(bytes) && validate(bytes, features | WasmFeatures::CM_ASYNC).is_ok();
+        return if concurrent { Ok(true) } else { Err(plain) };
+    }
+    if !Parser::is_component(bytes) {
+        return Ok(false);
+    }
+    let world = names_only(bytes).map_err(invalid)?;
+    Ok(wasi_level(world.imports.iter().chain(&world.exports).map(Extern::name)) == WasiLevel::Preview3)
 }
 
 /// Refuses before parsing.
@@ -137,7 +150,7 @@ pub(crate) fn check_size(size: usize, max_bytes: u64) -> Result<()> {
     Ok(())
 }
 
-fn enabled_features() -> Result<WasmFeatures> {
+pub(crate) fn enabled_features() -> Result<WasmFeatures> {
     let runtime = crate::runtime::Runtime::get()?;
     let engine = match runtime.pooled() {
         Some(engine) => engine,

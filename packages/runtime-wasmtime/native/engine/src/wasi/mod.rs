@@ -1,5 +1,6 @@
 //! WASI as the policy grants it. A context is built for each store; nothing is inherited from this process.
 
+pub(crate) mod preview3;
 pub(crate) mod process_stdio;
 pub(crate) mod sockets;
 pub(crate) mod stdio;
@@ -122,7 +123,7 @@ pub(crate) fn new_host(
     grants: &Grants,
     run: Option<(&RunOptions, Bytes)>,
 ) -> Result<Host> {
-    if matches!(level, WasiLevel::None | WasiLevel::Preview3) {
+    if level == WasiLevel::None {
         return Ok(Host::None);
     }
     let over = run.as_ref().and_then(|(options, _)| options.max_stdio_bytes);
@@ -171,6 +172,6 @@ pub(crate) fn new_host(
             http: WasiHttpCtx::new(),
             egress: EgressHooks::new(grants.egress.clone()),
         };
-        Host::Preview2 { context: Box::new(context), streams }
+        Host::Component { context: Box::new(context), streams }
     })
 }
