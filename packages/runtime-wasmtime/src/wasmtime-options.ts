@@ -112,7 +112,10 @@ export function resolveOptions(options: WasmtimeOptions): ResolvedOptions {
   if (trapMode !== undefined && trapMode !== 'signals' && trapMode !== 'explicit')
     refuse('trapMode', 'it must be "signals" or "explicit"');
   if (compile !== 'child' && compile !== 'in-process') refuse('compile', 'it must be "child" or "in-process"');
-  if (!Array.isArray(experimental) || !experimental.every((name) => wasmtimeExperiments.includes(name)))
+  if (
+    !Array.isArray(experimental) ||
+    !experimental.every((name) => wasmtimeExperiments.some((known) => known === name))
+  )
     refuse('experimental', `it must be a list of ${wasmtimeExperiments.map((name) => `"${name}"`).join(', ')}`);
   return {
     cacheDirectory,
