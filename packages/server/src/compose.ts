@@ -36,9 +36,9 @@ import {
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { fsModuleStore } from '@hotswap/storage-fs';
+import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { blueGreen } from '@hotswap/strategy-blue-green';
-import { abTesting } from '@hotswap/strategy-ab-testing';
 import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
 import { rolling } from '@hotswap/strategy-rolling';
@@ -116,7 +116,8 @@ const tokens = {
 
 /**
  * Starts a server: the one place where adapters are named.
- * @throws HS_STORE_DATA_DIR_LOCKED, HS_STORE_UNAVAILABLE, HS_CONFIG_INVALID
+ * @throws HS_STORE_DATA_DIR_LOCKED, HS_STORE_UNAVAILABLE, HS_CONFIG_INVALID, HS_PLUGIN_NOT_FOUND, HS_PLUGIN_INVALID,
+ * HS_PLUGIN_DUPLICATE
  * @public
  */
 export async function createServer(config: ServerConfig, overrides: ServerOverrides = {}): Promise<RunningServer> {
@@ -135,8 +136,8 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     for (const close of opened.toReversed()) await close();
   };
   try {
-    const scope = container.createChildContainer();
     const plugins = await loadPlugins(config.plugins);
+    const scope = container.createChildContainer();
     const database = await openDatabase(overrides.database ?? databaseOptions(config, logger));
     opened.push(async () => database[Symbol.asyncDispose]());
     const clock = await DatabaseClock.open(database);
@@ -147,8 +148,8 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
       overrides.runtime ??
       (await wasmtime({ compile: 'child', cacheDirectory: false, maxModuleBytes: config.maxWasmSizeBytes }));
     opened.push(async () => runtime[Symbol.asyncDispose]?.());
-    scope.register(tokens.config, { useValue: config });
     scope.register(tokens.plugins, { useValue: plugins });
+    scope.register(tokens.config, { useValue: config });
     scope.register(tokens.overrides, { useValue: overrides });
     scope.register(tokens.logger, { useValue: logger });
     scope.register(tokens.database, { useValue: database });
