@@ -10,6 +10,7 @@ import {
   type Deployment,
   type DeploymentCommand,
   type DeploymentSpec,
+  type JournalBatch,
   type JournalEntry,
   type JournalStore,
   type NodeSelector,
@@ -28,12 +29,29 @@ import { VirtualTime } from '../time/virtual-time.ts';
 import { ScriptedFleet, type FleetScript } from './scripted-fleet.ts';
 import { ScriptedMetrics, type MetricsQuery } from './scripted-metrics.ts';
 
-/** Module that simulations roll out. */
-const moduleName = 'greeter';
+/** Module that simulations roll out unless told otherwise. */
+const defaultModuleName = 'greeter';
+const tenant = 'default';
 /** Reports that arrive within this time wake a deployment once. */
 const coalesceMs = 50;
 /** Longer than any rollout of a suite; one that polls for ever has to end somewhere. */
 const longestRolloutMs = 12 * 3_600_000;
+
+/** A node of a simulated fleet. @public */
+export interface SimulatedNode {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly zone?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Releases of the module with weights, before the rollout. Default: only `v1`. Nodes that serve the same had better share one list. */
+  readonly serving?: readonly { readonly releaseId: string; readonly weight: number }[];
+  /** Default: enabled and reachable. */
+  readonly enabled?: boolean;
+  readonly reachable?: boolean;
+}
+
+/** What was committed, with the changes that went with it. @public */
+export type CommitListener = (batches: readonly JournalBatch[], now: number) => void;
 
 /** @public */
 export interface SimulationOptions {
@@ -43,6 +61,12 @@ export interface SimulationOptions {
   readonly nodes?: Readonly<Record<string, number>>;
   /** Whether a node serves release `v1` before the rollout. Default: every node. */
   readonly serves?: (nodeId: string, position: number) => boolean;
+  /** The nodes themselves, in place of `nodes` and `serves`. */
+  readonly fleet?: readonly SimulatedNode[];
+  /** Default `greeter`. */
+  readonly moduleName?: string;
+  /** Releases beyond those that are made up where they are named. */
+  readonly releases?: readonly Release[];
   readonly script?: FleetScript;
   /** Default: healthy traffic. */
   readonly metrics?: (query: MetricsQuery) => VariantMetrics;
@@ -54,6 +78,8 @@ export interface SimulationOptions {
   /** Awaited before each access to the store: lets a test interleave engines. */
   readonly interleave?: () => Promise<void>;
   readonly failpoint?: (name: string) => void;
+  /** Told of every commit, right after it. */
+  readonly onCommit?: CommitListener;
 }
 
 /** @public */
@@ -66,8 +92,8 @@ export interface SimulatedDeployment {
 /** A router that chooses between nodes and has applied every route the moment it is written. @public */
 export const instantRouter: TrafficRouter = { name: 'instant', spansNodes: true, servedRevision: async () => null };
 
-const releaseOf = (releaseId: string): Release => ({
-  tenant: 'default',
+const madeUpRelease = (moduleName: string, releaseId: string): Release => ({
+  tenant,
   releaseId,
   moduleId: `${moduleName}-${releaseId}`,
   moduleName,
@@ -103,7 +129,8 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     const store = new MemoryJournalStore(this.database);
-    this.store = options.interleave ? interleaved(store, options.interleave) : store;
+    const watched = options.onCommit ? this.#watched(store, options.onCommit) : store;
+    this.store = options.interleave ? interleaved(watched, options.interleave) : watched;
     this.metrics = new ScriptedMetrics(this.time, options.metrics);
     this.fleet = new ScriptedFleet(this.database, this.time, options.script ?? {}, (deploymentIds) =>
       this.#nudge(deploymentIds),
@@ -119,13 +146,24 @@ export class Simulation {
     return this.#engines[0] as RolloutEngine;
   }
 
+  get moduleName(): string {
+    return this.#options.moduleName ?? defaultModuleName;
+  }
+
   get engines(): readonly RolloutEngine[] {
     return this.#engines;
   }
 
   /** Throws every engine away and makes new ones: what a restarted server knows is what the store holds. */
   restart(strategies?: readonly Strategy<unknown>[]): void {
+    const stopped = this.#engines.length === 0;
     this.#engines = this.#makeEngines(strategies);
+    if (stopped) for (const [deploymentId] of this.database.deployments) this.#nudge([deploymentId]);
+  }
+
+  /** Takes every engine away until {@link restart}: reports and wakes go unheard. */
+  stop(): void {
+    this.#engines = [];
   }
 
   /** Makes another engine on the same store. */
@@ -151,10 +189,10 @@ export class Simulation {
     const strategy = this.#options.strategies.find((known) => known.name === name);
     const config = strategy ? parseStrategyConfig(strategy, deployment.config) : null;
     const spec: DeploymentSpec = {
-      tenant: 'default',
+      tenant,
       deploymentId: 'd',
-      moduleName,
-      moduleId: `${moduleName}-v2`,
+      moduleName: this.moduleName,
+      moduleId: `${this.moduleName}-v2`,
       releaseId: 'v2',
       strategy: name ?? '',
       config,
@@ -166,7 +204,7 @@ export class Simulation {
       author: 'alice',
       ...deployment.spec,
     };
-    if (!this.database.releases.has(spec.releaseId)) this.database.addRelease(releaseOf(spec.releaseId));
+    this.#ensureRelease(spec.releaseId);
     return this.engine.create(spec, 'alice');
   }
 
@@ -182,15 +220,15 @@ export class Simulation {
     options: { readonly deploymentId?: string; readonly reason?: string; readonly ifStep?: number } = {},
   ): Promise<Deployment> {
     const { deploymentId = 'd', ...rest } = options;
-    return this.engine.command('default', deploymentId, command, 'bob', rest);
+    return this.engine.command(tenant, deploymentId, command, 'bob', rest);
   }
 
   async state(deploymentId = 'd'): Promise<Deployment> {
-    return this.engine.state('default', deploymentId);
+    return this.engine.state(tenant, deploymentId);
   }
 
   journal(deploymentId = 'd'): readonly JournalEntry[] {
-    return this.database.journal('default', deploymentId);
+    return this.database.journal(tenant, deploymentId);
   }
 
   /** Lets everything happen that happens by itself within the time, retention included. Default 12 hours. */
@@ -203,7 +241,7 @@ export class Simulation {
     let own = 0;
     let all = 0;
     for (const node of this.database.nodes.values()) {
-      for (const [id, { weight }] of node.modules.get(moduleName) ?? []) {
+      for (const [id, { weight }] of node.modules.get(this.moduleName) ?? []) {
         all += weight;
         if (id === releaseId) own += weight;
       }
@@ -225,14 +263,14 @@ export class Simulation {
         try {
           await this.#wake(deploymentId);
         } catch {
-          this.scheduler.request({ tenant: 'default', deploymentId, at: this.time.now() + 1_000 });
+          this.scheduler.request({ tenant: tenant, deploymentId, at: this.time.now() + 1_000 });
         }
       });
     }
   }
 
   async #wake(deploymentId: string): Promise<void> {
-    const results = await Promise.allSettled(this.#engines.map((engine) => engine.advance('default', deploymentId)));
+    const results = await Promise.allSettled(this.#engines.map((engine) => engine.advance(tenant, deploymentId)));
     for (const result of results) if (result.status === 'fulfilled') this.#schedule(deploymentId, result.value);
     const failed = results.filter((result) => result.status === 'rejected');
     this.errors.push(...failed.map((result) => result.reason as unknown));
@@ -241,7 +279,7 @@ export class Simulation {
 
   #schedule(deploymentId: string, advance: Advance): void {
     if (advance.kind !== 'idle' && advance.wakeAt !== undefined)
-      this.scheduler.request({ tenant: 'default', deploymentId, at: Math.max(advance.wakeAt, this.time.now()) });
+      this.scheduler.request({ tenant: tenant, deploymentId, at: Math.max(advance.wakeAt, this.time.now()) });
   }
 
   #makeEngines(strategies: readonly Strategy<unknown>[] = this.#options.strategies): readonly RolloutEngine[] {
@@ -251,21 +289,56 @@ export class Simulation {
   }
 
   #populate(): void {
+    for (const release of this.#options.releases ?? []) this.database.addRelease(release);
+    this.#ensureRelease('v1');
+    const shared = new Map<SimulatedNode['serving'], Assignments>();
+    for (const node of this.#options.fleet ?? this.#madeUpFleet()) {
+      const { serving = onlyFirst, enabled = true, reachable = true, ...place } = node;
+      this.database.addNode(place);
+      if (serving.length > 0) {
+        const assignments = shared.get(serving) ?? this.#assignmentsOf(serving);
+        shared.set(serving, assignments);
+        this.database.node(node.nodeId).modules.set(this.moduleName, assignments);
+        this.fleet.settle(node.nodeId, [...assignments.keys()]);
+      }
+      if (!enabled) this.database.setEnabled(node.nodeId, false);
+      if (!reachable) this.fleet.disconnect(node.nodeId);
+    }
+  }
+
+  *#madeUpFleet(): Generator<SimulatedNode, void, undefined> {
     const { nodes = { 'us-east': 10, 'us-west': 6, 'eu-central': 4 }, serves = () => true } = this.#options;
-    this.database.addRelease(releaseOf('v1'));
-    const serving: Assignments = new Map([['v1', { weight: 100, probe: null }]]);
     let position = 0;
     for (const [region, count] of Object.entries(nodes)) {
       for (let n = 0; n < count; n++, position++) {
         const nodeId = `${region}-${String(n).padStart(String(count - 1).length, '0')}`;
-        this.database.addNode({ nodeId, region });
-        if (!serves(nodeId, position)) continue;
-        this.database.node(nodeId).modules.set(moduleName, serving);
-        this.fleet.settle(nodeId, ['v1']);
+        yield { nodeId, region, serving: serves(nodeId, position) ? onlyFirst : nothing };
       }
     }
   }
+
+  #assignmentsOf(serving: NonNullable<SimulatedNode['serving']>): Assignments {
+    for (const { releaseId } of serving) this.#ensureRelease(releaseId);
+    return new Map(serving.map(({ releaseId, weight }) => [releaseId, { weight, probe: null }]));
+  }
+
+  #ensureRelease(releaseId: string): void {
+    if (!this.database.releases.has(releaseId)) this.database.addRelease(madeUpRelease(this.moduleName, releaseId));
+  }
+
+  #watched(store: JournalStore, onCommit: CommitListener): JournalStore {
+    return {
+      read: (...args) => store.read(...args),
+      append: async (batches) => {
+        await store.append(batches);
+        onCommit(batches, this.time.now());
+      },
+    };
+  }
 }
+
+const onlyFirst: NonNullable<SimulatedNode['serving']> = [{ releaseId: 'v1', weight: 100 }];
+const nothing: NonNullable<SimulatedNode['serving']> = [];
 
 function interleaved(store: JournalStore, pause: () => Promise<void>): JournalStore {
   return {

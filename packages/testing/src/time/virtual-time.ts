@@ -47,9 +47,13 @@ export class VirtualTime implements Clock {
     this.at(this.#now + delayMs, run);
   }
 
-  /** Runs events until none is left, or, with a time, up to and including it; the clock then stands at that time. */
-  async run(until?: Instant): Promise<void> {
+  /**
+   * Runs events until none is left, or, with a time, up to and including it; the clock then stands at that time. Stops
+   * before an event for which `proceed` says no, with the clock where it is then.
+   */
+  async run(until?: Instant, proceed?: () => boolean | Promise<boolean>): Promise<void> {
     for (let next = this.#heap[0]; next && (until === undefined || next.at <= until); next = this.#heap[0]) {
+      if (proceed && !(await proceed())) return;
       this.#pop();
       this.#now = next.at;
       await next.run();
