@@ -39,6 +39,18 @@ export const stateErrorCodes = {
     httpStatus: 409,
   },
   HS_REGISTRY_RELEASE_NOT_FOUND: { message: 'There is no release {releaseId}', httpStatus: 404 },
+  HS_INTERFACE_NOT_FOUND: {
+    message: 'There is no interface {name}: `hotswap interface list` shows all',
+    httpStatus: 404,
+  },
+  HS_INTERFACE_EXISTS: {
+    message: 'Interface {name}@{version} exists already with another text: choose the next version',
+    httpStatus: 409,
+  },
+  HS_INTERFACE_DECISION_REFUSED: {
+    message: 'Interface {name} is {status}: it cannot become {wanted} from there',
+    httpStatus: 409,
+  },
   HS_NODE_NOT_FOUND: { message: 'There is no node {nodeId}', httpStatus: 404 },
   HS_NODE_EXISTS: {
     message:

@@ -1,3 +1,5 @@
+export { actAs } from './database/acting.ts';
+export type { Acting } from './database/acting.ts';
 export { ChangeFeed } from './database/change-feed.ts';
 export type { ChangeHint } from './database/change-feed.ts';
 export { DatabaseClock } from './database/database-clock.ts';
@@ -12,6 +14,8 @@ export type { FleetReaderOptions } from './postgres-fleet-reader.ts';
 export { PostgresJournalStore, journalFailpoints } from './postgres-journal-store.ts';
 export { PostgresMetricsSource } from './postgres-metrics-source.ts';
 export { PostgresScheduler } from './postgres-scheduler.ts';
+export { AuditRepository } from './repositories/audit-repository.ts';
+export type { AuditQuery } from './repositories/audit-repository.ts';
 export { CredentialRepository } from './repositories/credential-repository.ts';
 export type { CredentialRecord, NewCredential } from './repositories/credential-repository.ts';
 export { DeploymentRepository } from './repositories/deployment-repository.ts';
@@ -21,6 +25,16 @@ export { HeartbeatRepository } from './repositories/heartbeat-repository.ts';
 export type { HeartbeatOutcome, HeartbeatReport } from './repositories/heartbeat-repository.ts';
 export { IdempotencyRepository } from './repositories/idempotency-repository.ts';
 export type { IdempotencyStart, IdempotentRequest } from './repositories/idempotency-repository.ts';
+export { InterfaceRepository } from './repositories/interface-repository.ts';
+export type {
+  InterfaceConsumer,
+  InterfaceDecision,
+  InterfaceRecord,
+  InterfaceStatus,
+  NewInterface,
+} from './repositories/interface-repository.ts';
+export { LiveUseRepository } from './repositories/live-use-repository.ts';
+export type { FunctionCaller, HostKind, LiveModule } from './repositories/live-use-repository.ts';
 export { ModuleRepository } from './repositories/module-repository.ts';
 export type { NewModule } from './repositories/module-repository.ts';
 export { NodeRepository } from './repositories/node-repository.ts';

@@ -4,11 +4,21 @@ import { createFleet } from './001-create-fleet.ts';
 import { createRollouts } from './002-create-rollouts.ts';
 import { createServices } from './003-create-services.ts';
 import { addServing } from './004-add-serving.ts';
+import { createControl } from './006-create-control.ts';
+import { addInterfaces } from './007-add-interfaces.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
-export const migrations: readonly Migration[] = [createFleet, createRollouts, createServices, addServing, addPublicUrl];
+export const migrations: readonly Migration[] = [
+  createFleet,
+  createRollouts,
+  createServices,
+  addServing,
+  createControl,
+  addInterfaces,
+  addPublicUrl,
+];
 
 /** Any constant that nothing else in the database locks. */
 const migrationLock = 0x4853_4d49;
