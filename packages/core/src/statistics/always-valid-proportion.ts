@@ -15,27 +15,33 @@ const priorLogBeta = logBeta(shape, shape);
  * @public
  */
 export function logEvidenceAgainst(p: number, hits: number, trials: number): number {
-  const misses = trials - hits;
-  const impossible = (p <= 0 && hits > 0) || (p >= 1 && misses > 0);
-  if (impossible) return Infinity;
-  const logLikelihood = (hits === 0 ? 0 : hits * Math.log(p)) + (misses === 0 ? 0 : misses * Math.log1p(-p));
-  return logBeta(hits + shape, misses + shape) - priorLogBeta - logLikelihood;
+  return logMixture(hits, trials) - logLikelihood(p, hits, trials - hits);
 }
 
-/** Halvings of [0, 1]: beyond what a double resolves. */
-const halvings = 60;
+/** Logarithm of the likelihood of one order of hits and misses, mixed over all probabilities. */
+const logMixture = (hits: number, trials: number): number =>
+  logBeta(hits + shape, trials - hits + shape) - priorLogBeta;
+
+function logLikelihood(p: number, hits: number, misses: number): number {
+  return (hits === 0 ? 0 : hits * Math.log(p)) + (misses === 0 ? 0 : misses * Math.log1p(-p));
+}
+
+/** How near to the true bound, in parts of it, a bound has to come. */
+const precision = 1e-7;
+const mostHalvings = 100;
 
 /** Always-valid confidence interval of a probability, for every look at once. @public */
 export function proportionInterval(hits: number, trials: number, alpha: number): SequentialInterval {
   if (trials === 0) return { low: 0, high: 1 };
-  const bound = Math.log(1 / alpha);
-  const observed = hits / trials;
+  const misses = trials - hits;
+  const least = logMixture(hits, trials) - Math.log(1 / alpha);
+  const isPlausible = (p: number): boolean => logLikelihood(p, hits, misses) > least;
   const edge = (outside: number): number => {
-    let [far, near] = [outside, observed];
-    if (logEvidenceAgainst(far, hits, trials) < bound) return far;
-    for (let n = 0; n < halvings; n++) {
+    if (isPlausible(outside)) return outside;
+    let [far, near] = [outside, hits / trials];
+    for (let n = 0; n < mostHalvings && Math.abs(far - near) > precision * near; n++) {
       const middle = (far + near) / 2;
-      if (logEvidenceAgainst(middle, hits, trials) < bound) near = middle;
+      if (isPlausible(middle)) near = middle;
       else far = middle;
     }
     return far;

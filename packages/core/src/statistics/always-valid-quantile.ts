@@ -18,15 +18,32 @@ export function quantileInterval(sketch: LatencySketch, q: number, alpha: number
     .sort((a, b) => a[0] - b[0]);
   const total = buckets.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) return null;
-  const bound = Math.log(1 / alpha);
-  const excludes = (below: number): boolean => logEvidenceAgainst(q, below, total) >= bound;
+  const { fewest, most } = plausibleCounts(q, total, Math.log(1 / alpha));
   let low = 0;
   let high = Infinity;
   let below = 0;
   for (const [bucket, count] of buckets) {
-    if (high === Infinity && below > q * total && excludes(below)) high = latencyBucketEdgeMs(bucket - 1);
+    if (high === Infinity && below > most) high = latencyBucketEdgeMs(bucket - 1);
     below += count;
-    if (below < q * total && excludes(below)) low = latencyBucketEdgeMs(bucket);
+    if (below < fewest) low = latencyBucketEdgeMs(bucket);
   }
   return { low, high };
+}
+
+/** Counts of calls at or below the quantile against which there is not enough evidence. */
+function plausibleCounts(q: number, total: number, bound: number): { readonly fewest: number; readonly most: number } {
+  const isPlausible = (count: number): boolean => logEvidenceAgainst(q, count, total) < bound;
+  const expected = Math.round(q * total);
+  // Evidence grows with the distance from what is expected, so halving finds the first plausible count on either side.
+  const edge = (outside: number): number => {
+    if (isPlausible(outside)) return outside;
+    let [far, near] = [outside, expected];
+    while (Math.abs(far - near) > 1) {
+      const middle = Math.trunc((far + near) / 2);
+      if (isPlausible(middle)) near = middle;
+      else far = middle;
+    }
+    return near;
+  };
+  return { fewest: edge(0), most: edge(total) };
 }
