@@ -1,6 +1,8 @@
+import type { AuditListQuery, AuditPage } from './audit-api.ts';
 import { deploymentClient, type DeploymentClient } from './deployment-client.ts';
 import type { HealthView } from './health-api.ts';
 import { HttpTransport, type HotSwapClientOptions } from './http-transport.ts';
+import { interfaceClient, type InterfaceClient } from './interface-client.ts';
 import { moduleClient, type ModuleClient } from './module-client.ts';
 import { nodeClient, type NodeClient } from './node-client.ts';
 import { apiBase } from './protocol-version.ts';
@@ -14,6 +16,7 @@ import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
  */
 export interface HotSwapClient {
   readonly modules: ModuleClient;
+  readonly interfaces: InterfaceClient;
   readonly deployments: DeploymentClient;
   readonly nodes: NodeClient;
   readonly routes: { list(query?: RouteListQuery): Promise<RouteList>; get(moduleName: string): Promise<RouteView> };
@@ -23,6 +26,8 @@ export interface HotSwapClient {
     /** What changes from another release to this one. */
     diff(releaseId: string, query?: ReleaseDiffQuery): Promise<ReleaseDiff>;
   };
+  /** What is on record of changes. For administrators. */
+  readonly audit: { list(query?: AuditListQuery): Promise<AuditPage> };
   /** Details only with a token. */
   health(): Promise<HealthView>;
   /** Whether the server takes requests: `false` while it starts or stops. */
@@ -43,6 +48,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     transport.send({ method: 'GET', path, query: { ...query } });
   return {
     modules: moduleClient(transport),
+    interfaces: interfaceClient(transport),
     deployments: deploymentClient(transport),
     nodes: nodeClient(transport),
     routes: {
@@ -54,6 +60,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
       get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),
       diff: (releaseId, query) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}/diff`, query),
     },
+    audit: { list: (query) => get('/api/v1/audit', query) },
     health: () => get('/health'),
     ready: () =>
       get<HealthView>('/health/ready').then(

@@ -21,6 +21,8 @@ export type {
   NodeRegistration,
   NodeSession,
 } from './agent-messages.ts';
+export { auditListQuerySchema, auditPageSchema } from './audit-api.ts';
+export type { AuditListQuery, AuditPage } from './audit-api.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
   approvalSchema,
@@ -82,6 +84,36 @@ export type {
 } from './module-api.ts';
 export { allowedHostSchema, moduleHttpSchema, moduleRuntimeSchema } from './module-serving.ts';
 export type { ModuleHttpRequest, ModuleRuntimeRequest } from './module-serving.ts';
+export {
+  affectedConsumerSchema,
+  decideInterfaceSchema,
+  declareConsumerSchema,
+  interfaceConsumerViewSchema,
+  interfaceListQuerySchema,
+  interfaceListSchema,
+  interfaceNameSchema,
+  interfaceReportSchema,
+  interfaceVersionSchema,
+  interfaceViewSchema,
+  registerInterfaceSchema,
+  validateInterfaceSchema,
+} from './interface-api.ts';
+export type {
+  AffectedConsumerView,
+  DecideInterfaceRequest,
+  DeclareConsumerRequest,
+  InterfaceChangeView,
+  InterfaceConsumerView,
+  InterfaceList,
+  InterfaceListQuery,
+  InterfaceReport,
+  InterfaceStatusText,
+  InterfaceSummaryView,
+  InterfaceView,
+  RegisterInterfaceRequest,
+  ValidateInterfaceRequest,
+} from './interface-api.ts';
+export type { InterfaceClient } from './interface-client.ts';
 export type { InvokeOptions, ModuleClient } from './module-client.ts';
 export {
   joinTokenRequestSchema,
@@ -147,3 +179,23 @@ export {
 export { toWitValues, witToJson } from './wit-json.ts';
 export { parseWitType } from './wit-type.ts';
 export type { WitType } from './wit-type.ts';
+export {
+  mostSimulatedNodes,
+  simulatedFleetSchema,
+  simulateRequestSchema,
+  simulationResultSchema,
+  simulationScriptSchema,
+} from './simulation-api.ts';
+export type {
+  SimulatedChange,
+  SimulatedCommand,
+  SimulatedEvent,
+  SimulatedFault,
+  SimulatedFleet,
+  SimulatedMetrics,
+  SimulatedNodes,
+  SimulatedPeriod,
+  SimulateRequest,
+  SimulationResult,
+  SimulationScript,
+} from './simulation-api.ts';

@@ -25,6 +25,8 @@ export interface ModuleClient {
   binary(moduleId: string): Promise<Uint8Array>;
   /** Looks at bytes without storing them. */
   validate(module: Partial<ModuleMetadata> & { readonly wasm: Uint8Array }): Promise<ModuleReport>;
+  /** Checks a registered module against the interface registry as it is now. */
+  revalidate(moduleId: string): Promise<ModuleReport>;
   delete(moduleId: string, options?: RequestOptions): Promise<void>;
   /** `ref`: a module's name (routed by the live split) or a module id (that version). */
   invoke(ref: string, functionName: string, call?: InvokeOptions): Promise<InvokeAnswer & { readonly nodeId: string }>;
@@ -61,6 +63,7 @@ export function moduleClient(transport: HttpTransport): ModuleClient {
         path: `${base}/validate`,
         body: { ...metadata, wasmBinary: encodeBase64(wasm) },
       }),
+    revalidate: (moduleId) => transport.send({ method: 'POST', path: `${one(moduleId)}/validate`, body: {} }),
     delete: (moduleId, options) =>
       transport.send({ method: 'DELETE', path: one(moduleId), headers: requestHeaders(options), ...signalOf(options) }),
     invoke: (ref, functionName, call = {}) => {
