@@ -19,6 +19,10 @@ export const cliErrorCodes = {
     httpStatus: 400,
   },
   HS_CLI_UNKNOWN_FUNCTION: { message: 'The module exports no function {name}; it has {functions}', httpStatus: 404 },
+  HS_CLI_AUDIT_DAMAGED: {
+    message: 'The record is not whole: {where}: {why}',
+    httpStatus: 500,
+  },
   HS_CLI_NO_SUCH_STEP: {
     message: 'The journal of {deploymentId} has no step {step}: hotswap why {deploymentId} shows all of them',
     httpStatus: 404,

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { Command, CommanderError, Option } from 'commander';
 import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
+import { addAuditCommands } from './commands/audit.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
 import { addInvokeCommand } from './commands/invoke.ts';
@@ -59,6 +60,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addUndoCommand(program, sessionOf);
   addReleaseCommands(program, sessionOf);
   addWhyCommand(program, sessionOf);
+  addAuditCommands(program, sessionOf);
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
   addNodeActionCommands(program, sessionOf);

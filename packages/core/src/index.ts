@@ -1,3 +1,5 @@
+export { actText, emptyAudit, verifyActs } from './audit/audit-act.ts';
+export type { AuditAct, AuditHead, HashText } from './audit/audit-act.ts';
 export type { Clock } from './contracts/clock.ts';
 export type { EventSink, HotSwapEvent } from './contracts/event-sink.ts';
 export type { CandidateNode, FleetReader, NodeProgress } from './contracts/fleet-reader.ts';

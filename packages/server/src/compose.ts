@@ -15,6 +15,8 @@ import { Gateway, type GatewayOptions } from '@hotswap/gateway';
 import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
+  actAs,
+  AuditRepository,
   CredentialRepository,
   DatabaseClock,
   DeploymentRepository,
@@ -58,6 +60,7 @@ import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
 import type { ProxyRouter } from './ports/proxy-router.ts';
+import type { AuditLog } from './ports/audit-log.ts';
 import type { Lifecycle, ServerParts } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
@@ -282,6 +285,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     moduleService: new ModuleService({ config, store, modules, runtime }),
     releases: new ReleaseRepository(database),
     deployments: new DeploymentRepository(database),
+    audit: makeAudit(database),
     keys: new IdempotencyRepository(database),
     changes: database.changes,
     streams: new EventStreams(),
@@ -341,6 +345,15 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
   return { journal, fleet, metrics, clock, engine, loop, hub, intake, strategies: known };
+}
+
+function makeAudit(database: Database): AuditLog {
+  const repository = new AuditRepository(database);
+  return {
+    head: (tenant) => repository.head(tenant),
+    list: (tenant, query) => repository.list(tenant, query),
+    actAs,
+  };
 }
 
 /** Screens hear of journal entries of all servers. */

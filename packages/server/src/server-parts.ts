@@ -19,6 +19,7 @@ import type { EventBus } from './event-bus.ts';
 import type { EventStreams } from './http/event-stream.ts';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
+import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import type { DeploymentList } from './ports/deployment-list.ts';
 import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
@@ -39,6 +40,7 @@ export interface ServerParts {
   readonly deployments: DeploymentList;
   readonly routes: LiveRoutes;
   readonly keys: IdempotencyKeys;
+  readonly audit: AuditLog;
   readonly journal: Pick<JournalStore, 'read'>;
   readonly metrics: MetricsSource;
   readonly fleet: Pick<FleetReader, 'regions'>;

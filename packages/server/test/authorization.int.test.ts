@@ -47,6 +47,7 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['POST', `${api}/deployments/{id}/retry`, writers],
   ['POST', `${api}/deployments/{id}/abort`, writers],
   ['POST', `${api}/deployments/{id}/rollback`, admins],
+  ['GET', '/api/v1/audit', admins],
   ['POST', `${api}/join-tokens`, admins],
   ['POST', `${api}/nodes`, []],
   ['GET', `${api}/nodes`, readers],

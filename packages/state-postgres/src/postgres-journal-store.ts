@@ -11,6 +11,7 @@ import { changeChannel, type ChangeHint } from './database/change-feed.ts';
 import type { Database } from './database/database.ts';
 import { statement, type Session } from './database/session.ts';
 import { toText } from './database/to-jsonb.ts';
+import { actOfEntries } from './queries/act-of-entries.ts';
 import { planWake } from './database/wake-queue.ts';
 import { applyChange, type ChangeTarget } from './queries/apply-change.ts';
 import { openDeployment, summaryColumns } from './queries/open-deployment.ts';
@@ -39,6 +40,7 @@ const insertEntries = statement(
   `
 insert into journal_entries (tenant, deployment_id, seq, type, at, actor, hash, entry)
 select $1, $2, e.* from unnest($3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::json[]) as e`,
+  actOfEntries,
 );
 
 const sendHints = statement('send_hints', `select pg_notify('${changeChannel}', hint) from unnest($1::text[]) as hint`);

@@ -19,6 +19,10 @@ export const coreErrorCodes = {
       'Entry {seq} of {deploymentId} is of type {type}, which this version does not know: run the version that wrote it, or a newer one',
     httpStatus: 500,
   },
+  HS_AUDIT_CORRUPT: {
+    message: 'The audit chain is damaged at act {seq}: {why}',
+    httpStatus: 500,
+  },
   HS_DEPLOYMENT_NOT_FOUND: { message: 'There is no deployment {deploymentId}', httpStatus: 404 },
   HS_DEPLOYMENT_EXISTS: {
     message: 'A deployment with the id {deploymentId} exists already: leave deploymentId out or choose another',

@@ -14,11 +14,13 @@ import { serverError } from '../error-codes.ts';
 import { takeWasmUploads } from '../modules/wasm-upload.ts';
 import type { ServerParts } from '../server-parts.ts';
 import type { App } from './app-type.ts';
+import { actAsCaller } from './act-as-caller.ts';
 import { answerNotModified } from './entity-tag.ts';
 import { answerRepeats } from './idempotency.ts';
 import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
 import { answerProblems } from './problem-details.ts';
 import { readJsonBodies } from './read-json.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -74,6 +76,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
   });
   authorizeRoutes(app, parts.authenticator);
   answerRepeats(app, parts.keys);
+  actAsCaller(app, parts.audit);
   answerNotModified(app);
   logAnswers(app);
   describeApi(app);
@@ -84,6 +87,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
       moduleRoutes,
       releaseRoutes,
       deploymentRoutes,
+      auditRoutes,
       nodeRoutes,
       nodeAgentRoutes,
       trafficRoutes,

@@ -13,6 +13,7 @@ import type { Database } from './database.ts';
 import type { Notifications } from './notifications.ts';
 import { PgliteNotifications } from './pglite-notifications.ts';
 import { PgliteVacuum } from './pglite-vacuum.ts';
+import { auditing } from './audited-sessions.ts';
 import { PooledSessions } from './pooled-sessions.ts';
 import { PostgresNotifications } from './postgres-notifications.ts';
 import { translateError } from './translate-error.ts';
@@ -106,9 +107,7 @@ async function start(opened: Opened, options: DatabaseOptions): Promise<Database
     knex,
     changes,
     boss,
-    query: (sql, values) => sessions.query(sql, values),
-    execute: (sql, values) => sessions.execute(sql, values),
-    transaction: (work) => sessions.transaction(work),
+    ...auditing(sessions),
     [Symbol.asyncDispose]: async () => {
       await boss.stop({ graceful: true, timeout: 2_000 }).catch(report);
       await opened.close();

@@ -38,6 +38,12 @@ values ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7::float8 * interval '1 mil
 on conflict (tenant, credential_id) do update set subject = excluded.subject, role = excluded.role, tier = excluded.tier,
   token_hash = excluded.token_hash, expires_at = excluded.expires_at, revoked_at = null
 returning ${columns}`,
+  ([tenant, credentialId, subject, role]) => ({
+    tenant: String(tenant),
+    action: 'credential.put',
+    object: String(credentialId),
+    facts: { subject: String(subject), role: String(role) },
+  }),
 );
 
 const valid = `revoked_at is null and (expires_at is null or expires_at > clock_timestamp())`;
@@ -50,6 +56,7 @@ const revoke = statement(
   'credential_revoke',
   `
 update credentials set revoked_at = clock_timestamp() where tenant = $1 and credential_id = $2 and revoked_at is null`,
+  ([tenant, credentialId]) => ({ tenant: String(tenant), action: 'credential.revoke', object: String(credentialId) }),
 );
 
 /**

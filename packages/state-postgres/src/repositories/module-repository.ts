@@ -17,6 +17,12 @@ const insert = statement(
 insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, http, runtime, health_check, created_by)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 on conflict do nothing returning ${columns}`,
+  ([tenant, moduleId, , , digest]) => ({
+    tenant: String(tenant),
+    action: 'module.register',
+    object: String(moduleId),
+    facts: { digest: String(digest) },
+  }),
 );
 
 const readVersion = statement(
@@ -36,7 +42,11 @@ order by ordinal desc limit $4`,
 
 const countDigest = statement('module_count_digest', `select count(*)::int as count from modules where digest = $1`);
 
-const remove = statement('module_delete', `delete from modules where tenant = $1 and module_id = $2`);
+const remove = statement(
+  'module_delete',
+  `delete from modules where tenant = $1 and module_id = $2`,
+  ([tenant, moduleId]) => ({ tenant: String(tenant), action: 'module.delete', object: String(moduleId) }),
+);
 const removeReleases = statement('module_delete_releases', `delete from releases where tenant = $1 and module_id = $2`);
 
 /** Deployments keep their releases for ever: what was rolled out has to stay readable. */

@@ -74,6 +74,12 @@ const insertToken = statement(
 insert into join_tokens (token_hash, tenant, uses_left, regions, created_by, expires_at)
 values ($1, $2, $3, $4, $5, clock_timestamp() + $6::float8 * interval '1 millisecond')
 returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`,
+  ([, tenant, uses, regions]) => ({
+    tenant: String(tenant),
+    action: 'joinToken.create',
+    object: 'join-token',
+    facts: { uses: Number(uses), regions: regions as readonly string[] | null },
+  }),
 );
 
 /** Takes the place of a registration with the same key: a node that has lost its credential joins again. */
@@ -87,6 +93,13 @@ on conflict (tenant, node_id) do update set hostname = excluded.hostname, region
   max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url,
   public_url = excluded.public_url, updated_at = clock_timestamp()
 where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
+  ([tenant, nodeId, hostname, region]) => ({
+    tenant: String(tenant),
+    action: 'node.register',
+    object: String(nodeId),
+    facts: { hostname: String(hostname), region: String(region) },
+    actor: `node:${String(nodeId)}`,
+  }),
 );
 
 /** Labels are left alone: people may have changed them since. The key stays the one of the first registration. */
@@ -98,6 +111,12 @@ update nodes n set hostname = $3, region = $4, zone = $5, runtime = $6, runtime_
   data_plane_url = $11, public_url = $12, updated_at = clock_timestamp()
 from before b where n.tenant = b.tenant and n.node_id = b.node_id
 returning (b.data_plane_url, b.public_url) is distinct from (n.data_plane_url, n.public_url) as moved`,
+  ([tenant, nodeId]) => ({
+    tenant: String(tenant),
+    action: 'node.session',
+    object: String(nodeId),
+    actor: `node:${String(nodeId)}`,
+  }),
 );
 
 const raiseOfNode = statement(
@@ -151,6 +170,15 @@ const change = statement(
   'node_change',
   `
 update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp() where tenant = $1 and node_id = $2`,
+  ([tenant, nodeId, isEnabled, labels]) => ({
+    tenant: String(tenant),
+    action: 'node.change',
+    object: String(nodeId),
+    facts: {
+      isEnabled: isEnabled as boolean | null,
+      labels: labels === null ? null : (JSON.parse(String(labels)) as Json),
+    },
+  }),
 );
 
 const readUse = statement(
@@ -160,7 +188,11 @@ select t.deployment_id as "deploymentId" from deployment_targets t join deployme
 where t.tenant = $1 and t.node_id = $2 and d.status in ${holdingStatuses} limit 1`,
 );
 
-const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`);
+const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`, ([tenant, nodeId]) => ({
+  tenant: String(tenant),
+  action: 'node.delete',
+  object: String(nodeId),
+}));
 
 const sendRoutes = statement(
   'node_route_hints',
