@@ -43,7 +43,7 @@ export type {
 export type { MetricsQuestion, MetricsSource } from './contracts/metrics-source.ts';
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
-export type { NodeSelector } from './contracts/node-selector.ts';
+export type { NamedSelector, NodeSelector, NodeSelectorPlugin } from './contracts/node-selector.ts';
 export type { RuntimeCapabilities, RuntimeHost } from './contracts/runtime-host.ts';
 export type {
   Advance,
@@ -212,3 +212,5 @@ export type { SequentialInterval } from './statistics/always-valid-mean.ts';
 export { logEvidenceAgainst, proportionInterval } from './statistics/always-valid-proportion.ts';
 export { quantileInterval } from './statistics/always-valid-quantile.ts';
 export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';
+export { parseNodeSelectors } from './rollout/choose-targets.ts';
+export type { PassedOver } from './rollout/journal-entry.ts';

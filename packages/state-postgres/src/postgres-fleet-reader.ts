@@ -26,11 +26,25 @@ export interface FleetReaderOptions {
   readonly unhealthyAfterMs?: number;
 }
 
+/** Starts within that time before the last one which make a node one that flaps, until as much time has passed again. */
+const flappingStarts = 3;
+const flappingWindowMs = 600_000;
+
+/** Boot ids begin with the start's Unix milliseconds in 13 digits, by the node's own clock: they are compared with one another. */
+const isFlapping = `coalesce(
+    h.boot_id ~ '^\\d{13}' and left(h.boot_id, 13)::bigint > (extract(epoch from clock_timestamp()) * 1000)::bigint - ${flappingWindowMs}
+    and (select count(*) from unnest(h.superseded_boot_ids) as boot
+      where case when boot ~ '^\\d{13}' then left(boot, 13)::bigint > left(h.boot_id, 13)::bigint - ${flappingWindowMs} end) >= ${flappingStarts}, false)`;
+
 /** `+ 0` keeps the planner from the index of routes, which finds all nodes of the module for each node. */
 const readCandidates = statement(
   'fleet_candidates',
   `
-select n.node_id as "nodeId", n.region, n.zone, n.labels,
+select n.node_id as "nodeId", n.region, n.zone, n.labels, n.runtime, n.runtime_version as "runtimeVersion", n.capabilities,
+  n.max_modules as "maxModules", coalesce(h.modules_loaded, 0) as "modulesLoaded", h.cpu_usage_percent as "cpuUsagePercent",
+  100 * h.memory_usage_mb / nullif((n.hardware ->> 'totalMemoryMB')::float8, 0) as "memoryUsagePercent",
+  ${isFlapping} as flapping,
+  exists (select 1 from assignments a where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = $2) as "hasModule",
   coalesce(h.last_heartbeat_at >= clock_timestamp() - $4::float8 * interval '1 millisecond', false) as reachable,
   coalesce((select json_agg(json_build_object('releaseId', a.release_id, 'weight', a.weight) order by a.release_id)
     from assignments a where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = $2 and a.weight + 0 > 0), '[]') as serving

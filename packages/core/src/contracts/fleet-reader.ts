@@ -1,5 +1,6 @@
 import type { DeploymentId, ReleaseId } from '../model/deployment.ts';
 import type { HealthCheck } from '../model/health-check.ts';
+import type { Json } from '../model/json.ts';
 import type { NodeSet } from '../model/node-set.ts';
 
 /**
@@ -13,6 +14,21 @@ export interface CandidateNode {
   readonly labels: Readonly<Record<string, string>>;
   /** Heard of recently enough to take part. */
   readonly reachable: boolean;
+  /** It has started again so often lately that it counts as unsteady. */
+  readonly flapping: boolean;
+  /** Name of the runtime host, e.g. `Wasmtime`, and its version. */
+  readonly runtime: string;
+  readonly runtimeVersion: string;
+  /** What the runtime can do, as its `RuntimeCapabilities`. */
+  readonly capabilities: Readonly<Record<string, Json>>;
+  /** Modules that it may hold at one time, and those that it holds now; of all modules, not of this one. */
+  readonly maxModules: number;
+  readonly modulesLoaded: number;
+  /** Some release of the module is on it already, with traffic or without. */
+  readonly hasModule: boolean;
+  /** As last reported; `null` before the first report. */
+  readonly cpuUsagePercent: number | null;
+  readonly memoryUsagePercent: number | null;
   /** Releases of the module that its route names, with weights; empty when it serves none. */
   readonly serving: readonly { readonly releaseId: ReleaseId; readonly weight: number }[];
 }

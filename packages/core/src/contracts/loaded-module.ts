@@ -139,8 +139,12 @@ export interface ModuleStats {
   readonly fuelUsed: number;
   /** Time that calls waited because the module had used up its share of the processor. */
   readonly throttledMs: number;
+  /** Processor time of the module's calls. Absent: the runtime does not meter it. */
+  readonly cpuMs?: number;
   /** What the module reported through `hotswap:module/metrics`: counters summed, gauges with their last value. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Names in `metrics` that are gauges. Absent: all are counters. */
+  readonly gauges?: readonly string[];
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+import type { Json } from '../model/json.ts';
 import type { CandidateNode } from './fleet-reader.ts';
 
 /**
@@ -8,6 +10,25 @@ export interface NodeSelector {
   readonly name: string;
   /** Ids of the chosen nodes in rollout order, without repeats; empty when none fits. */
   select(candidates: readonly CandidateNode[]): readonly string[];
+}
+
+/**
+ * A kind of selector that deployments can name with options: `{"name": "Spread", "options": {"by": "zone"}}`. Several are
+ * applied one after the other, each to what the one before it chose, in its order.
+ * @public
+ */
+export interface NodeSelectorPlugin<Options = Json> {
+  /** Name on the wire, PascalCase, unique among registered selectors. */
+  readonly name: string;
+  /** Reads the options: refuses unknown keys, fills defaults. Its output must be JSON. */
+  readonly optionsSchema: z.ZodType<Options, unknown>;
+  create(options: Options): NodeSelector;
+}
+
+/** A selector as a deployment names it, its options read and filled. @public */
+export interface NamedSelector {
+  readonly name: string;
+  readonly options: Json;
 }
 
 /** All reachable candidates in the order given. @public */

@@ -3,7 +3,7 @@ import type { FleetReader } from './fleet-reader.ts';
 import type { Judge } from './judge.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { MetricsSource } from './metrics-source.ts';
-import type { NodeSelector } from './node-selector.ts';
+import type { NodeSelector, NodeSelectorPlugin } from './node-selector.ts';
 import type { Strategy } from './strategy.ts';
 import type { TrafficRouter } from './traffic-router.ts';
 import type { PauseAnswer } from '../effects/effect.ts';
@@ -133,6 +133,8 @@ export interface RolloutEngineOptions {
   readonly strategies: readonly Strategy<unknown>[];
   /** Default `allReachableNodes`. */
   readonly selector?: NodeSelector;
+  /** Selectors that deployments may name (`spec.nodeSelector`). Default none. */
+  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** Further sources by the name that triggers use. `hotswap` is `metrics`. Default none. */
   readonly metricsSources?: Readonly<Record<string, MetricsSource>>;
   /** Methods of `judge` by name; laid over the built-in `sequential` and `welch`. */

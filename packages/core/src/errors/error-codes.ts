@@ -66,6 +66,14 @@ export const coreErrorCodes = {
     message: 'No node is in region {region}: regions with nodes are {known}',
     httpStatus: 400,
   },
+  HS_SELECT_UNKNOWN: {
+    message: 'No selector is named {selector}: registered are {known}',
+    httpStatus: 400,
+  },
+  HS_SELECT_INVALID_OPTIONS: {
+    message: 'The options of the selector {selector} cannot be used: {why}',
+    httpStatus: 400,
+  },
   HS_PLUGIN_DUPLICATE: { message: 'Two {kind} plugins are named {name}: register one of them', httpStatus: 500 },
 } as const;
 

@@ -1,4 +1,4 @@
-import type { BaselineGroup, EngineEffect, JournalEntry } from '../rollout/journal-entry.ts';
+import type { BaselineGroup, EngineEffect, JournalEntry, PassedOver } from '../rollout/journal-entry.ts';
 import { nodeCount } from '../model/node-set.ts';
 import { intentText } from './effect-sentences.ts';
 import { countText, factsText, nodesText } from './fact-words.ts';
@@ -56,6 +56,20 @@ const holds = {
   noData: 'because a metric that it depends on was never measured',
 } satisfies Record<Entry<'held'>['why'], string>;
 
+const whyPassedOver = {
+  offline: 'offline',
+  flapping: 'starting again and again',
+  full: 'without room for another module',
+  notSelected: 'not selected',
+} satisfies Record<keyof PassedOver, string>;
+
+function passedOverText(passedOver: PassedOver | undefined): string {
+  const parts = Object.entries(passedOver ?? {}).map(
+    ([why, count]) => `${count} ${whyPassedOver[why as keyof PassedOver] ?? why}`,
+  );
+  return parts.length === 0 ? '' : ` Passed over: ${parts.join(', ')}.`;
+}
+
 /** One sentence for each type of entry; the compiler sees to it that none is missing. */
 const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
   created: ({ spec, actor }) =>
@@ -67,7 +81,7 @@ const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
   rejected: ({ by, reason }) => stop(`${by} rejected it${because(reason)}`),
   lapsed: ({ by }) => `Nobody used the approval by ${by} in time: it has to be approved again.`,
   executed: (entry) =>
-    `${who(entry)} began the rollout over ${countText(entry.targets.length)} in ${countText(Object.keys(entry.regions).length, 'region')}, ${baselineText(entry.baseline)}; strategies ${versionsText(entry.strategyVersions)} and epoch ${entry.epoch} are frozen with it.`,
+    `${who(entry)} began the rollout over ${countText(entry.targets.length)} in ${countText(Object.keys(entry.regions).length, 'region')}, ${baselineText(entry.baseline)}; strategies ${versionsText(entry.strategyVersions)} and epoch ${entry.epoch} are frozen with it.${passedOverText(entry.passedOver)}`,
   began: ({ step, effect }, { targets }) =>
     stop(
       `Step ${step} began${effect.kind === 'retain' ? ' by the engine itself' : ''}: ${intentText(effect, targets)}`,

@@ -1,3 +1,4 @@
+import type { NamedSelector } from '../contracts/node-selector.ts';
 import type { AutoRollback } from './auto-rollback.ts';
 import type { Duration } from './duration.ts';
 import type { HealthCheck } from './health-check.ts';
@@ -55,6 +56,8 @@ export interface DeploymentSpec {
   readonly author: string;
   /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */
   readonly requireApproval?: boolean;
+  /** Selectors that choose and order the targets, in turn. Default: all that can take part, by region and id. */
+  readonly nodeSelector?: readonly NamedSelector[];
   /** Requests that get the release beside its share. Default none. */
   readonly traffic?: DeploymentTraffic;
 }

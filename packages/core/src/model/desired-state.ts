@@ -92,4 +92,12 @@ export interface ReleaseCallDelta {
   readonly latencyBuckets: Readonly<Record<string, number>>;
   readonly peakMemoryBytes: number;
   readonly memoryRefusals: number;
+  /** Processor time, health checks included. Absent: the runtime does not meter it. */
+  readonly cpuMs?: number;
+  /** Fuel, health checks included. Absent: the module's fuel is not metered. */
+  readonly fuelUsed?: number;
+  /** What the module's own counters have grown by. Absent: it reports none. */
+  readonly counters?: Readonly<Record<string, number>>;
+  /** Last values of the module's own gauges. Absent: it reports none. */
+  readonly gauges?: Readonly<Record<string, number>>;
 }

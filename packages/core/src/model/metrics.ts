@@ -79,7 +79,7 @@ export type MetricName = (typeof metricNames)[number] | `custom:${string}`;
 /** Reads the name of a metric. @public */
 export const metricNameSchema: z.ZodType<MetricName, unknown> = z.union([
   z.enum(metricNames),
-  z.templateLiteral(['custom:', z.string().min(1).max(300)]),
+  z.templateLiteral(['custom:', z.string().min(1).max(1_500)]),
 ]);
 
 /** The name that a business metric has in `custom`; `null` for the metrics that every module has. @public */

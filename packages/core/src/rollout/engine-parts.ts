@@ -2,7 +2,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { FleetReader } from '../contracts/fleet-reader.ts';
 import type { Judge } from '../contracts/judge.ts';
 import type { MetricsSource } from '../contracts/metrics-source.ts';
-import type { NodeSelector } from '../contracts/node-selector.ts';
+import type { NodeSelector, NodeSelectorPlugin } from '../contracts/node-selector.ts';
 import type { TrafficRouter } from '../contracts/traffic-router.ts';
 import type { StrategyShelf } from './replay.ts';
 
@@ -15,6 +15,7 @@ export interface EngineParts {
   readonly router: TrafficRouter;
   readonly shelf: StrategyShelf;
   readonly selector: NodeSelector;
+  readonly selectors: ReadonlyMap<string, NodeSelectorPlugin<unknown>>;
   readonly judges: Readonly<Record<string, Judge>>;
   readonly engineId: string;
   readonly triggerIntervalMs: number;

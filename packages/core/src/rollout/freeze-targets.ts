@@ -5,10 +5,11 @@ import type { DeploymentId, DeploymentSpec } from '../model/deployment.ts';
 import { canonicalJson } from '../model/json.ts';
 import { nodeSetOf, type NodeSet } from '../model/node-set.ts';
 import { chainEntries } from './chain-entries.ts';
+import { chooseTargets } from './choose-targets.ts';
 import { Draft } from './draft.ts';
 import { effectSetVersion } from './effect-schema.ts';
 import type { EngineParts } from './engine-parts.ts';
-import type { BaselineGroup } from './journal-entry.ts';
+import type { BaselineGroup, PassedOver } from './journal-entry.ts';
 import { LiveRollout } from './live-rollout.ts';
 import { summarise } from './rollout-summary.ts';
 import { allTargets } from './rollout-state.ts';
@@ -31,13 +32,15 @@ export async function freezeTargets(
   const where = regions === null ? 'any region' : regions.join(', ');
   if (candidates.length === 0)
     throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', { moduleName, why: `no enabled node is registered in ${where}` });
-  const chosen = chooseNodes(candidates, parts);
+  const { chosen, able, passedOver, emptiedBy } = chooseTargets(candidates, spec.nodeSelector ?? [], parts);
   if (chosen.length === 0) {
-    if (candidates.some((node) => node.reachable))
+    if (emptiedBy !== undefined)
       throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', {
         moduleName,
-        why: `the selector ${parts.selector.name} chose none of ${candidates.length} nodes in ${where}`,
+        why: `the selector ${emptiedBy} chose none of ${able} nodes in ${where}`,
       });
+    if (candidates.some((node) => node.reachable))
+      throw hotSwapError('HS_DEPLOYMENT_NO_TARGETS', { moduleName, why: unable(candidates.length, passedOver, where) });
     if (draft.state.held) draft.put({ type: 'freed' });
     draft.put({
       type: 'held',
@@ -63,6 +66,7 @@ export async function freezeTargets(
     baseline,
     routerSpansNodes: parts.router.spansNodes,
     epoch,
+    ...(Object.keys(passedOver).length === 0 ? {} : { passedOver }),
   });
   draft.changes.push({ kind: 'freeze', targets, baseline, epoch });
   for (const replaced of await parts.fleet.retained(tenant, moduleName, regions)) {
@@ -71,10 +75,14 @@ export async function freezeTargets(
   }
 }
 
-function chooseNodes(candidates: readonly CandidateNode[], parts: EngineParts): readonly CandidateNode[] {
-  const byId = new Map(candidates.map((node) => [node.nodeId, node]));
-  const chosen = [...new Set(parts.selector.select(candidates))];
-  return chosen.map((nodeId) => byId.get(nodeId)).filter((node) => node !== undefined);
+/** A sentence for when nobody can take part. */
+function unable(count: number, { offline = 0, flapping = 0, full = 0 }: PassedOver, where: string): string {
+  const why = [
+    ...(full > 0 ? [`${full} have no room for another module (MaxModules)`] : []),
+    ...(flapping > 0 ? [`${flapping} start again and again`] : []),
+    ...(offline > 0 ? [`${offline} are offline`] : []),
+  ];
+  return `of ${count} nodes in ${where} ${why.join(', ')}`;
 }
 
 function regionsOf(chosen: readonly CandidateNode[]): Readonly<Record<string, NodeSet>> {

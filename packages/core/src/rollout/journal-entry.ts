@@ -44,6 +44,9 @@ export interface RetainEffect {
 /** What an engine step can be. @public */
 export type EngineEffect = Effect | RetainEffect;
 
+/** Why nodes of the regions are no targets, with how many. @public */
+export type PassedOver = Readonly<Partial<Record<'offline' | 'flapping' | 'full' | 'notSelected', number>>>;
+
 /** What happened, by type. An unknown type is refused when a journal is folded. @public */
 export type JournalEvent =
   | { readonly type: 'created'; readonly spec: DeploymentSpec; readonly specHash: string }
@@ -71,6 +74,8 @@ export type JournalEvent =
       /** Whether the traffic router chooses between nodes (see `routeWeights`). */
       readonly routerSpansNodes: boolean;
       readonly epoch: number;
+      /** Nodes of the regions that could not take part, counted by why; absent when all could. */
+      readonly passedOver?: PassedOver;
     }
   | { readonly type: 'began'; readonly step: number; readonly effect: EngineEffect }
   | { readonly type: 'moved'; readonly step: number; readonly cursor: number }

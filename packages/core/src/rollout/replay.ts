@@ -1,3 +1,4 @@
+import { issuePointers } from '../errors/issue-pointers.ts';
 import type { Outcome, RolloutContext, Steps, Strategy } from '../contracts/strategy.ts';
 import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
 import { checkedBy } from '../effects/compose-steps.ts';
@@ -207,13 +208,7 @@ const structuredCloneJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)
 export function parseStrategyConfig(strategy: Strategy<unknown>, config: unknown): Json {
   const parsed = strategy.configSchema.safeParse(config ?? {});
   if (parsed.success) return parsed.data as Json;
-  const errors = parsed.error.issues.map((issue) => {
-    const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-    return {
-      pointer: path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-      detail: issue.message,
-    };
-  });
+  const errors = issuePointers(parsed.error);
   const why = errors.map(({ pointer, detail }) => `${pointer === '' ? 'the whole' : pointer} ${detail}`).join('; ');
   throw hotSwapError('HS_STRATEGY_INVALID_CONFIG', {
     strategy: strategy.name,

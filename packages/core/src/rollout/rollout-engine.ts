@@ -14,6 +14,7 @@ import { canonicalJson } from '../model/json.ts';
 import { advanceRollout } from './advance-rollout.ts';
 import { carryOutCommand, type CommandRequest } from './carry-out-command.ts';
 import { chainEntries } from './chain-entries.ts';
+import { selectorShelf } from './choose-targets.ts';
 import { acceptedAnswers, allowedCommands } from './command-table.ts';
 import { Draft } from './draft.ts';
 import type { EngineParts } from './engine-parts.ts';
@@ -65,6 +66,7 @@ class JournalRolloutEngine implements RolloutEngine {
       engineId,
       shelf: new StrategyShelf(options.strategies),
       selector: options.selector ?? allReachableNodes,
+      selectors: selectorShelf(options.selectors ?? []),
       judges: { sequential: judgeSequential, welch: judgeWelch, ...options.judges },
       metricsSources: options.metricsSources ?? {},
       triggerIntervalMs: options.triggerIntervalMs ?? defaultTriggerIntervalMs,

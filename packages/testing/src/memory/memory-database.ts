@@ -1,5 +1,6 @@
 import type {
   BaselineGroup,
+  CandidateNode,
   DeploymentId,
   DeploymentSpec,
   DeploymentSummary,
@@ -38,6 +39,7 @@ export interface NodeRow {
   readonly region: string;
   readonly zone: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly inventory: NodeInventory;
   enabled: boolean;
   reachable: boolean;
   generation: number;
@@ -48,6 +50,31 @@ export interface NodeRow {
   /** What a scripted agent has of releases by its own knowledge: loaded, or failed to load. */
   held: ReadonlyMap<ReleaseId, 'ready' | 'failed'>;
 }
+
+/** What selectors ask of a node beside where it is; set by `addNode`. @public */
+export type NodeInventory = Pick<
+  CandidateNode,
+  | 'flapping'
+  | 'runtime'
+  | 'runtimeVersion'
+  | 'capabilities'
+  | 'maxModules'
+  | 'modulesLoaded'
+  | 'cpuUsagePercent'
+  | 'memoryUsagePercent'
+>;
+
+/** A node that can take anything. @internal */
+const roomyNode: NodeInventory = {
+  flapping: false,
+  runtime: 'Wasmtime',
+  runtimeVersion: '1.0.0',
+  capabilities: {},
+  maxModules: 1_000,
+  modulesLoaded: 0,
+  cpuUsagePercent: null,
+  memoryUsagePercent: null,
+};
 
 /** A node as a target of a deployment. @internal */
 export interface TargetRow {
@@ -117,14 +144,17 @@ export class MemoryDatabase {
     readonly zone?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly tenant?: string;
+    /** Default: Wasmtime, room for 1,000 modules, none loaded, steady. */
+    readonly inventory?: Partial<NodeInventory>;
   }): void {
-    const { tenant = 'default', nodeId, region, zone = null, labels = {} } = node;
+    const { tenant = 'default', nodeId, region, zone = null, labels = {}, inventory } = node;
     this.nodes.set(nodeId, {
       tenant,
       nodeId,
       region,
       zone,
       labels,
+      inventory: inventory === undefined ? roomyNode : { ...roomyNode, ...inventory },
       enabled: true,
       reachable: true,
       generation: 0,

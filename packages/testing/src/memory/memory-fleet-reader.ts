@@ -50,12 +50,14 @@ export class MemoryFleetReader implements FleetReader {
     return [...this.#database.nodes.values()]
       .filter((node) => node.tenant === tenant && node.enabled && (regions === null || regions.includes(node.region)))
       .sort((a, b) => (a.region === b.region ? (a.nodeId < b.nodeId ? -1 : 1) : a.region < b.region ? -1 : 1))
-      .map(({ nodeId, region, zone, labels, reachable, modules }) => ({
+      .map(({ nodeId, region, zone, labels, reachable, modules, inventory }) => ({
+        ...inventory,
         nodeId,
         region,
         zone,
         labels,
         reachable,
+        hasModule: (modules.get(moduleName)?.size ?? 0) > 0,
         serving: [...(modules.get(moduleName) ?? [])]
           .filter(([, { weight }]) => weight > 0)
           .map(([releaseId, { weight }]) => ({ releaseId, weight })),

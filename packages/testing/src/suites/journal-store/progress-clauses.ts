@@ -72,14 +72,21 @@ export const progressClauses: Clauses<JournalStoreRig> = {
         ['a', false],
       ],
     );
-    assert.deepEqual(found[0], {
-      nodeId: 'c',
-      region: 'us-east',
-      zone: 'us-east-1',
-      labels: { tier: 'edge' },
-      reachable: true,
-      serving: [],
-    });
+    const { nodeId, region, zone, labels, flapping, hasModule, serving, modulesLoaded, maxModules } = found[0] ?? {};
+    assert.deepEqual(
+      { nodeId, region, zone, labels, flapping, hasModule, serving, modulesLoaded },
+      {
+        nodeId: 'c',
+        region: 'us-east',
+        zone: 'us-east-1',
+        labels: { tier: 'edge' },
+        flapping: false,
+        hasModule: false,
+        serving: [],
+        modulesLoaded: 0,
+      },
+    );
+    assert.ok((maxModules ?? 0) > 0);
     assert.deepEqual(
       (await rig.fleet.candidates('default', 'greeter', null)).map(({ nodeId }) => nodeId),
       ['d', 'c', 'a'],
@@ -94,6 +101,10 @@ export const progressClauses: Clauses<JournalStoreRig> = {
     assert.deepEqual(
       found.map(({ serving }) => serving),
       [[{ releaseId: 'v1', weight: 100 }], [{ releaseId: 'v1', weight: 100 }]],
+    );
+    assert.deepEqual(
+      found.map(({ hasModule }) => hasModule),
+      [true, true],
     );
   },
 
