@@ -15,6 +15,7 @@ import { followEvents } from './event-stream.ts';
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
 import type { ListQuery } from './list-api.ts';
 import { signalOf } from './module-client.ts';
+import type { SimulateRequest, SimulationResult } from './simulation-api.ts';
 import { apiBase } from './protocol-version.ts';
 
 /** How to follow a deployment. @public */
@@ -29,6 +30,8 @@ export interface WatchOptions {
 /** Deployments: create, command, watch. Commands resolve once the server has accepted them; watch to see them through. @public */
 export interface DeploymentClient {
   create(deployment: CreateDeploymentRequest, options?: RequestOptions): Promise<DeploymentView>;
+  /** What a deployment would change and how it would go, in virtual time. Nothing is written. */
+  simulate(request: SimulateRequest, options?: { readonly signal?: AbortSignal }): Promise<SimulationResult>;
   list(query?: DeploymentListQuery): Promise<DeploymentList>;
   get(deploymentId: string): Promise<DeploymentView>;
   journal(deploymentId: string, query?: ListQuery): Promise<JournalView>;
@@ -73,6 +76,8 @@ export function deploymentClient(transport: HttpTransport): DeploymentClient {
         headers: requestHeaders(options),
         ...signalOf(options),
       }),
+    simulate: (request, options) =>
+      transport.send({ method: 'POST', path: `${base}/simulate`, body: request, ...signalOf(options ?? {}) }),
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (deploymentId) => transport.send({ method: 'GET', path: one(deploymentId) }),
     journal: (deploymentId, query = {}) =>
