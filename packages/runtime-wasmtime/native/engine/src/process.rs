@@ -118,6 +118,19 @@ pub(crate) fn thread_cpu_time() -> std::time::Duration {
     START.get_or_init(std::time::Instant::now).elapsed()
 }
 
+/// Number of the core that this thread is on; -1 where nobody says.
+#[cfg(target_os = "linux")]
+pub(crate) fn current_core() -> i32 {
+    // SAFETY: takes nothing and returns a number.
+    unsafe { libc::sched_getcpu() }
+}
+
+/// Nobody does elsewhere.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn current_core() -> i32 {
+    -1
+}
+
 /// Lets other threads of the machine go before this one. Linux counts the nice value per thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_priority(by: i32) {

@@ -21,6 +21,7 @@ use crate::policy::{RuntimeOptions, TrapMode};
 use crate::process;
 use crate::shared::machine::Machine;
 use crate::shared::memory_budget::MemoryBudget;
+use crate::shared::short_lane::ShortLane;
 use crate::shared::ticker::{TICK_MS, Ticker};
 
 /// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
@@ -53,7 +54,10 @@ pub struct Runtime {
     metered: OnceLock<Result<Engine>>,
     concurrent: OnceLock<Result<Engine>>,
     concurrent_metered: OnceLock<Result<Engine>>,
+    /// Timers, sockets and small tasks; no guest runs here.
     pub(crate) tokio: tokio::runtime::Runtime,
+    /// Threads on which calls begin.
+    pub(crate) short_lane: ShortLane,
     /// Threads of lower priority for calls that compute on; see `lanes`.
     pub(crate) long_lane: Handle,
     _long_threads: tokio::runtime::Runtime,
@@ -129,9 +133,11 @@ impl Runtime {
         if let Some(engine) = &pooled {
             ticker.add(engine.weak());
         }
-        let tokio = call_threads("hotswap-call", worker_threads, 0)?;
+        let tokio = host_threads("hotswap-io", worker_threads.div_ceil(4), 0)?;
+        let short_lane = ShortLane::start(worker_threads, cores.saturating_sub(1), WORKER_STACK_BYTES, tokio.handle());
+        let short_lane = short_lane.map_err(EngineError::internal)?;
         // As many as there are cores: what computes on may use all that the others leave.
-        let long_threads = call_threads("hotswap-long", cores, LONG_LANE_NICE)?;
+        let long_threads = host_threads("hotswap-long", cores, LONG_LANE_NICE)?;
         let pool = |name: &'static str, threads| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -151,6 +157,7 @@ impl Runtime {
             concurrent: OnceLock::new(),
             concurrent_metered: OnceLock::new(),
             tokio,
+            short_lane,
             long_lane: long_threads.handle().clone(),
             _long_threads: long_threads,
             instance_slots,
@@ -435,7 +442,7 @@ pub(crate) fn compiling_engine(options: &RuntimeOptions, profile: &str) -> Resul
     Engine::new(&config).map_err(EngineError::internal)
 }
 
-fn call_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
+fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .max_blocking_threads(MAX_BLOCKING_THREADS)

@@ -174,7 +174,7 @@ impl Client {
         let completions = self.completions.clone();
         let heavy = ticket.module.as_ref().is_some_and(|in_flight| in_flight.module.share.heavy());
         let runtime = self.runtime;
-        self.runtime.tokio.spawn(async move {
+        self.runtime.short_lane.spawn(async move {
             let call = ticket.call;
             let work = Abortable::new(control.scope(work(control.clone())), registration);
             let work = AssertUnwindSafe(Moving::new(Box::pin(work), &runtime.long_lane, heavy)).catch_unwind();
@@ -338,11 +338,12 @@ impl Client {
         let (from, to, runtime) = (from.clone(), to.clone(), self.runtime);
         self.spawn(ticket, CallSettings::default(), move |_| async move {
             // A task of its own: a caller that goes away must not end an instance half-way.
-            let moving = runtime.tokio.spawn(async move {
+            let (sender, moved) = tokio::sync::oneshot::channel();
+            runtime.short_lane.spawn(async move {
                 let _running = runtime.ticker.running();
-                state::hand_over(from, to, patience).await
+                drop(sender.send(state::hand_over(from, to, patience).await));
             });
-            let moved = moving.await.unwrap_or_else(|error| Err(EngineError::internal(error)));
+            let moved = moved.await.unwrap_or_else(|error| Err(EngineError::internal(error)));
             (moved.map(|()| Outcome::Nothing).map_err(|error| (error, None)), None)
         });
         Ok(())

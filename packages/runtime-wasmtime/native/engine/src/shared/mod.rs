@@ -4,4 +4,5 @@ pub(crate) mod cpu_share;
 pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod memory_budget;
+pub(crate) mod short_lane;
 pub(crate) mod ticker;
