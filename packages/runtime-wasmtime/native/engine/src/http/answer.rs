@@ -232,7 +232,7 @@ impl GuestBody {
                 let until = running.deadline.min(Instant::now() + AFTER_ANSWER);
                 let pin = flight.and_then(Flight::take_pin);
                 if let Ok(runtime) = Runtime::get() {
-                    runtime.tokio.spawn(async move {
+                    runtime.short_lane.spawn(async move {
                         let _pin = pin;
                         if let Ok(Ok(returned)) = tokio::time::timeout_at(until.into(), running.guest).await {
                             returned.release();
