@@ -6,6 +6,7 @@ import {
   type ReleaseCallDelta,
 } from '@hotswap/core';
 import { HttpCallCounts, type HttpCalls } from './http-call-counts.ts';
+import { ReportedUsage } from './reported-usage.ts';
 
 /** How a call ended, as metrics count it (D-11). @internal */
 export type CallOutcome = 'ok' | 'error' | 'crash';
@@ -32,6 +33,10 @@ export function outcomeOfFailure(error: unknown): CallOutcome | undefined {
   return error.code.startsWith('HS_AGENT_') || notCounted.has(error.code) ? undefined : 'crash';
 }
 
+/** Figures of a loaded module that its runtime keeps. @internal */
+export type MeteredStats = Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'> &
+  Partial<Pick<ModuleStats, 'cpuMs' | 'fuelUsed' | 'metrics' | 'gauges'>>;
+
 /** Buckets beyond an hour share the last one. */
 const bucketCount = 256;
 
@@ -42,21 +47,18 @@ const bucketCount = 256;
 export class ReleaseCallRecorder {
   readonly moduleName: string;
   readonly releaseId: string;
-  readonly #stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>;
+  readonly #stats: () => MeteredStats;
   readonly #buckets = new Uint32Array(bucketCount);
   #calls = 0;
   #errors = 0;
   #crashes = 0;
   #sumMs = 0;
   #sumSquaresMs2 = 0;
+  readonly #usage = new ReportedUsage();
   #reportedRefusals = 0;
   #reportedPeakBytes = 0;
 
-  constructor(
-    moduleName: string,
-    releaseId: string,
-    stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>,
-  ) {
+  constructor(moduleName: string, releaseId: string, stats: () => MeteredStats) {
     this.moduleName = moduleName;
     this.releaseId = releaseId;
     this.#stats = stats;
@@ -87,9 +89,11 @@ export class ReleaseCallRecorder {
 
   /** What came since the last time, `undefined` when nothing did; counting starts anew. */
   take(): ReleaseCallDelta | undefined {
-    const { peakMemoryBytes, memoryRefusals } = this.#stats();
+    const stats = this.#stats();
+    const { peakMemoryBytes, memoryRefusals } = stats;
     const refused = memoryRefusals - this.#reportedRefusals;
-    if (this.#calls === 0 && refused === 0 && peakMemoryBytes === this.#reportedPeakBytes) return undefined;
+    const isQuiet = this.#calls === 0 && refused === 0 && peakMemoryBytes === this.#reportedPeakBytes;
+    if (isQuiet && !this.#usage.isCounting(stats)) return undefined;
     const latencyBuckets: Record<string, number> = {};
     this.#buckets.forEach((count, bucket) => {
       if (count > 0) latencyBuckets[bucket] = count;
@@ -105,6 +109,7 @@ export class ReleaseCallRecorder {
       latencyBuckets,
       peakMemoryBytes,
       memoryRefusals: refused,
+      ...this.#usage.take(stats),
     };
     this.#calls = this.#errors = this.#crashes = 0;
     this.#sumMs = this.#sumSquaresMs2 = 0;
@@ -130,11 +135,7 @@ export class CallMetrics {
   }
 
   /** Starts counting for a release that was loaded. */
-  recorder(
-    moduleName: string,
-    releaseId: string,
-    stats: () => Pick<ModuleStats, 'peakMemoryBytes' | 'memoryRefusals'>,
-  ): ReleaseCallRecorder {
+  recorder(moduleName: string, releaseId: string, stats: () => MeteredStats): ReleaseCallRecorder {
     const recorder = new ReleaseCallRecorder(moduleName, releaseId, stats);
     this.#recorders.add(recorder);
     return recorder;

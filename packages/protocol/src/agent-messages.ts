@@ -129,7 +129,10 @@ export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
       architecture: z.string().min(1).max(60),
     }),
     dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),
-    publicUrl: z.url({ protocol: /^https?$/ }).max(500).exactOptional(),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .max(500)
+      .exactOptional(),
     publicKey: publicKey.exactOptional(),
   })
   .meta({ id: 'NodeRegistration' });
@@ -172,6 +175,14 @@ export const observedStateSchema: z.ZodType<ObservedState, unknown> = z.strictOb
   epochs: z.record(z.string().max(100), z.int().min(0).max(1_000_000_000_000)).exactOptional(),
 });
 
+/** Series that a module may report: as many as a runtime lets it have, with room for its labels. */
+const mostSeries = 200;
+function seriesSchema(value: z.ZodType<number>): z.ZodType<Readonly<Record<string, number>>> {
+  return z
+    .record(z.string().min(1).max(1_500), value)
+    .refine((series) => Object.keys(series).length <= mostSeries, { error: `must be ${mostSeries} series at most` });
+}
+
 /** @see {@link ReleaseCallDelta} @public */
 export const releaseCallDeltaSchema: z.ZodType<ReleaseCallDelta, unknown> = z.strictObject({
   moduleName: z.string().max(100),
@@ -184,6 +195,10 @@ export const releaseCallDeltaSchema: z.ZodType<ReleaseCallDelta, unknown> = z.st
   latencyBuckets: z.record(z.string().regex(/^\d{1,3}$/), count),
   peakMemoryBytes: count,
   memoryRefusals: count,
+  cpuMs: finite.exactOptional(),
+  fuelUsed: finite.exactOptional(),
+  counters: seriesSchema(finite).exactOptional(),
+  gauges: seriesSchema(z.number()).exactOptional(),
 });
 
 /** @see {@link Heartbeat} @public */

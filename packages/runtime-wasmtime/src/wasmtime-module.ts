@@ -129,8 +129,17 @@ export class WasmtimeModule implements LoadedModule {
 
   stats(): ModuleStats {
     this.#assertOpen();
-    const native = JSON.parse(this.#handle.statsJson()) as NativeStats;
-    const { calls, errors, traps, inFlight, memoryPeakBytes, memoryAtLimit, fuelUsed, throttledMs, metrics } = native;
+    const gauges: string[] = [];
+    // The engine writes counters as whole numbers and gauges always with a point or an exponent.
+    const native = JSON.parse(
+      this.#handle.statsJson(),
+      (key, value: unknown, context?: { readonly source?: string }) => {
+        if (typeof value === 'number' && /[.e]/.test(context?.source ?? '')) gauges.push(key);
+        return value;
+      },
+    ) as NativeStats;
+    const { calls, errors, traps, inFlight, memoryPeakBytes, memoryAtLimit, fuelUsed, throttledMs, cpuMs, metrics } =
+      native;
     const crashes = Object.values(traps).reduce((sum, count) => sum + count, 0);
     return {
       calls,
@@ -141,7 +150,9 @@ export class WasmtimeModule implements LoadedModule {
       memoryRefusals: memoryAtLimit,
       fuelUsed,
       throttledMs,
+      cpuMs,
       metrics,
+      ...(gauges.length === 0 ? {} : { gauges: gauges.filter((name) => Object.hasOwn(metrics, name)) }),
     };
   }
 

@@ -374,7 +374,10 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     keys,
     events,
     outbox: new OutboxRepository(database),
-    cleaners: [() => metrics.deleteOlderThan(metricsRetentionMs)],
+    cleaners: [() => metrics.deleteOlderThan(metricsRetentionMs), () => metrics.rollUp(...metricsRollUps.hours)],
+    compactors: [() => metrics.rollUp(...metricsRollUps.minutes)],
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
   });
 }
+/** Seconds are needed while a rollout looks at its last minutes, minutes for what was rolled out today. */
+const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;

@@ -39,10 +39,10 @@ describe.runIf(process.env['HOTSWAP_TEST_POSTGRES_URL'] !== undefined)('on a Pos
 
   it('an interrupted migration is done again by the next start', async () => {
     await database.knex.raw(
-      `drop table settings; delete from hotswap_migrations where name like '003%'; update hotswap_migrations_lock set is_locked = 1`,
+      `drop table settings; delete from hotswap_migrations where name like '003%' or name like '005%'; update hotswap_migrations_lock set is_locked = 1`,
     );
     await database.knex.raw(
-      'drop table credentials, idempotency_keys, call_metrics; drop function hotswap_merge_sketches',
+      'drop table credentials, idempotency_keys, call_metrics; drop function hotswap_merge_sketches, hotswap_add_sums cascade',
     );
     await using again = await openDatabase({ url });
     expect(await again.query('select 1 from settings')).toEqual([]);

@@ -4,6 +4,7 @@ import type { Outbox } from '../ports/outbox.ts';
 
 const outboxMs = 1_000;
 const cleaningMs = 600_000;
+const compactingMs = 60_000;
 const batchSize = 100;
 const keepMessagesMs = 30 * 86_400_000;
 
@@ -14,6 +15,8 @@ export interface HousekeepingParts {
   readonly events: EventSink;
   /** Further things to be forgotten once in a while. */
   readonly cleaners: readonly (() => Promise<unknown>)[];
+  /** What has to be made smaller each minute. */
+  readonly compactors: readonly (() => Promise<unknown>)[];
   readonly onError: (error: unknown) => void;
 }
 
@@ -30,6 +33,7 @@ export class HousekeepingLoop {
 
   start(): void {
     this.#every(outboxMs, () => this.#deliver());
+    this.#every(compactingMs, () => this.#compact());
     this.#every(cleaningMs, () => this.#clean());
   }
 
@@ -52,6 +56,10 @@ export class HousekeepingLoop {
       });
     }
     if (messages.length > 0) await outbox.markDelivered(messages.map((message) => message.messageId));
+  }
+
+  async #compact(): Promise<void> {
+    for (const compact of this.#parts.compactors) await compact();
   }
 
   async #clean(): Promise<void> {

@@ -4,6 +4,7 @@ import { createFleet } from './001-create-fleet.ts';
 import { createRollouts } from './002-create-rollouts.ts';
 import { createServices } from './003-create-services.ts';
 import { addServing } from './004-add-serving.ts';
+import { widenMetrics } from './005-widen-metrics.ts';
 import { createControl } from './006-create-control.ts';
 import { addInterfaces } from './007-add-interfaces.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
@@ -15,6 +16,7 @@ export const migrations: readonly Migration[] = [
   createRollouts,
   createServices,
   addServing,
+  widenMetrics,
   createControl,
   addInterfaces,
   addPublicUrl,

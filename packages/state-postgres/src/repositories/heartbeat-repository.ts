@@ -98,17 +98,23 @@ gone as (
 const count = `
 counted as (
   insert into call_metrics as c (tenant, module_name, release_id, node_id, bucket_at, calls, errors, crashes, latency_sum_ms, latency_sum_squares_ms2,
-    latency_buckets, peak_memory_bytes, memory_refusals)
+    latency_buckets, peak_memory_bytes, memory_refusals, cpu_ms, fuel_used, counters, gauge_sums, gauge_counts)
   select $1, m."moduleName", m."releaseId", m.node_id, date_trunc('second', clock_timestamp()), m.calls, m.errors, m.crashes, m."latencySumMs",
-    m."latencySumSquaresMs2", m."latencyBuckets", m."peakMemoryBytes", m."memoryRefusals"
+    m."latencySumSquaresMs2", m."latencyBuckets", m."peakMemoryBytes", m."memoryRefusals", m."cpuMs", m."fuelUsed",
+    coalesce(m.counters, '{}'), coalesce(m.gauges, '{}'), coalesce(m."gaugeCounts", '{}')
   from jsonb_to_recordset($4::jsonb) as m (node_id text, "moduleName" text, "releaseId" text, calls bigint, errors bigint, crashes bigint,
-    "latencySumMs" float8, "latencySumSquaresMs2" float8, "latencyBuckets" jsonb, "peakMemoryBytes" bigint, "memoryRefusals" bigint)
+    "latencySumMs" float8, "latencySumSquaresMs2" float8, "latencyBuckets" jsonb, "peakMemoryBytes" bigint, "memoryRefusals" bigint, "cpuMs" float8, "fuelUsed" float8,
+    counters jsonb, gauges jsonb, "gaugeCounts" jsonb)
   join accepted using (node_id)
   on conflict (tenant, module_name, release_id, bucket_at, node_id) do update set
     calls = c.calls + excluded.calls, errors = c.errors + excluded.errors, crashes = c.crashes + excluded.crashes,
     latency_sum_ms = c.latency_sum_ms + excluded.latency_sum_ms, latency_sum_squares_ms2 = c.latency_sum_squares_ms2 + excluded.latency_sum_squares_ms2,
     latency_buckets = hotswap_merge_sketches(c.latency_buckets, excluded.latency_buckets),
-    peak_memory_bytes = greatest(c.peak_memory_bytes, excluded.peak_memory_bytes), memory_refusals = c.memory_refusals + excluded.memory_refusals
+    peak_memory_bytes = greatest(c.peak_memory_bytes, excluded.peak_memory_bytes), memory_refusals = c.memory_refusals + excluded.memory_refusals,
+    cpu_ms = case when c.cpu_ms is null then excluded.cpu_ms else c.cpu_ms + coalesce(excluded.cpu_ms, 0) end,
+    fuel_used = case when c.fuel_used is null then excluded.fuel_used else c.fuel_used + coalesce(excluded.fuel_used, 0) end,
+    counters = hotswap_add_sums(c.counters, excluded.counters),
+    gauge_sums = hotswap_add_sums(c.gauge_sums, excluded.gauge_sums), gauge_counts = hotswap_add_sums(c.gauge_counts, excluded.gauge_counts)
 )`;
 
 const record = statement(
@@ -300,7 +306,19 @@ function toObservations({ nodeId, observed }: HeartbeatReport): readonly object[
 }
 
 function toMetrics({ nodeId, metrics }: HeartbeatReport): readonly object[] {
-  const counted = metrics.filter((delta) => delta.calls > 0 || delta.memoryRefusals > 0 || delta.peakMemoryBytes > 0);
+  const counted = metrics.filter(
+    (delta) => delta.calls > 0 || delta.memoryRefusals > 0 || delta.peakMemoryBytes > 0 || hasCounted(delta),
+  );
   const byRelease = new Map(counted.map((delta) => [`${delta.moduleName}/${delta.releaseId}`, delta]));
-  return [...byRelease.values()].map((delta) => ({ node_id: nodeId, ...delta }));
+  return [...byRelease.values()].map((delta) => ({
+    node_id: nodeId,
+    ...delta,
+    ...(delta.gauges === undefined ? {} : { gaugeCounts: mapValues(delta.gauges, () => 1) }),
+  }));
+}
+
+const hasCounted = ({ counters = {} }: ReleaseCallDelta): boolean => Object.values(counters).some((grown) => grown > 0);
+
+function mapValues(record: Readonly<Record<string, number>>, map: (value: number) => number): Record<string, number> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
