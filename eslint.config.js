@@ -3,10 +3,10 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import strategyRules from './scripts/eslint-rules/strategy-rules.mjs';
 
-const sources = ['packages/*/src/**/*.ts', 'packages/strategies/*/src/**/*.ts'];
+const sources = ['packages/*/src/**/*.ts', 'packages/{strategies,selectors}/*/src/**/*.ts'];
 const tests = [
   'packages/*/test/**/*.ts',
-  'packages/strategies/*/test/**/*.ts',
+  'packages/{strategies,selectors}/*/test/**/*.ts',
   'examples/*/test/**/*.ts',
   'scripts/**/*.ts',
 ];

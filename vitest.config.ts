@@ -6,7 +6,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
  */
 const conditions = ['@hotswap/source', 'node'];
 
-const roots = ['packages/*/test', 'packages/strategies/*/test', 'examples/*/test'];
+const roots = ['packages/*/test', 'packages/{strategies,selectors}/*/test', 'examples/*/test'];
 const files = (suffix: string): string[] => roots.map((root) => `${root}/**/*.${suffix}`);
 
 const config: ViteUserConfig = defineConfig({
@@ -44,7 +44,7 @@ const config: ViteUserConfig = defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['packages/*/src/**', 'packages/strategies/*/src/**'],
+      include: ['packages/*/src/**', 'packages/{strategies,selectors}/*/src/**'],
       reporter: ['text-summary', 'json-summary'],
     },
   },

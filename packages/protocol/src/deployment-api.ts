@@ -55,8 +55,11 @@ export interface CreateDeploymentRequest {
   readonly deploymentId?: string;
   /** Default: all regions. */
   readonly targetRegions?: readonly string[];
-  /** `AllAtOnce`, `Rolling`, `Canary`, or what else the server has registered. */
-  readonly strategy: string;
+  /**
+   * A name that the server has registered, e.g. `Canary`. Default: what is recommended for the server's environment, or
+   * `Canary` with a `canaryConfig`.
+   */
+  readonly strategy?: string;
   /** Read by the strategy's own schema. Default: its defaults. */
   readonly strategyConfig?: Json;
   /** The same under the name that text 001 gives it; not together with `strategyConfig`. */
@@ -75,12 +78,23 @@ export interface CreateDeploymentRequest {
   readonly healthCheck?: HealthCheckOverride;
   /** Default: crash rate above 5 %, error rate above 10 %, memory over its limit. */
   readonly autoRollback?: AutoRollbackRequest;
+  /** Selectors that choose and order the targets, applied in turn; one may stand alone. Default: all that can take part. */
+  readonly nodeSelector?: NodeSelectorRequest | readonly NodeSelectorRequest[];
   /** Requests that get the release beside its share, e.g. of testers. Default none. */
   readonly traffic?: DeploymentTraffic;
+  /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
+  readonly allowBreaking?: boolean;
   /** Default PT30M, on top of configured waits. */
   readonly progressDeadline?: Duration | number;
   /** How long the replaced release stays warm after Completed. Default: the server's, PT1H. */
   readonly retention?: Duration | number;
+}
+
+/** A selector by the name that the server has it under. @public */
+export interface NodeSelectorRequest {
+  readonly name: string;
+  /** Read by the selector's own schema. Default: its defaults. */
+  readonly options?: Json;
 }
 
 /** An `autoRollback` block as a caller writes it. @public */
@@ -228,14 +242,17 @@ export type DeploymentEvent =
       };
     };
 
+const nodeSelector = z.strictObject({ name: z.string().min(1).max(100), options: jsonSchema.exactOptional() });
+
 /** @see {@link CreateDeploymentRequest} @public */
 export const createDeploymentSchema: z.ZodType<
-  Omit<CreateDeploymentRequest, 'autoRollback' | 'progressDeadline' | 'release' | 'retention'> & {
+  Omit<CreateDeploymentRequest, 'autoRollback' | 'nodeSelector' | 'progressDeadline' | 'release' | 'retention'> & {
     readonly release?: Omit<NonNullable<CreateDeploymentRequest['release']>, 'http' | 'runtime'> & {
       readonly http?: ModuleHttp | null;
       readonly runtime?: ModuleRuntime;
     };
     readonly autoRollback?: AutoRollback;
+    readonly nodeSelector?: readonly NodeSelectorRequest[];
     readonly progressDeadline?: Duration;
     readonly retention?: Duration;
   },
@@ -245,7 +262,7 @@ export const createDeploymentSchema: z.ZodType<
     moduleId: moduleIdSchema,
     deploymentId: chosenIdSchema.exactOptional(),
     targetRegions: z.array(regionSchema).min(1).max(100).exactOptional(),
-    strategy: z.string().min(1).max(60),
+    strategy: z.string().min(1).max(60).exactOptional(),
     strategyConfig: jsonSchema.exactOptional(),
     canaryConfig: jsonSchema.exactOptional(),
     release: z
@@ -260,7 +277,11 @@ export const createDeploymentSchema: z.ZodType<
       .exactOptional(),
     healthCheck: healthCheckOverrideSchema.exactOptional(),
     autoRollback: autoRollbackSchema.exactOptional(),
+    nodeSelector: z
+      .union([nodeSelector.transform((one) => [one]), z.array(nodeSelector).min(1).max(20)])
+      .exactOptional(),
     traffic: deploymentTrafficSchema.exactOptional(),
+    allowBreaking: z.boolean().exactOptional(),
     progressDeadline: durationSchema.exactOptional(),
     retention: durationSchema.exactOptional(),
   })

@@ -134,7 +134,7 @@ describe('a server with six agents', () => {
       expect.objectContaining({ version: '2.0.0', percent: 100 }),
     ]);
     const { entries } = await test.client.deployments.journal(last(events).deploymentId);
-    expect(entries.map((entry) => entry.explanation).join('\n')).toMatch(/turned back/);
+    expect(entries.map((entry) => entry.explanation).join('\n')).toMatch(/turned the rollout back/);
   });
 
   it('brings requests that a deployment describes to its release until that is rolled back', async () => {
@@ -165,6 +165,29 @@ describe('a server with six agents', () => {
     expect((await answers({ 'x-hotswap-sticky': 'bob' })).size).toBe(1);
     await test.client.deployments.rollback(deploymentId, { reason: 'seen enough' });
     await expect.poll(() => answers({ 'x-tester': 'ada' }), { timeout: 10_000 }).toEqual(new Set(['testers 1.0.0']));
+  });
+
+  it('rolls out to the nodes that selectors choose, in their order, and says whom it passed over', async () => {
+    await register('1.0.0', 'chosen');
+    const { deploymentId } = await test.client.deployments.create({
+      moduleId: 'chosen-v1.0.0',
+      strategy: 'AllAtOnce',
+      nodeSelector: [
+        { name: 'Regions', options: { in: ['us-west', 'us-east'] } },
+        { name: 'Spread', options: { by: 'region', maximumPerGroup: 1 } },
+      ],
+    });
+    await test.client.deployments.execute(deploymentId);
+    await expect
+      .poll(async () => (await test.client.deployments.get(deploymentId)).status, { timeout: 10_000 })
+      .toBe('Completed');
+    const { nodes: outcomes } = await test.client.deployments.get(deploymentId);
+    expect(outcomes?.map(({ region }) => region)).toEqual(['us-west', 'us-east']);
+    const { entries } = await test.client.deployments.journal(deploymentId);
+    expect(entries.map((entry) => entry.explanation).join(' ')).toContain('Passed over: 4 not selected.');
+    await expect(
+      test.client.deployments.create({ moduleId: 'chosen-v1.0.0', strategy: 'AllAtOnce', nodeSelector: { name: 'X' } }),
+    ).rejects.toMatchObject({ code: 'HS_SELECT_UNKNOWN' });
   });
 
   it('rolls a version back by itself when its health check fails', async () => {

@@ -3,6 +3,7 @@ import {
   defaultAutoRollback,
   hotSwapError,
   isHotSwapError,
+  parseNodeSelectors,
   parseStrategyConfig,
   resolveHealthCheck,
 } from '@hotswap/core';
@@ -12,6 +13,7 @@ import type {
   HealthCheckOverride,
   Json,
   ModuleRecord,
+  NodeSelectorPlugin,
   Release,
   RolloutEngine,
   Strategy,
@@ -20,8 +22,11 @@ import type { createDeploymentSchema } from '@hotswap/protocol';
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { ServerConfig } from '../config/schema.ts';
+import { admitDeployment } from '../interfaces/admit-deployment.ts';
+import type { InterfaceGate } from '../interfaces/interface-gate.ts';
 import { healthProblem, httpProblem } from '../modules/check-module.ts';
 import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
+import { strategyOf } from './recommended-strategy.ts';
 import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
 
 /** A new deployment as the schema read it. @internal */
@@ -32,15 +37,19 @@ export interface DeploymentServiceParts {
   readonly config: ServerConfig;
   readonly engine: RolloutEngine;
   readonly fleet: Pick<FleetReader, 'regions'>;
+  readonly gate: InterfaceGate;
   readonly modules: ModuleRegistry;
   readonly releases: ReleaseRegistry;
   readonly strategies: readonly Strategy<unknown>[];
+  readonly selectors: readonly NodeSelectorPlugin<unknown>[];
 }
 
 /**
  * Freezes what is to be rolled out, with every default filled in, and opens the deployment.
  * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
- * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS
+ * HS_SELECT_UNKNOWN, HS_SELECT_INVALID_OPTIONS,
+ * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS,
+ * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS
  * @internal
  */
 export async function createDeployment(
@@ -49,13 +58,20 @@ export async function createDeployment(
   author: Principal,
 ): Promise<DeploymentSpec> {
   const { tenant } = author;
+  const strategy = strategyOf(body, parts.config.environment);
   const module = await parts.modules.get(tenant, body.moduleId);
-  const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, body);
+  const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, strategy, body);
   const regions = body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions);
   const content = releaseOf(module, body, parts.config);
   const healthCheck = resolveHealthCheck(content.healthCheck, body.healthCheck, ofStrategy);
   const problem = healthProblem(module.description, healthCheck) ?? httpProblem(module.description, content);
   if (problem) throw problem;
+  const admission = await admitDeployment(
+    parts,
+    { module, http: content.http, regions },
+    { allowBreaking: body.allowBreaking, choosesNodes: 'nodeSelector' in body },
+    author,
+  );
   const release = await parts.releases.insert(content);
   const spec: DeploymentSpec = {
     tenant,
@@ -63,7 +79,7 @@ export async function createDeployment(
     moduleName: module.name,
     moduleId: module.moduleId,
     releaseId: release.releaseId,
-    strategy: body.strategy,
+    strategy,
     config,
     regions,
     healthCheck,
@@ -71,8 +87,12 @@ export async function createDeployment(
     progressDeadline: body.progressDeadline ?? 'PT30M',
     retention: body.retention ?? parts.config.retention,
     author: author.subject,
+    ...(body.nodeSelector === undefined
+      ? {}
+      : { nodeSelector: parseNodeSelectors(parts.selectors, body.nodeSelector) }),
     ...(body.traffic === undefined ? {} : { traffic: body.traffic }),
-    requireApproval: parts.config.requireApproval,
+    ...admission,
+    requireApproval: parts.config.requireApproval || admission.requireApproval,
   };
   await parts.engine.create(spec, author.subject);
   return spec;
@@ -80,9 +100,9 @@ export async function createDeployment(
 
 function strategyConfig(
   strategies: readonly Strategy<unknown>[],
+  name: string,
   body: NewDeployment,
 ): { readonly config: Json; readonly healthCheck: HealthCheckOverride } {
-  const { strategy: name } = body;
   const found = strategies.filter((strategy) => strategy.name === name).sort((a, b) => b.version - a.version)[0];
   if (!found) {
     const known = [...new Set(strategies.map((strategy) => strategy.name))].sort().join(', ');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Judge, Strategy } from '@hotswap/core';
+import type { Judge, NodeSelectorPlugin, Strategy } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 
 /**
@@ -9,6 +9,8 @@ import { serverError } from '../error-codes.ts';
 export interface ServerPlugin {
   /** Strategies, in every version that rollouts may still run on. */
   readonly strategies?: readonly Strategy<unknown>[];
+  /** Selectors that deployments may name. */
+  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** Methods of `judge` by name. */
   readonly judges?: Readonly<Record<string, Judge>>;
 }
@@ -25,8 +27,15 @@ const strategy = z.looseObject({
   healthCheck: z.unknown().refine(isFunction, { error: 'must be a function' }).optional(),
 });
 
+const selector = z.looseObject({
+  name: z.string().regex(/^[A-Z][A-Za-z0-9]*$/, 'must be PascalCase'),
+  optionsSchema: z.unknown().refine(isSchema, { error: 'must be a zod schema' }),
+  create: z.unknown().refine(isFunction, { error: 'must be a function' }),
+});
+
 const plugin = z.looseObject({
   strategies: z.array(strategy).optional(),
+  selectors: z.array(selector).optional(),
   judges: z
     .record(z.string().min(1).max(100), z.unknown().refine(isFunction, { error: 'must be a function' }))
     .optional(),
