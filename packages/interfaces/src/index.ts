@@ -12,7 +12,7 @@ export { functionOfPath, hasBreaking, interfaceOfPath } from './interface-change
 export type { ChangeKind, ChangeSeverity, InterfaceChange } from './interface-change.ts';
 export { compareVersions, compatibleRange, interfaceNameOf } from './interface-version.ts';
 export type { InterfaceName } from './interface-version.ts';
-export { missingPackages, readWit } from './read-wit.ts';
+export { missingPackages, packageOf, readWit } from './read-wit.ts';
 export type { ReadWitOptions } from './read-wit.ts';
 export { bodyText, functionText, typeText } from './type-text.ts';
 export type {

@@ -44,6 +44,16 @@ export function missingPackages(text: string): readonly string[] {
   return [...missing];
 }
 
+/**
+ * Name and version of the package that a text is about, as it says them.
+ * @throws HS_INTERFACE_INVALID_WIT, HS_INTERFACE_TOO_LARGE
+ * @public
+ */
+export function packageOf(text: string): { readonly name: string | null; readonly version: string | null } {
+  const [{ name, version }] = packagesOf(parseWit(text));
+  return { name, version };
+}
+
 /** The package that a text is about first: the one its heading names, or the first nested one. */
 function packagesOf(syntax: SyntaxPackage): readonly [SyntaxPackage, ...SyntaxPackage[]] {
   const nested = syntax.nested.flatMap((each) => packagesOf(each));

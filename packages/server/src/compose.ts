@@ -23,6 +23,8 @@ import {
   DesiredStateRepository,
   HeartbeatRepository,
   IdempotencyRepository,
+  InterfaceRepository,
+  LiveUseRepository,
   ModuleRepository,
   NodeRepository,
   openDatabase,
@@ -54,6 +56,9 @@ import type { ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
+import { CallerLedger } from './interfaces/caller-ledger.ts';
+import { InterfaceGate } from './interfaces/interface-gate.ts';
+import { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
@@ -272,6 +277,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
   return {
     ...makeRollouts(scope, overrides),
     config,
+    ...makeInterfaces(scope, modules),
     modules,
     nodes,
     store,
@@ -297,6 +303,21 @@ function makeParts(scope: DependencyContainer): ServerParts {
 }
 
 type RolloutParts = Pick<
+/** The registry of interfaces and the gate that stands on it. */
+function makeInterfaces(
+  scope: DependencyContainer,
+  modules: ModuleRepository,
+): Pick<ServerParts, 'interfaces' | 'interfaceRegistry' | 'gate' | 'callers'> {
+  const database = scope.resolve(tokens.database);
+  const logger = scope.resolve(tokens.logger);
+  const interfaces = new InterfaceRepository(database);
+  const use = new LiveUseRepository(database);
+  const registry = new InterfaceRegistry(interfaces, scope.resolve(tokens.config));
+  const callers = new CallerLedger(use, (error) => logger.warn({ err: error }, 'callers could not be written down'));
+  const gate = new InterfaceGate({ interfaces, registry, use, modules, callers });
+  return { interfaces, interfaceRegistry: registry, gate, callers };
+}
+
   ServerParts,
   'journal' | 'fleet' | 'metrics' | 'clock' | 'strategies' | 'engine' | 'loop' | 'hub' | 'intake'
 >;
@@ -366,7 +387,10 @@ function relayHints({ changes }: Database, events: EventBus): void {
 
 const metricsRetentionMs = 7 * 86_400_000;
 
+const callersRetentionMs = 30 * 86_400_000;
 function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
+/** Seconds are needed while a rollout looks at its last minutes, minutes for what was rolled out today. */
+const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;
   const { keys, logger, events } = scope.resolve(tokens.parts);
   const database = scope.resolve(tokens.database);
   const metrics = new PostgresMetricsSource(database);
@@ -374,10 +398,12 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     keys,
     events,
     outbox: new OutboxRepository(database),
-    cleaners: [() => metrics.deleteOlderThan(metricsRetentionMs), () => metrics.rollUp(...metricsRollUps.hours)],
+    cleaners: [
+      () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),
+      () => metrics.deleteOlderThan(metricsRetentionMs),
+      () => metrics.rollUp(...metricsRollUps.hours),
+    ],
     compactors: [() => metrics.rollUp(...metricsRollUps.minutes)],
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
   });
 }
-/** Seconds are needed while a rollout looks at its last minutes, minutes for what was rolled out today. */
-const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;

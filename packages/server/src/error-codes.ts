@@ -117,3 +117,32 @@ export type ServerErrorCode = keyof typeof serverErrorCodes;
 
 /** Errors with the server's codes. @internal */
 export const serverError: ErrorFactory<typeof serverErrorCodes> = errorFactory(serverErrorCodes);
+  HS_INTERFACE_NAME_MISMATCH: {
+    message: 'The request is about {stated}, but the text says `package {written}`: make both say the same',
+    httpStatus: 400,
+  },
+  HS_INTERFACE_DEPENDENCIES: {
+    message: 'More than {limit} packages stand behind the text: split it',
+    httpStatus: 400,
+  },
+  HS_INTERFACE_SELF_APPROVAL: {
+    message: '{subject} registered {name}: where approval is required another admin has to approve it',
+    httpStatus: 409,
+  },
+  HS_INTERFACE_NOT_REGISTERED: {
+    message: '{against} is neither a registered interface (`acme:img@1.2.0`) nor a module id',
+    httpStatus: 404,
+  },
+  HS_INTERFACE_NOT_APPROVED: {
+    message: 'Module {moduleId} does not keep to the interface registry: {why}',
+    httpStatus: 409,
+  },
+  HS_INTERFACE_HOST_CANNOT_LINK: {
+    message: 'Nodes of the deployment cannot run {moduleId}: {why}; choose other regions or nodes, or build without it',
+    httpStatus: 409,
+  },
+  HS_INTERFACE_BREAKS_CONSUMERS: {
+    message:
+      'Module {moduleId} would break {count} that use what serves now: {who}. Keep those functions, move the callers first, or let an admin deploy with allowBreaking',
+    httpStatus: 409,
+  },

@@ -76,7 +76,7 @@ const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
-  const { lifecycle, streams, hub, loop, gateway, proxies, logger } = parts;
+  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -85,6 +85,7 @@ async function stopAll({ parts, housekeeping, release }: ComposedServer, app: Ap
     requests: () => app?.close(),
     housekeeping: () => housekeeping.stop(),
     agents: () => hub.stop(),
+    callers: () => callers.stop(),
     rollouts: () => loop.stop(),
     routers: async () => {
       await drained;

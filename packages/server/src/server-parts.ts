@@ -18,6 +18,9 @@ import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
 import type { EventStreams } from './http/event-stream.ts';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
+import type { CallerLedger } from './interfaces/caller-ledger.ts';
+import type { InterfaceGate } from './interfaces/interface-gate.ts';
+import type { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import type { ModuleService } from './modules/module-service.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
@@ -25,6 +28,7 @@ import type { DeploymentList } from './ports/deployment-list.ts';
 import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
 import type { LiveRoutes } from './ports/live-routes.ts';
 import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
+import type { InterfaceStore } from './ports/interface-store.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
 
 /** Everything that routes work with; `compose.ts` decides what stands behind it. @internal */
@@ -39,6 +43,12 @@ export interface ServerParts {
   readonly nodes: NodeRegistry;
   readonly deployments: DeploymentList;
   readonly routes: LiveRoutes;
+  readonly interfaces: InterfaceStore;
+  readonly interfaceRegistry: InterfaceRegistry;
+  /** What every deployment has to pass. */
+  readonly gate: InterfaceGate;
+  /** Who calls which function. */
+  readonly callers: CallerLedger;
   readonly keys: IdempotencyKeys;
   readonly audit: AuditLog;
   readonly journal: Pick<JournalStore, 'read'>;

@@ -58,6 +58,8 @@ export interface DeploymentSpec {
   readonly requireApproval?: boolean;
   /** Selectors that choose and order the targets, in turn. Default: all that can take part, by region and id. */
   readonly nodeSelector?: readonly NamedSelector[];
+  /** Whether an admin has accepted that it breaks users of the version that serves. Default `false`. */
+  readonly allowBreaking?: boolean;
   /** Requests that get the release beside its share. Default none. */
   readonly traffic?: DeploymentTraffic;
 }

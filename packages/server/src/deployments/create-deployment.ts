@@ -57,6 +57,17 @@ export async function createDeployment(
   body: NewDeployment,
   author: Principal,
 ): Promise<DeploymentSpec> {
+  const spec = await prepareDeployment(parts, body, author);
+  await parts.engine.create(spec, author.subject);
+  return spec;
+}
+
+/** Everything but opening it: nothing is changed but that the release is known. @internal */
+export async function prepareDeployment(
+  parts: DeploymentServiceParts,
+  body: NewDeployment,
+  author: Principal,
+): Promise<DeploymentSpec> {
   const { tenant } = author;
   const strategy = strategyOf(body, parts.config.environment);
   const module = await parts.modules.get(tenant, body.moduleId);

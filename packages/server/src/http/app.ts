@@ -25,6 +25,7 @@ import { deploymentRoutes } from './routes/deployments.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { interfaceRoutes } from './routes/interfaces.ts';
 import { invokeRoutes } from './routes/invoke.ts';
 import { moduleHttpRoutes } from './routes/module-http.ts';
 import { moduleRoutes } from './routes/modules.ts';
@@ -88,6 +89,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
       releaseRoutes,
       deploymentRoutes,
       auditRoutes,
+      interfaceRoutes,
       nodeRoutes,
       nodeAgentRoutes,
       trafficRoutes,

@@ -21,6 +21,7 @@ import { DeploymentStream } from '../../deployments/deployment-stream.ts';
 import { deploymentTag, toDeploymentView } from '../../deployments/deployment-view.ts';
 import { JournalTeller } from '../../deployments/explain-entry.ts';
 import { serverError } from '../../error-codes.ts';
+import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -154,11 +155,17 @@ function executeRoute(app: App, parts: ServerParts): void {
       const record = await find(parts, caller.tenant, id);
       requireMatch(request, deploymentTag(record), `deployment ${id}`);
       checkApprover(caller, request.body.approvedBy);
+      if (isUntouched(record)) await readmitDeployment(parts, record.spec);
       await parts.engine.command(caller.tenant, id, 'execute', caller.subject);
       parts.loop.nudge(caller.tenant, id);
       return answer(parts, caller.tenant, id, reply.code(202));
     },
   );
+}
+
+/** Whether this would be the first run: repeats only return it. */
+function isUntouched({ summary }: DeploymentRecord): boolean {
+  return summary.status === 'Pending' || summary.status === 'PendingApproval';
 }
 
 /** The approver is the caller, whatever the body says (D-3). */

@@ -27,7 +27,7 @@ const params = z.strictObject({ ref: z.string().max(170), function: z.string().m
  * Calls of functions, the hot path: nothing here waits for the database, reads the body, or checks a token twice.
  * @internal
  */
-export function invokeRoutes(app: App, { gateway }: ServerParts): void {
+export function invokeRoutes(app: App, { gateway, callers }: ServerParts): void {
   void app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
@@ -48,6 +48,7 @@ export function invokeRoutes(app: App, { gateway }: ServerParts): void {
       async (request, reply: FastifyReply) => {
         const { ref, function: functionName } = request.params as z.output<typeof params>;
         const { moduleName, version } = targetOf(ref);
+        const caller = callerOf(request);
         const answer = await gateway.invoke({
           tenant: callerOf(request).tenant,
           moduleName,
@@ -64,6 +65,7 @@ export function invokeRoutes(app: App, { gateway }: ServerParts): void {
             });
           },
         });
+        if (answer.status === 200) callers.note(caller, moduleName, functionName);
         return reply
           .code(answer.status)
           .header('content-type', answer.contentType)

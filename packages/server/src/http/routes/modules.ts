@@ -83,7 +83,7 @@ function uploadRoutes(app: App, { moduleService, config, events }: ServerParts):
   );
 }
 
-function readingRoutes(app: App, { modules, moduleService }: ServerParts): void {
+function readingRoutes(app: App, { modules, moduleService, gate }: ServerParts): void {
   app.get(
     base,
     {
@@ -109,7 +109,12 @@ function readingRoutes(app: App, { modules, moduleService }: ServerParts): void 
   app.post(
     `${base}/:moduleId/validate`,
     { config: { role: writing }, schema: { tags: ['modules'], params, response: { 200: moduleReportSchema } } },
-    async (request) => moduleService.recheck(await modules.get(callerOf(request).tenant, request.params.moduleId)),
+    async (request) => {
+      const module = await modules.get(callerOf(request).tenant, request.params.moduleId);
+      const report = moduleService.recheck(module);
+      const problems = [...report.problems, ...(await gate.problems(module.tenant, module.description))];
+      return { ...report, valid: problems.length === 0, problems };
+    },
   );
 }
 
