@@ -71,6 +71,13 @@ export class ScriptedFleet {
     this.#hear([this.#database.node(nodeId)]);
   }
 
+  /** Has nodes look at themselves again, as after a change that nobody told them of; what is new is reported. */
+  ask(nodeIds: readonly string[]): void {
+    const nodes = nodeIds.map((nodeId) => this.#database.node(nodeId));
+    const changed = nodes.filter((node) => !this.#offline.has(node.nodeId) && this.#lookAgain(node));
+    if (changed.length > 0) this.#onReports(this.#database.activeOn(changed));
+  }
+
   /** Releases that the node has loaded, by what it knows itself. */
   loaded(nodeId: string): readonly ReleaseId[] {
     return [...this.#database.node(nodeId).held]
@@ -145,6 +152,14 @@ export class ScriptedFleet {
     this.#database.observe(node, { generation: node.generation, releases });
   }
 
+  /** Whether the node has anything new to say. What it has been told but not yet heard is not looked at. */
+  #lookAgain(node: NodeRow): boolean {
+    if (node.observed.generation !== node.generation) return false;
+    const { releases } = node.observed;
+    this.#apply(node);
+    return node.observed.releases !== releases && JSON.stringify(node.observed.releases) !== JSON.stringify(releases);
+  }
+
   /** `null` for a node with more than one module, of which there are too many combinations to be worth sharing. */
   #goodState(node: NodeRow): GoodState | null {
     if (node.modules.size !== 1) return null;
@@ -203,13 +218,7 @@ export class ScriptedFleet {
     const generations = probing.map((node) => node.generation);
     this.#time.after(recheckMs, () => {
       const asked = this.#stillConcerned(probing, generations);
-      const changed = asked.filter((node) => {
-        const { releases } = node.observed;
-        this.#apply(node);
-        return (
-          node.observed.releases !== releases && JSON.stringify(node.observed.releases) !== JSON.stringify(releases)
-        );
-      });
+      const changed = asked.filter((node) => this.#lookAgain(node));
       if (changed.length > 0) this.#onReports(this.#database.activeOn(changed));
       this.#askAgain(asked);
     });

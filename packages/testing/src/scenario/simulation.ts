@@ -78,6 +78,8 @@ export interface SimulationOptions {
   /** Awaited before each access to the store: lets a test interleave engines. */
   readonly interleave?: () => Promise<void>;
   readonly failpoint?: (name: string) => void;
+  /** When virtual time begins. Default 1 January 2026. */
+  readonly startsAt?: number;
   /** Told of every commit, right after it. */
   readonly onCommit?: CommitListener;
 }
@@ -113,11 +115,11 @@ const madeUpRelease = (moduleName: string, releaseId: string): Release => ({
  * @public
  */
 export class Simulation {
-  readonly time: VirtualTime = new VirtualTime();
+  readonly time: VirtualTime;
   readonly database: MemoryDatabase = new MemoryDatabase();
   readonly store: JournalStore;
   readonly fleetReader: MemoryFleetReader = new MemoryFleetReader(this.database);
-  readonly scheduler: VirtualScheduler = new VirtualScheduler(this.time);
+  readonly scheduler: VirtualScheduler;
   readonly metrics: ScriptedMetrics;
   readonly fleet: ScriptedFleet;
   readonly #options: SimulationOptions;
@@ -128,6 +130,8 @@ export class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    this.time = new VirtualTime(options.startsAt);
+    this.scheduler = new VirtualScheduler(this.time);
     const store = new MemoryJournalStore(this.database);
     const watched = options.onCommit ? this.#watched(store, options.onCommit) : store;
     this.store = options.interleave ? interleaved(watched, options.interleave) : watched;
