@@ -11,6 +11,7 @@ import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommands } from './commands/releases.ts';
 import { addRunCommand, keepGuestArguments } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addStrategiesCommand } from './commands/strategies.ts';
 import { addUndoCommand } from './commands/undo.ts';
 import { addWhyCommand } from './commands/why.ts';
 import type { CommandSession } from './command-session.ts';
@@ -63,6 +64,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addAuditCommands(program, sessionOf);
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
+  addStrategiesCommand(program, sessionOf);
   addNodeActionCommands(program, sessionOf);
   const run = addRunCommand(program, sessionOf);
   try {

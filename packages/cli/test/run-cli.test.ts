@@ -202,6 +202,44 @@ describe('runCli', () => {
     });
   });
 
+  it('deploys what a file says, and lays options over it', async () => {
+    answers['POST /api/v1/wasm/deployments'] = { status: 201, body: deployment };
+    const file = join(directory, 'deployment.json');
+    await writeFile(file, JSON.stringify({ moduleId: 'greeter-v1.1.0', strategy: 'Regional', targetRegions: ['a'] }));
+    expect((await run(['deploy', '--file', file, '--region', 'b', '--no-execute'])).code).toBe(exitCodes.ok);
+    expect((await run(['deploy', 'greeter-v1.2.0', '-f', file, '--no-execute'])).code).toBe(exitCodes.ok);
+    expect(calls.map(({ body }) => body)).toEqual([
+      { moduleId: 'greeter-v1.1.0', strategy: 'Regional', targetRegions: ['b'] },
+      { moduleId: 'greeter-v1.2.0', strategy: 'Regional', targetRegions: ['a'] },
+    ]);
+  });
+
+  it('leaves the strategy to the server when nobody names one', async () => {
+    answers['POST /api/v1/wasm/deployments'] = { status: 201, body: deployment };
+    await run(['deploy', 'greeter-v1.1.0', '--no-execute']);
+    expect(calls[0]?.body).toEqual({ moduleId: 'greeter-v1.1.0' });
+    const ran = await run(['deploy', '--strategy', 'Canary']);
+    expect([ran.code, ran.stderr]).toEqual([exitCodes.usage, expect.stringContaining('name a module version')]);
+  });
+
+  it('lists strategies and marks the one that is recommended', async () => {
+    answers['GET /api/v1/wasm/strategies'] = {
+      status: 200,
+      body: {
+        environment: 'Staging',
+        recommended: 'Canary',
+        strategies: [
+          { name: 'Canary', version: 1, recommendedFor: ['staging: production simulation'] },
+          { name: 'Waves', version: 2, recommendedFor: [] },
+        ],
+      },
+    };
+    const { stdout } = await run(['strategies']);
+    expect(stdout).toMatch(/Canary \*\s+1\s+staging: production simulation/);
+    expect(stdout).toMatch(/Waves\s+2/);
+    expect(stdout).toContain('* without --strategy, on this Staging server');
+  });
+
   it('refuses a configuration that is no JSON as a usage error', async () => {
     const ran = await run(['deploy', 'greeter-v1.1.0', '--config', '{stages}']);
     expect(ran.code).toBe(exitCodes.usage);

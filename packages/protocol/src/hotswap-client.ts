@@ -8,6 +8,7 @@ import { nodeClient, type NodeClient } from './node-client.ts';
 import { apiBase } from './protocol-version.ts';
 import type { ReleaseDiff, ReleaseDiffQuery, ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
 import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
+import type { StrategyList } from './strategy-api.ts';
 
 /**
  * Everything the REST API does, typed. Every answer of 400 and above is thrown as a `HotSwapError` with the server's
@@ -28,6 +29,8 @@ export interface HotSwapClient {
   };
   /** What is on record of changes. For administrators. */
   readonly audit: { list(query?: AuditListQuery): Promise<AuditPage> };
+  /** What deployments can be carried out by, and what is recommended. */
+  readonly strategies: { list(): Promise<StrategyList> };
   /** Details only with a token. */
   health(): Promise<HealthView>;
   /** Whether the server takes requests: `false` while it starts or stops. */
@@ -63,6 +66,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     audit: { list: (query) => get('/api/v1/audit', query) },
     health: () => get('/health'),
     ready: () =>
+    strategies: { list: () => get(`${apiBase}/strategies`) },
       get<HealthView>('/health/ready').then(
         (health) => health.status !== 'Unhealthy',
         () => false,

@@ -168,6 +168,8 @@ export { formatSse, readSse } from './sse-reader.ts';
 export type { SseEvent } from './sse-reader.ts';
 export {
   chosenIdSchema,
+export { strategyListSchema } from './strategy-api.ts';
+export type { StrategyList, StrategyView } from './strategy-api.ts';
   jsonSchema,
   labelsSchema,
   moduleIdSchema,

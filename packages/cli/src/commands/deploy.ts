@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import type { Json } from '@hotswap/core';
 import type { AutoRollbackRequest, CreateDeploymentRequest } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
+import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, jsonOption, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
 interface DeployOptions {
-  readonly strategy: string;
+  readonly file?: string;
+  readonly strategy?: string;
   readonly config?: string;
   readonly region?: readonly string[];
   readonly id?: string;
@@ -26,8 +28,9 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
   program
     .command('deploy')
     .description('roll a module version out')
-    .argument('<moduleId>', 'e.g. greeter-v1.1.0')
-    .option('--strategy <name>', 'AllAtOnce, Rolling or Canary', 'Rolling')
+    .argument('[moduleId]', 'e.g. greeter-v1.1.0; default what --file says')
+    .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
+    .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
     .option('--config <json>', "the strategy's configuration, as JSON or @file")
     .option('--region <region>', 'a target region; repeatable; default all', collect)
     .option('--id <deploymentId>', 'id of the deployment; default a new one')
@@ -38,7 +41,7 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--no-execute', 'only create it')
     .option('-w, --watch', 'follow it to its end')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
-    .action(async (moduleId: string, options: DeployOptions) => {
+    .action(async (moduleId: string | undefined, options: DeployOptions) => {
       const session = sessionOf();
       const request = await requestOf(moduleId, options);
       const client = await session.client();
@@ -68,14 +71,29 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     });
 }
 
-async function requestOf(moduleId: string, options: DeployOptions): Promise<CreateDeploymentRequest> {
+async function requestOf(moduleId: string | undefined, options: DeployOptions): Promise<CreateDeploymentRequest> {
+  const written = options.file === undefined ? {} : await jsonOption('--file', `@${options.file}`);
+  // What else is wrong with the file the server says, with pointers.
+  const request = { ...(written as object), ...(await givenOptions(moduleId, options)) } as CreateDeploymentRequest;
+  if (typeof request.moduleId !== 'string')
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: 'moduleId',
+      why: 'name a module version, or a --file that has a moduleId',
+    });
+  return request;
+}
+
+async function givenOptions(
+  moduleId: string | undefined,
+  options: DeployOptions,
+): Promise<Partial<CreateDeploymentRequest>> {
   const config = options.config === undefined ? undefined : await jsonOption('--config', options.config);
   const env = Object.fromEntries(
     (options.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
   );
   return {
-    moduleId,
-    strategy: options.strategy,
+    ...(moduleId === undefined ? {} : { moduleId }),
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(config === undefined ? {} : { strategyConfig: config }),
     ...(options.region === undefined ? {} : { targetRegions: options.region }),
     ...(options.id === undefined ? {} : { deploymentId: options.id }),

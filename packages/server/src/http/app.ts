@@ -32,6 +32,7 @@ import { moduleRoutes } from './routes/modules.ts';
 import { nodeAgentRoutes } from './routes/node-agents.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { releaseRoutes } from './routes/releases.ts';
+import { strategyRoutes } from './routes/strategies.ts';
 import { trafficRoutes } from './routes/routes.ts';
 import { validateByZod } from './validate-request.ts';
 
@@ -95,6 +96,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
       trafficRoutes,
       eventRoutes,
       docsRoutes,
+      strategyRoutes,
     ])
       register(app, parts);
     invokeRoutes(app, parts);
