@@ -9,5 +9,5 @@ export const simulatorErrorCodes = {
   },
 } as const;
 
-/** Errors with the codes of the simulator. @internal */
+/** Errors with the codes of the simulator. @public */
 export const simulatorError: ErrorFactory<typeof simulatorErrorCodes> = errorFactory(simulatorErrorCodes);

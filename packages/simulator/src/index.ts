@@ -1,4 +1,4 @@
-export { simulatorErrorCodes } from './error-codes.ts';
+export { simulatorError, simulatorErrorCodes } from './error-codes.ts';
 export { runSimulation } from './run-simulation.ts';
 export type { SimulationRun } from './run-simulation.ts';
 export { describedFleet, readScenario, simulate } from './simulate.ts';

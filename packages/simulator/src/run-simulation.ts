@@ -1,4 +1,4 @@
-import type { DeploymentSpec, DeploymentSummary, NodeSelector, Release, Strategy } from '@hotswap/core';
+import type { DeploymentSpec, DeploymentSummary, NodeSelectorPlugin, Release, Strategy } from '@hotswap/core';
 import { isHotSwapError } from '@hotswap/core';
 import type { SimulatedCommand, SimulationResult, SimulationScript } from '@hotswap/protocol';
 import { Simulation, type SimulatedNode } from '@hotswap/testing';
@@ -17,7 +17,8 @@ export interface SimulationRun {
   readonly spec: DeploymentSpec;
   /** The deployment's release and those that serve before, as far as their health checks matter. */
   readonly releases?: readonly Release[];
-  readonly selector?: NodeSelector;
+  /** Selectors that the deployment may name. */
+  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   readonly script: SimulationScript;
   readonly seed: number;
   readonly untilMs: number;
@@ -64,7 +65,7 @@ class LiveSimulation {
   #before: Awaited<ReturnType<Simulation['fleetReader']['candidates']>> = [];
 
   constructor(run: SimulationRun) {
-    const { script, fleet, seed, spec, startsAtMs, strategies, releases, selector } = run;
+    const { script, fleet, seed, spec, startsAtMs, strategies, releases, selectors } = run;
     this.#run = run;
     this.#calls = new ScriptedCalls(script.metrics ?? [], this.#share);
     this.#router = new LaggingRouter(script.faults ?? [], () => this.#nowMs());
@@ -82,7 +83,7 @@ class LiveSimulation {
         for (const batch of batches) this.#follow(batch);
       },
       ...(releases ? { releases } : {}),
-      ...(selector ? { selector } : {}),
+      ...(selectors ? { selectors } : {}),
     });
   }
 

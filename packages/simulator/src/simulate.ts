@@ -1,9 +1,11 @@
 import {
   defaultAutoRollback,
   hotSwapError,
+  parseNodeSelectors,
   parseStrategyConfig,
   resolveHealthCheck,
   type DeploymentSpec,
+  type NodeSelectorPlugin,
   type Strategy,
 } from '@hotswap/core';
 import {
@@ -20,6 +22,8 @@ import { runSimulation, type SimulationRun } from './run-simulation.ts';
 /** A scenario, and the strategies that it may name. @public */
 export interface SimulateOptions extends SimulateRequest {
   readonly strategies: readonly Strategy<unknown>[];
+  /** Selectors that the deployment may name. Default none. */
+  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** As in {@link SimulationRun}. */
   readonly breathe?: () => Promise<void>;
 }
@@ -36,15 +40,16 @@ const newRelease = 'new';
  * HS_DEPLOYMENT_NO_TARGETS
  * @public
  */
-export async function simulate({ strategies, breathe, ...scenario }: SimulateOptions): Promise<SimulationResult> {
+export async function simulate({ strategies, selectors = [], breathe, ...scenario }: SimulateOptions): Promise<SimulationResult> {
   const request = readScenario(scenario);
   if (request.fleet === undefined)
     throw invalid([{ pointer: '/fleet', detail: 'must be given where no server knows one' }]);
   const fleet = describedFleet(request.fleet);
   const run: SimulationRun = {
     strategies,
+    selectors,
     fleet,
-    spec: specOf(request, strategies, fleet),
+    spec: specOf(request, fleet, strategies, selectors),
     script: request.script ?? {},
     seed: request.seed ?? 1,
     untilMs: scenarioMs(request.until ?? defaultUntil),
@@ -100,10 +105,13 @@ export function describedFleet({ regions = {}, nodes = [], serves = true }: Simu
 
 function specOf(
   { deployment }: ReadScenario,
-  strategies: readonly Strategy<unknown>[],
   fleet: readonly SimulatedNode[],
+  strategies: readonly Strategy<unknown>[],
+  selectors: readonly NodeSelectorPlugin<unknown>[],
 ): DeploymentSpec {
   const { strategy: name, moduleId, targetRegions } = deployment;
+  if (name === undefined)
+    throw invalid([{ pointer: '/deployment/strategy', detail: 'must be given where no server recommends one' }]);
   const strategy = strategies.filter((known) => known.name === name).sort((a, b) => b.version - a.version)[0];
   if (!strategy)
     throw hotSwapError('HS_STRATEGY_UNKNOWN', {
@@ -133,5 +141,8 @@ function specOf(
     progressDeadline: deployment.progressDeadline ?? 'PT30M',
     retention: deployment.retention ?? 'PT1H',
     author: 'operator',
+    ...(deployment.nodeSelector === undefined
+      ? {}
+      : { nodeSelector: parseNodeSelectors(selectors, deployment.nodeSelector) }),
   };
 }

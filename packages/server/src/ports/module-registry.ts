@@ -15,6 +15,8 @@ export interface ModuleRegistry {
 
 /** Immutable releases. @internal */
 export interface ReleaseRegistry {
+  /** The id that a release with this content has, whether it is there or not. */
+  idOf(content: Omit<Release, 'releaseId'>): Promise<ReleaseId>;
   insert(content: Omit<Release, 'releaseId'>): Promise<Release>;
   get(tenant: string, releaseId: ReleaseId): Promise<Release>;
   list(tenant: string, query: PageQuery & { readonly moduleName?: string | undefined }): Promise<Page<Release>>;

@@ -34,6 +34,11 @@ export class ReleaseRepository {
     this.#session = session;
   }
 
+  /** The id that a release with this content has, whether it is there or not. */
+  idOf(content: Omit<Release, 'releaseId'>): Promise<ReleaseId> {
+    return releaseIdOf(content);
+  }
+
   /** Inserts the release if it is not there; returns it with its id. The module has to be registered. */
   async insert(content: Omit<Release, 'releaseId'>): Promise<Release> {
     const release: Release = { ...content, releaseId: await releaseIdOf(content) };

@@ -14,6 +14,7 @@ import {
   type JournalEntry,
   type JournalStore,
   type NodeSelector,
+  type NodeSelectorPlugin,
   type Release,
   type RolloutEngine,
   type RolloutEngineOptions,
@@ -21,7 +22,7 @@ import {
   type TrafficRouter,
   type VariantMetrics,
 } from '@hotswap/core';
-import { MemoryDatabase, type Assignments } from '../memory/memory-database.ts';
+import { MemoryDatabase, type Assignments, type NodeInventory } from '../memory/memory-database.ts';
 import { MemoryFleetReader } from '../memory/memory-fleet-reader.ts';
 import { MemoryJournalStore } from '../memory/memory-journal-store.ts';
 import { VirtualScheduler } from '../time/virtual-scheduler.ts';
@@ -43,6 +44,8 @@ export interface SimulatedNode {
   readonly region: string;
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Default as in `addNode`. */
+  readonly inventory?: Partial<NodeInventory>;
   /** Releases of the module with weights, before the rollout. Default: only `v1`. Nodes that serve the same had better share one list. */
   readonly serving?: readonly { readonly releaseId: string; readonly weight: number }[];
   /** Default: enabled and reachable. */
@@ -73,6 +76,8 @@ export interface SimulationOptions {
   /** Default: a router that chooses between nodes and serves every revision at once. */
   readonly router?: TrafficRouter;
   readonly selector?: NodeSelector;
+  /** Selectors that deployments may name. */
+  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** Engines that all get every wake, one after the other unless `interleave` is given. Default 1. */
   readonly engines?: number;
   /** Awaited before each access to the store: lets a test interleave engines. */
@@ -172,7 +177,7 @@ export class Simulation {
 
   /** Makes another engine on the same store. */
   makeEngine(options: Partial<RolloutEngineOptions> = {}): RolloutEngine {
-    const { strategies, router = instantRouter, selector, failpoint } = this.#options;
+    const { strategies, router = instantRouter, selector, selectors, failpoint } = this.#options;
     return createRolloutEngine({
       journal: this.store,
       fleet: this.fleetReader,
@@ -182,6 +187,7 @@ export class Simulation {
       strategies,
       engineId: 'engine',
       ...(selector ? { selector } : {}),
+      ...(selectors ? { selectors } : {}),
       ...(failpoint ? { failpoint } : {}),
       ...options,
     });
