@@ -7,11 +7,13 @@ import {
   type Clock,
   type Failpoint,
   type Judge,
+  type MetricsSource,
   type ModuleStore,
   type RuntimeHost,
   type Strategy,
 } from '@hotswap/core';
 import { Gateway, type GatewayOptions } from '@hotswap/gateway';
+import { PrometheusMetricsSource } from '@hotswap/metrics-prometheus';
 import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
@@ -340,7 +342,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const metrics = new PostgresMetricsSource(database);
   const { triggerIntervalMs } = overrides;
   const engine = createRolloutEngine({
-    ...{ journal, fleet, metrics, clock, failpoint, judges, strategies: known },
+    ...{ journal, fleet, metrics, clock, failpoint, judges, metricsSources, selectors, strategies: known },
     router: scope.resolve(tokens.gateway),
     engineId: `engine:${scope.resolve(tokens.config).instanceId}`,
     ...(triggerIntervalMs === undefined ? {} : { triggerIntervalMs }),
@@ -349,6 +351,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     (text: string) =>
     (error: unknown): void =>
       logger.warn({ err: error }, text);
+  const metricsSources = makeMetricsSources(scope);
   const scheduler = new PostgresScheduler(database, { onError: warn('a wake failed and will come again') });
   const loop = new RolloutLoop({
     ...{ engine, scheduler, clock },
@@ -405,5 +408,17 @@ const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as
     ],
     compactors: [() => metrics.rollUp(...metricsRollUps.minutes)],
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
+/** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */
+function makeMetricsSources(scope: DependencyContainer): Readonly<Record<string, MetricsSource>> {
+  const { prometheusUrl } = scope.resolve(tokens.config);
+  const logger = scope.resolve(tokens.logger);
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'Prometheus has no answer for a trigger');
+  const builtIn =
+    prometheusUrl === undefined ? {} : { prometheus: new PrometheusMetricsSource({ baseUrl: prometheusUrl, onError }) };
+  return Object.assign(builtIn, ...scope.resolve(tokens.plugins).map((plugin) => plugin.metricsSources)) as Readonly<
+    Record<string, MetricsSource>
+  >;
+}
+
   });
 }

@@ -55,6 +55,11 @@ export const coreErrorCodes = {
     httpStatus: 409,
   },
   HS_DEPLOYMENT_NO_TARGETS: { message: 'No node can take {moduleName}: {why}', httpStatus: 409 },
+  HS_DEPLOYMENT_UNKNOWN_SOURCE: {
+    message:
+      'The trigger on {metric} asks the metrics source {source}, and this server has {known}: name one of these, or configure it',
+    httpStatus: 400,
+  },
   HS_STRATEGY_UNKNOWN: { message: 'There is no strategy {strategy}: this server knows {known}', httpStatus: 400 },
   HS_STRATEGY_INVALID_CONFIG: { message: 'The configuration of {strategy} is not valid: {why}', httpStatus: 400 },
   HS_STRATEGY_STAGE_FAILED: { message: '{message}', httpStatus: 409 },

@@ -24,6 +24,7 @@ import { judgeWelch } from './judge-welch.ts';
 import { pendingUntil } from './approvals.ts';
 import { LiveRollout } from './live-rollout.ts';
 import { StrategyShelf } from './replay.ts';
+import { assertSourcesKnown } from './triggers.ts';
 import { summarise } from './rollout-summary.ts';
 import { stuckAt } from './stuck-deadline.ts';
 
@@ -79,6 +80,7 @@ class JournalRolloutEngine implements RolloutEngine {
     const { shelf, clock, pendingExpiryMs } = this.#parts;
     if (!shelf.names.includes(spec.strategy))
       throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: spec.strategy, known: shelf.names.join(', ') });
+    assertSourcesKnown(spec, Object.keys(this.#parts.metricsSources));
     const frozen = JSON.parse(JSON.stringify(spec)) as DeploymentSpec;
     return this.#serially(spec.tenant, spec.deploymentId, async () => {
       const draft = new Draft(new LiveRollout(spec.tenant, spec.deploymentId), clock.now(), actor);

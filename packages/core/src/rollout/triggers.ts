@@ -1,6 +1,8 @@
 import type { MetricsQuestion, MetricsSource } from '../contracts/metrics-source.ts';
 import type { StageFailure } from '../effects/effect.ts';
 import { builtInSource, pausesWithoutData, type RollbackTrigger } from '../model/auto-rollback.ts';
+import { hotSwapError } from '../errors/hotswap-error.ts';
+import type { DeploymentSpec } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
 import { noMetrics, onlyFinite, type VariantMetrics } from '../model/metrics.ts';
 import { positionsOf } from '../model/node-set.ts';
@@ -55,6 +57,19 @@ export async function readTriggers(state: RolloutState, sources: TriggerSources)
 }
 
 const isOutside = ({ source }: RollbackTrigger): boolean => source !== undefined && source !== builtInSource;
+
+/**
+ * Refuses triggers that ask a source which nobody has configured: it would only ever be missing data.
+ * @throws HS_DEPLOYMENT_UNKNOWN_SOURCE
+ * @internal
+ */
+export function assertSourcesKnown({ autoRollback }: DeploymentSpec, names: readonly string[]): void {
+  const known = [builtInSource, ...names];
+  for (const { metric, source } of autoRollback.triggers) {
+    if (source !== undefined && !known.includes(source))
+      throw hotSwapError('HS_DEPLOYMENT_UNKNOWN_SOURCE', { metric, source, known: known.join(', ') });
+  }
+}
 
 /** Answers of other sources by the position of the trigger; `null` where there is none. */
 async function readOutside(

@@ -31,6 +31,8 @@ export interface ServerConfig {
   readonly haproxySocket?: string;
   /** The map file that its configuration names; belongs to `haproxySocket`. */
   readonly haproxyMapFile?: string;
+  /** URL of a Prometheus server that rollback triggers may ask. Absent: they ask the nodes' own reports only. */
+  readonly prometheusUrl?: string;
   /** File with the first admin's token, for servers without a development credential. */
   readonly adminTokenFile?: string;
   /**
@@ -85,6 +87,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .regex(/^(?:\/.+|[^/]+:\d+)$/, 'must be a path that begins with a slash, or host:port')
       .exactOptional(),
     haproxyMapFile: z.string().min(1).exactOptional(),
+    prometheusUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
     adminTokenFile: z.string().min(1).exactOptional(),
     plugins: list.exactOptional(),
   })
@@ -109,6 +112,7 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   instanceId: ['HOTSWAP_INSTANCE_ID'],
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
   haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
+  prometheusUrl: ['HOTSWAP_PROMETHEUS_URL'],
   adminTokenFile: ['HOTSWAP_ADMIN_TOKEN_FILE'],
   plugins: ['HOTSWAP_PLUGINS'],
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Judge, NodeSelectorPlugin, Strategy } from '@hotswap/core';
+import type { Judge, MetricsSource, NodeSelectorPlugin, Strategy } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 
 /**
@@ -13,6 +13,8 @@ export interface ServerPlugin {
   readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** Methods of `judge` by name. */
   readonly judges?: Readonly<Record<string, Judge>>;
+  /** Metrics sources by the name that triggers use; `hotswap` is the built-in one. */
+  readonly metricsSources?: Readonly<Record<string, MetricsSource>>;
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
@@ -38,6 +40,12 @@ const plugin = z.looseObject({
   selectors: z.array(selector).optional(),
   judges: z
     .record(z.string().min(1).max(100), z.unknown().refine(isFunction, { error: 'must be a function' }))
+    .optional(),
+  metricsSources: z
+    .record(
+      z.string().regex(/^(?!hotswap$)[a-z][a-z0-9-]{0,99}$/, 'must be of a-z, 0-9 and -, and not hotswap'),
+      z.looseObject({ read: z.unknown().refine(isFunction, { error: 'must be a function' }) }),
+    )
     .optional(),
 });
 

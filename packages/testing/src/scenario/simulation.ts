@@ -75,6 +75,8 @@ export interface SimulationOptions {
   readonly metrics?: (query: MetricsQuery) => VariantMetrics;
   /** Default: a router that chooses between nodes and serves every revision at once. */
   readonly router?: TrafficRouter;
+  /** Further sources that triggers may ask. Default none. */
+  readonly metricsSources?: NonNullable<RolloutEngineOptions['metricsSources']>;
   readonly selector?: NodeSelector;
   /** Selectors that deployments may name. */
   readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
@@ -187,6 +189,7 @@ export class Simulation {
       strategies,
       engineId: 'engine',
       ...(selector ? { selector } : {}),
+      ...(this.#options.metricsSources ? { metricsSources: this.#options.metricsSources } : {}),
       ...(selectors ? { selectors } : {}),
       ...(failpoint ? { failpoint } : {}),
       ...options,

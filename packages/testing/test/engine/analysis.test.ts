@@ -134,14 +134,19 @@ describe('triggers that ask another source', () => {
   const outside = { metric: 'custom:saturation', source: 'elsewhere', query: 'saturation{release="x"}', threshold: 5 };
   const ask = async (source: Partial<MetricsSource> | undefined) => {
     const asked: MetricsQuestion[] = [];
-    const simulation = new Simulation({ strategies: [canary()], nodes: { here: 10 } });
     const elsewhere: MetricsSource = {
       async read(question) {
         asked.push(question);
         return (await source?.read?.(question)) ?? noMetrics;
       },
     };
-    const engine = simulation.makeEngine({ ...(source ? { metricsSources: { elsewhere } } : {}) });
+    const simulation = new Simulation({
+      strategies: [canary()],
+      nodes: { here: 10 },
+      metricsSources: { elsewhere },
+    });
+    // The server that drives it may have been configured otherwise than the one that took it in.
+    const engine = simulation.makeEngine(source ? {} : { metricsSources: {} });
     await simulation.create({ config, spec: rollback(outside) });
     await engine.command('default', 'd', 'execute', 'alice');
     for (let seconds = 0; seconds < 400; seconds++) {
@@ -176,6 +181,18 @@ describe('triggers that ask another source', () => {
     ['is not there', undefined],
   ])('pause the rollout when the source %s', async (_, source) => {
     expect((await ask(source)).summary).toMatchObject({ status: 'Paused', reason: expect.stringContaining('No data') });
+  });
+});
+
+it('a trigger that asks a source which nobody has configured is refused at create', async () => {
+  const simulation = new Simulation({
+    strategies: [canary()],
+    metricsSources: { prometheus: { read: async () => noMetrics } },
+  });
+  const trigger = { metric: 'custom:x', source: 'prometeus', query: 'up', threshold: 1 };
+  await expect(simulation.create({ spec: rollback(trigger) })).rejects.toMatchObject({
+    code: 'HS_DEPLOYMENT_UNKNOWN_SOURCE',
+    message: expect.stringContaining('this server has hotswap, prometheus'),
   });
 });
 
