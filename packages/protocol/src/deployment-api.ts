@@ -151,6 +151,8 @@ export interface DeploymentView {
   readonly autoRollback: AutoRollback;
   readonly progressDeadline: Duration;
   readonly retention: Duration;
+  /** Release train that it is part of. */
+  readonly trainId?: string;
   /** Whether somebody else than the author has to approve it. */
   readonly requireApproval: boolean;
   /** Who allowed the execution, and until when it had to begin. */
@@ -358,6 +360,7 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     autoRollback: autoRollbackSchema,
     progressDeadline: durationSchema,
     retention: durationSchema,
+    trainId: z.string().exactOptional(),
     requireApproval: z.boolean(),
     approval: z.object({ by: z.string(), at: timestampSchema, expiresAt: timestampSchema }).exactOptional(),
     createdBy: z.string(),

@@ -9,6 +9,7 @@ import { apiBase } from './protocol-version.ts';
 import type { ReleaseDiff, ReleaseDiffQuery, ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
 import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
 import type { StrategyList } from './strategy-api.ts';
+import { trainClient, type TrainClient } from './train-client.ts';
 
 /**
  * Everything the REST API does, typed. Every answer of 400 and above is thrown as a `HotSwapError` with the server's
@@ -19,6 +20,7 @@ export interface HotSwapClient {
   readonly modules: ModuleClient;
   readonly interfaces: InterfaceClient;
   readonly deployments: DeploymentClient;
+  readonly trains: TrainClient;
   readonly nodes: NodeClient;
   readonly routes: { list(query?: RouteListQuery): Promise<RouteList>; get(moduleName: string): Promise<RouteView> };
   readonly releases: {
@@ -53,6 +55,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     modules: moduleClient(transport),
     interfaces: interfaceClient(transport),
     deployments: deploymentClient(transport),
+    trains: trainClient(transport),
     nodes: nodeClient(transport),
     routes: {
       list: (query) => get(`${apiBase}/routes`, query),

@@ -23,6 +23,9 @@ export type {
 } from './agent-messages.ts';
 export { auditListQuerySchema, auditPageSchema } from './audit-api.ts';
 export type { AuditListQuery, AuditPage } from './audit-api.ts';
+export { createTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';
+export type { CheckedTrain, CreateTrainRequest, TrainList, TrainMemberView, TrainView } from './train-api.ts';
+export type { TrainClient, TrainCommandRequest } from './train-client.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
   approvalSchema,

@@ -38,6 +38,7 @@ import {
   ReleaseRepository,
   RouteRepository,
   SettingRepository,
+  TrainRepository,
   type Database,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
@@ -63,6 +64,7 @@ import { InterfaceGate } from './interfaces/interface-gate.ts';
 import { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
+import { TrainLoop } from './loops/train-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
@@ -276,8 +278,9 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const modules = new ModuleRepository(database);
   const nodes = new NodeRepository(database);
   relayHints(database, events);
+  const rollouts = makeRollouts(scope, overrides);
   return {
-    ...makeRollouts(scope, overrides),
+    ...rollouts,
     config,
     ...makeInterfaces(scope, modules),
     modules,
@@ -294,6 +297,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     releases: new ReleaseRepository(database),
     deployments: new DeploymentRepository(database),
     audit: makeAudit(database),
+    ...makeTrains(scope, rollouts),
     keys: new IdempotencyRepository(database),
     changes: database.changes,
     streams: new EventStreams(),
@@ -369,6 +373,24 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
   return { journal, fleet, metrics, clock, engine, loop, hub, intake, strategies: known };
+}
+
+function makeTrains(
+  scope: DependencyContainer,
+  { engine, loop }: RolloutParts,
+): Pick<ServerParts, 'trains' | 'trainLoop'> {
+  const database = scope.resolve(tokens.database);
+  const logger = scope.resolve(tokens.logger);
+  const trains = new TrainRepository(database);
+  const trainLoop = new TrainLoop({
+    trains,
+    engine,
+    deployments: new DeploymentRepository(database),
+    changes: database.changes,
+    nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
+    onError: (error, trainId) => logger.warn({ err: error, trainId }, 'a train could not go on and will try again'),
+  });
+  return { trains, trainLoop };
 }
 
 function makeAudit(database: Database): AuditLog {

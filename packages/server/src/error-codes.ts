@@ -101,6 +101,20 @@ export const serverErrorCodes = {
       'A module with runtime.stateful answers calls of functions, one at a time, and no HTTP requests: leave `http` or `runtime.stateful` out',
     httpStatus: 400,
   },
+  HS_DEPLOYMENT_TRAIN_CYCLE: {
+    message:
+      'These modules need one another in a circle: {cycle}; break it, or set order to given and say yourself which goes first',
+    httpStatus: 400,
+  },
+  HS_DEPLOYMENT_TRAIN_TWICE: {
+    message: '{moduleName} is in the train twice: a train takes one version of each module',
+    httpStatus: 400,
+  },
+  HS_DEPLOYMENT_TRAIN_NOT_FOUND: { message: 'There is no train {trainId}', httpStatus: 404 },
+  HS_DEPLOYMENT_TRAIN_REFUSED: {
+    message: '{command} is not possible while the train is {status}: {why}',
+    httpStatus: 409,
+  },
   HS_REGISTRY_OTHER_MODULE: {
     message: '{releaseId} is a release of {moduleName}, not of {expected}: name one of its own',
     httpStatus: 400,

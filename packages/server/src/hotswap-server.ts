@@ -40,6 +40,7 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     await Promise.all([parts.gateway, ...parts.proxies].map((router) => router.start()));
     parts.hub.start();
     await parts.loop.start();
+    parts.trainLoop.start();
     housekeeping.start();
     await app.listen({ host: config.host, port: config.port });
     parts.lifecycle.state = 'running';
@@ -76,7 +77,7 @@ const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
-  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, logger } = parts;
+  const { lifecycle, streams, hub, loop, trainLoop, trainLoop, gateway, proxies, callers, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -86,6 +87,7 @@ async function stopAll({ parts, housekeeping, release }: ComposedServer, app: Ap
     housekeeping: () => housekeeping.stop(),
     agents: () => hub.stop(),
     callers: () => callers.stop(),
+    trains: () => trainLoop.stop(),
     rollouts: () => loop.stop(),
     routers: async () => {
       await drained;

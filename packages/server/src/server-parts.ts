@@ -18,6 +18,7 @@ import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
 import type { EventStreams } from './http/event-stream.ts';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
+import type { TrainLoop } from './loops/train-loop.ts';
 import type { CallerLedger } from './interfaces/caller-ledger.ts';
 import type { InterfaceGate } from './interfaces/interface-gate.ts';
 import type { InterfaceRegistry } from './interfaces/interface-registry.ts';
@@ -30,6 +31,7 @@ import type { LiveRoutes } from './ports/live-routes.ts';
 import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
 import type { InterfaceStore } from './ports/interface-store.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
+import type { TrainStore } from './ports/train-store.ts';
 
 /** Everything that routes work with; `compose.ts` decides what stands behind it. @internal */
 export interface ServerParts {
@@ -51,6 +53,8 @@ export interface ServerParts {
   readonly callers: CallerLedger;
   readonly keys: IdempotencyKeys;
   readonly audit: AuditLog;
+  readonly trains: TrainStore;
+  readonly trainLoop: TrainLoop;
   readonly journal: Pick<JournalStore, 'read'>;
   readonly metrics: MetricsSource;
   readonly fleet: Pick<FleetReader, 'regions'>;

@@ -28,6 +28,10 @@ export const stateErrorCodes = {
     message: 'The cursor is not one that this list has given out: start again without a cursor',
     httpStatus: 400,
   },
+  HS_DEPLOYMENT_TRAIN_EXISTS: {
+    message: 'A train with the id {trainId} exists already: leave trainId out or choose another',
+    httpStatus: 409,
+  },
   HS_REGISTRY_MODULE_EXISTS: {
     message:
       'Module {moduleId} exists already with another {differs}: choose the next version, a registered one never changes',

@@ -46,3 +46,5 @@ export { ReleaseRepository } from './repositories/release-repository.ts';
 export { RouteRepository } from './repositories/route-repository.ts';
 export type { LiveRoute, RouteTarget } from './repositories/route-repository.ts';
 export { SettingRepository } from './repositories/setting-repository.ts';
+export { TrainRepository } from './repositories/train-repository.ts';
+export type { TrainMemberRecord, TrainRecord } from './repositories/train-repository.ts';

@@ -1,17 +1,20 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Json } from '@hotswap/core';
-import type { AutoRollbackRequest, CreateDeploymentRequest } from '@hotswap/protocol';
+import type { AutoRollbackRequest, CreateDeploymentRequest, CreateTrainRequest } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
+import { deployTrain } from '../deploy-train.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, jsonOption, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
-interface DeployOptions {
+/** Options of `deploy` and `plan` that describe a deployment. @internal */
+export interface DeployOptions {
   readonly file?: string;
   readonly strategy?: string;
   readonly config?: string;
+  readonly order?: 'interfaces' | 'given';
   readonly region?: readonly string[];
   readonly id?: string;
   readonly env?: readonly string[];
@@ -27,13 +30,19 @@ interface DeployOptions {
 export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
   program
     .command('deploy')
-    .description('roll a module version out')
-    .argument('[moduleId]', 'e.g. greeter-v1.1.0; default what --file says')
+    .description('roll a module version out, or several together as a train')
+    .argument('[moduleId...]', 'e.g. greeter-v1.1.0; several are a train; default what --file says')
     .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
     .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
     .option('--config <json>', "the strategy's configuration, as JSON or @file")
     .option('--region <region>', 'a target region; repeatable; default all', collect)
-    .option('--id <deploymentId>', 'id of the deployment; default a new one')
+    .option('--id <id>', 'id of the deployment, or of the train (train-...); default a new one')
+    .addOption(
+      new Option('--order <order>', 'of a train: by what they import from one another, or as given').choices([
+        'interfaces',
+        'given',
+      ]),
+    )
     .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
     .option('--health-check <json>', 'healthCheck block, as JSON or @file')
     .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
@@ -41,8 +50,10 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--no-execute', 'only create it')
     .option('-w, --watch', 'follow it to its end')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
-    .action(async (moduleId: string | undefined, options: DeployOptions) => {
+    .action(async ([moduleId, ...others]: readonly string[], options: DeployOptions) => {
       const session = sessionOf();
+      if (moduleId !== undefined && others.length > 0)
+        return deployTrain(session, await trainOf([moduleId, ...others], options), options);
       const request = await requestOf(moduleId, options);
       const client = await session.client();
       const created = await client.deployments.create(request, { signal: session.signal });
@@ -61,17 +72,35 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
           created.deploymentId,
           options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
         );
-        return;
+        return undefined;
       }
       session.terminal.result(
         shown,
         (view) => deploymentText(session.terminal, view),
         (view) => view.deploymentId,
       );
+      return undefined;
     });
 }
 
-async function requestOf(moduleId: string | undefined, options: DeployOptions): Promise<CreateDeploymentRequest> {
+async function trainOf(moduleIds: readonly string[], options: DeployOptions): Promise<CreateTrainRequest> {
+  const { file, id, order } = options;
+  const written = file === undefined ? {} : await jsonOption('--file', `@${file}`);
+  const { deploymentId: _id, ...given } = await givenOptions(undefined, options);
+  return {
+    ...(written as object),
+    ...given,
+    moduleIds,
+    ...(id === undefined ? {} : { trainId: id }),
+    ...(order === undefined ? {} : { order }),
+  };
+}
+
+/** The deployment that options and a file describe. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */
+export async function requestOf(
+  moduleId: string | undefined,
+  options: DeployOptions,
+): Promise<CreateDeploymentRequest> {
   const written = options.file === undefined ? {} : await jsonOption('--file', `@${options.file}`);
   // What else is wrong with the file the server says, with pointers.
   const request = { ...(written as object), ...(await givenOptions(moduleId, options)) } as CreateDeploymentRequest;

@@ -4,6 +4,7 @@ import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
+import { isTrainId, showTrain, watchTrain } from '../watch-train.ts';
 
 type Action = keyof Pick<
   DeploymentClient,
@@ -31,6 +32,7 @@ interface ActionOptions {
 
 /** One command for each action; they differ in name only. @internal */
 export function addDeploymentActionCommands(program: Command, sessionOf: SessionOf): void {
+  addExecuteCommand(program, sessionOf);
   for (const [action, description] of Object.entries(actions) as [Action, string][]) {
     program
       .command(action)
@@ -43,6 +45,13 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
       .action(async (deploymentId: string, options: ActionOptions) => {
         const session = sessionOf();
         const client = await session.client();
+        if (isTrainId(deploymentId) && (action === 'abort' || action === 'rollback')) {
+          const { reason, watch, timeout } = options;
+          const train = await client.trains[action](deploymentId, reason === undefined ? {} : { reason });
+          if (watch === true) await watchTrain(session, deploymentId, timeout);
+          else showTrain(session, train);
+          return;
+        }
         const request = {
           ...(options.reason === undefined ? {} : { reason: options.reason }),
           ...(options.ifStep === undefined ? {} : { ifStep: Number(options.ifStep) }),
@@ -63,4 +72,32 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
         );
       });
   }
+}
+
+/** What `deploy` does by itself, for what was only created, or had to be approved first. */
+function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
+  program
+    .command('execute')
+    .description('begin a deployment or a train that was created, or approved')
+    .argument('<id>')
+    .option('-w, --watch', 'follow it to its end')
+    .option('--timeout <seconds>', 'give up watching after', positiveNumber)
+    .action(async (id: string, { watch, timeout }: Pick<ActionOptions, 'watch' | 'timeout'>) => {
+      const session = sessionOf();
+      const client = await session.client();
+      if (isTrainId(id)) {
+        const train = await client.trains.execute(id, { signal: session.signal });
+        if (watch === true) await watchTrain(session, id, timeout);
+        else showTrain(session, train);
+        return;
+      }
+      const deployment = await client.deployments.execute(id, {}, { signal: session.signal });
+      if (watch === true) await watchDeployment(session, id, timeout === undefined ? {} : { timeoutSeconds: timeout });
+      else
+        session.terminal.result(
+          deployment,
+          (view) => deploymentText(session.terminal, view),
+          (view) => view.deploymentId,
+        );
+    });
 }

@@ -3,24 +3,30 @@ import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
+import { isTrainId, showTrain, watchTrain } from '../watch-train.ts';
 
 /** @internal */
 export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
   program
     .command('status')
-    .description('show a deployment')
-    .argument('<deploymentId>')
+    .description('show a deployment, or a train')
+    .argument('<id>')
     .option('-w, --watch', 'follow it to its end; the exit code says how it ended')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
     .action(async (deploymentId: string, options: { readonly watch?: boolean; readonly timeout?: number }) => {
       const session = sessionOf();
+      if (isTrainId(deploymentId)) {
+        if (options.watch === true) return watchTrain(session, deploymentId, options.timeout);
+        showTrain(session, await (await session.client()).trains.get(deploymentId));
+        return undefined;
+      }
       if (options.watch === true) {
         await watchDeployment(
           session,
           deploymentId,
           options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
         );
-        return;
+        return undefined;
       }
       const deployment = await (await session.client()).deployments.get(deploymentId);
       session.terminal.result(
@@ -28,5 +34,6 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
         (view) => deploymentText(session.terminal, view),
         (view) => view.deploymentId,
       );
+      return undefined;
     });
 }

@@ -52,6 +52,8 @@ export interface DeploymentSpec {
   readonly progressDeadline: Duration;
   /** How long the replaced release stays warm after Completed, for a rollback without loading anything (D-2). */
   readonly retention: Duration;
+  /** Release train that it is part of. */
+  readonly trainId?: string;
   /** Principal that created the deployment. */
   readonly author: string;
   /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */

@@ -68,6 +68,22 @@ export async function prepareDeployment(
   body: NewDeployment,
   author: Principal,
 ): Promise<DeploymentSpec> {
+  const { content, spec } = await draftDeployment(parts, body, author);
+  return { ...spec, releaseId: (await parts.releases.insert(content)).releaseId };
+}
+
+/** A deployment as it would be, and what its release would hold. @internal */
+export interface DeploymentDraft {
+  readonly content: Omit<Release, 'releaseId'>;
+  readonly spec: DeploymentSpec;
+}
+
+/** The same without writing anything: everything is checked, and the release gets the id that it would have. @internal */
+export async function draftDeployment(
+  parts: DeploymentServiceParts,
+  body: NewDeployment,
+  author: Principal,
+): Promise<DeploymentDraft> {
   const { tenant } = author;
   const strategy = strategyOf(body, parts.config.environment);
   const module = await parts.modules.get(tenant, body.moduleId);
@@ -105,8 +121,21 @@ export async function prepareDeployment(
     ...admission,
     requireApproval: parts.config.requireApproval || admission.requireApproval,
   };
-  await parts.engine.create(spec, author.subject);
-  return spec;
+  return { content, spec };
+}
+
+/** What a caller says, else what the strategy needs; absent: nodes catch up. */
+function joinersOf(
+  strategies: readonly Strategy<unknown>[],
+  name: string,
+  config: Json,
+  body: NewDeployment,
+): Pick<DeploymentSpec, 'joiners'> {
+  if (body.joiners !== undefined) return { joiners: body.joiners };
+  const keepsSpare = strategies.some(
+    (strategy) => strategy.name === name && strategy.keepsSpareNodes?.(config) === true,
+  );
+  return keepsSpare ? { joiners: 'leave' } : {};
 }
 
 function strategyConfig(

@@ -38,6 +38,7 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
       ? {}
       : {
           approval: {
+    ...(spec.trainId === undefined ? {} : { trainId: spec.trainId }),
             by: summary.approval.by,
             at: timeText(summary.approval.at),
             expiresAt: timeText(summary.approval.expiresAt),

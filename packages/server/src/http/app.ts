@@ -34,6 +34,7 @@ import { nodeRoutes } from './routes/nodes.ts';
 import { releaseRoutes } from './routes/releases.ts';
 import { strategyRoutes } from './routes/strategies.ts';
 import { trafficRoutes } from './routes/routes.ts';
+import { trainRoutes } from './routes/trains.ts';
 import { validateByZod } from './validate-request.ts';
 
 const jsonBodyLimitBytes = 1_048_576;
@@ -89,6 +90,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
       moduleRoutes,
       releaseRoutes,
       deploymentRoutes,
+      trainRoutes,
       auditRoutes,
       interfaceRoutes,
       nodeRoutes,

@@ -1,0 +1,44 @@
+import { setTimeout } from 'node:timers/promises';
+import { finalStatuses, type TrainView } from '@hotswap/protocol';
+import type { CommandSession } from './command-session.ts';
+import { cliError } from './error-codes.ts';
+import { exitCodeOfStatus } from './exit-codes.ts';
+import { trainText } from './output/train-text.ts';
+
+const lookMs = 500;
+
+/** Whether an id is that of a train: theirs begin so, and no other does by itself. @internal */
+export const isTrainId = (id: string): boolean => id.startsWith('train-');
+
+/**
+ * Follows a train until it is over or waits for a person, then shows it and sets the exit code by its status.
+ * @throws HS_CLI_TIMEOUT when it is not over in time; the train goes on.
+ * @internal
+ */
+export async function watchTrain(session: CommandSession, trainId: string, timeoutSeconds?: number): Promise<void> {
+  const client = await session.client();
+  const until = timeoutSeconds === undefined ? Infinity : performance.now() + timeoutSeconds * 1_000;
+  for (let told = ''; ;) {
+    const train = await client.trains.get(trainId);
+    const now = `${train.status}: ${train.members.map((member) => `${member.moduleId} ${member.deployment?.status ?? '-'}`).join(', ')}`;
+    if (now !== told) session.terminal.say(now);
+    told = now;
+    if (finalStatuses.includes(train.status) || train.status === 'Paused' || train.status === 'PendingApproval') {
+      showTrain(session, train);
+      session.setExitCode(exitCodeOfStatus(train.status));
+      return;
+    }
+    if (performance.now() > until)
+      throw cliError('HS_CLI_TIMEOUT', { what: `Train ${trainId}`, seconds: timeoutSeconds, id: trainId });
+    await setTimeout(lookMs, undefined, { signal: session.signal });
+  }
+}
+
+/** @internal */
+export function showTrain(session: CommandSession, train: TrainView): void {
+  session.terminal.result(
+    train,
+    (view) => trainText(session.terminal, view),
+    (view) => view.trainId,
+  );
+}

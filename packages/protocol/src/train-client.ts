@@ -1,0 +1,39 @@
+import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
+import type { ListQuery } from './list-api.ts';
+import { signalOf } from './module-client.ts';
+import { apiBase } from './protocol-version.ts';
+import type { CreateTrainRequest, TrainList, TrainView } from './train-api.ts';
+
+/** What can be said with a command to a train. @public */
+export interface TrainCommandRequest {
+  readonly reason?: string;
+}
+
+/** Release trains. Their members are deployments, which take the commands that are not here. @public */
+export interface TrainClient {
+  create(train: CreateTrainRequest, options?: RequestOptions): Promise<TrainView>;
+  list(query?: ListQuery): Promise<TrainList>;
+  get(trainId: string): Promise<TrainView>;
+  execute(trainId: string, options?: RequestOptions): Promise<TrainView>;
+  /** Gives up: everything goes back, in reverse. */
+  abort(trainId: string, request?: TrainCommandRequest, options?: RequestOptions): Promise<TrainView>;
+  /** The same, also when it is completed and what the members replaced is still warm. */
+  rollback(trainId: string, request?: TrainCommandRequest, options?: RequestOptions): Promise<TrainView>;
+}
+
+const base = `${apiBase}/trains`;
+
+/** @internal */
+export function trainClient(transport: HttpTransport): TrainClient {
+  const one = (trainId: string): string => `${base}/${encodeURIComponent(trainId)}`;
+  const post = (path: string, body: object, options?: RequestOptions): Promise<TrainView> =>
+    transport.send({ method: 'POST', path, body, headers: requestHeaders(options), ...signalOf(options) });
+  return {
+    create: (train, options) => post(base, train, options),
+    list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
+    get: (trainId) => transport.send({ method: 'GET', path: one(trainId) }),
+    execute: (trainId, options) => post(`${one(trainId)}/execute`, {}, options),
+    abort: (trainId, request = {}, options) => post(`${one(trainId)}/abort`, request, options),
+    rollback: (trainId, request = {}, options) => post(`${one(trainId)}/rollback`, request, options),
+  };
+}

@@ -1,0 +1,159 @@
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { hotSwapError } from '@hotswap/core';
+import {
+  apiBase,
+  createTrainSchema,
+  trainCommandSchema,
+  trainListSchema,
+  trainViewSchema,
+  type TrainView,
+} from '@hotswap/protocol';
+import { callerOf } from '../../auth/authorize.ts';
+import { administering, reading, writing } from '../../auth/principal.ts';
+import { serverError } from '../../error-codes.ts';
+import type { Train, TrainChange } from '../../ports/train-store.ts';
+import type { ServerParts } from '../../server-parts.ts';
+import { createTrain } from '../../trains/create-train.ts';
+import { toTrainView } from '../../trains/train-view.ts';
+import type { App } from '../app-type.ts';
+import { entityTag, requireMatch } from '../entity-tag.ts';
+import { pageOf } from './modules.ts';
+
+const base = `${apiBase}/trains`;
+const tags = ['trains'];
+const params = z.strictObject({ id: z.string().max(100) });
+const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).optional(),
+  cursor: z.string().max(500).optional(),
+});
+
+/** @internal */
+export function trainRoutes(app: App, parts: ServerParts): void {
+  creationRoute(app, parts);
+  readingRoutes(app, parts);
+  executeRoute(app, parts);
+  backRoute(app, parts, 'abort');
+  backRoute(app, parts, 'rollback');
+}
+
+function creationRoute(app: App, parts: ServerParts): void {
+  app.post(
+    base,
+    {
+      config: { role: writing, idempotent: true },
+      schema: { tags, body: createTrainSchema, response: { 201: trainViewSchema } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const trainId = await createTrain(parts, request.body, caller);
+      parts.trainLoop.nudge();
+      return answer(parts, await find(parts, caller.tenant, trainId), reply.code(201));
+    },
+  );
+}
+
+function readingRoutes(app: App, parts: ServerParts): void {
+  app.get(
+    base,
+    { config: { role: reading }, schema: { tags, querystring: listQuery, response: { 200: trainListSchema } } },
+    async (request) => {
+      const { items, nextCursor } = await parts.trains.list(callerOf(request).tenant, pageOf(request.query));
+      return { trains: await Promise.all(items.map((train) => toTrainView(train, parts.deployments))), nextCursor };
+    },
+  );
+
+  app.get(
+    `${base}/:id`,
+    { config: { role: reading }, schema: { tags, params, response: { 200: trainViewSchema } } },
+    async (request) => toTrainView(await find(parts, callerOf(request).tenant, request.params.id), parts.deployments),
+  );
+}
+
+function executeRoute(app: App, parts: ServerParts): void {
+  app.post(
+    `${base}/:id/execute`,
+    {
+      config: { role: administering, idempotent: true },
+      schema: { tags, params, response: { 202: trainViewSchema } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const train = await find(parts, caller.tenant, request.params.id);
+      requireMatch(request, trainTag(train), `train ${train.trainId}`);
+      if (train.intent === 'back' || train.intent === 'assemble') throw refused('execute', train, whyNot[train.intent]);
+      if (train.intent === 'forward') return answer(parts, train, reply.code(202));
+      // Members need the approval of whoever executes, at the time when it is their turn: an approval from before would lapse.
+      if (train.status === 'PendingApproval' && train.author === caller.subject)
+        throw hotSwapError('HS_AUTH_SELF_APPROVAL', { subject: caller.subject, deploymentId: train.trainId });
+      return change(parts, train, { intent: 'forward', status: 'InProgress', actor: caller.subject }, 'execute', reply);
+    },
+  );
+}
+
+function backRoute(app: App, parts: ServerParts, command: 'abort' | 'rollback'): void {
+  app.post(
+    `${base}/:id/${command}`,
+    {
+      config: { role: command === 'abort' ? writing : administering, idempotent: true },
+      schema: { tags, params, body: trainCommandSchema, response: { 202: trainViewSchema } },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const train = await find(parts, caller.tenant, request.params.id);
+      requireMatch(request, trainTag(train), `train ${train.trainId}`);
+      if (caller.role === 'developer' && train.author !== caller.subject)
+        throw serverError('HS_AUTH_NOT_YOURS', { what: `Train ${train.trainId}` });
+      if (train.intent === 'back') return answer(parts, train, reply.code(202));
+      await requireReversible(parts, train, command);
+      const backEnd = command === 'abort' || train.intent === 'wait' ? 'Cancelled' : 'RolledBack';
+      const reason = request.body.reason ?? `${command === 'abort' ? 'Aborted' : 'Rolled back'} by ${caller.subject}`;
+      const status = 'RollingBack';
+      return change(parts, train, { intent: 'back', backEnd, reason, actor: caller.subject, status }, command, reply);
+    },
+  );
+}
+
+const whyNot = { back: 'it goes back, or is back', assemble: 'its deployments are still being created' } as const;
+
+/** A completed train goes back as a whole or not at all. */
+async function requireReversible({ deployments }: ServerParts, train: Train, command: string): Promise<void> {
+  if (train.intent === 'assemble') throw refused(command, train, whyNot.assemble);
+  if (train.status !== 'Completed') return;
+  if (command === 'abort') throw refused(command, train, 'it is completed: roll it back instead');
+  for (const { deploymentId } of train.members) {
+    const record = await deployments.find(train.tenant, deploymentId);
+    if (record?.summary.status === 'Completed' && record.summary.retainedUntil === undefined)
+      throw refused(command, train, `what ${deploymentId} replaced has been retired`);
+  }
+}
+
+function refused(command: string, { status }: Train, why: string): Error {
+  return serverError('HS_DEPLOYMENT_TRAIN_REFUSED', { command, status, why });
+}
+
+async function change(
+  parts: ServerParts,
+  train: Train,
+  wanted: TrainChange,
+  command: string,
+  reply: FastifyReply,
+): Promise<TrainView> {
+  const changed = await parts.trains.update(train, wanted, `train.${command}`);
+  if (changed === null) throw serverError('HS_API_STALE', { what: `train ${train.trainId}` });
+  parts.trainLoop.nudge();
+  return answer(parts, changed, reply.code(202));
+}
+
+async function find({ trains }: ServerParts, tenant: string, trainId: string): Promise<Train> {
+  const train = await trains.find(tenant, trainId);
+  if (train === null) throw serverError('HS_DEPLOYMENT_TRAIN_NOT_FOUND', { trainId });
+  return train;
+}
+
+const trainTag = ({ trainId, revision }: Train): string => entityTag({ trainId, revision });
+
+async function answer({ deployments }: ServerParts, train: Train, reply: FastifyReply): Promise<TrainView> {
+  void reply.header('location', `${base}/${encodeURIComponent(train.trainId)}`).header('etag', trainTag(train));
+  return toTrainView(train, deployments);
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { durationMs, toDuration, type DeploymentSpec } from '@hotswap/core';
+import type { CheckedTrain } from '@hotswap/protocol';
+import type { Principal } from '../auth/principal.ts';
+import { prepareDeployment, type DeploymentServiceParts } from '../deployments/create-deployment.ts';
+import { serverError } from '../error-codes.ts';
+import type { Train, TrainStore } from '../ports/train-store.ts';
+import { orderModules } from './order-modules.ts';
+
+/**
+ * What a member replaced has to be warm for as long as the train may need to go back, not only as long as the member itself
+ * would: a train is over within a day, for members that wait longer expire.
+ */
+const longestTrainMs = 24 * 3_600_000;
+
+/**
+ * Prepares every member before any is created, then creates them in the order in which they will go.
+ * @throws HS_DEPLOYMENT_TRAIN_CYCLE, HS_DEPLOYMENT_TRAIN_TWICE, and what `createDeployment` throws
+ * @internal
+ */
+export async function createTrain(
+  parts: DeploymentServiceParts & { readonly trains: TrainStore },
+  { moduleIds, trainId = `train-${randomBytes(5).toString('hex')}`, order, common }: CheckedTrain,
+  author: Principal,
+): Promise<string> {
+  const { tenant, subject } = author;
+  const modules = await Promise.all(moduleIds.map((moduleId) => parts.modules.get(tenant, moduleId)));
+  const twice = modules.find(({ name }, n) => modules.findIndex((other) => other.name === name) !== n);
+  if (twice) throw serverError('HS_DEPLOYMENT_TRAIN_TWICE', { moduleName: twice.name });
+  const placed = orderModules(modules, order);
+  const specs: DeploymentSpec[] = [];
+  for (const { module } of placed) {
+    const deploymentId = `${trainId}-${module.name}`.slice(0, 100);
+    const spec = await prepareDeployment(parts, { ...common, moduleId: module.moduleId, deploymentId }, author);
+    specs.push({ ...spec, trainId, retention: toDuration(durationMs(spec.retention) + longestTrainMs) });
+  }
+  const train: Omit<Train, 'revision' | 'createdAt' | 'updatedAt'> = {
+    tenant,
+    trainId,
+    author: subject,
+    intent: 'assemble',
+    status: specs.some(({ requireApproval }) => requireApproval === true) ? 'PendingApproval' : 'Pending',
+    members: placed.map(({ module, after }, n) => ({
+      deploymentId: specs[n]?.deploymentId ?? '',
+      moduleId: module.moduleId,
+      moduleName: module.name,
+      after,
+    })),
+    order,
+    actor: subject,
+    reason: null,
+    backEnd: 'Cancelled',
+  };
+  await parts.trains.insert(train);
+  await assemble(parts, train, specs, subject);
+  return trainId;
+}
+
+/** One that cannot be created takes those before it with it: a train is whole or not there. */
+async function assemble(
+  { engine, trains }: DeploymentServiceParts & { readonly trains: TrainStore },
+  { tenant, trainId }: Pick<Train, 'tenant' | 'trainId'>,
+  specs: readonly DeploymentSpec[],
+  author: string,
+): Promise<void> {
+  try {
+    for (const spec of specs) await engine.create(spec, author);
+  } catch (error) {
+    await settle(trains, tenant, trainId, {
+      intent: 'back',
+      reason: error instanceof Error ? error.message : 'A deployment could not be created',
+    });
+    throw error;
+  }
+  await settle(trains, tenant, trainId, { intent: 'wait' });
+}
+
+/** Nobody but this request changes a train that is being assembled, unless it took so long that it was given up. */
+async function settle(
+  trains: TrainStore,
+  tenant: string,
+  trainId: string,
+  change: Parameters<TrainStore['update']>[1],
+): Promise<void> {
+  const train = await trains.find(tenant, trainId);
+  if (train?.intent === 'assemble') await trains.update(train, change);
+}

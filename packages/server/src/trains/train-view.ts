@@ -1,0 +1,23 @@
+import type { TrainView } from '@hotswap/protocol';
+import { toDeploymentView } from '../deployments/deployment-view.ts';
+import type { DeploymentList } from '../ports/deployment-list.ts';
+import type { Train } from '../ports/train-store.ts';
+
+/** A train with its deployments as they stand. @internal */
+export async function toTrainView(train: Train, deployments: Pick<DeploymentList, 'find'>): Promise<TrainView> {
+  const { tenant, trainId, status, reason, order, author, createdAt, members } = train;
+  return {
+    trainId,
+    status,
+    ...(reason === null ? {} : { reason }),
+    order,
+    createdBy: author,
+    createdAt: new Date(createdAt).toISOString(),
+    members: await Promise.all(
+      members.map(async ({ deploymentId, moduleId, after }) => {
+        const record = await deployments.find(tenant, deploymentId);
+        return { deploymentId, moduleId, after, deployment: record && toDeploymentView(record) };
+      }),
+    ),
+  };
+}
