@@ -375,6 +375,11 @@ export interface CallableDescription extends FunctionDescription {
   readonly unsupported: string | null;
   /** Uses resources: callable on an opened instance only. */
   readonly needsInstance: boolean;
+  /**
+   * What a message may carry: arguments, or the result too. Null: values cross just as quickly by themselves. A message is one run of bytes,
+   * laid out by the types alone: `values/message.rs` has the table. A `result` at the top is its ok value there.
+   */
+  readonly message: 'arguments' | 'both' | null;
 }
 
 /** Counters of one module since it was loaded. Monotone but for `inFlight`. */
@@ -459,6 +464,11 @@ export class ModuleHandle {
   callSync(exportIndex: number, args: readonly unknown[], timeoutMs?: number): unknown;
   /** A function that is `callSync` of one export with the policy's own time limit, several times quicker to enter. Its use after `dispose` throws `STALE_HANDLE`. */
   bindSync(exportIndex: number): (...args: readonly unknown[]) => unknown;
+  /**
+   * As `bindSync`, for a function with a `message`: called with a buffer and the length of the arguments' message in it. Answers, where the
+   * result is a message, with its length in the same buffer, or with a `Uint8Array` where it does not fit; else with the result.
+   */
+  bindMessages(exportIndex: number): (buffer: Uint8Array, length: number) => unknown;
   /** Nanoseconds per fresh isolated call (store, instantiate, call, drop) of a loop in Rust. For `bench/` only. */
   benchFresh(exportIndex: number, args: readonly unknown[], iterations: number): number;
   /** Nanoseconds per call on one warm instance of a loop in Rust. For `bench/` only. */
@@ -479,6 +489,8 @@ export class InstanceHandle {
   callSync(exportIndex: number, args: readonly unknown[], timeoutMs?: number): unknown;
   /** As `ModuleHandle.bindSync`. */
   bindSync(exportIndex: number): (...args: readonly unknown[]) => unknown;
+  /** As `ModuleHandle.bindMessages`. */
+  bindMessages(exportIndex: number): (buffer: Uint8Array, length: number) => unknown;
   /** Frees the instance; a call in flight is cancelled. Idempotent. */
   close(): void;
 }
@@ -647,6 +659,12 @@ export class Dispatcher {
   call(callId: number, module: ModuleHandle, exportIndex: number, args: readonly unknown[], timeoutMs: number, flags: number): void;
 
   /**
+   * As `call`, for a function with a `message`: the first `length` bytes of the buffer are the arguments, and are copied. Completes with the
+   * result's message as a `Uint8Array`, or with the result where it is none.
+   */
+  callMessage(callId: number, module: ModuleHandle, exportIndex: number, buffer: Uint8Array, length: number, timeoutMs: number, flags: number): void;
+
+  /**
    * As `call`, the version chosen by the slot at this moment and held to the end.
    *
    * @param stickyKey equal keys get equal versions while the assignment stands. Null: at random.
@@ -666,6 +684,9 @@ export class Dispatcher {
 
   /** As `call`, on an opened instance, after the calls before it. @throws also `QUEUE_FULL` with more than 1,000 waiting */
   callInstance(callId: number, instance: InstanceHandle, exportIndex: number, args: readonly unknown[], timeoutMs: number, flags: number): void;
+
+  /** As `callInstance`, with the arguments' message; see `callMessage`. */
+  callInstanceMessage(callId: number, instance: InstanceHandle, exportIndex: number, buffer: Uint8Array, length: number, timeoutMs: number, flags: number): void;
 
   /** Drops a resource; completes with undefined. */
   dropResource(callId: number, instance: InstanceHandle, resource: ResourceValue): void;

@@ -1,5 +1,6 @@
 import type { CallableDescription } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
+import { MessageCodec } from './message-codec.ts';
 import { type ValueWrapper, resultWrapper } from './wasmtime-resource.ts';
 
 /** A function that a name was resolved to. @internal */
@@ -13,6 +14,8 @@ export interface ExportTarget {
   readonly needsInstance: boolean;
   /** Gives resources within a result their class; absent when the result has none. */
   readonly wrap: ValueWrapper | undefined;
+  /** Carries arguments and result at once; absent where they cross just as quickly by themselves. */
+  readonly codec: MessageCodec | undefined;
 }
 
 /** Names in an error are there to help, not to list a library of thousands. */
@@ -60,7 +63,8 @@ export class FunctionIndex {
 
 function targetOf(description: CallableDescription, exportIndex: number): ExportTarget {
   const { name, synchronous, unsupported, needsInstance, results } = description;
-  return { name, exportIndex, synchronous, unsupported, needsInstance, wrap: resultWrapper(results) };
+  const codec = MessageCodec.of(description);
+  return { name, exportIndex, synchronous, unsupported, needsInstance, wrap: resultWrapper(results), codec };
 }
 
 function normalised(name: string): string {

@@ -1,4 +1,5 @@
 import type { WitType } from '../binding.d.ts';
+import { camelCase } from './camel-case.ts';
 
 /** Type of a resource within a value. @internal */
 export type ResourceType = Extract<WitType, { readonly resource: string }>;
@@ -82,8 +83,4 @@ function cases<Context>(inners: ReadonlyMap<string, Inner<Context>>): Inner<Cont
     const inner = inners.get(tag);
     return inner === undefined ? value : { tag, val: inner(val, context) };
   };
-}
-
-function camelCase(name: string): string {
-  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

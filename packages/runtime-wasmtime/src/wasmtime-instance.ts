@@ -34,15 +34,21 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const target = this.#target(name);
     const startedMs = performance.now();
-    const { value } = await this.#queue.submit((dispatcher, callId) => {
-      dispatcher.callInstance(callId, this.#handle, target.exportIndex, args, options.timeoutMs ?? 0, 0);
+    const { codec, exportIndex } = target;
+    const timeoutMs = options.timeoutMs ?? 0;
+    const completion = await this.#queue.submit((dispatcher, callId) => {
+      const sent = codec?.send(args, (bytes, length) => {
+        dispatcher.callInstanceMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, 0);
+      });
+      if (sent !== true) dispatcher.callInstance(callId, this.#handle, exportIndex, args, timeoutMs, 0);
     }, options.signal);
+    const value = codec === undefined ? completion.value : codec.readBytes(completion.value);
     return { value: target.wrap?.(value, this) ?? (value as WitValue), durationMs: performance.now() - startedMs };
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
     const target = this.#target(name);
-    const value = this.#synchronous.call(target.exportIndex, args, options?.timeoutMs);
+    const value = this.#synchronous.call(target, args, options?.timeoutMs);
     return target.wrap?.(value, this) ?? (value as WitValue);
   }
 

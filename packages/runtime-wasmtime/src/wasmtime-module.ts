@@ -80,17 +80,21 @@ export class WasmtimeModule implements LoadedModule {
   }
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
-    const { exportIndex } = this.#target(name);
+    const { exportIndex, codec } = this.#target(name);
+    const timeoutMs = options.timeoutMs ?? 0;
     const startedMs = performance.now();
     const { value, info } = await this.#queue.submit((dispatcher, callId) => {
-      dispatcher.call(callId, this.#handle, exportIndex, args, options.timeoutMs ?? 0, this.#callFlags);
+      const sent = codec?.send(args, (bytes, length) => {
+        dispatcher.callMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, this.#callFlags);
+      });
+      if (sent !== true) dispatcher.call(callId, this.#handle, exportIndex, args, timeoutMs, this.#callFlags);
     }, options.signal);
-    return { value: value as WitValue, durationMs: performance.now() - startedMs, ...fuelOf(info) };
+    const given = codec === undefined ? value : codec.readBytes(value);
+    return { value: given as WitValue, durationMs: performance.now() - startedMs, ...fuelOf(info) };
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
-    const { exportIndex } = this.#target(name);
-    return this.#synchronous.call(exportIndex, args, options?.timeoutMs) as WitValue;
+    return this.#synchronous.call(this.#target(name), args, options?.timeoutMs) as WitValue;
   }
 
   async run(options: CommandOptions = {}): Promise<CommandResult> {

@@ -12,6 +12,7 @@ const indexOf = (...names: string[]) =>
       synchronous: true,
       unsupported: null,
       needsInstance: false,
+      message: null,
     })),
   );
 const codeOf = (resolve: () => unknown) => {

@@ -76,7 +76,19 @@ function assertSame(actual: unknown, expected: unknown): void {
   if (ArrayBuffer.isView(expected)) expect((actual as ArrayBufferView).constructor).toBe(expected.constructor);
 }
 
-describe('WIT values', () => {
+type Call = (module: LoadedModule, name: string, args: WitValue[]) => Promise<WitValue>;
+
+/** Compound values cross in one message; a call on this thread with a time limit of its own passes them one by one. */
+const transports: readonly { readonly transport: string; readonly by: Call }[] = [
+  { transport: 'in a message', by: async (module, name, args) => (await module.invoke(name, args)).value },
+  { transport: 'in a message on this thread', by: async (module, name, args) => module.invokeSync?.(name, args) },
+  {
+    transport: 'value by value',
+    by: async (module, name, args) => module.invokeSync?.(name, args, { timeoutMs: 1_000 }),
+  },
+];
+
+describe.each(transports)('WIT values $transport', ({ by }) => {
   let test: TestHost;
   let module: LoadedModule;
   beforeAll(async () => {
@@ -88,8 +100,7 @@ describe('WIT values', () => {
     await test[Symbol.asyncDispose]();
   });
 
-  const call = async (name: string, ...args: unknown[]): Promise<WitValue> =>
-    (await module.invoke(name, args as WitValue[])).value;
+  const call = (name: string, ...args: unknown[]): Promise<WitValue> => by(module, name, args as WitValue[]);
 
   it('has a case for each function that echoes', () => {
     const echoes = module.description.functions
@@ -194,65 +205,78 @@ describe('WIT values', () => {
     const revoked = Proxy.revocable([], {});
     revoked.revoke();
     await expect(call('echo-list-bool', revoked.proxy)).rejects.toThrow();
+    const nested: Promise<unknown>[] = [];
     const nesting = {
       get x() {
-        void module.invoke('nothing', []);
+        nested.push(module.invoke('nothing', []));
         return 1;
       },
       y: 2,
     };
     expect(await call('echo-list-record', [nesting])).toEqual([{ x: 1, y: 2 }]);
+    await Promise.all(nested);
     expect(await call('echo-list-record', [{ x: 1, y: 2, extra: Symbol('ignored') }])).toEqual([{ x: 1, y: 2 }]);
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
+});
 
-  describe('resources', () => {
-    it('live in an open instance: constructed, called, lent and given away', async () => {
-      await using instance = await module.open();
-      const invoke = async (name: string, ...args: WitValue[]): Promise<WitValue> =>
-        (await instance.invoke(name, args)).value;
-      const counter = (await invoke('[constructor]counter', 5)) as ResourceHandle;
-      expect(counter.resourceType).toBe('counter');
-      expect(await invoke('[method]counter.increment', counter, 3)).toBe(8);
-      expect(await invoke('read-counter', counter)).toBe(8);
-      expect(await invoke('[method]counter.value', counter)).toBe(8);
-      expect(await invoke('consume-counter', counter)).toBe(8);
-      expect((await failureOf(invoke('read-counter', counter))).code).toBe('HS_RUNTIME_STALE_HANDLE');
-    });
+describe('WIT resources', () => {
+  let test: TestHost;
+  let module: LoadedModule;
+  beforeAll(async () => {
+    await buildExampleModules();
+    test = await testHost();
+    module = await test.example('typed-rust');
+  });
+  afterAll(async () => {
+    await test[Symbol.asyncDispose]();
+  });
 
-    it('come out of results, and are gone once disposed of', async () => {
-      await using instance = await module.open();
-      const parsed = (await instance.invoke('[static]counter.parse', ['41'])).value as ResourceHandle;
-      expect((await instance.invoke('read-counter', [parsed])).value).toBe(41);
-      parsed[Symbol.dispose]();
-      parsed[Symbol.dispose]();
-      expect((await failureOf(instance.invoke('read-counter', [parsed]))).code).toBe('HS_RUNTIME_STALE_HANDLE');
-      expect(await failureOf(instance.invoke('[static]counter.parse', ['x']))).toMatchObject({
-        code: 'HS_RUNTIME_GUEST_ERROR',
-        details: { payload: 'not a count: x' },
-      });
-    });
+  it('live in an open instance: constructed, called, lent and given away', async () => {
+    await using instance = await module.open();
+    const invoke = async (name: string, ...args: WitValue[]): Promise<WitValue> =>
+      (await instance.invoke(name, args)).value;
+    const counter = (await invoke('[constructor]counter', 5)) as ResourceHandle;
+    expect(counter.resourceType).toBe('counter');
+    expect(await invoke('[method]counter.increment', counter, 3)).toBe(8);
+    expect(await invoke('read-counter', counter)).toBe(8);
+    expect(await invoke('[method]counter.value', counter)).toBe(8);
+    expect(await invoke('consume-counter', counter)).toBe(8);
+    expect((await failureOf(invoke('read-counter', counter))).code).toBe('HS_RUNTIME_STALE_HANDLE');
+  });
 
-    it('mean nothing to another instance, nor as forged values', async () => {
-      await using first = await module.open();
-      await using second = await module.open();
-      const counter = (await first.invoke('[constructor]counter', [1])).value;
-      for (const foreign of [
-        counter,
-        { $resource: [999, 0, 0] },
-        { $resource: ['x'] },
-        {},
-        0,
-        null,
-      ] as unknown as WitValue[]) {
-        expect((await failureOf(second.invoke('read-counter', [foreign]))).code).toMatch(
-          /^HS_RUNTIME_(STALE_HANDLE|INVALID_ARGUMENT)$/,
-        );
-      }
+  it('come out of results, and are gone once disposed of', async () => {
+    await using instance = await module.open();
+    const parsed = (await instance.invoke('[static]counter.parse', ['41'])).value as ResourceHandle;
+    expect((await instance.invoke('read-counter', [parsed])).value).toBe(41);
+    parsed[Symbol.dispose]();
+    parsed[Symbol.dispose]();
+    expect((await failureOf(instance.invoke('read-counter', [parsed]))).code).toBe('HS_RUNTIME_STALE_HANDLE');
+    expect(await failureOf(instance.invoke('[static]counter.parse', ['x']))).toMatchObject({
+      code: 'HS_RUNTIME_GUEST_ERROR',
+      details: { payload: 'not a count: x' },
     });
+  });
 
-    it('need an open instance', async () => {
-      expect((await failureOf(module.invoke('[constructor]counter', [1]))).code).toBe('HS_RUNTIME_UNSUPPORTED');
-    });
+  it('mean nothing to another instance, nor as forged values', async () => {
+    await using first = await module.open();
+    await using second = await module.open();
+    const counter = (await first.invoke('[constructor]counter', [1])).value;
+    for (const foreign of [
+      counter,
+      { $resource: [999, 0, 0] },
+      { $resource: ['x'] },
+      {},
+      0,
+      null,
+    ] as unknown as WitValue[]) {
+      expect((await failureOf(second.invoke('read-counter', [foreign]))).code).toMatch(
+        /^HS_RUNTIME_(STALE_HANDLE|INVALID_ARGUMENT)$/,
+      );
+    }
+  });
+
+  it('need an open instance', async () => {
+    expect((await failureOf(module.invoke('[constructor]counter', [1]))).code).toBe('HS_RUNTIME_UNSUPPORTED');
   });
 });

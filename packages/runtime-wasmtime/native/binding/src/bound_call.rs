@@ -82,7 +82,7 @@ impl<T: Callable> Callee for BoundCall<T> {
     }
 }
 
-fn fail(js: Js, error: &EngineError, function: Option<&FunctionEntry>) -> Option<Raw> {
+pub(crate) fn fail(js: Js, error: &EngineError, function: Option<&FunctionEntry>) -> Option<Raw> {
     // When even that fails, the environment is ending and nobody hears it.
     let _ = throw_now(js, error, function);
     None

@@ -5,28 +5,25 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use hotswap_engine::{
-    CallInfo, CallSettings, Client, Completion, DEFAULT_MAX_MODULE_BYTES, LoadOptions, LoadedModule, Outcome, Output,
-    RunOptions, parse_options,
+    CallSettings, Client, DEFAULT_MAX_MODULE_BYTES, LoadOptions, LoadedModule, RunOptions, Value, parse_options,
 };
 use napi::bindgen_prelude::{FnArgs, Function, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
 
-use crate::failure::{failure, throw};
+use crate::completion_batch::batch_of;
+use crate::failure::throw;
 use crate::from_js::{read_args, read_bytes, read_resource};
 use crate::handles::{InstanceHandle, ModuleHandle, milliseconds};
 use crate::host_functions::HostFunctions;
-use crate::js::{Js, JsResult, Raw, Refused};
+use crate::js::{Js, Raw};
+use crate::messages::read_message;
 use crate::process::raw;
 use crate::slot_table::SlotTable;
-use crate::to_js::results;
-use crate::typed_arrays::Element;
 
 /// Completions handed over in one turn of the event loop.
 const BATCH: usize = 256;
-/// Entries of one completion in the flat batch.
-const STRIDE: u32 = 4;
 
 type Waker = ThreadsafeFunction<(), (), FnArgs<(Batch,)>, Status, false, true>;
 
@@ -84,7 +81,7 @@ impl Dispatcher {
                         if client.pending() == 0 {
                             keep.set(js, &waker, false);
                         }
-                        hand_over(js, &completions)
+                        batch_of(js, &completions)
                     }
                 };
                 batch.map(|batch| FnArgs::from((Batch(batch),))).map_err(|_| crate::failure::refused(&context.env))
@@ -175,6 +172,29 @@ impl Dispatcher {
         let outcome = (|| {
             let module = module.module()?;
             self.start(env, call_id, &module, export_index as usize, &args, settings(timeout_ms, flags, false)?)
+        })();
+        self.admitted(env, outcome)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
+    pub fn call_message(
+        &self,
+        env: &Env,
+        call_id: u32,
+        module: &ModuleHandle,
+        export_index: u32,
+        buffer: Unknown<'_>,
+        length: f64,
+        timeout_ms: f64,
+        flags: u32,
+    ) -> napi::Result<()> {
+        let outcome = (|| {
+            let module = module.module()?;
+            let limit = module.limits().max_input_bytes;
+            let message = read_message(Js::new(env.raw()), raw(&buffer), length, limit)?;
+            let settings = settings(timeout_ms, flags, false)?;
+            self.client.call(call_id, &module, export_index as usize, vec![Value::Message(message)], settings)
         })();
         self.admitted(env, outcome)
     }
@@ -301,6 +321,30 @@ impl Dispatcher {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
+    pub fn call_instance_message(
+        &self,
+        env: &Env,
+        call_id: u32,
+        instance: &InstanceHandle,
+        export_index: u32,
+        buffer: Unknown<'_>,
+        length: f64,
+        timeout_ms: f64,
+        flags: u32,
+    ) -> napi::Result<()> {
+        let outcome = (|| {
+            let instance = instance.instance()?;
+            let limit = instance.module().limits().max_input_bytes;
+            let message = read_message(Js::new(env.raw()), raw(&buffer), length, limit)?;
+            let settings = settings(timeout_ms, flags, false)?;
+            let args = vec![Value::Message(message)];
+            self.client.call_instance(call_id, &instance, export_index as usize, args, settings)
+        })();
+        self.admitted(env, outcome)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
     pub fn drop_resource(
         &self,
         env: &Env,
@@ -358,97 +402,4 @@ impl Dispatcher {
 
 fn settings(timeout_ms: f64, flags: u32, through_slot: bool) -> hotswap_engine::Result<CallSettings> {
     Ok(CallSettings { timeout_ms: milliseconds(timeout_ms, "timeoutMs")?, wants_info: flags & 1 != 0, through_slot })
-}
-
-fn hand_over(js: Js, completions: &[Completion]) -> JsResult<Raw> {
-    let batch = js.new_array(completions.len() * STRIDE as usize)?;
-    let undefined = js.undefined()?;
-    for (index, completion) in completions.iter().enumerate() {
-        let at = index as u32 * STRIDE;
-        js.set_element(batch, at, js.new_u32(completion.call)?)?;
-        let (failed, value) = match &completion.outcome {
-            Ok(outcome) => {
-                if let Ok(value) = value_of(js, outcome) {
-                    (undefined, value)
-                } else {
-                    // One unrepresentable result must not lose the others of the batch.
-                    let error = hotswap_engine::EngineError::internal("the result could not be handed to JavaScript");
-                    (failure(js, &error, None)?, undefined)
-                }
-            }
-            Err((error, origin)) => {
-                let function = origin.as_ref().and_then(|(module, index)| module.function(*index).ok());
-                (failure(js, error, function)?, undefined)
-            }
-        };
-        js.set_element(batch, at + 1, failed)?;
-        js.set_element(batch, at + 2, value)?;
-        let info = match &completion.info {
-            Some(info) if completion.wants_info => info_object(js, info)?,
-            Some(info) if completion.through_slot => js.new_u32(info.module)?,
-            _ => undefined,
-        };
-        js.set_element(batch, at + 3, info)?;
-    }
-    Ok(batch)
-}
-
-fn value_of(js: Js, outcome: &Outcome) -> JsResult<Raw> {
-    match outcome {
-        Outcome::Nothing => js.undefined(),
-        Outcome::Json(text) => js.new_string(text),
-        Outcome::Values(module, index, values) => match module.function(*index) {
-            Ok(function) => results(js, function, values),
-            Err(_) => Err(Refused),
-        },
-        Outcome::Module(module) => instance_of(js, ModuleHandle::new(module.clone())),
-        Outcome::Instance(instance) => instance_of(js, InstanceHandle::new(instance.clone())),
-        Outcome::Command(status, output) => {
-            let object = js.new_object()?;
-            js.set(object, "exitCode", js.new_i32(*status)?)?;
-            js.set(object, "stdout", js.new_typed_array(Element::U8, &output.stdout)?)?;
-            js.set(object, "stderr", js.new_typed_array(Element::U8, &output.stderr)?)?;
-            js.set(object, "stdoutDroppedBytes", js.new_number(output.stdout_dropped as f64)?)?;
-            js.set(object, "stderrDroppedBytes", js.new_number(output.stderr_dropped as f64)?)?;
-            Ok(object)
-        }
-        Outcome::Drained { finished, cut } => {
-            let object = js.new_object()?;
-            js.set(object, "finished", js.new_number(*finished as f64)?)?;
-            js.set(object, "cut", js.new_number(*cut as f64)?)?;
-            Ok(object)
-        }
-    }
-}
-
-/// Wraps a native object in its class.
-fn instance_of<T: ToNapiValue>(js: Js, object: T) -> JsResult<Raw> {
-    // SAFETY: the environment is the one of this scope.
-    unsafe { T::to_napi_value(js.env(), object) }.map(Raw).map_err(|_| Refused)
-}
-
-fn info_object(js: Js, info: &CallInfo) -> JsResult<Raw> {
-    let object = js.new_object()?;
-    js.set(object, "moduleId", js.new_u32(info.module)?)?;
-    js.set(object, "queueNs", js.new_number(info.meter.queue.as_nanos() as f64)?)?;
-    js.set(object, "instantiateNs", js.new_number(info.meter.instantiate.as_nanos() as f64)?)?;
-    js.set(object, "invokeNs", js.new_number(info.meter.invoke.as_nanos() as f64)?)?;
-    js.set(object, "memoryPeakBytes", js.new_number(info.meter.memory_peak_bytes as f64)?)?;
-    if let Some(fuel) = info.meter.fuel_used {
-        js.set(object, "fuelUsed", js.new_number(fuel as f64)?)?;
-    }
-    if !info.meter.throttled.is_zero() {
-        js.set(object, "throttledNs", js.new_number(info.meter.throttled.as_nanos() as f64)?)?;
-    }
-    let Output { stdout, stderr, stdout_dropped, stderr_dropped } = &info.output;
-    for (name, dropped_name, bytes, dropped) in [
-        ("stdout", "stdoutDroppedBytes", stdout, stdout_dropped),
-        ("stderr", "stderrDroppedBytes", stderr, stderr_dropped),
-    ] {
-        if !bytes.is_empty() || *dropped > 0 {
-            js.set(object, name, js.new_typed_array(Element::U8, bytes)?)?;
-            js.set(object, dropped_name, js.new_number(*dropped as f64)?)?;
-        }
-    }
-    Ok(object)
 }

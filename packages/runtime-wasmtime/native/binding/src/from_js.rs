@@ -1,52 +1,11 @@
 //! JavaScript values to engine values, by the plan of the parameter. Runs fully before any lock: a getter may do anything.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, ResourceKey, Result, Value, ValueType};
 
 use crate::js::{Js, JsResult, Raw, Refused};
+use crate::path::{Path, Step};
 use crate::typed_arrays::Element;
-
-/// Where in the arguments a value is; only written out when it is wrong.
-#[derive(Clone, Copy)]
-struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Argument(usize),
-    Result,
-    Index(u32),
-    Key(&'a str),
-}
-
-impl<'a> Path<'a> {
-    fn then(&'a self, step: Step<'a>) -> Path<'a> {
-        Path { parent: Some(self), step }
-    }
-
-    fn write(&self, out: &mut String) {
-        if let Some(parent) = self.parent {
-            parent.write(out);
-        }
-        // Writing to a string cannot fail.
-        let _ = match self.step {
-            Step::Argument(index) => write!(out, "args[{index}]"),
-            Step::Result => write!(out, "result"),
-            Step::Index(index) => write!(out, "[{index}]"),
-            Step::Key(key) => write!(out, ".{key}"),
-        };
-    }
-
-    fn error(&self, expected: &str) -> EngineError {
-        let mut path = String::new();
-        self.write(&mut path);
-        EngineError::argument(path, expected)
-    }
-}
 
 /// Reads arguments and counts what they weigh.
 struct Reader {

@@ -16,6 +16,7 @@ use crate::bound_call::{BoundCall, Callable, Held};
 use crate::failure::{refused, throw};
 use crate::from_js::read_args;
 use crate::js::Js;
+use crate::messages::BoundMessages;
 use crate::process::{raw, unknown};
 use crate::to_js::results;
 
@@ -36,6 +37,12 @@ pub(crate) fn milliseconds(value: f64, name: &str) -> hotswap_engine::Result<u64
 /// A function that calls one export.
 fn bind<'env, T: Callable>(env: &'env Env, held: &Held<T>, index: u32) -> napi::Result<Unknown<'env>> {
     let bound = BoundCall { held: held.clone(), index: index as usize };
+    Js::new(env.raw()).new_function(bound).map(|function| unknown(env, function)).map_err(|_| refused(env))
+}
+
+/// A function that calls one export with messages.
+fn bind_messages<'env, T: Callable>(env: &'env Env, held: &Held<T>, index: u32) -> napi::Result<Unknown<'env>> {
+    let bound = BoundMessages { held: held.clone(), index: index as usize };
     Js::new(env.raw()).new_function(bound).map(|function| unknown(env, function)).map_err(|_| refused(env))
 }
 
@@ -167,6 +174,12 @@ impl ModuleHandle {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
+    pub fn bind_messages<'env>(&self, env: &'env Env, export_index: u32) -> napi::Result<Unknown<'env>> {
+        bind_messages(env, &self.module, export_index)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
     pub fn bench_fresh(&self, env: &Env, export_index: u32, args: Unknown<'_>, iterations: u32) -> napi::Result<f64> {
         let (module, args) = self.read(env, export_index, &args)?;
         bench_fresh(&module, export_index as usize, &args, iterations).map_err(|error| throw(env, &error, None))
@@ -261,6 +274,12 @@ impl InstanceHandle {
     #[napi(catch_unwind)]
     pub fn bind_sync<'env>(&self, env: &'env Env, export_index: u32) -> napi::Result<Unknown<'env>> {
         bind(env, &self.instance, export_index)
+    }
+
+    /// See `binding.d.ts`.
+    #[napi(catch_unwind)]
+    pub fn bind_messages<'env>(&self, env: &'env Env, export_index: u32) -> napi::Result<Unknown<'env>> {
+        bind_messages(env, &self.instance, export_index)
     }
 
     /// See `binding.d.ts`.

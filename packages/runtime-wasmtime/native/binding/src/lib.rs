@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(dead_code, reason = "under test nothing registers the exports"))]
 
 mod bound_call;
+mod completion_batch;
 mod dispatcher;
 mod failure;
 mod from_js;
@@ -20,6 +21,8 @@ mod http_plane;
 mod http_requests;
 mod js;
 mod js_function;
+mod messages;
+mod path;
 mod process;
 mod slot_table;
 mod to_js;

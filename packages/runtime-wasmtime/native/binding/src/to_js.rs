@@ -7,6 +7,9 @@ use crate::typed_arrays::Element;
 
 /// The results of one call: undefined for none, the value for one, an array for several.
 pub(crate) fn results(js: Js, function: &FunctionEntry, values: &[Value]) -> JsResult<Raw> {
+    if let [Value::Message(message)] = values {
+        return js.share_typed_array(Element::U8, message);
+    }
     // A top-level result was unwrapped by the engine: what is left is its ok value.
     if let [ValueType::Result { ok, .. }] = function.results.as_slice() {
         return payload(js, values.first(), ok.as_deref());

@@ -173,6 +173,49 @@ impl Js {
         Ok(Some(Ok(copy_bytes(bytes))))
     }
 
+    /// A copy of the first bytes of a `Uint8Array`; `None` for anything else, and where it is shorter.
+    pub(crate) fn head_of(self, value: Raw, length: usize) -> JsResult<Option<Bytes>> {
+        let Some((data, size)) = self.memory_of(value)? else { return Ok(None) };
+        if length == 0 || data.is_null() {
+            return Ok((length == 0).then(Bytes::new));
+        }
+        // SAFETY: Node says that `size` bytes live at `data`; they are copied before any JavaScript can run.
+        Ok((length <= size).then(|| copy_bytes(unsafe { std::slice::from_raw_parts(data, length) })))
+    }
+
+    /// Writes over the first bytes of a `Uint8Array`, if they are enough.
+    pub(crate) fn overwrite(self, value: Raw, bytes: &[u8]) -> JsResult<bool> {
+        match self.memory_of(value)? {
+            Some((data, size)) if bytes.len() <= size && !data.is_null() => {
+                // SAFETY: Node says that `size` bytes live at `data`; no JavaScript runs meanwhile, and `bytes` are the engine's own.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Where a `Uint8Array` lies, and how long it is.
+    fn memory_of(self, value: Raw) -> JsResult<Option<(*mut u8, usize)>> {
+        if !self.is_typed_array(value) {
+            return Ok(None);
+        }
+        let (mut kind, mut length, mut data) = (0, 0_usize, std::ptr::null_mut());
+        // SAFETY: all pointers are to locals, or null where nothing is wanted.
+        check(unsafe {
+            sys::napi_get_typedarray_info(
+                self.env(),
+                value.0,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        })?;
+        Ok((kind == sys::TypedarrayType::uint8_array).then_some((data.cast::<u8>(), length)))
+    }
+
     /// A typed array over the very memory of `bytes`, which the engine made for this result alone; a copy where sharing does not pay.
     ///
     /// Node gives shared memory back in a later turn of the event loop only, and V8 collects the more often the more is out: so it is

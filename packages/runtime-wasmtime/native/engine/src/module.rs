@@ -21,6 +21,7 @@ use crate::shared::cpu_share::CpuShare;
 use crate::state::Resident;
 use crate::stats::ModuleStats;
 use crate::store::StoreData;
+use crate::values::message::MessagePlan;
 use crate::values::value::{ResourceNames, TypeBudget, ValueType};
 use crate::wasi::{Grants, WasiLevel};
 
@@ -53,6 +54,8 @@ pub struct FunctionEntry {
     pub needs_instance: bool,
     /// Converted straight to and from the guest's memory; otherwise through the engine's dynamic values.
     pub(crate) direct: bool,
+    /// How messages carry its arguments and result, where they gain something.
+    pub message: Option<MessagePlan>,
     pub(crate) target: Target,
 }
 
@@ -81,7 +84,13 @@ impl FunctionEntry {
             }
             Target::Component(_) => !dynamic,
         };
-        Self { name, params, results, is_async, unsupported, needs_instance, direct, target }
+        let message = match target {
+            Target::Component(_) if direct && !needs_instance && unsupported.is_none() => {
+                MessagePlan::of(&params, &results)
+            }
+            _ => None,
+        };
+        Self { name, params, results, is_async, unsupported, needs_instance, direct, message, target }
     }
 }
 
@@ -294,6 +303,7 @@ impl LoadedModule {
                 "synchronous": self.pure() && !self.policy.runtime.stateful && entry.unsupported.is_none(),
                 "unsupported": entry.unsupported,
                 "needsInstance": entry.needs_instance,
+                "message": entry.message.map(|plan| if plan.result { "both" } else { "arguments" }),
             })
         };
         serde_json::Value::Array(self.functions.iter().map(describe).collect()).to_string()

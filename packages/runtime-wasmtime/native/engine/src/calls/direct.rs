@@ -9,6 +9,8 @@ use crate::module::FunctionEntry;
 use crate::store::StoreData;
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
+use crate::values::message_lift::MessageAnswer;
+use crate::values::message_lower::MessageArguments;
 use crate::values::value::{Value, ValueType};
 
 /// Core signatures of at most this many numbers each way are called without dynamic values.
@@ -17,6 +19,18 @@ pub(crate) const MAX_SCALARS: usize = 8;
 /// A component's function that takes and gives this crate's values.
 pub(crate) fn typed<'a>(function: Func) -> TypedFunc<Arguments<'a>, Answer> {
     // SAFETY: `Arguments` and `Answer` are no fixed types: they follow the guest's own type tables and refuse values that do not fit.
+    unsafe { TypedFunc::new_unchecked(function) }
+}
+
+/// The same, for arguments that are a message and a result that is to be one.
+pub(crate) fn by_message<'a>(function: Func) -> TypedFunc<MessageArguments<'a>, MessageAnswer> {
+    // SAFETY: as above.
+    unsafe { TypedFunc::new_unchecked(function) }
+}
+
+/// The same, for a result that is none.
+pub(crate) fn with_message<'a>(function: Func) -> TypedFunc<MessageArguments<'a>, Answer> {
+    // SAFETY: as above.
     unsafe { TypedFunc::new_unchecked(function) }
 }
 

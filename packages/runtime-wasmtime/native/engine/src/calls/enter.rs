@@ -2,7 +2,7 @@
 
 use wasmtime::Store;
 
-use crate::calls::direct::{call_scalar, typed};
+use crate::calls::direct::{by_message, call_scalar, typed, with_message};
 use crate::error::{EngineError, Result};
 use crate::module::{FunctionEntry, Linked, LoadedModule, Target};
 use crate::store::StoreData;
@@ -11,6 +11,7 @@ use crate::values::convert::{
 };
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
+use crate::values::message_lower::MessageArguments;
 use crate::values::value::{Value, ValueType};
 
 /// An instance of either kind.
@@ -40,6 +41,17 @@ macro_rules! call_steps {
                 let mut results = vec![wasmtime::Val::I32(0); $function.results.len()];
                 call_steps!(@call $mode, function, $store, &params, &mut results)$($await)*?;
                 Ok(results.iter().map(lift_core).collect::<Result<_>>()?)
+            }
+            (Live::Component(instance), Target::Component(export)) if let ([Value::Message(bytes)], Some(plan)) = ($args, $function.message) => {
+                let function = instance.get_func(&mut *$store, export).ok_or_else(missing)?;
+                let arguments = MessageArguments(bytes);
+                let results = if plan.result {
+                    call_steps!(@typed $mode, (by_message(function)), $store, arguments)$($await)*?.0
+                } else {
+                    call_steps!(@typed $mode, (with_message(function)), $store, arguments)$($await)*?.0
+                };
+                check_output(&results, $limit)?;
+                Ok(results)
             }
             (Live::Component(instance), Target::Component(export)) if $function.direct => {
                 let function = typed(instance.get_func(&mut *$store, export).ok_or_else(missing)?);
@@ -75,8 +87,8 @@ macro_rules! call_steps {
     (@on_stack async) => { false };
     (@call sync, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call(&mut *$store, $params, $results) };
     (@call async, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call_async(&mut *$store, $params, $results) };
-    (@typed sync, $function:ident, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
-    (@typed async, $function:ident, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
+    (@typed sync, $function:tt, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
+    (@typed async, $function:tt, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
 }
 
 fn missing() -> wasmtime::Error {

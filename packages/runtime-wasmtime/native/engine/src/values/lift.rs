@@ -9,7 +9,7 @@ use crate::values::lower::number_kind;
 use crate::values::value::Value;
 
 /// More results than this, flattened, travel through the guest's memory.
-const MAX_FLAT_RESULTS: usize = 1;
+pub(crate) const MAX_FLAT_RESULTS: usize = 1;
 /// What a node of a lifted value weighs in the transfer allowance; its text, bytes and numbers come on top.
 const NODE_BYTES: usize = 8;
 
@@ -68,7 +68,7 @@ impl Flat<'_> {
     }
 }
 
-fn slice<'a>(cx: &LiftContext<'a>, at: usize, size: usize) -> Result<&'a [u8]> {
+pub(crate) fn slice<'a>(cx: &LiftContext<'a>, at: usize, size: usize) -> Result<&'a [u8]> {
     match cx.memory().get(at..).and_then(|rest| rest.get(..size)) {
         Some(bytes) => Ok(bytes),
         None => bail!("pointer out of bounds of memory"),
@@ -162,7 +162,7 @@ fn load_fields(
 }
 
 /// The bytes of one value of a known size: the caller has cut the slice by the same type.
-fn chunk<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+pub(crate) fn chunk<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     match bytes.first_chunk() {
         Some(bytes) => Ok(*bytes),
         None => bail!("a value is cut off"),

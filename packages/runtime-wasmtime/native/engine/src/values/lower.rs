@@ -66,9 +66,9 @@ unsafe impl Lower for Arguments<'_> {
 }
 
 /// Flat arguments while they are collected. What nobody writes is zero, as the canonical ABI wants it of unused variant slots.
-struct Flat {
-    slots: [ValRaw; MAX_FLAT_PARAMS],
-    used: usize,
+pub(crate) struct Flat {
+    pub(crate) slots: [ValRaw; MAX_FLAT_PARAMS],
+    pub(crate) used: usize,
 }
 
 impl Default for Flat {
@@ -78,14 +78,14 @@ impl Default for Flat {
 }
 
 impl Flat {
-    fn push(&mut self, value: ValRaw) {
+    pub(crate) fn push(&mut self, value: ValRaw) {
         self.slots[self.used] = value;
         self.used += 1;
     }
 }
 
 /// Pointers are stored as 64 bits: a 32-bit guest ignores the upper half.
-fn pointer(value: usize) -> ValRaw {
+pub(crate) fn pointer(value: usize) -> ValRaw {
     ValRaw::i64(value as i64)
 }
 

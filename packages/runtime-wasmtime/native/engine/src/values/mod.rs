@@ -9,5 +9,10 @@ pub(crate) mod convert;
 pub(crate) mod lift;
 #[expect(unsafe_code, reason = "as in `lift`")]
 pub(crate) mod lower;
+pub(crate) mod message;
+#[expect(unsafe_code, reason = "as in `lift`")]
+pub(crate) mod message_lift;
+#[expect(unsafe_code, reason = "as in `lift`")]
+pub(crate) mod message_lower;
 pub(crate) mod type_text;
 pub(crate) mod value;

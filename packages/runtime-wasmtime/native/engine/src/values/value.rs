@@ -50,6 +50,8 @@ pub enum Value {
     Handle(ResourceAny),
     /// Core `v128`, little endian.
     V128(u128),
+    /// All arguments of a call, or its whole result, in the layout of [`crate::values::message`]. It stands alone.
+    Message(Bytes),
 }
 
 /// What a packed list of numbers consists of. `list<u8>` is [`Value::Bytes`].
@@ -95,7 +97,7 @@ impl Value {
     pub fn size_bytes(&self) -> usize {
         8 + match self {
             Value::String(text) => text.len(),
-            Value::Bytes(bytes) | Value::Numbers(_, bytes) => bytes.len(),
+            Value::Bytes(bytes) | Value::Numbers(_, bytes) | Value::Message(bytes) => bytes.len(),
             Value::List(items) | Value::Fields(items) => items.iter().map(Value::size_bytes).sum(),
             Value::Map(pairs) => pairs.iter().map(|(key, value)| key.size_bytes() + value.size_bytes()).sum(),
             Value::Case(_, Some(value)) => value.size_bytes(),
