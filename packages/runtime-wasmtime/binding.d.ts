@@ -592,7 +592,12 @@ export interface CallFlags {
 export type CompletionBatch = unknown[];
 
 /** How a module sees a function that it imports. */
-export type HostSignature = Pick<FunctionDescription, 'name' | 'params' | 'results'>;
+export interface HostSignature extends Pick<FunctionDescription, 'name' | 'params' | 'results'> {
+  /** Arguments come as a message (see `CallableDescription`) instead of an array. */
+  readonly packsParams: boolean;
+  /** Results may be given as a message instead of an array. */
+  readonly packsResults: boolean;
+}
 
 /** Flat, four entries each: request id, function index and arguments of a call, or the number of a resource that a guest gave up. */
 export type HostEventBatch = readonly unknown[];
@@ -608,14 +613,15 @@ export class HostFunctions {
    * @param namesJson `[[interface or core module, function], ...]`; the position is the function's index. Interfaces match with or without
    * their version, functions by their name in WIT or in camelCase.
    * @param onEvents calls that guests on the runtime's threads wait for, and resources given up.
-   * @param callHere answers a guest on this thread's own stack with an array of results; throws with code `NOT_SYNCHRONOUS` if it cannot.
+   * @param callHere answers a guest on this thread's own stack with its results; throws with code `NOT_SYNCHRONOUS` if it cannot.
+   * @param readsMessages false: arguments always come as arrays.
    * @throws `INVALID_ARGUMENT`
    */
-  constructor(namesJson: string, onEvents: (batch: HostEventBatch) => void, callHere: (index: number, args: unknown[]) => readonly unknown[]);
+  constructor(namesJson: string, onEvents: (batch: HostEventBatch) => void, callHere: (index: number, args: readonly unknown[] | Uint8Array) => readonly unknown[] | Uint8Array, readsMessages: boolean);
   /** JSON of `HostSignature`, once a module that imports the function has been linked. */
   signatureJson(index: number): string | null;
   /** Ends the wait of a guest with an array of results. What does not fit the types fails the guest's call. */
-  answer(requestId: number, results: readonly unknown[]): void;
+  answer(requestId: number, results: readonly unknown[] | Uint8Array): void;
   /** Ends the wait of a guest with a trap. */
   fail(requestId: number, message: string): void;
   /** Fails whoever waits, now and from now on. */

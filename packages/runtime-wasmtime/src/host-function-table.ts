@@ -3,6 +3,7 @@ import type { HostEventBatch, HostFunctions, HostSignature } from '../binding.d.
 import { runtimeError } from './error-codes.ts';
 import { HostResources } from './host-resources.ts';
 import type { NativeBinding } from './load-native-binding.ts';
+import { MessageCodec } from './message-codec.ts';
 import type { ResourceMapper } from './resource-mapper.ts';
 
 /** How one function is called and answered, by the types that the guest imports it with. */
@@ -12,9 +13,18 @@ interface Plan {
   /** None, one, or several for some functions of core modules. */
   readonly results: number;
   readonly result: ResourceMapper<string> | undefined;
+  /** Carries arguments or results at once; absent where they cross just as quickly by themselves. */
+  readonly codec: MessageCodec | undefined;
+  readonly packsResults: boolean;
   /** The function has an error case, for which it throws something with a `payload`. */
   readonly fallible: boolean;
 }
+
+/** An array, or all of it in one message. */
+type HostArguments = readonly unknown[] | Uint8Array;
+type HostResults = readonly unknown[] | Uint8Array;
+
+const unknownSignature = '{"name":"","params":[],"results":[],"packsParams":false,"packsResults":false}';
 
 /**
  * The functions of the embedder that one module imports. Calls of guests on the engine's threads arrive in batches and are
@@ -42,6 +52,7 @@ export class HostFunctionTable {
         this.#deliver(batch);
       },
       (index, args) => this.#callHere(index, args),
+      MessageCodec.available,
     );
   }
 
@@ -53,7 +64,7 @@ export class HostFunctionTable {
   #deliver(batch: HostEventBatch): void {
     for (let at = 0; at < batch.length; at += 4) {
       const [requestId, index, args, dropped] = batch.slice(at, at + 4);
-      if (requestId !== undefined) this.#answer(requestId as number, index as number, args as unknown[]);
+      if (requestId !== undefined) this.#answer(requestId as number, index as number, args as HostArguments);
       else if (dropped !== undefined) this.#drop(dropped as number);
     }
   }
@@ -69,7 +80,7 @@ export class HostFunctionTable {
     }
   }
 
-  #answer(requestId: number, index: number, args: readonly unknown[]): void {
+  #answer(requestId: number, index: number, args: HostArguments): void {
     const plan = this.#plan(index);
     const answered = (value: unknown): void => {
       this.native.answer(requestId, this.#results(plan, value));
@@ -90,7 +101,7 @@ export class HostFunctionTable {
     }
   }
 
-  #callHere(index: number, args: readonly unknown[]): readonly unknown[] {
+  #callHere(index: number, args: HostArguments): HostResults {
     const plan = this.#plan(index);
     let value: unknown;
     try {
@@ -104,41 +115,48 @@ export class HostFunctionTable {
     throw Object.assign(new TypeError(`${plan.name} returned a promise`), { code: 'NOT_SYNCHRONOUS' });
   }
 
-  #call(plan: Plan, index: number, args: readonly unknown[]): unknown {
+  #call(plan: Plan, index: number, given: HostArguments): unknown {
+    const args = (plan.codec === undefined ? given : plan.codec.readBytes(given)) as readonly unknown[];
     const values = args.map((value, at) => plan.params[at]?.(value, plan.name) ?? value);
     return (this.#functions[index] as HostFunction)(...(values as WitValue[]));
   }
 
-  #results(plan: Plan, value: unknown): readonly unknown[] {
+  #results(plan: Plan, value: unknown): HostResults {
     if (plan.results === 0) return [];
-    if (plan.results > 1) return Array.isArray(value) ? value : [value];
-    const whole = plan.fallible ? { tag: 'ok', val: value } : value;
-    return [plan.result === undefined ? whole : plan.result(whole, plan.name)];
+    if (plan.results > 1) return Array.isArray(value) ? (value as readonly unknown[]) : [value];
+    return handedOver(plan, plan.fallible ? { tag: 'ok', val: value } : value);
   }
 
   /** An error with a payload is the error case of the function's result; any other ends the guest's call. */
-  #errorCase(plan: Plan, error: unknown): readonly unknown[] {
+  #errorCase(plan: Plan, error: unknown): HostResults {
     if (!plan.fallible || error === null || typeof error !== 'object' || !('payload' in error)) throw error;
-    const whole = { tag: 'err', val: error.payload };
-    return [plan.result === undefined ? whole : plan.result(whole, plan.name)];
+    return handedOver(plan, { tag: 'err', val: error.payload });
   }
 
   #plan(index: number): Plan {
     return (this.#plans[index] ??= this.#compile(
-      JSON.parse(this.native.signatureJson(index) ?? '{"name":"","params":[],"results":[]}') as HostSignature,
+      JSON.parse(this.native.signatureJson(index) ?? unknownSignature) as HostSignature,
     ));
   }
 
-  #compile({ name, params, results }: HostSignature): Plan {
+  #compile(signature: HostSignature): Plan {
+    const { name, params, results } = signature;
     const [only] = results;
     return {
       name,
       params: params.map(({ type }) => this.#resources.incoming(type)),
       results: results.length,
       result: results.length === 1 ? this.#resources.outgoing(only) : undefined,
+      codec: MessageCodec.ofHost(signature),
+      packsResults: signature.packsResults,
       fallible: results.length === 1 && only?.kind === 'result',
     };
   }
+}
+
+function handedOver(plan: Plan, value: unknown): HostResults {
+  const results = [plan.result === undefined ? value : plan.result(value, plan.name)];
+  return (plan.packsResults ? plan.codec?.pack(results) : undefined) ?? results;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,4 +1,4 @@
-import type { CallableDescription } from '../binding.d.ts';
+import type { CallableDescription, HostSignature, WitType } from '../binding.d.ts';
 import { countParts } from './message-layout.ts';
 import { MessageReader, readerPrelude } from './message-reader.ts';
 import { MessageScratch, viewOf } from './message-scratch.ts';
@@ -24,18 +24,38 @@ const unfit: unique symbol = Symbol('does not fit');
  * @internal
  */
 export class MessageCodec {
-  readonly #function: Pick<CallableDescription, 'params' | 'results'>;
-  readonly #readsResult: boolean;
+  readonly #writes: readonly WitType[];
+  /** `null` where what comes back is no message. */
+  readonly #reads: WitType | undefined | null;
   #program: Program | null | undefined;
 
-  private constructor(description: CallableDescription) {
-    this.#function = description;
-    this.#readsResult = description.message === 'both';
+  private constructor(writes: readonly WitType[], reads: WitType | undefined | null) {
+    this.#writes = writes;
+    this.#reads = reads;
   }
 
-  /** `undefined` for functions whose values cross by themselves just as quickly. */
-  static of(description: CallableDescription): MessageCodec | undefined {
-    return description.message === null ? undefined : new MessageCodec(description);
+  /** For calls of a guest: writes arguments, reads the result. `undefined` where values cross just as quickly by themselves. */
+  static of({ params, results, message }: CallableDescription): MessageCodec | undefined {
+    if (message === null) return undefined;
+    const [only] = results;
+    // A result at the top is its ok value; an error is no message.
+    const result = only?.kind === 'result' ? only.ok : only;
+    return new MessageCodec(
+      params.map(({ type }) => type),
+      message === 'both' ? result : null,
+    );
+  }
+
+  /** For calls by a guest: reads arguments, writes results. */
+  static ofHost({ params, results, packsParams, packsResults }: HostSignature): MessageCodec | undefined {
+    if (!packsParams && !packsResults) return undefined;
+    const args: WitType = { kind: 'tuple', items: params.map(({ type }) => type) };
+    return new MessageCodec(packsResults ? results : [], packsParams ? args : null);
+  }
+
+  /** A process may be started without code from texts: there are no codecs in it, and values cross one by one. */
+  static get available(): boolean {
+    return (available ??= compiled('return true;') !== null);
   }
 
   /** The length of the message, or -1 for arguments that the other transport has to judge. */
@@ -61,33 +81,50 @@ export class MessageCodec {
     }
   }
 
+  /** The message of these values, good until the next call of any codec; `undefined` when there is none. */
+  pack(values: readonly unknown[]): Uint8Array | undefined {
+    const scratch = MessageScratch.take();
+    try {
+      const length = this.write(scratch, values);
+      return length < 0 ? undefined : scratch.bytes.subarray(0, length);
+    } finally {
+      MessageScratch.giveBack(scratch);
+    }
+  }
+
   /** The result of a call that was made with a message: in the scratch where `answer` is its length there. */
   read(scratch: MessageScratch, answer: unknown): unknown {
-    if (!this.#readsResult) return answer;
-    return typeof answer === 'number' ? this.#program?.read(scratch.bytes, scratch.view) : this.readBytes(answer);
+    if (this.#reads === null) return answer;
+    return typeof answer === 'number' ? this.#read(scratch.bytes, scratch.view) : this.readBytes(answer);
   }
 
   /** The same for a result that has memory of its own. */
   readBytes(answer: unknown): unknown {
-    if (!this.#readsResult || !(answer instanceof Uint8Array)) return answer;
-    return this.#program?.read(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength), viewOf(answer));
+    if (this.#reads === null || !(answer instanceof Uint8Array)) return answer;
+    return this.#read(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength), viewOf(answer));
+  }
+
+  #read(bytes: Buffer, view: DataView): unknown {
+    this.#program ??= this.#compile();
+    return this.#program?.read(bytes, view);
   }
 
   #compile(): Program | null {
-    const { params, results } = this.#function;
-    const types = params.map(({ type }) => type);
-    const [only] = results;
-    // A result at the top is its ok value; an error is no message.
-    const result = only?.kind === 'result' ? only.ok : only;
-    if ([...types, result].reduce((sum, type) => sum + countParts(type), 0) > maxParts) return null;
-    const text = programText(MessageWriter.program(types), this.#readsResult ? MessageReader.program(result) : '');
-    try {
-      // eslint-disable-next-line @typescript-eslint/no-implied-eval -- compiled code is what makes the transport worth its while: property names are constants in it
-      return (new Function('unfit', text) as Compile)(unfit);
-    } catch {
-      // A process may be started without code from texts; values cross one by one there.
-      return null;
-    }
+    // What has to be read is read, however large its type is.
+    const parts = this.#writes.reduce((sum, type) => sum + countParts(type), 0);
+    const writer = parts > maxParts ? 'function write() { throw unfit; }' : MessageWriter.program(this.#writes);
+    return compiled(programText(writer, this.#reads === null ? '' : MessageReader.program(this.#reads)));
+  }
+}
+
+let available: boolean | undefined;
+
+function compiled(text: string): Program | null {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- compiled code is what makes the transport worth its while: property names are constants in it
+    return (new Function('unfit', text) as Compile)(unfit);
+  } catch {
+    return null;
   }
 }
 

@@ -153,6 +153,15 @@ describe('host functions', () => {
       });
     });
 
+    it('take and give large lists, and compound values next to them', async () => {
+      expect(await call('sum', new Float64Array(131_072).fill(0.5))).toBe(65_536);
+      const bytes = Uint8Array.from({ length: 1_048_576 }, (_, at) => at & 255);
+      expect(await call('reverse', bytes)).toEqual(bytes.toReversed());
+      const tags = Array.from({ length: 10_000 }, (_, at) => `tag ${at} é`);
+      const revised = await call('revise', { title: 'é'.repeat(40_000), stars: 1, tags, dueDate: undefined });
+      expect(revised).toEqual({ title: 'é'.repeat(40_000), stars: 2, tags, dueDate: 2n ** 63n });
+    });
+
     it('give back what they got, whatever it is', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(fc.double()), fc.uint8Array(), fc.string({ unit: 'binary' }), async (...values) => {

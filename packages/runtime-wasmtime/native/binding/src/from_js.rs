@@ -1,7 +1,9 @@
 //! JavaScript values to engine values, by the plan of the parameter. Runs fully before any lock: a getter may do anything.
 
 use bytes::Bytes;
-use hotswap_engine::{EngineError, ErrorCode, FunctionEntry, ResourceKey, Result, Value, ValueType};
+use hotswap_engine::{
+    EngineError, ErrorCode, FunctionEntry, HostSignature, ResourceKey, Result, Value, ValueType, unpack,
+};
 
 use crate::js::{Js, JsResult, Raw, Refused};
 use crate::path::{Path, Step};
@@ -73,11 +75,17 @@ fn read_each(
     Ok(out)
 }
 
-/// What a host function answered: an array of its results.
+/// What a host function answered: an array of its results, or their message.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with the place, `INPUT_LIMIT`.
-pub(crate) fn read_answer(js: Js, answer: Raw, types: &[ValueType], max_bytes: u64) -> Result<Vec<Value>> {
+pub(crate) fn read_answer(js: Js, answer: Raw, function: &HostSignature, max_bytes: u64) -> Result<Vec<Value>> {
+    let types = function.results.as_slice();
+    if function.packs_results
+        && let Some(message) = read_bytes(js, answer, "result").ok().flatten()
+    {
+        return unpack(&message, types.iter());
+    }
     let path = Path { parent: None, step: Step::Result };
     if !js.is_array(answer) || js.array_length(answer) != Ok(types.len() as u32) {
         return Err(path.error(&format!("{} values", types.len())));

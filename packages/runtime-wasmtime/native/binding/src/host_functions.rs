@@ -21,7 +21,7 @@ use crate::from_js::read_answer;
 use crate::js::{Js, JsResult, Raw};
 use crate::js_function::{HeldFunction, Thrown};
 use crate::process::raw;
-use crate::to_js::host_args;
+use crate::to_js::{host_args, host_message};
 
 /// Events handed over in one turn of the event loop.
 const BATCH: usize = 256;
@@ -60,6 +60,7 @@ static NEXT_KEY: AtomicU32 = AtomicU32::new(1);
 
 struct Shared {
     key: u32,
+    reads_messages: bool,
     names: HashMap<(String, String), u32>,
     signatures: Mutex<HashMap<u32, Arc<HostSignature>>>,
     events: Mutex<VecDeque<Event>>,
@@ -71,6 +72,13 @@ struct Shared {
 }
 
 impl Shared {
+    fn args(&self, js: Js, function: &HostSignature, args: &[Value]) -> JsResult<Raw> {
+        if self.reads_messages && function.packs_params {
+            return host_message(js, function, args);
+        }
+        host_args(js, function, args)
+    }
+
     fn push(&self, event: Event) {
         self.events.lock().push_back(event);
         self.schedule();
@@ -104,7 +112,7 @@ impl Shared {
                 Event::Call { request, function, args } => {
                     js.set_element(batch, at, js.new_u32(request)?)?;
                     js.set_element(batch, at + 1, js.new_u32(function.index)?)?;
-                    js.set_element(batch, at + 2, host_args(js, &function, &args)?)?;
+                    js.set_element(batch, at + 2, self.args(js, &function, &args)?)?;
                 }
                 Event::Drop(resource) => js.set_element(batch, at + 3, js.new_u32(resource)?)?,
             }
@@ -170,8 +178,8 @@ impl Offered for Shared {
                 return Err(not_here("its host functions live on another thread, or are in a call already"));
             };
             let outcome = held.call(
-                |js| Ok([js.new_u32(function.index)?, host_args(js, function, &args)?]),
-                |js, answer| read_answer(js, answer, &function.results, MAX_ANSWER_BYTES),
+                |js| Ok([js.new_u32(function.index)?, self.args(js, function, &args)?]),
+                |js, answer| read_answer(js, answer, function, MAX_ANSWER_BYTES),
             );
             if !self.closed.load(Ordering::Acquire) {
                 here.borrow_mut().insert(self.key, held);
@@ -205,11 +213,13 @@ impl HostFunctions {
         names_json: String,
         on_events: Function<'_, FnArgs<(Events,)>, ()>,
         call_here: Unknown<'_>,
+        reads_messages: bool,
     ) -> napi::Result<Self> {
         let names =
             parse_options::<Vec<(String, String)>>("names", &names_json).map_err(|error| throw(env, &error, None))?;
         let shared = Arc::new(Shared {
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
+            reads_messages,
             names: names.into_iter().enumerate().map(|(index, name)| (name, index as u32)).collect(),
             signatures: Mutex::default(),
             events: Mutex::default(),
@@ -247,7 +257,14 @@ impl HostFunctions {
     pub fn signature_json(&self, index: u32) -> Option<String> {
         let function = self.shared.signatures.lock().get(&index).cloned()?;
         let params: Vec<_> = function.params.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
-        Some(json!({ "name": function.name, "params": params, "results": function.results }).to_string())
+        let signature = json!({
+            "name": function.name,
+            "params": params,
+            "results": function.results,
+            "packsParams": function.packs_params,
+            "packsResults": function.packs_results,
+        });
+        Some(signature.to_string())
     }
 
     /// See `binding.d.ts`.
@@ -255,7 +272,7 @@ impl HostFunctions {
     pub fn answer(&self, env: &Env, request_id: u32, results: Unknown<'_>) {
         let waiting = self.shared.waiting.lock().remove(&request_id);
         let Some(Waiting { function, answer }) = waiting else { return };
-        let read = read_answer(Js::new(env.raw()), raw(&results), &function.results, MAX_ANSWER_BYTES);
+        let read = read_answer(Js::new(env.raw()), raw(&results), &function, MAX_ANSWER_BYTES);
         // Fails when the guest was cancelled meanwhile.
         let _ = answer.send(read.map_err(|error| answered_wrongly(&function, &error)));
     }

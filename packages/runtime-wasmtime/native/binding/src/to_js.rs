@@ -1,6 +1,6 @@
 //! Engine values to JavaScript, by the plan of the result.
 
-use hotswap_engine::{FunctionEntry, HostSignature, Value, ValueType};
+use hotswap_engine::{FunctionEntry, HostSignature, Value, ValueType, pack};
 
 use crate::js::{Js, JsResult, Raw, Refused};
 use crate::typed_arrays::Element;
@@ -27,7 +27,13 @@ pub(crate) fn results(js: Js, function: &FunctionEntry, values: &[Value]) -> JsR
     }
 }
 
-/// What a guest passes to a host function, as an array.
+/// What a guest passes to a host function, as a message.
+pub(crate) fn host_message(js: Js, function: &HostSignature, args: &[Value]) -> JsResult<Raw> {
+    let message = pack(args, function.params.iter().map(|(_, ty)| ty)).map_err(|_| Refused)?;
+    js.share_typed_array(Element::U8, &message.into())
+}
+
+/// The same as an array.
 pub(crate) fn host_args(js: Js, function: &HostSignature, args: &[Value]) -> JsResult<Raw> {
     let array = js.new_array(args.len())?;
     for (index, (value, (_, ty))) in args.iter().zip(&function.params).enumerate() {

@@ -15,6 +15,10 @@ use wasmtime::{AsContextMut, FuncType, StoreContextMut};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::store::StoreData;
 use crate::values::convert::{Lifting, OutputMeter, each_resource, lift, lift_core, lower, lower_core};
+use crate::values::host_values::{HostArguments, HostResults};
+use crate::values::lift::MAX_FLAT_RESULTS;
+use crate::values::lower::MAX_FLAT_PARAMS;
+use crate::values::message::{host_message, slots};
 use crate::values::type_text::signature_text;
 use crate::values::value::{ResourceKey, ResourceNames, TypeBudget, Value, ValueType, camel_case};
 
@@ -53,6 +57,18 @@ pub struct HostSignature {
     pub params: Vec<(String, ValueType)>,
     /// Result types.
     pub results: Vec<ValueType>,
+    /// A message carries the arguments.
+    pub packs_params: bool,
+    /// A message may carry the results.
+    pub packs_results: bool,
+}
+
+impl HostSignature {
+    fn new(index: u32, name: String, params: Vec<(String, ValueType)>, results: Vec<ValueType>) -> Self {
+        let packs_params = host_message(params.iter().map(|(_, ty)| ty));
+        let packs_results = host_message(results.iter());
+        Self { index, name, params, results, packs_params, packs_results }
+    }
 }
 
 /// A guest waits for this.
@@ -195,7 +211,7 @@ fn signature(
     let results =
         function.results().map(|ty| ValueType::from_component(&ty, budget, names)).collect::<Result<Vec<_>>>()?;
     let found = find(host, interface, name);
-    Ok((found, HostSignature { index: found.unwrap_or_default(), name: full, params, results }))
+    Ok((found, HostSignature::new(found.unwrap_or_default(), full, params, results)))
 }
 
 fn define(
@@ -210,8 +226,7 @@ fn define(
         missing.push(format!("{}: {}", signature.name, signature_text(&signature.params, &signature.results)));
         return Ok(());
     }
-    let mut types = signature.params.iter().map(|(_, ty)| ty).chain(&signature.results);
-    if let Some(feature) = types.find_map(|ty| ty.obstacles().unsupported) {
+    if let Some(feature) = types(&signature).find_map(|ty| ty.obstacles().unsupported) {
         return Err(EngineError::new(
             ErrorCode::Unsupported,
             format!("The import {} uses {feature}, which no host function can take", signature.name),
@@ -220,22 +235,111 @@ fn define(
     }
     let (host, function) = (host.clone(), Arc::new(signature));
     host.link(&function);
-    let defined = match answering {
+    let dynamic = types(&function).any(|ty| ty.obstacles().dynamic);
+    let defined = if dynamic {
+        define_dynamic(linker, name, host, function, answering)
+    } else {
+        define_typed(linker, name, host, function, answering)
+    };
+    defined.map_err(EngineError::internal)
+}
+
+fn types(function: &HostSignature) -> impl Iterator<Item = &ValueType> {
+    function.params.iter().map(|(_, ty)| ty).chain(&function.results)
+}
+
+/// By the engine's own dynamic values, for types that nothing else carries.
+fn define_dynamic(
+    linker: &mut component::LinkerInstance<'_, StoreData>,
+    name: &str,
+    host: Arc<dyn HostFunctions>,
+    function: Arc<HostSignature>,
+    answering: Answering,
+) -> wasmtime::Result<()> {
+    let lifted = |params: &[Val], function: &HostSignature| {
+        // The transfer allowance of the store has bounded these already.
+        let mut to = Lifting { meter: OutputMeter::new(u64::MAX), resources: None };
+        let lift = |(value, (_, ty)): (&Val, &(String, ValueType))| lift(value.clone(), ty, &mut to);
+        params.iter().zip(&function.params).map(lift).collect::<Result<Vec<_>>>().map_err(failed)
+    };
+    let lowered = |answer: Vec<Value>, function: &HostSignature, results: &mut [Val]| {
+        for ((value, ty), result) in answer.iter().zip(&function.results).zip(results) {
+            *result = lower(value, ty, &mut None).map_err(failed)?;
+        }
+        Ok(())
+    };
+    match answering {
         Answering::Later => linker.func_new_async(name, move |mut store, _, params, results| {
             let (host, function) = (host.clone(), function.clone());
             Box::new(async move {
-                let args = arguments(&mut store, params, &function)?;
+                let args = taken_in(&mut store, lifted(params, &function)?, &function)?;
                 let answer = ask(&host, &function, args).await?;
-                give_back(&mut store, answer, &function, &host, results)
+                lowered(handed_out(&mut store, answer, &function, &host)?, &function, results)
             })
         }),
         Answering::Here => linker.func_new(name, move |mut store, _, params, results| {
-            let args = arguments(&mut store, params, &function)?;
+            let args = taken_in(&mut store, lifted(params, &function)?, &function)?;
             let answer = host.call_here(&function, args).map_err(failed)?;
-            give_back(&mut store, answer, &function, &host, results)
+            lowered(handed_out(&mut store, answer, &function, &host)?, &function, results)
         }),
+    }
+}
+
+/// Straight from and to the guest's memory. The number of slots is part of the type that the engine wants to know.
+fn define_typed(
+    linker: &mut component::LinkerInstance<'_, StoreData>,
+    name: &str,
+    host: Arc<dyn HostFunctions>,
+    function: Arc<HostSignature>,
+    answering: Answering,
+) -> wasmtime::Result<()> {
+    let count = |types: &mut dyn Iterator<Item = &ValueType>, most: usize| match types.map(slots).sum::<usize>() {
+        count if count <= most => count,
+        _ => 0,
     };
-    defined.map_err(EngineError::internal)
+    let params = count(&mut function.params.iter().map(|(_, ty)| ty), MAX_FLAT_PARAMS);
+    let results = count(&mut function.results.iter(), MAX_FLAT_RESULTS);
+    macro_rules! with_slots {
+        ($($params:literal)*) => {
+            match (params, results) {
+                $(
+                    ($params, 0) => define_slots::<$params, 0>(linker, name, host, function, answering),
+                    ($params, _) => define_slots::<$params, 1>(linker, name, host, function, answering),
+                )*
+                _ => define_slots::<0, 0>(linker, name, host, function, answering),
+            }
+        };
+    }
+    with_slots!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
+}
+
+fn define_slots<const PARAMS: usize, const RESULTS: usize>(
+    linker: &mut component::LinkerInstance<'_, StoreData>,
+    name: &str,
+    host: Arc<dyn HostFunctions>,
+    function: Arc<HostSignature>,
+    answering: Answering,
+) -> wasmtime::Result<()> {
+    match answering {
+        Answering::Later => linker.func_wrap_async(
+            name,
+            move |mut store: StoreContextMut<'_, StoreData>, args: HostArguments<PARAMS>| {
+                let (host, function) = (host.clone(), function.clone());
+                Box::new(async move {
+                    let args = taken_in(&mut store, args.0, &function)?;
+                    let answer = ask(&host, &function, args).await?;
+                    handed_out(&mut store, answer, &function, &host).map(HostResults::<RESULTS>)
+                })
+            },
+        ),
+        Answering::Here => {
+            linker.func_wrap(name, move |mut store: StoreContextMut<'_, StoreData>, args: HostArguments<PARAMS>| {
+                let args = taken_in(&mut store, args.0, &function)?;
+                let answer = host.call_here(&function, args).map_err(failed)?;
+                handed_out(&mut store, answer, &function, &host).map(HostResults::<RESULTS>)
+            })
+        }
+    }
 }
 
 /// Tells the embedder's kinds of resources apart by their names. Two of one name are one kind: to the guest they are two types anyway.
@@ -258,17 +362,13 @@ fn define_resource(
 }
 
 /// What a guest passes, as the embedder sees it. Owned resources leave the store with it.
-fn arguments(
+fn taken_in(
     store: &mut StoreContextMut<'_, StoreData>,
-    params: &[Val],
+    mut args: Vec<Value>,
     function: &HostSignature,
 ) -> wasmtime::Result<Vec<Value>> {
-    // The transfer allowance of the store has bounded these already.
-    let mut to = Lifting { meter: OutputMeter::new(u64::MAX), resources: None };
-    let mut args = Vec::with_capacity(params.len());
-    for (value, (_, ty)) in params.iter().zip(&function.params) {
-        let mut value = lift(value.clone(), ty, &mut to).map_err(failed)?;
-        each_resource(&mut value, ty, &mut |value, ty| {
+    for (value, (_, ty)) in args.iter_mut().zip(&function.params) {
+        each_resource(value, ty, &mut |value, ty| {
             let Value::Handle(resource) = *value else { return Ok(()) };
             let resource = resource.try_into_resource_dynamic(store.as_context_mut()).map_err(EngineError::internal)?;
             if matches!(ty, ValueType::Own { .. }) {
@@ -278,22 +378,21 @@ fn arguments(
             Ok(())
         })
         .map_err(failed)?;
-        args.push(value);
     }
     Ok(args)
 }
 
-fn give_back(
+/// What the embedder answers, as the guest gets it.
+fn handed_out(
     store: &mut StoreContextMut<'_, StoreData>,
     mut answer: Vec<Value>,
     function: &HostSignature,
     host: &Arc<dyn HostFunctions>,
-    results: &mut [Val],
-) -> wasmtime::Result<()> {
-    if answer.len() != results.len() {
+) -> wasmtime::Result<Vec<Value>> {
+    if answer.len() != function.results.len() {
         return Err(failed(EngineError::internal("a host function answered with another number of results")));
     }
-    for ((value, ty), result) in answer.iter_mut().zip(&function.results).zip(results) {
+    for (value, ty) in answer.iter_mut().zip(&function.results) {
         each_resource(value, ty, &mut |value, ty| {
             let (
                 ValueType::Own { resource: name },
@@ -312,9 +411,8 @@ fn give_back(
             Ok(())
         })
         .map_err(failed)?;
-        *result = lower(value, ty, &mut None).map_err(failed)?;
     }
-    Ok(())
+    Ok(answer)
 }
 
 // -------------------------------------------------------------------------------------------------------------- core modules
@@ -357,7 +455,7 @@ pub(crate) fn link_core(
             missing.push(format!("{name}: {asked}"));
             continue;
         }
-        let function = Arc::new(HostSignature { index: found.unwrap_or_default(), name, params, results });
+        let function = Arc::new(HostSignature::new(found.unwrap_or_default(), name, params, results));
         host.link(&function);
         define_core(linker, import.module(), import.name(), ty, function, host.clone(), answering)?;
     }

@@ -68,5 +68,6 @@ pub use slots::{Assignment, SlotTable, Split};
 pub use stats::CallMeter;
 pub use values::buffers::copy as copy_bytes;
 pub use values::message::MessagePlan;
+pub use values::pack::{pack, unpack};
 pub use values::value::{CaseType, FieldType, FlagName, NumberKind, ResourceKey, Value, ValueType, camel_case};
 pub use wasi::WasiLevel;

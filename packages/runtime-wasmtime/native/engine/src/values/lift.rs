@@ -35,26 +35,28 @@ unsafe impl Lift for Answer {
         let InterfaceType::Tuple(index) = ty else { bail!("results are no tuple") };
         let types = cx.types;
         let tuple = &types[index];
-        let mut values = Vec::with_capacity(tuple.types.len());
-        if tuple.abi.flat_count(MAX_FLAT_RESULTS).is_some() {
-            let mut flat = Flat(src.iter());
-            for ty in &tuple.types {
-                values.push(lift_flat(cx, *ty, &mut flat)?);
-            }
+        let values = if tuple.abi.flat_count(MAX_FLAT_RESULTS).is_some() {
+            lift_all(cx, &tuple.types, src)?
         } else {
             let at = src[0].get_u32() as usize;
             if !at.is_multiple_of(tuple.abi.align32 as usize) {
                 bail!("return pointer not aligned");
             }
             let bytes = slice(cx, at, tuple.abi.size32 as usize)?;
-            values = load_fields(cx, tuple.types.iter().copied(), bytes)?;
-        }
+            load_fields(cx, tuple.types.iter().copied(), bytes)?
+        };
         Ok(Self(values))
     }
 
     fn linear_lift_from_memory(_: &mut LiftContext<'_>, _: InterfaceType, _: &[u8]) -> Result<Self> {
         bail!("results are lifted as a whole")
     }
+}
+
+/// Values that are flattened one after the other.
+pub(crate) fn lift_all(cx: &mut LiftContext<'_>, types: &[InterfaceType], slots: &[ValRaw]) -> Result<Vec<Value>> {
+    let mut flat = Flat(slots.iter());
+    types.iter().map(|ty| lift_flat(cx, *ty, &mut flat)).collect()
 }
 
 struct Flat<'a>(std::slice::Iter<'a, ValRaw>);
@@ -105,7 +107,6 @@ fn flags(words: impl Iterator<Item = u32>, count: usize) -> Value {
     Value::Flags(set.filter(|flag| (*flag as usize) < count).collect())
 }
 
-/// A result has at most one slot, so whatever has a pointer or a payload is in memory.
 fn lift_flat(cx: &mut LiftContext<'_>, ty: InterfaceType, flat: &mut Flat<'_>) -> Result<Value> {
     let types = cx.types;
     Ok(match ty {
@@ -121,6 +122,11 @@ fn lift_flat(cx: &mut LiftContext<'_>, ty: InterfaceType, flat: &mut Flat<'_>) -
         InterfaceType::Float32 => Value::F32(f32::from_bits(flat.next()?.get_f32())),
         InterfaceType::Float64 => Value::F64(f64::from_bits(flat.next()?.get_f64())),
         InterfaceType::Char => character(flat.next()?.get_u32())?,
+        InterfaceType::String | InterfaceType::List(_) => {
+            // As it lies in memory: where, and how long.
+            let (at, length) = (flat.next()?.get_u32(), flat.next()?.get_u32());
+            load(cx, ty, &(u64::from(length) << 32 | u64::from(at)).to_le_bytes())?
+        }
         InterfaceType::Record(index) => {
             Value::Fields(types[index].fields.iter().map(|field| lift_flat(cx, field.ty, flat)).collect::<Result<_>>()?)
         }
@@ -137,15 +143,20 @@ fn lift_flat(cx: &mut LiftContext<'_>, ty: InterfaceType, flat: &mut Flat<'_>) -
             Value::Handle(ResourceAny::linear_lift_from_flat(cx, ty, flat.next()?)?)
         }
         InterfaceType::Variant(_) | InterfaceType::Enum(_) | InterfaceType::Option(_) | InterfaceType::Result(_) => {
+            let slots = flat.0.as_slice();
             let discriminant = flat.next()?.get_u32();
             let payload = payload_type(cx, ty, discriminant)?;
-            Value::Case(discriminant, payload.map(|ty| lift_flat(cx, ty, flat).map(Box::new)).transpose()?)
+            let value = Value::Case(discriminant, payload.map(|ty| lift_flat(cx, ty, flat).map(Box::new)).transpose()?);
+            // The slots of larger cases are passed over.
+            let width = usize::from(types.canonical_abi(&ty).flat_count.unwrap_or(1));
+            flat.0 = slots.get(width..).unwrap_or_default().iter();
+            value
         }
         _ => bail!("a result of type {ty:?} cannot be lifted"),
     })
 }
 
-fn load_fields(
+pub(crate) fn load_fields(
     cx: &mut LiftContext<'_>,
     fields: impl Iterator<Item = InterfaceType>,
     bytes: &[u8],

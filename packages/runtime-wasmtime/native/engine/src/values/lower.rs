@@ -143,7 +143,12 @@ fn flag_words(set: &[u32], count: usize) -> Vec<u32> {
     words
 }
 
-fn lower_flat<T>(cx: &mut LowerContext<'_, T>, value: &Value, ty: InterfaceType, flat: &mut Flat) -> Result<()> {
+pub(crate) fn lower_flat<T>(
+    cx: &mut LowerContext<'_, T>,
+    value: &Value,
+    ty: InterfaceType,
+    flat: &mut Flat,
+) -> Result<()> {
     let types = cx.types;
     match (ty, value) {
         (InterfaceType::Bool, Value::Bool(value)) => flat.push(ValRaw::u32(u32::from(*value))),
@@ -266,7 +271,7 @@ fn store<T>(cx: &mut LowerContext<'_, T>, value: &Value, ty: InterfaceType, at: 
     Ok(())
 }
 
-fn store_fields<T>(
+pub(crate) fn store_fields<T>(
     cx: &mut LowerContext<'_, T>,
     values: &[Value],
     fields: impl Iterator<Item = InterfaceType>,

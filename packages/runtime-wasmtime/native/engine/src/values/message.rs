@@ -193,6 +193,21 @@ pub(crate) fn in_one_piece(types: &ComponentTypes, ty: InterfaceType) -> bool {
     }
 }
 
+/// Whether these travel to and from a host function in a message: a message gains something, and nothing in them is in no message.
+pub(crate) fn host_message<'a>(mut types: impl Iterator<Item = &'a ValueType>) -> bool {
+    let obstacles = |ty: &ValueType| {
+        let found = ty.obstacles();
+        found.unsupported.is_some() || found.resources || found.dynamic
+    };
+    let core = |ty| matches!(ty, &ValueType::I32 | &ValueType::I64 | &ValueType::V128 | &ValueType::Ref { .. });
+    let mut gains = false;
+    let fits = types.all(|ty| {
+        gains |= !is_simple(ty);
+        !obstacles(ty) && !core(ty)
+    });
+    gains && fits
+}
+
 /// Which parts of a call travel as messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessagePlan {
@@ -214,7 +229,7 @@ impl MessagePlan {
 }
 
 /// Numbers that a value is, flattened.
-fn slots(ty: &ValueType) -> usize {
+pub(crate) fn slots(ty: &ValueType) -> usize {
     let payload = |ty: &Option<Box<ValueType>>| ty.as_deref().map_or(0, slots);
     match ty {
         ValueType::String | ValueType::List { .. } => 2,
@@ -230,7 +245,8 @@ fn slots(ty: &ValueType) -> usize {
     }
 }
 
-fn is_simple(ty: &ValueType) -> bool {
+/// Costs the border a step or two.
+pub(crate) fn is_simple(ty: &ValueType) -> bool {
     match ty {
         ValueType::Bool | ValueType::Char | ValueType::String | ValueType::Enum { .. } => true,
         ValueType::List { element, .. } => is_number(element),

@@ -2,6 +2,8 @@
 
 pub(crate) mod buffers;
 pub(crate) mod convert;
+#[expect(unsafe_code, reason = "as in `lift`")]
+pub(crate) mod host_values;
 #[expect(
     unsafe_code,
     reason = "the engine's conversion traits are unsafe to implement; the module says why it is sound"
@@ -14,5 +16,6 @@ pub(crate) mod message;
 pub(crate) mod message_lift;
 #[expect(unsafe_code, reason = "as in `lift`")]
 pub(crate) mod message_lower;
+pub(crate) mod pack;
 pub(crate) mod type_text;
 pub(crate) mod value;
