@@ -90,7 +90,8 @@ const written = z
     const looks = Math.ceil(durationMs(config.experimentDuration) / durationMs(config.lookInterval));
     if (looks > mostLooks)
       issue('lookInterval', `makes ${looks} looks, and ${mostLooks} are the most: each is journalled`);
-    if (config.maxExtensions !== undefined && config.onInconclusive !== 'extend')
+    // The default may be written: a configuration that was read has to be readable once more, inside another strategy.
+    if ((config.maxExtensions ?? 1) !== 1 && config.onInconclusive !== 'extend')
       issue('maxExtensions', 'needs onInconclusive: "extend"');
     const { healthCheckFunction, functionName: alias } = config;
     if (healthCheckFunction !== undefined && alias !== undefined && healthCheckFunction !== alias)

@@ -25,6 +25,10 @@ describe('BlueGreen', () => {
       configs: [{}, { keepBlueEnvironment: false }, { evaluationPeriod: 'PT1M' }],
       refused,
       fleet: { serves: (_: string, position: number): boolean => position < 10 },
+      servesOn: (nodes): ((nodeId: string, position: number) => boolean) => {
+        const all = Object.values(nodes).reduce((sum, count) => sum + count, 0);
+        return (_, position) => position < Math.floor(all / 2);
+      },
       [Symbol.asyncDispose]: async () => {},
     }),
   });

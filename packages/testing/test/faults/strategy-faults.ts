@@ -2,8 +2,11 @@ import { z } from 'zod';
 import {
   bake,
   deploy,
+  nodeCount,
   progress,
   shiftTraffic,
+  sliceNodes,
+  type NodeSet,
   type Outcome,
   type RolloutContext,
   type Steps,
@@ -81,6 +84,43 @@ function* goingBack(context: RolloutContext<unknown>): Steps<Outcome> {
   return yield* plainStrategy().rollout(context);
 }
 
+/** Half of the requests on one node. */
+function* overloading({ targets }: RolloutContext<unknown>): Steps<Outcome> {
+  yield* deploy({ nodes: targets });
+  yield* shiftTraffic({ percent: 50, to: sliceNodes(targets, 0, 1), among: targets });
+  yield* shiftTraffic({ percent: 100, to: targets, among: targets });
+  return { status: 'Completed' };
+}
+
+/** A release that the deployment is not about. */
+function* smuggling({ targets }: RolloutContext<unknown>): Steps<Outcome> {
+  yield* deploy({ nodes: targets, releaseId: 'v0' });
+  yield* shiftTraffic({ percent: 100, to: targets, among: targets, releaseId: 'v0' });
+  return yield* allAtOnce(targets);
+}
+
+/** All requests on half of the nodes, where all were needed before. */
+function* shrinking({ targets }: RolloutContext<unknown>): Steps<Outcome> {
+  const half = sliceNodes(targets, 0, Math.ceil(nodeCount(targets) / 2));
+  yield* deploy({ nodes: half });
+  yield* shiftTraffic({ percent: 100, to: half, among: targets });
+  return yield* allAtOnce(targets);
+}
+
+/** Gives and takes away without anything being wrong. */
+function* wavering({ targets }: RolloutContext<unknown>): Steps<Outcome> {
+  yield* deploy({ nodes: targets });
+  yield* shiftTraffic({ percent: 100, to: targets, among: targets });
+  yield* shiftTraffic({ percent: 0, to: targets, among: targets });
+  return yield* allAtOnce(targets);
+}
+
+function* allAtOnce(targets: NodeSet): Steps<Outcome> {
+  yield* deploy({ nodes: targets });
+  yield* shiftTraffic({ percent: 100, to: targets, among: targets });
+  return { status: 'Completed' };
+}
+
 /** A rig for one strategy. */
 export function strategyRig(strategy: Strategy<unknown>, failpoint?: (name: string) => void): StrategyRig {
   return {
@@ -119,4 +159,9 @@ export const strategyFaults: Readonly<Record<string, () => StrategyRig>> = {
   'can be paused and resumed at every step, and ends the same': broken(forgetful),
   'never completes over nodes that cannot load the release': broken(steps(swallowing)),
   'races of two engines end like one': broken(forgetful),
+  'gives each step the share of requests that it says, on enough nodes to bear it': broken(steps(overloading)),
+  'shares all requests out between the release and what was there before': broken(steps(smuggling)),
+  'never serves from fewer nodes than before': broken(steps(shrinking)),
+  'never takes the release from a node that serves it, unless it takes it back': broken(steps(wavering)),
+  'replays from every beginning, and leaves nothing behind, whichever node is sick': broken(forgetful),
 };

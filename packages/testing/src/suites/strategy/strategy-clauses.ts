@@ -1,51 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  canonicalJson,
-  isHotSwapError,
-  parseStrategyConfig,
-  replayJournal,
-  type JournalEntry,
-  type Strategy,
-} from '@hotswap/core';
+import { canonicalJson, isHotSwapError, parseStrategyConfig } from '@hotswap/core';
 import { sweepCrashes } from '../../scenario/crash-sweep.ts';
 import { journalOutline } from '../../scenario/record-journal.ts';
-import {
-  Simulation,
-  simulateRollout,
-  type SimulatedDeployment,
-  type SimulationOptions,
-} from '../../scenario/simulation.ts';
+import { Simulation, simulateRollout } from '../../scenario/simulation.ts';
 import type { Clauses } from '../define-suite.ts';
+import { assertReplays } from './replay-assertion.ts';
 import type { StrategyRig } from './strategy-rig.ts';
-
-type Scenario = SimulationOptions & SimulatedDeployment;
-
-const known = (rig: StrategyRig): readonly Strategy<unknown>[] => [rig.strategy, ...(rig.inner ?? [])];
-const scenario = (rig: StrategyRig, config: unknown): Scenario => ({
-  strategies: known(rig),
-  strategy: rig.strategy.name,
-  config,
-  ...rig.fleet,
-});
-
-/** What can be seen of every commit while a rollout goes on; the first complaint is thrown once it is over. */
-async function watched(options: Scenario, look: (simulation: Simulation) => void): Promise<Simulation> {
-  const complaints: unknown[] = [];
-  const failpoint = (name: string): void => {
-    options.failpoint?.(name);
-    if (name !== 'engine.append.after') return;
-    try {
-      look(simulation);
-    } catch (complaint) {
-      complaints.push(complaint);
-    }
-  };
-  const simulation: Simulation = new Simulation({ ...options, failpoint });
-  await simulation.deploy(options);
-  await simulation.finish();
-  if (complaints.length > 0) throw complaints[0];
-  return simulation;
-}
+import { known, scenario, watched, type Scenario } from './watched-rollout.ts';
 
 /** Begins a rollout and stops at each moment at which something was committed; `act` decides what happens there. */
 async function atEveryCommit(options: Scenario, act: (simulation: Simulation) => Promise<void>): Promise<number> {
@@ -80,6 +41,8 @@ export const strategyClauses: Clauses<StrategyRig> = {
       const read = parseStrategyConfig(rig.strategy, config);
       assert.deepEqual(JSON.parse(JSON.stringify(read)), read);
       assert.equal(canonicalJson(parseStrategyConfig(rig.strategy, config)), canonicalJson(read));
+      // What is frozen at create is read once more where a strategy runs inside another.
+      assert.equal(canonicalJson(parseStrategyConfig(rig.strategy, read)), canonicalJson(read));
     }
   },
 
@@ -233,21 +196,6 @@ export const strategyClauses: Clauses<StrategyRig> = {
     }
   },
 };
-
-/** Every beginning of a journal leads to what the journal says next. @internal */
-export function assertReplays(entries: readonly JournalEntry[], strategies: readonly Strategy<unknown>[]): void {
-  for (let length = 1; length < entries.length; length++) {
-    const next = entries[length];
-    const { next: position } = replayJournal(entries.slice(0, length), strategies);
-    if (next?.type === 'turned' && next.to === 'retention') {
-      assert.equal(position?.kind, 'returned', `after ${length} entries`);
-      return;
-    }
-    if (next?.type === 'turned' || next?.type === 'closed') return;
-    if (next?.type !== 'began') continue;
-    assert.deepEqual(position, { kind: 'effect', effect: next.effect }, `after ${length} entries`);
-  }
-}
 
 /** Zero to four turns of the event loop's microtasks, the same for a seed. @internal */
 export function pausesFrom(seed: number): () => Promise<void> {

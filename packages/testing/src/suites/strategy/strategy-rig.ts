@@ -16,4 +16,6 @@ export interface StrategyRig extends AsyncDisposable {
   readonly refused: readonly { readonly config: unknown; readonly pointer: string }[];
   /** The fleet to run on. Default: 20 nodes in 3 regions, all serving a baseline. */
   readonly fleet?: Pick<SimulationOptions, 'nodes' | 'serves' | 'router' | 'failpoint' | 'metrics'>;
+  /** Which nodes serve a baseline on a fleet that the suite draws, by its nodes per region. Default: all. */
+  readonly servesOn?: (nodes: Readonly<Record<string, number>>) => NonNullable<SimulationOptions['serves']>;
 }
