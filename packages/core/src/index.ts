@@ -212,5 +212,6 @@ export type { SequentialInterval } from './statistics/always-valid-mean.ts';
 export { logEvidenceAgainst, proportionInterval } from './statistics/always-valid-proportion.ts';
 export { quantileInterval } from './statistics/always-valid-quantile.ts';
 export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';
-export { parseNodeSelectors } from './rollout/choose-targets.ts';
+export { chooseTargets, parseNodeSelectors, selectorShelf } from './rollout/choose-targets.ts';
+export type { ChosenTargets } from './rollout/choose-targets.ts';
 export type { PassedOver } from './rollout/journal-entry.ts';

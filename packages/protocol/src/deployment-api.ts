@@ -80,6 +80,11 @@ export interface CreateDeploymentRequest {
   readonly autoRollback?: AutoRollbackRequest;
   /** Selectors that choose and order the targets, applied in turn; one may stand alone. Default: all that can take part. */
   readonly nodeSelector?: NodeSelectorRequest | readonly NodeSelectorRequest[];
+  /**
+   * Whether nodes that join later, or were away, are brought to the release. Default `catchUp`; `leave` for strategies
+   * that need spare nodes.
+   */
+  readonly joiners?: 'catchUp' | 'leave';
   /** Requests that get the release beside its share, e.g. of testers. Default none. */
   readonly traffic?: DeploymentTraffic;
   /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
@@ -124,6 +129,15 @@ export interface DeploymentNodeView {
   readonly health?: 'unknown' | 'healthy' | 'unhealthy';
 }
 
+/** A node that joined, or was away, when the release was rolled out and does not serve it yet. @public */
+export interface OutstandingNodeView {
+  readonly nodeId: string;
+  readonly region: string;
+  /** `offline`: not heard of; `waiting`: passed over by the deployment's selectors or about to be told. */
+  readonly state: 'offline' | 'waiting' | 'loading' | 'failed';
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
 /** A deployment on the wire. @public */
 export interface DeploymentView {
   readonly deploymentId: string;
@@ -163,6 +177,8 @@ export interface DeploymentView {
   readonly endedAt?: string;
   /** Per-node outcomes; only when a single deployment is read, and once it was executed. */
   readonly nodes?: readonly DeploymentNodeView[];
+  /** Nodes that have yet to catch up, while this is the last deployment of the module there; only when one is read. */
+  readonly outstanding?: readonly OutstandingNodeView[];
 }
 
 /** @public */
@@ -282,6 +298,7 @@ export const createDeploymentSchema: z.ZodType<
     nodeSelector: z
       .union([nodeSelector.transform((one) => [one]), z.array(nodeSelector).min(1).max(20)])
       .exactOptional(),
+    joiners: z.enum(['catchUp', 'leave']).exactOptional(),
     traffic: deploymentTrafficSchema.exactOptional(),
     allowBreaking: z.boolean().exactOptional(),
     progressDeadline: durationSchema.exactOptional(),
@@ -336,6 +353,13 @@ const nodeView = z.object({
   health: z.enum(['unknown', 'healthy', 'unhealthy']).exactOptional(),
 });
 
+const outstandingView: z.ZodType<OutstandingNodeView> = z.object({
+  nodeId: z.string(),
+  region: z.string(),
+  state: z.enum(['offline', 'waiting', 'loading', 'failed']),
+  error: z.object({ code: z.string(), message: z.string() }).exactOptional(),
+});
+
 /** @see {@link DeploymentView} @public */
 export const deploymentViewSchema: z.ZodType<DeploymentView> = z
   .object({
@@ -368,6 +392,7 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     executedAt: timestampSchema.exactOptional(),
     endedAt: timestampSchema.exactOptional(),
     nodes: z.array(nodeView).exactOptional(),
+    outstanding: z.array(outstandingView).exactOptional(),
   })
   .meta({ id: 'Deployment' });
 

@@ -29,10 +29,10 @@ export interface HotSwapClient {
     /** What changes from another release to this one. */
     diff(releaseId: string, query?: ReleaseDiffQuery): Promise<ReleaseDiff>;
   };
-  /** What is on record of changes. For administrators. */
-  readonly audit: { list(query?: AuditListQuery): Promise<AuditPage> };
   /** What deployments can be carried out by, and what is recommended. */
   readonly strategies: { list(): Promise<StrategyList> };
+  /** What is on record of changes. For administrators. */
+  readonly audit: { list(query?: AuditListQuery): Promise<AuditPage> };
   /** Details only with a token. */
   health(): Promise<HealthView>;
   /** Whether the server takes requests: `false` while it starts or stops. */
@@ -66,10 +66,10 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
       get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),
       diff: (releaseId, query) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}/diff`, query),
     },
+    strategies: { list: () => get(`${apiBase}/strategies`) },
     audit: { list: (query) => get('/api/v1/audit', query) },
     health: () => get('/health'),
     ready: () =>
-    strategies: { list: () => get(`${apiBase}/strategies`) },
       get<HealthView>('/health/ready').then(
         (health) => health.status !== 'Unhealthy',
         () => false,

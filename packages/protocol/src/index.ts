@@ -53,6 +53,8 @@ export type {
   JournalEntryView,
   JournalView,
   RollbackRequest,
+  NodeSelectorRequest,
+  OutstandingNodeView,
 } from './deployment-api.ts';
 export type { DeploymentClient, WatchOptions } from './deployment-client.ts';
 export { protocolError, protocolErrorCodes } from './error-codes.ts';
@@ -167,12 +169,12 @@ export type {
 } from './release-api.ts';
 export { routeListQuerySchema, routeListSchema, routeViewSchema } from './route-api.ts';
 export type { RouteList, RouteListQuery, RouteTargetView, RouteView } from './route-api.ts';
+export { strategyListSchema } from './strategy-api.ts';
+export type { StrategyList, StrategyView } from './strategy-api.ts';
 export { formatSse, readSse } from './sse-reader.ts';
 export type { SseEvent } from './sse-reader.ts';
 export {
   chosenIdSchema,
-export { strategyListSchema } from './strategy-api.ts';
-export type { StrategyList, StrategyView } from './strategy-api.ts';
   jsonSchema,
   labelsSchema,
   moduleIdSchema,

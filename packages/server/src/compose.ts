@@ -19,6 +19,7 @@ import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
   actAs,
   AuditRepository,
+  CatchUpRepository,
   CredentialRepository,
   DatabaseClock,
   DeploymentRepository,
@@ -42,6 +43,7 @@ import {
   type Database,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
+import { standardSelectors } from '@hotswap/selectors-standard';
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
@@ -58,10 +60,11 @@ import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signi
 import type { ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
 import { EventStreams } from './http/event-stream.ts';
-import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
 import { CallerLedger } from './interfaces/caller-ledger.ts';
 import { InterfaceGate } from './interfaces/interface-gate.ts';
 import { InterfaceRegistry } from './interfaces/interface-registry.ts';
+import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
+import { CatchUpLoop } from './loops/catch-up-loop.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { TrainLoop } from './loops/train-loop.ts';
@@ -180,6 +183,7 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
       parts: scope.resolve(tokens.parts),
       credentials: new CredentialRepository(database),
       housekeeping: makeHousekeeping(scope),
+      catchUp: makeCatchUp(scope),
       release,
     };
   } catch (error) {
@@ -281,8 +285,8 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const rollouts = makeRollouts(scope, overrides);
   return {
     ...rollouts,
-    config,
     ...makeInterfaces(scope, modules),
+    config,
     modules,
     nodes,
     store,
@@ -295,6 +299,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
     moduleService: new ModuleService({ config, store, modules, runtime }),
     releases: new ReleaseRepository(database),
+    catchUps: new CatchUpRepository(database),
     deployments: new DeploymentRepository(database),
     audit: makeAudit(database),
     ...makeTrains(scope, rollouts),
@@ -308,7 +313,6 @@ function makeParts(scope: DependencyContainer): ServerParts {
   };
 }
 
-type RolloutParts = Pick<
 /** The registry of interfaces and the gate that stands on it. */
 function makeInterfaces(
   scope: DependencyContainer,
@@ -324,8 +328,9 @@ function makeInterfaces(
   return { interfaces, interfaceRegistry: registry, gate, callers };
 }
 
+type RolloutParts = Pick<
   ServerParts,
-  'journal' | 'fleet' | 'metrics' | 'clock' | 'strategies' | 'engine' | 'loop' | 'hub' | 'intake'
+  'journal' | 'fleet' | 'metrics' | 'clock' | 'strategies' | 'selectors' | 'engine' | 'loop' | 'hub' | 'intake'
 >;
 
 /** What drives deployments: engine and loop, and the line to the agents that carry them out. */
@@ -340,11 +345,13 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     ...plugins.flatMap((plugin) => plugin.strategies ?? []),
     ...(overrides.strategies ?? []),
   ]);
+  const selectors = [...standardSelectors(), ...plugins.flatMap((plugin) => plugin.selectors ?? [])];
   const judges = Object.assign({}, ...plugins.map((plugin) => plugin.judges)) as Readonly<Record<string, Judge>>;
   const journal = new PostgresJournalStore(database, { failpoint });
   const fleet = new PostgresFleetReader(database);
   const metrics = new PostgresMetricsSource(database);
   const { triggerIntervalMs } = overrides;
+  const metricsSources = makeMetricsSources(scope);
   const engine = createRolloutEngine({
     ...{ journal, fleet, metrics, clock, failpoint, judges, metricsSources, selectors, strategies: known },
     router: scope.resolve(tokens.gateway),
@@ -355,7 +362,6 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     (text: string) =>
     (error: unknown): void =>
       logger.warn({ err: error }, text);
-  const metricsSources = makeMetricsSources(scope);
   const scheduler = new PostgresScheduler(database, { onError: warn('a wake failed and will come again') });
   const loop = new RolloutLoop({
     ...{ engine, scheduler, clock },
@@ -372,7 +378,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
-  return { journal, fleet, metrics, clock, engine, loop, hub, intake, strategies: known };
+  return { journal, fleet, metrics, clock, engine, loop, hub, intake, selectors, strategies: known };
 }
 
 function makeTrains(
@@ -402,6 +408,18 @@ function makeAudit(database: Database): AuditLog {
   };
 }
 
+/** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */
+function makeMetricsSources(scope: DependencyContainer): Readonly<Record<string, MetricsSource>> {
+  const { prometheusUrl } = scope.resolve(tokens.config);
+  const logger = scope.resolve(tokens.logger);
+  const onError = (error: unknown): void => logger.warn({ err: error }, 'Prometheus has no answer for a trigger');
+  const builtIn =
+    prometheusUrl === undefined ? {} : { prometheus: new PrometheusMetricsSource({ baseUrl: prometheusUrl, onError }) };
+  return Object.assign(builtIn, ...scope.resolve(tokens.plugins).map((plugin) => plugin.metricsSources)) as Readonly<
+    Record<string, MetricsSource>
+  >;
+}
+
 /** Screens hear of journal entries of all servers. */
 function relayHints({ changes }: Database, events: EventBus): void {
   changes.subscribe((hint) => {
@@ -410,12 +428,20 @@ function relayHints({ changes }: Database, events: EventBus): void {
   });
 }
 
-const metricsRetentionMs = 7 * 86_400_000;
-
 const callersRetentionMs = 30 * 86_400_000;
-function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
+function makeCatchUp(scope: DependencyContainer): CatchUpLoop {
+  const { catchUps, fleet, selectors, events, logger } = scope.resolve(tokens.parts);
+  return new CatchUpLoop({
+    ...{ catchUps, fleet, selectors, events },
+    onError: (error) => logger.warn({ err: error }, 'nodes could not be brought up to date and will be tried again'),
+  });
+}
+
+const metricsRetentionMs = 7 * 86_400_000;
 /** Seconds are needed while a rollout looks at its last minutes, minutes for what was rolled out today. */
 const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;
+
+function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
   const { keys, logger, events } = scope.resolve(tokens.parts);
   const database = scope.resolve(tokens.database);
   const metrics = new PostgresMetricsSource(database);
@@ -430,17 +456,5 @@ const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as
     ],
     compactors: [() => metrics.rollUp(...metricsRollUps.minutes)],
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
-/** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */
-function makeMetricsSources(scope: DependencyContainer): Readonly<Record<string, MetricsSource>> {
-  const { prometheusUrl } = scope.resolve(tokens.config);
-  const logger = scope.resolve(tokens.logger);
-  const onError = (error: unknown): void => logger.warn({ err: error }, 'Prometheus has no answer for a trigger');
-  const builtIn =
-    prometheusUrl === undefined ? {} : { prometheus: new PrometheusMetricsSource({ baseUrl: prometheusUrl, onError }) };
-  return Object.assign(builtIn, ...scope.resolve(tokens.plugins).map((plugin) => plugin.metricsSources)) as Readonly<
-    Record<string, MetricsSource>
-  >;
-}
-
   });
 }

@@ -119,18 +119,6 @@ export const serverErrorCodes = {
     message: '{releaseId} is a release of {moduleName}, not of {expected}: name one of its own',
     httpStatus: 400,
   },
-  HS_NODE_SUPERSEDED: {
-    message: 'Another session of node {nodeId} has taken over: this one has to end',
-    httpStatus: 410,
-  },
-  HS_CONFIG_INVALID: { message: 'The configuration is not valid: {why}', httpStatus: 500 },
-} as const;
-
-/** Union of the server's codes. @public */
-export type ServerErrorCode = keyof typeof serverErrorCodes;
-
-/** Errors with the server's codes. @internal */
-export const serverError: ErrorFactory<typeof serverErrorCodes> = errorFactory(serverErrorCodes);
   HS_INTERFACE_NAME_MISMATCH: {
     message: 'The request is about {stated}, but the text says `package {written}`: make both say the same',
     httpStatus: 400,
@@ -160,3 +148,15 @@ export const serverError: ErrorFactory<typeof serverErrorCodes> = errorFactory(s
       'Module {moduleId} would break {count} that use what serves now: {who}. Keep those functions, move the callers first, or let an admin deploy with allowBreaking',
     httpStatus: 409,
   },
+  HS_NODE_SUPERSEDED: {
+    message: 'Another session of node {nodeId} has taken over: this one has to end',
+    httpStatus: 410,
+  },
+  HS_CONFIG_INVALID: { message: 'The configuration is not valid: {why}', httpStatus: 500 },
+} as const;
+
+/** Union of the server's codes. @public */
+export type ServerErrorCode = keyof typeof serverErrorCodes;
+
+/** Errors with the server's codes. @internal */
+export const serverError: ErrorFactory<typeof serverErrorCodes> = errorFactory(serverErrorCodes);

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
 import { createApp } from './http/app.ts';
 import type { App } from './http/app-type.ts';
+import type { CatchUpLoop } from './loops/catch-up-loop.ts';
 import type { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import type { Credentials } from './ports/credentials.ts';
 import type { ServerParts } from './server-parts.ts';
@@ -11,6 +12,7 @@ export interface ComposedServer {
   readonly parts: ServerParts;
   readonly credentials: Credentials;
   readonly housekeeping: HousekeepingLoop;
+  readonly catchUp: CatchUpLoop;
   /** Closes database, store and runtime. */
   readonly release: () => Promise<void>;
 }
@@ -42,6 +44,7 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     await parts.loop.start();
     parts.trainLoop.start();
     housekeeping.start();
+    composed.catchUp.start();
     await app.listen({ host: config.host, port: config.port });
     parts.lifecycle.state = 'running';
     return await announced(composed, app, admin);
@@ -76,8 +79,8 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
 const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
-async function stopAll({ parts, housekeeping, release }: ComposedServer, app: App | undefined): Promise<void> {
-  const { lifecycle, streams, hub, loop, trainLoop, trainLoop, gateway, proxies, callers, logger } = parts;
+async function stopAll({ parts, housekeeping, catchUp, release }: ComposedServer, app: App | undefined): Promise<void> {
+  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -85,8 +88,9 @@ async function stopAll({ parts, housekeeping, release }: ComposedServer, app: Ap
   const steps: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
     requests: () => app?.close(),
     housekeeping: () => housekeeping.stop(),
-    agents: () => hub.stop(),
+    catchUp: () => catchUp.stop(),
     callers: () => callers.stop(),
+    agents: () => hub.stop(),
     trains: () => trainLoop.stop(),
     rollouts: () => loop.stop(),
     routers: async () => {

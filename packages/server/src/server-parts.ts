@@ -7,6 +7,7 @@ import type {
   ModuleStore,
   RolloutEngine,
   Strategy,
+  NodeSelectorPlugin,
 } from '@hotswap/core';
 import type { Gateway } from '@hotswap/gateway';
 import type { ProxyRouter } from './ports/proxy-router.ts';
@@ -17,21 +18,22 @@ import type { CachedAuthenticator } from './auth/authenticator.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
 import type { EventStreams } from './http/event-stream.ts';
-import type { RolloutLoop } from './loops/rollout-loop.ts';
-import type { TrainLoop } from './loops/train-loop.ts';
 import type { CallerLedger } from './interfaces/caller-ledger.ts';
 import type { InterfaceGate } from './interfaces/interface-gate.ts';
 import type { InterfaceRegistry } from './interfaces/interface-registry.ts';
+import type { RolloutLoop } from './loops/rollout-loop.ts';
+import type { TrainLoop } from './loops/train-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import type { DeploymentList } from './ports/deployment-list.ts';
 import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
+import type { CatchUps } from './ports/catch-ups.ts';
+import type { InterfaceStore } from './ports/interface-store.ts';
 import type { LiveRoutes } from './ports/live-routes.ts';
 import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
-import type { InterfaceStore } from './ports/interface-store.ts';
-import type { NodeRegistry } from './ports/node-registry.ts';
 import type { TrainStore } from './ports/train-store.ts';
+import type { NodeRegistry } from './ports/node-registry.ts';
 
 /** Everything that routes work with; `compose.ts` decides what stands behind it. @internal */
 export interface ServerParts {
@@ -42,26 +44,30 @@ export interface ServerParts {
   readonly modules: ModuleRegistry;
   readonly moduleService: ModuleService;
   readonly releases: ReleaseRegistry;
-  readonly nodes: NodeRegistry;
-  readonly deployments: DeploymentList;
-  readonly routes: LiveRoutes;
   readonly interfaces: InterfaceStore;
   readonly interfaceRegistry: InterfaceRegistry;
   /** What every deployment has to pass. */
   readonly gate: InterfaceGate;
   /** Who calls which function. */
   readonly callers: CallerLedger;
+  readonly nodes: NodeRegistry;
+  readonly deployments: DeploymentList;
+  readonly routes: LiveRoutes;
   readonly keys: IdempotencyKeys;
   readonly audit: AuditLog;
   readonly trains: TrainStore;
   readonly trainLoop: TrainLoop;
   readonly journal: Pick<JournalStore, 'read'>;
   readonly metrics: MetricsSource;
-  readonly fleet: Pick<FleetReader, 'regions'>;
+  readonly fleet: Pick<FleetReader, 'candidates' | 'regions'>;
   readonly clock: Clock;
   readonly store: ModuleStore;
   readonly engine: RolloutEngine;
   readonly strategies: readonly Strategy<unknown>[];
+  /** Nodes that joined, or were away, when a release was rolled out. */
+  readonly catchUps: CatchUps;
+  /** Selectors that deployments may name. */
+  readonly selectors: readonly NodeSelectorPlugin<unknown>[];
   readonly gateway: Gateway;
   /** Adapters of proxies that stand in front of the fleet beside the gateway. */
   readonly proxies: readonly ProxyRouter[];

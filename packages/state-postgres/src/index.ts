@@ -48,3 +48,5 @@ export type { LiveRoute, RouteTarget } from './repositories/route-repository.ts'
 export { SettingRepository } from './repositories/setting-repository.ts';
 export { TrainRepository } from './repositories/train-repository.ts';
 export type { TrainMemberRecord, TrainRecord } from './repositories/train-repository.ts';
+export { CatchUpRepository } from './repositories/catch-up-repository.ts';
+export type { OutstandingNode, OutstandingQuery } from './repositories/catch-up-repository.ts';

@@ -73,4 +73,9 @@ export interface Strategy<Config = Json> {
    * Servers lay them over the deployment's and the module's (D-12). Absent: the configuration sets none.
    */
   healthCheck?(config: Config): HealthCheckOverride;
+  /**
+   * Whether nodes without the release are wanted as they are, e.g. as the room of the next environment: then nodes that
+   * join later are left alone unless the deployment says otherwise. Absent: they are not.
+   */
+  keepsSpareNodes?(config: Config): boolean;
 }

@@ -58,10 +58,15 @@ export interface DeploymentSpec {
   readonly author: string;
   /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */
   readonly requireApproval?: boolean;
-  /** Selectors that choose and order the targets, in turn. Default: all that can take part, by region and id. */
-  readonly nodeSelector?: readonly NamedSelector[];
   /** Whether an admin has accepted that it breaks users of the version that serves. Default `false`. */
   readonly allowBreaking?: boolean;
+  /** Selectors that choose and order the targets, in turn. Default: all that can take part, by region and id. */
+  readonly nodeSelector?: readonly NamedSelector[];
+  /**
+   * Whether nodes that join later, or were away, are brought to the release once the deployment has ended well. Default
+   * `catchUp`.
+   */
+  readonly joiners?: 'catchUp' | 'leave';
   /** Requests that get the release beside its share. Default none. */
   readonly traffic?: DeploymentTraffic;
 }

@@ -3,10 +3,9 @@ import type { NamedSelector, NodeSelector, NodeSelectorPlugin } from '../contrac
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import { issuePointers } from '../errors/issue-pointers.ts';
 import type { Json } from '../model/json.ts';
-import type { EngineParts } from './engine-parts.ts';
 import type { PassedOver } from './journal-entry.ts';
 
-/** Who can take part, and why the others cannot. @internal */
+/** Who can take part, and why the others cannot. @public */
 export interface ChosenTargets {
   readonly chosen: readonly CandidateNode[];
   /** Nodes that could take part before any selector was asked. */
@@ -16,7 +15,7 @@ export interface ChosenTargets {
   readonly emptiedBy?: string;
 }
 
-/** Selectors by name. @throws HS_PLUGIN_DUPLICATE @internal */
+/** Selectors by name. @throws HS_PLUGIN_DUPLICATE @public */
 export function selectorShelf(
   plugins: readonly NodeSelectorPlugin<unknown>[],
 ): ReadonlyMap<string, NodeSelectorPlugin<unknown>> {
@@ -60,13 +59,16 @@ export function parseNodeSelectors(
  * Leaves out who cannot take part (offline, starting again and again, no room for another module), then asks the
  * selectors in turn. Nodes that serve the module now and flap stay as they are: they are brought up to date when they are
  * steady again.
- * @throws HS_SELECT_UNKNOWN when this engine lacks a selector that the deployment names
- * @internal
+ * @throws HS_SELECT_UNKNOWN when a selector that the deployment names is not among `selectors`
+ * @public
  */
 export function chooseTargets(
   candidates: readonly CandidateNode[],
   named: readonly NamedSelector[],
-  parts: Pick<EngineParts, 'selector' | 'selectors'>,
+  parts: {
+    readonly selector: NodeSelector;
+    readonly selectors: ReadonlyMap<string, NodeSelectorPlugin<unknown>>;
+  },
 ): ChosenTargets {
   const selectors = [parts.selector, ...named.map((each) => makeSelector(each, parts.selectors))];
   const counts = { offline: 0, flapping: 0, full: 0, notSelected: 0 };
@@ -99,7 +101,10 @@ function reasonAgainst(node: CandidateNode): 'offline' | 'flapping' | 'full' | n
   return !node.hasModule && node.modulesLoaded >= node.maxModules ? 'full' : null;
 }
 
-function makeSelector({ name, options }: NamedSelector, shelf: EngineParts['selectors']): NodeSelector {
+function makeSelector(
+  { name, options }: NamedSelector,
+  shelf: ReadonlyMap<string, NodeSelectorPlugin<unknown>>,
+): NodeSelector {
   const plugin = shelf.get(name);
   if (!plugin) throw hotSwapError('HS_SELECT_UNKNOWN', { selector: name, known: [...shelf.keys()].sort().join(', ') });
   return plugin.create(options);

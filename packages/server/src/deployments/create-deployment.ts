@@ -99,13 +99,12 @@ export async function draftDeployment(
     { allowBreaking: body.allowBreaking, choosesNodes: 'nodeSelector' in body },
     author,
   );
-  const release = await parts.releases.insert(content);
   const spec: DeploymentSpec = {
     tenant,
     deploymentId: body.deploymentId ?? `deploy-${randomBytes(5).toString('hex')}`,
     moduleName: module.name,
     moduleId: module.moduleId,
-    releaseId: release.releaseId,
+    releaseId: await parts.releases.idOf(content),
     strategy,
     config,
     regions,
@@ -117,6 +116,7 @@ export async function draftDeployment(
     ...(body.nodeSelector === undefined
       ? {}
       : { nodeSelector: parseNodeSelectors(parts.selectors, body.nodeSelector) }),
+    ...joinersOf(parts.strategies, strategy, config, body),
     ...(body.traffic === undefined ? {} : { traffic: body.traffic }),
     ...admission,
     requireApproval: parts.config.requireApproval || admission.requireApproval,

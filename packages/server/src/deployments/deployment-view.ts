@@ -1,12 +1,17 @@
 import type { Json } from '@hotswap/core';
-import type { DeploymentNodeView, DeploymentView } from '@hotswap/protocol';
+import type { DeploymentNodeView, DeploymentView, OutstandingNodeView } from '@hotswap/protocol';
+import type { OutstandingNode } from '../ports/catch-ups.ts';
 import type { DeploymentNode, DeploymentRecord } from '../ports/deployment-list.ts';
 import { entityTag } from '../http/entity-tag.ts';
 
 const timeText = (instant: number): string => new Date(instant).toISOString();
 
 /** @internal */
-export function toDeploymentView(record: DeploymentRecord, nodes?: readonly DeploymentNode[]): DeploymentView {
+export function toDeploymentView(
+  record: DeploymentRecord,
+  nodes?: readonly DeploymentNode[],
+  outstanding: readonly OutstandingNode[] = [],
+): DeploymentView {
   const { spec, summary } = record;
   const { running, retainedUntil, executedAt, endedAt, stage, reason, verdict } = summary;
   return {
@@ -33,12 +38,12 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
     autoRollback: spec.autoRollback,
     progressDeadline: spec.progressDeadline,
     retention: spec.retention,
+    ...(spec.trainId === undefined ? {} : { trainId: spec.trainId }),
     requireApproval: spec.requireApproval ?? false,
     ...(summary.approval === undefined
       ? {}
       : {
           approval: {
-    ...(spec.trainId === undefined ? {} : { trainId: spec.trainId }),
             by: summary.approval.by,
             at: timeText(summary.approval.at),
             expiresAt: timeText(summary.approval.expiresAt),
@@ -49,6 +54,23 @@ export function toDeploymentView(record: DeploymentRecord, nodes?: readonly Depl
     ...(executedAt === undefined ? {} : { executedAt: timeText(executedAt) }),
     ...(endedAt === undefined ? {} : { endedAt: timeText(endedAt) }),
     ...(nodes === undefined ? {} : { nodes: nodes.map(toNodeView) }),
+    ...(outstanding.length === 0 ? {} : { outstanding: outstanding.map(toOutstandingView) }),
+  };
+}
+
+function toOutstandingView({
+  nodeId,
+  region,
+  isReachable,
+  hasBegun,
+  state,
+  error,
+}: OutstandingNode): OutstandingNodeView {
+  return {
+    nodeId,
+    region,
+    state: !isReachable ? 'offline' : state === 'failed' ? 'failed' : hasBegun ? 'loading' : 'waiting',
+    ...(error === null ? {} : { error }),
   };
 }
 

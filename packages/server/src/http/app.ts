@@ -89,16 +89,16 @@ export async function createApp(parts: ServerParts): Promise<App> {
       healthRoutes,
       moduleRoutes,
       releaseRoutes,
+      interfaceRoutes,
       deploymentRoutes,
       trainRoutes,
       auditRoutes,
-      interfaceRoutes,
       nodeRoutes,
       nodeAgentRoutes,
       trafficRoutes,
+      strategyRoutes,
       eventRoutes,
       docsRoutes,
-      strategyRoutes,
     ])
       register(app, parts);
     invokeRoutes(app, parts);

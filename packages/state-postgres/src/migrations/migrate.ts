@@ -7,6 +7,7 @@ import { addServing } from './004-add-serving.ts';
 import { widenMetrics } from './005-widen-metrics.ts';
 import { createControl } from './006-create-control.ts';
 import { addInterfaces } from './007-add-interfaces.ts';
+import { addCatchUps } from './008-add-catch-ups.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
 import type { Migration } from './migration.ts';
 
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   widenMetrics,
   createControl,
   addInterfaces,
+  addCatchUps,
   addPublicUrl,
 ];
 

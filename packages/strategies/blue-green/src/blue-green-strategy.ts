@@ -16,6 +16,8 @@ export function blueGreen(): Strategy<BlueGreenConfig> {
     version: 1,
     configSchema: blueGreenConfigSchema,
     healthCheck: blueGreenHealthCheck,
+    // What has no release now is the room of the next Green.
+    keepsSpareNodes: ({ placement }) => placement === 'separate',
 
     *rollout({ targets, running, config }) {
       const { blue, green, both } = environmentsOf(targets, running, config.placement);

@@ -12,6 +12,8 @@ import {
   executeSchema,
   journalViewSchema,
   rollbackSchema,
+  simulateRequestSchema,
+  simulationResultSchema,
   type DeploymentView,
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
@@ -20,6 +22,7 @@ import { createDeployment } from '../../deployments/create-deployment.ts';
 import { DeploymentStream } from '../../deployments/deployment-stream.ts';
 import { deploymentTag, toDeploymentView } from '../../deployments/deployment-view.ts';
 import { JournalTeller } from '../../deployments/explain-entry.ts';
+import { planDeployment } from '../../deployments/plan-deployment.ts';
 import { serverError } from '../../error-codes.ts';
 import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
@@ -53,6 +56,7 @@ const commandRoles: Readonly<
 /** @internal */
 export function deploymentRoutes(app: App, parts: ServerParts): void {
   creationRoute(app, parts);
+  simulationRoute(app, parts);
   readingRoutes(app, parts);
   journalRoutes(app, parts);
   executeRoute(app, parts);
@@ -73,6 +77,17 @@ function creationRoute(app: App, parts: ServerParts): void {
       const { deploymentId } = await createDeployment(parts, request.body, caller);
       return answer(parts, caller.tenant, deploymentId, reply.code(201));
     },
+  );
+}
+
+function simulationRoute(app: App, parts: ServerParts): void {
+  app.post(
+    `${base}/simulate`,
+    {
+      config: { role: writing },
+      schema: { tags, body: simulateRequestSchema, response: { 200: simulationResultSchema } },
+    },
+    async (request) => planDeployment(parts, request.body, callerOf(request)),
   );
 }
 
@@ -98,11 +113,14 @@ function readingRoutes(app: App, parts: ServerParts): void {
     { config: { role: reading }, schema: { tags, params, response: { 200: deploymentViewSchema } } },
     async (request, reply) => {
       const { tenant } = callerOf(request);
-      const record = await find(parts, tenant, request.params.id);
+      const deploymentId = request.params.id;
+      const record = await find(parts, tenant, deploymentId);
       void reply.header('etag', deploymentTag(record));
+      const hasEnded = record.summary.status === 'Completed' || record.summary.status === 'PartiallyCompleted';
       return toDeploymentView(
         record,
-        record.targetCount > 0 ? await parts.deployments.nodes(tenant, request.params.id) : [],
+        record.targetCount > 0 ? await parts.deployments.nodes(tenant, deploymentId) : [],
+        hasEnded ? await parts.catchUps.outstanding(tenant, { deploymentId }) : [],
       );
     },
   );

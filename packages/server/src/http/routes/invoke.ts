@@ -50,7 +50,7 @@ export function invokeRoutes(app: App, { gateway, callers }: ServerParts): void 
         const { moduleName, version } = targetOf(ref);
         const caller = callerOf(request);
         const answer = await gateway.invoke({
-          tenant: callerOf(request).tenant,
+          tenant: caller.tenant,
           moduleName,
           functionName,
           body: bodyOf(request.body),
