@@ -97,6 +97,13 @@ module.exports = {
       },
     },
     onlyFrom(
+      'simulator-only-engine',
+      'The simulator is the engine in virtual time: core, its wire form, and the parts that tests use too.',
+      '^packages/simulator/src/',
+      '^packages/simulator/src/',
+      [`${CORE}src/index`, '^packages/(protocol|testing)/src/index'],
+    ),
+    onlyFrom(
       'cli-only-protocol',
       'The command line speaks to servers through the protocol alone.',
       '^packages/cli/src/(?!compose\\.ts)',
@@ -105,10 +112,14 @@ module.exports = {
     ),
     onlyFrom(
       'cli-runs-on-a-runtime',
-      'What runs modules of the command line on this machine is named in its compose.ts.',
+      'What runs modules, and simulates, on the machine of the command line is named in its compose.ts.',
       '^packages/cli/src/compose\\.ts$',
       '^packages/cli/src/',
-      [`${CORE}src/index`, '^packages/runtime-wasmtime/src/index'],
+      [
+        `${CORE}src/index`,
+        '^packages/(protocol|runtime-wasmtime|simulator)/src/index',
+        '^packages/(strategies|selectors)/[^/]+/src/index',
+      ],
     ),
     {
       name: 'no-programs-in-libraries',

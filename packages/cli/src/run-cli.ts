@@ -10,6 +10,7 @@ import { addNodeActionCommands } from './commands/node-actions.ts';
 import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommands } from './commands/releases.ts';
 import { addRunCommand, keepGuestArguments } from './commands/run.ts';
+import { addSimulateCommands } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStrategiesCommand } from './commands/strategies.ts';
 import { addUndoCommand } from './commands/undo.ts';
@@ -56,6 +57,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   describe(program, environment);
   addPushCommand(program, sessionOf);
   addDeployCommand(program, sessionOf);
+  addSimulateCommands(program, sessionOf);
   addStatusCommand(program, sessionOf);
   addDeploymentActionCommands(program, sessionOf);
   addUndoCommand(program, sessionOf);

@@ -40,7 +40,12 @@ const newRelease = 'new';
  * HS_DEPLOYMENT_NO_TARGETS
  * @public
  */
-export async function simulate({ strategies, selectors = [], breathe, ...scenario }: SimulateOptions): Promise<SimulationResult> {
+export async function simulate({
+  strategies,
+  selectors = [],
+  breathe,
+  ...scenario
+}: SimulateOptions): Promise<SimulationResult> {
   const request = readScenario(scenario);
   if (request.fleet === undefined)
     throw invalid([{ pointer: '/fleet', detail: 'must be given where no server knows one' }]);

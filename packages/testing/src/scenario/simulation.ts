@@ -218,7 +218,7 @@ export class Simulation {
       ...deployment.spec,
     };
     this.#ensureRelease(spec.releaseId);
-    return this.engine.create(spec, 'alice');
+    return this.engine.create(spec, spec.author);
   }
 
   /** Creates and executes; time has not moved when it returns. */

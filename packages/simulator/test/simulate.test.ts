@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { isHotSwapError } from '@hotswap/core';
+import type { SimulateRequest } from '@hotswap/protocol';
+import { readScenario, simulate } from '@hotswap/simulator';
+import { allAtOnce } from '@hotswap/strategy-all-at-once';
+import { canary } from '@hotswap/strategy-canary';
+import { rolling } from '@hotswap/strategy-rolling';
+import { describe, expect, it } from 'vitest';
+
+const strategies = [allAtOnce(), canary(), rolling()];
+const base: SimulateRequest = {
+  deployment: { moduleId: 'greeter-v1.1.0', strategy: 'Canary', strategyConfig: { evaluationPeriod: 'PT1M' } },
+  fleet: { regions: { 'us-east': 12, 'eu-central': 8 } },
+};
+const run = (scenario: Partial<SimulateRequest> = {}) => simulate({ ...base, ...scenario, strategies });
+
+describe('simulate', () => {
+  it('runs a rollout that goes well to its end', async () => {
+    const result = await run();
+    expect(result).toMatchObject({
+      status: 'Completed',
+      targetCount: 20,
+      changes: [
+        { region: 'eu-central', nodeCount: 8, before: [{ releaseId: 'old' }], after: [{ releaseId: 'new' }] },
+        { region: 'us-east', nodeCount: 12 },
+      ],
+      blastRadius: { nodes: 20, trafficPercent: 100 },
+    });
+    expect(result.durationMs).toBeGreaterThan(4 * 60_000);
+    expect(result.timeline.every(({ sentence }) => sentence.length > 10)).toBe(true);
+  });
+
+  it('gives the same result to the byte for the same seed, and another one for another', async () => {
+    const script = {
+      latency: { min: 0.02, max: 3 },
+      faults: [{ kind: 'slow' as const, nodes: { percent: 20 }, delay: 5 }],
+    };
+    const [first, again, other] = await Promise.all([
+      run({ script, seed: 3 }),
+      run({ script, seed: 3 }),
+      run({ script, seed: 4 }),
+    ]);
+    expect(JSON.stringify(again)).toBe(JSON.stringify(first));
+    expect(other.durationMs).not.toBe(first.durationMs);
+  });
+
+  it('rolls back when errors rise, and says what that cost', async () => {
+    const result = await run({ script: { metrics: [{ at: 'PT90S', requestsPerSecond: 100, errorRatePercent: 40 }] } });
+    expect(result).toMatchObject({ status: 'RolledBack', blastRadius: { nodes: 5, trafficPercent: 25 } });
+    expect(result.reason).toContain('error_rate');
+    expect(result.blastRadius.failedRequests).toBeGreaterThan(0);
+    expect(result.changes.every(({ sentence }) => sentence.endsWith('old, as before'))).toBe(true);
+  });
+
+  it('rolls back when nodes cannot load the release', async () => {
+    const result = await run({ script: { faults: [{ kind: 'loadFailure', nodes: { regions: ['us-east'] } }] } });
+    expect(result).toMatchObject({ status: 'RolledBack' });
+    expect(result.reason).toContain('could not load');
+  });
+
+  it('ends a wait when a health check begins to fail in the middle of it', async () => {
+    const result = await run({ script: { faults: [{ kind: 'unhealthy', at: 'PT30S' }] } });
+    expect(result).toMatchObject({ status: 'RolledBack', reason: 'Health checks failed at stage 10%' });
+    expect(result.durationMs).toBeLessThan(60_000);
+  });
+
+  it('leaves nodes out that are offline, and waits for a server that is down', async () => {
+    const down = await run({
+      fleet: { regions: { 'us-east': 4 }, nodes: [{ nodeId: 'far', region: 'us-east', reachable: false }] },
+      script: { faults: [{ kind: 'serverDown', at: 'PT30S', for: 'PT10M' }] },
+    });
+    expect(down).toMatchObject({ status: 'Completed', leftOut: [{ nodeId: 'far', why: 'it is offline' }] });
+    expect(down.durationMs).toBeGreaterThan(10 * 60_000);
+  });
+
+  it('waits for a router that lags', async () => {
+    const straight = await run();
+    const lagging = await run({ script: { faults: [{ kind: 'routerLag', lag: 'PT5S' }] } });
+    expect(lagging.status).toBe('Completed');
+    expect(lagging.durationMs - straight.durationMs).toBeGreaterThanOrEqual(4 * 4_900);
+  });
+
+  it('carries out commands, and answers pauses only when told to', async () => {
+    const deployment = { ...base.deployment, strategyConfig: { evaluationPeriod: 'PT1M', autoPromote: false } };
+    expect(await run({ deployment })).toMatchObject({ status: 'Paused', reason: 'Waiting for promotion to 25%' });
+    expect(await run({ deployment, script: { answerPausesAfter: 'PT2M' } })).toMatchObject({ status: 'Completed' });
+    const stopped = await run({ script: { commands: [{ at: 'PT70S', command: 'rollback', reason: 'looks odd' }] } });
+    expect(stopped).toMatchObject({ status: 'RolledBack', reason: 'looks odd' });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a fault of a kind that there is not', { script: { faults: [{ kind: 'fire' }] } }, '/script/faults/0/kind'],
+    ['a zero duration', { script: { faults: [{ kind: 'slow', delay: 0 }] } }, '/script/faults/0/delay'],
+    [
+      'two sizes of one choice',
+      { script: { faults: [{ kind: 'offline', nodes: { percent: 1, count: 1 } }] } },
+      '/script/faults/0/nodes/count',
+    ],
+    [
+      'an error rate above 100',
+      { script: { metrics: [{ errorRatePercent: 101 }] } },
+      '/script/metrics/0/errorRatePercent',
+    ],
+    ['a member that there is not', { fleeet: {} }, '/fleeet'],
+    ['an empty fleet', { fleet: {} }, '/fleet'],
+    ['a region without nodes', { fleet: { regions: { a: 0 } } }, '/fleet/regions/a'],
+    [
+      'a node twice',
+      {
+        fleet: {
+          nodes: [
+            { nodeId: 'a', region: 'r' },
+            { nodeId: 'a', region: 'r' },
+          ],
+        },
+      },
+      '/fleet/nodes',
+    ],
+    [
+      'a region that no node is in',
+      { deployment: { ...base.deployment, targetRegions: ['mars'] } },
+      '/deployment/targetRegions/0',
+    ],
+  ])('refuses %s with a pointer', async (_, part, pointer) => {
+    const failure = await run(part as Partial<SimulateRequest>).catch((error: unknown) => error);
+    expect(isHotSwapError(failure, 'HS_CONFIG_INVALID_SCENARIO')).toBe(true);
+    expect((failure as { details: { pointer: string } }).details.pointer).toBe(pointer);
+  });
+
+  it('reads the scenario of the examples', async () => {
+    const file = new URL('../../../examples/scenarios/bad-canary.json', import.meta.url);
+    const result = await simulate({ ...readScenario(JSON.parse(readFileSync(file, 'utf8'))), strategies });
+    expect(result).toMatchObject({ status: 'RolledBack', seed: 7, blastRadius: { nodes: 15 } });
+  });
+});
