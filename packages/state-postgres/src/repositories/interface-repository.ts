@@ -71,6 +71,12 @@ set wit = excluded.wit, status = excluded.status, compared_with = excluded.compa
   revision = i.revision + 1
 where i.status = 'Rejected' and i.wit <> excluded.wit
 returning ${columns}`,
+  ([tenant, name, version, , status]) => ({
+    tenant: String(tenant),
+    action: 'interface.register',
+    object: `${String(name)}@${String(version)}`,
+    facts: { status: String(status) },
+  }),
 );
 
 const read = statement(
@@ -94,6 +100,12 @@ const decide = statement(
   `
 update interfaces set status = $4, decided_by = $5, decided_at = clock_timestamp(), reason = $6, revision = revision + 1
 where tenant = $1 and name = $2 and version = $3 and status = any($7::text[]) returning ${columns}`,
+  ([tenant, name, version, status, , reason]) => ({
+    tenant: String(tenant),
+    action: 'interface.decide',
+    object: `${String(name)}@${String(version)}`,
+    facts: { status: String(status), reason: reason as string | null },
+  }),
 );
 
 const consumerColumns = `name, version, consumer, uses, created_by as "createdBy",
@@ -104,10 +116,22 @@ const putConsumer = statement(
 insert into interface_consumers (tenant, name, version, consumer, uses, created_by) values ($1, $2, $3, $4, $5, $6)
 on conflict (name, version, consumer, tenant) do update set uses = excluded.uses, created_by = excluded.created_by
 returning ${consumerColumns}`,
+  ([tenant, name, version, consumer]) => ({
+    tenant: String(tenant),
+    action: 'interface.putConsumer',
+    object: `${String(name)}@${String(version)}`,
+    facts: { consumer: String(consumer) },
+  }),
 );
 const removeConsumer = statement(
   'interface_remove_consumer',
   `delete from interface_consumers where tenant = $1 and name = $2 and version = $3 and consumer = $4`,
+  ([tenant, name, version, consumer]) => ({
+    tenant: String(tenant),
+    action: 'interface.removeConsumer',
+    object: `${String(name)}@${String(version)}`,
+    facts: { consumer: String(consumer) },
+  }),
 );
 const readConsumers = statement(
   'interface_consumers',

@@ -206,6 +206,16 @@ describe('the table of commands and situations', () => {
       await simulation.create({ strategy: 'Staged' });
       return simulation;
     },
+    awaiting: async () => {
+      const simulation = new Simulation({ strategies: testStrategies });
+      await simulation.create({ strategy: 'Staged', spec: { requireApproval: true } });
+      return simulation;
+    },
+    approved: async () => {
+      const simulation = await situations.awaiting();
+      await simulation.command('approve');
+      return simulation;
+    },
     offline: async () => {
       const simulation = await situations.pending();
       for (const nodeId of simulation.database.nodes.keys()) simulation.fleet.disconnect(nodeId);
