@@ -21,7 +21,7 @@ import {
   type ModuleHttpRequest,
   type ModuleRuntimeRequest,
 } from './module-serving.ts';
-import { moduleIdSchema, moduleNameSchema, moduleVersionSchema, timestampSchema } from './wire-text.ts';
+import { moduleIdSchema, moduleNameSchema, moduleVersionSchema, regionSchema, timestampSchema } from './wire-text.ts';
 
 /** What an author says of a module besides its bytes. @public */
 export interface ModuleMetadata {
@@ -39,6 +39,8 @@ export interface ModuleMetadata {
   readonly http?: ModuleHttpRequest | null;
   /** Reuse of instances, fuel, SIMD, code cache, state. */
   readonly runtime?: ModuleRuntimeRequest;
+  /** Regions that it never leaves, whatever a deployment asks for, e.g. where its data may be. Default: it may go anywhere. */
+  readonly allowedRegions?: readonly string[] | null;
   readonly healthCheck?: HealthCheckOverride;
 }
 
@@ -75,6 +77,8 @@ export interface ModuleView {
   readonly capabilities: Capabilities;
   readonly http: ModuleHttp | null;
   readonly runtime: ModuleRuntime;
+  /** `null`: it may go anywhere. */
+  readonly allowedRegions: readonly string[] | null;
   readonly healthCheck: HealthCheckOverride;
   readonly createdBy: string;
   readonly createdAt: string;
@@ -142,6 +146,13 @@ const metadataShape = {
   capabilities: capabilitiesSchema.exactOptional(),
   http: moduleHttpSchema.nullable().exactOptional(),
   runtime: moduleRuntimeSchema.exactOptional(),
+  allowedRegions: z
+    .array(regionSchema)
+    .min(1)
+    .max(100)
+    .refine((regions) => new Set(regions).size === regions.length, { error: 'names a region twice' })
+    .nullable()
+    .exactOptional(),
   healthCheck: healthCheckOverrideSchema.exactOptional(),
 };
 
@@ -211,6 +222,7 @@ export const moduleViewSchema: z.ZodType<ModuleView> = z
     }),
     http: moduleHttpViewSchema.nullable(),
     runtime: moduleRuntimeViewSchema,
+    allowedRegions: z.array(z.string()).nullable(),
     healthCheck: healthCheckOverrideSchema,
     createdBy: z.string(),
     createdAt: timestampSchema,

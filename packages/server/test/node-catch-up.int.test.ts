@@ -105,6 +105,26 @@ describe('nodes that join or were away', () => {
     });
   });
 
+  it('never get a module that must not leave other regions', async () => {
+    await test.client.modules.register({
+      name: 'sovereign',
+      version: '1.0.0',
+      allowedRegions: ['eu-central'],
+      wasm: coreModule({ salt: 'sovereign' }),
+    });
+    const moduleId = 'sovereign-v1.0.0';
+    await expect(
+      test.client.deployments.create({ moduleId, strategy: 'AllAtOnce', targetRegions: ['eu-central', 'us-east'] }),
+    ).rejects.toMatchObject({ code: 'HS_SELECT_REGION_FORBIDDEN' });
+    const { deploymentId } = await test.client.deployments.create({ moduleId, strategy: 'AllAtOnce' });
+    await test.client.deployments.execute(deploymentId);
+    await expect.poll(() => served('sovereign'), { timeout: 10_000 }).toHaveProperty('edge-3');
+    await join('edge-8', 'us-east');
+    await join('edge-9', 'eu-central');
+    await expect.poll(() => served('sovereign'), { timeout: 10_000 }).toHaveProperty('edge-9');
+    expect(Object.keys(await served('sovereign')).sort()).toEqual(['edge-3', 'edge-5', 'edge-6', 'edge-9']);
+  });
+
   it('are no concern of a rollout that is under way: they catch up when it has ended', async () => {
     await rollOut('busy', '1.0.0');
     await test.client.modules.register({ name: 'busy', version: '2.0.0', wasm: coreModule({ salt: 'busy 2.0.0' }) });

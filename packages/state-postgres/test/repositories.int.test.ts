@@ -37,6 +37,7 @@ const module = (tenant: string, version: string, changes: Partial<NewModule> = {
   resourceLimits: defaultResourceLimits,
   http: null,
   runtime: defaultModuleRuntime,
+  allowedRegions: null,
   capabilities: noCapabilities,
   healthCheck: { expected: 'fine' },
   createdBy: 'dev',

@@ -15,6 +15,7 @@ export interface ServingOptions {
   readonly fuel?: number;
   readonly stateful?: boolean;
   readonly allowedHost?: readonly string[];
+  readonly allowedRegion?: readonly string[];
   readonly capabilities?: string;
 }
 
@@ -35,6 +36,7 @@ export function addServingOptions(command: Command): Command {
     .option('--fuel <units>', 'fuel of one call', positiveNumber)
     .option('--stateful', 'one living instance per node, whose state moves to the next version')
     .option('--allowed-host <host>', 'a host that it may send HTTP requests to; repeatable', collect)
+    .option('--allowed-region <region>', 'a region that it never leaves; repeatable', collect)
     .option('--capabilities <json>', 'whole capabilities block, as JSON or @file');
 }
 
@@ -42,7 +44,7 @@ export function addServingOptions(command: Command): Command {
 export async function servingOf(
   options: ServingOptions,
   base: Partial<ModuleMetadata> = {},
-): Promise<Pick<ModuleMetadata, 'http' | 'runtime' | 'capabilities'>> {
+): Promise<Pick<ModuleMetadata, 'http' | 'runtime' | 'capabilities' | 'allowedRegions'>> {
   const http = await httpOf(options, base.http ?? {});
   const runtime = await runtimeOf(options, base.runtime ?? {});
   const capabilities = {
@@ -53,6 +55,7 @@ export async function servingOf(
   return {
     ...(http === null ? (base.http === undefined ? {} : { http: base.http }) : { http }),
     ...(Object.keys(runtime).length === 0 ? {} : { runtime }),
+    ...(options.allowedRegion === undefined ? {} : { allowedRegions: options.allowedRegion }),
     ...(Object.keys(capabilities).length === 0 ? {} : { capabilities }),
   };
 }

@@ -71,6 +71,10 @@ export const coreErrorCodes = {
     message: 'No node is in region {region}: regions with nodes are {known}',
     httpStatus: 400,
   },
+  HS_SELECT_REGION_FORBIDDEN: {
+    message: '{moduleId} never leaves {allowed}: it cannot be deployed to {region}',
+    httpStatus: 400,
+  },
   HS_SELECT_UNKNOWN: {
     message: 'No selector is named {selector}: registered are {known}',
     httpStatus: 400,

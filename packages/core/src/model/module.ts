@@ -174,6 +174,8 @@ export interface ModuleRecord {
   /** How it is reached by HTTP; `null`: it is not. */
   readonly http: ModuleHttp | null;
   readonly runtime: ModuleRuntime;
+  /** Regions that it never leaves, whatever a deployment asks for. Absent or `null`: it may go anywhere. */
+  readonly allowedRegions?: readonly string[] | null;
   readonly healthCheck: HealthCheckOverride;
   readonly createdBy: string;
   readonly createdAt: number;

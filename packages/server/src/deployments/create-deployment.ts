@@ -47,7 +47,7 @@ export interface DeploymentServiceParts {
 /**
  * Freezes what is to be rolled out, with every default filled in, and opens the deployment.
  * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
- * HS_SELECT_UNKNOWN, HS_SELECT_INVALID_OPTIONS,
+ * HS_SELECT_REGION_FORBIDDEN, HS_SELECT_UNKNOWN, HS_SELECT_INVALID_OPTIONS,
  * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS,
  * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS
  * @internal
@@ -88,7 +88,10 @@ export async function draftDeployment(
   const strategy = strategyOf(body, parts.config.environment);
   const module = await parts.modules.get(tenant, body.moduleId);
   const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, strategy, body);
-  const regions = body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions);
+  const regions = allowedRegions(
+    module,
+    body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions),
+  );
   const content = releaseOf(module, body, parts.config);
   const healthCheck = resolveHealthCheck(content.healthCheck, body.healthCheck, ofStrategy);
   const problem = healthProblem(module.description, healthCheck) ?? httpProblem(module.description, content);
@@ -173,6 +176,25 @@ function pointersBelow(prefix: string, errors: Json | undefined): { pointer?: st
     ({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }),
   );
   return { errors: moved, pointer: moved[0]?.pointer ?? prefix };
+}
+
+/**
+ * Where a module may go at all: a rollout, and whatever catches up with it later, stays there.
+ * @throws HS_SELECT_REGION_FORBIDDEN
+ */
+function allowedRegions(
+  { moduleId, allowedRegions: allowed }: ModuleRecord,
+  asked: readonly string[] | null,
+): readonly string[] | null {
+  if (!allowed) return asked;
+  const forbidden = asked?.findIndex((region) => !allowed.includes(region)) ?? -1;
+  if (forbidden < 0) return asked ?? allowed;
+  throw hotSwapError('HS_SELECT_REGION_FORBIDDEN', {
+    moduleId,
+    region: asked?.[forbidden] as string,
+    allowed: allowed.join(', '),
+    errors: [{ pointer: `/targetRegions/${forbidden}`, detail: `must be one of ${allowed.join(', ')}` }],
+  });
 }
 
 async function knownRegions(

@@ -87,6 +87,7 @@ export class ModuleService {
         capabilities: capabilitiesOf(metadata.capabilities),
         http: metadata.http ?? null,
         runtime: metadata.runtime ?? defaultModuleRuntime,
+        allowedRegions: metadata.allowedRegions ?? null,
         healthCheck: metadata.healthCheck ?? {},
         createdBy: author.subject,
       });

@@ -22,6 +22,7 @@ export function toModuleView(module: ModuleRecord): ModuleView {
     capabilities: module.capabilities,
     http: module.http,
     runtime: module.runtime,
+    allowedRegions: module.allowedRegions ?? null,
     healthCheck: module.healthCheck,
     createdBy: module.createdBy,
     createdAt: new Date(module.createdAt).toISOString(),

@@ -9,6 +9,7 @@ import { createControl } from './006-create-control.ts';
 import { addInterfaces } from './007-add-interfaces.ts';
 import { addCatchUps } from './008-add-catch-ups.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
+import { addAllowedRegions } from './010-add-allowed-regions.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   addInterfaces,
   addCatchUps,
   addPublicUrl,
+  addAllowedRegions,
 ];
 
 /** Any constant that nothing else in the database locks. */

@@ -8,14 +8,14 @@ import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.
 export type NewModule = Omit<ModuleRecord, 'createdAt'>;
 
 const columns = `tenant, module_id as "moduleId", name, version, digest, size_bytes::float8 as "sizeBytes", description, wasi_version as "wasiVersion",
-  interfaces, resource_limits as "resourceLimits", capabilities, http, runtime, health_check as "healthCheck", created_by as "createdBy",
+  interfaces, resource_limits as "resourceLimits", capabilities, http, runtime, allowed_regions as "allowedRegions", health_check as "healthCheck", created_by as "createdBy",
   (extract(epoch from created_at) * 1000)::float8 as "createdAt"`;
 
 const insert = statement(
   'module_insert',
   `
-insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, http, runtime, health_check, created_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+insert into modules (tenant, module_id, name, version, digest, size_bytes, description, wasi_version, interfaces, resource_limits, capabilities, http, runtime, allowed_regions, health_check, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict do nothing returning ${columns}`,
   ([tenant, moduleId, , , digest]) => ({
     tenant: String(tenant),
@@ -92,6 +92,7 @@ export class ModuleRepository {
       JSON.stringify(module.capabilities),
       module.http === null ? null : JSON.stringify(module.http),
       JSON.stringify(module.runtime),
+      module.allowedRegions ? JSON.stringify(module.allowedRegions) : null,
       JSON.stringify(module.healthCheck),
       module.createdBy,
     ]);
@@ -173,9 +174,10 @@ function differences(existing: ModuleRecord, wanted: NewModule): readonly string
     'capabilities',
     'http',
     'runtime',
+    'allowedRegions',
     'healthCheck',
   ] as const;
-  return compared.filter((key) => canonicalJson(existing[key]) !== canonicalJson(wanted[key]));
+  return compared.filter((key) => canonicalJson(existing[key] ?? null) !== canonicalJson(wanted[key] ?? null));
 }
 
 function compareVersions(a: readonly number[], b: readonly number[]): number {

@@ -179,7 +179,7 @@ function readUpload(
   return { upload: decode(body as RegisterModuleRequest), metadata };
 }
 
-const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'http', 'runtime', 'healthCheck'];
+const jsonKeys = ['interfaces', 'resourceLimits', 'capabilities', 'http', 'runtime', 'allowedRegions', 'healthCheck'];
 
 /** Metadata of a streamed upload: texts as they are, everything else as JSON. @throws HS_API_INVALID_REQUEST @internal */
 export function metadataFromQuery(query: Readonly<Record<string, unknown>>): CheckedModuleMetadata {
