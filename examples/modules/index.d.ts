@@ -122,3 +122,43 @@ export function compileBomb(options?: CompileBombOptions): Uint8Array;
  * several processes at once.
  */
 export function buildExampleModules(options?: BuildExampleModulesOptions): Promise<void>;
+
+/** A folder that the contract suite of runtime hosts gives to guests. */
+export interface ContractRig<Host> extends AsyncDisposable {
+  readonly host: Host;
+  readonly folder: {
+    /** Holds `in.txt`, which says `inside`, and `link`, which leads to a file outside. */
+    readonly hostPath: string;
+    /** What is in it now, sorted. */
+    names(): Promise<string[]>;
+  };
+}
+
+/**
+ * What the contract suite of `@hotswap/testing` needs: the host, and a folder for guests; both gone at the end.
+ * @param end ends the host in place of its own disposal.
+ */
+export function contractRig<Host extends AsyncDisposable>(
+  host: Host,
+  end?: () => PromiseLike<void>,
+): Promise<ContractRig<Host>>;
+
+/** As much of a runtime host as it takes to meet a hostile module. */
+export interface HostileHost {
+  load(
+    source: { readonly bytes: Uint8Array },
+    options: { readonly limits: { readonly maxMemoryMB: number; readonly maxExecutionTime: `P${string}` } },
+  ): Promise<
+    AsyncDisposable & {
+      run(): Promise<{ readonly exitCode: number }>;
+      invoke(name: string, args: readonly never[]): Promise<unknown>;
+    }
+  >;
+}
+
+/**
+ * Meets a hostile module on an engine that runs in a child process. Besides what is expected of every engine such a one may
+ * refuse what it cannot do, and lose its child.
+ * @returns what came of it when that is not what should come; otherwise undefined
+ */
+export function unexpectedInChild(host: HostileHost, hostile: HostileModule): Promise<string | undefined>;

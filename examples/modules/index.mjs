@@ -5,6 +5,8 @@ import { buildModules } from './tooling/build-modules.mjs';
 import { exampleId, hostileFileId, outputPath } from './tooling/build-plan.mjs';
 
 export { compileBomb } from './catalogue/compile-bomb.mjs';
+export { contractRig } from './tooling/contract-rig.mjs';
+export { unexpectedInChild } from './tooling/meet-hostile.mjs';
 
 const allExamples = exampleModuleEntries.map(({ build: _build, onDemand = false, ...entry }) => {
   const id = exampleId(entry);

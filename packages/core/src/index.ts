@@ -205,7 +205,7 @@ export { routeWeights } from './rollout/route-weights.ts';
 export type { RouteWeights } from './rollout/route-weights.ts';
 export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
 export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
-export { chooseByKey, chooseByWeight } from './runtime/weighted-choice.ts';
+export { chooseByKey, chooseByWeight, chooseVersion } from './runtime/weighted-choice.ts';
 export type { Weighted } from './runtime/weighted-choice.ts';
 export { differenceInterval } from './statistics/always-valid-mean.ts';
 export type { SequentialInterval } from './statistics/always-valid-mean.ts';

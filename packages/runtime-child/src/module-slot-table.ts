@@ -9,8 +9,7 @@ import {
   type SlotTable,
   type Weighted,
   type WitValue,
-  chooseByKey,
-  chooseByWeight,
+  chooseVersion,
 } from '@hotswap/core';
 import { ChildModule } from './child-module.ts';
 import { runtimeChildError } from './error-codes.ts';
@@ -58,23 +57,14 @@ export class ModuleSlotTable implements SlotTable {
     return await ownModule('module', module).drain(deadlineMs);
   }
 
-  #choose(slot: string, { version, stickyKey }: SlotCall): SlotVersion {
+  #choose(slot: string, call: SlotCall): SlotVersion {
     const versions = this.#slots.get(slot);
     if (versions === undefined) throw runtimeChildError('HS_RUNTIME_NO_SLOT', { slot });
-    const chosen = chooseVersion(versions, version, stickyKey);
+    const chosen = chooseVersion(versions, call, Math.random());
     if (chosen !== undefined) return chosen;
     const held = versions.map(({ name }) => name);
-    throw runtimeChildError('HS_RUNTIME_NO_VERSION', { slot, version: version ?? '(any with weight)', held });
+    throw runtimeChildError('HS_RUNTIME_NO_VERSION', { slot, version: call.version ?? '(any with weight)', held });
   }
-}
-
-function chooseVersion(
-  versions: readonly SlotVersion[],
-  version: string | undefined,
-  stickyKey: string | undefined,
-): SlotVersion | undefined {
-  if (version !== undefined) return versions.find(({ name }) => name === version);
-  return stickyKey === undefined ? chooseByWeight(versions, Math.random()) : chooseByKey(versions, stickyKey);
 }
 
 function ownModule(path: string, module: LoadedModule): ChildModule {

@@ -1,7 +1,7 @@
+import { contractRig } from '@hotswap/example-modules';
 import { runtimeHostSuite } from '@hotswap/testing';
 import { wasmer, wasmerCapabilities } from '@hotswap/runtime-wasmer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { contractRig } from './contract-folder.ts';
 import { wasmerProgram } from './wasmer-program.ts';
 
 describe('the contract of runtime hosts', () => {

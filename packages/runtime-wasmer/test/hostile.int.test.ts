@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { buildExampleModules, exampleModule, hostileModules } from '@hotswap/example-modules';
+import { buildExampleModules, exampleModule, hostileModules, unexpectedInChild } from '@hotswap/example-modules';
 import { wasmer } from '@hotswap/runtime-wasmer';
 import { beforeAll, expect, it } from 'vitest';
-import { unexpected } from './hostile-contract.ts';
 import { wasmerProgram } from './wasmer-program.ts';
 
 let executable: string;
@@ -16,7 +15,7 @@ it('contains every hostile module, while a neighbour goes on', { timeout: 120_00
   const neighbour = await host.load({ bytes: await readFile(exampleModule('adder').path) });
   const problems: string[] = [];
   for (const hostile of hostileModules) {
-    const problem = await unexpected(host, hostile);
+    const problem = await unexpectedInChild(host, hostile);
     if (problem !== undefined) problems.push(problem);
     expect((await neighbour.invoke('add', [2, 40])).value).toBe(42);
   }

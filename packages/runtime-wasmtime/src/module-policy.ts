@@ -27,6 +27,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
       maxInputBytes: limits.maxInputSize,
       maxOutputBytes,
       maxStdioBytes: maxOutputBytes,
+      ...(load.maxStateBytes === undefined ? {} : { maxStateBytes: load.maxStateBytes }),
       ...(load.maxLogBytesPerSecond === undefined ? {} : { maxLogBytesPerSecond: load.maxLogBytesPerSecond }),
       maxPendingCalls: options.maxPendingCallsPerModule,
     },

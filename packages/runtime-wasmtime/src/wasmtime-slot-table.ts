@@ -9,8 +9,7 @@ import {
   type SlotTable,
   type WitValue,
   type Weighted,
-  chooseByKey,
-  chooseByWeight,
+  chooseVersion,
 } from '@hotswap/core';
 import type { SlotAssignment as NativeAssignment, SlotTable as NativeTable } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
@@ -84,19 +83,14 @@ export class WasmtimeSlotTable implements SlotTable {
     }
   }
 
-  #choose(slot: string, { version, stickyKey }: SlotCall): SlotVersion {
+  #choose(slot: string, call: SlotCall): SlotVersion {
     const versions = this.#slots.get(slot);
     if (versions === undefined) throw runtimeError('HS_RUNTIME_NO_SLOT', { slot });
-    const chosen =
-      version !== undefined
-        ? versions.find(({ name }) => name === version)
-        : stickyKey !== undefined
-          ? chooseByKey(versions, stickyKey)
-          : chooseByWeight(versions, Math.random());
+    const chosen = chooseVersion(versions, call, Math.random());
     if (chosen !== undefined) return chosen;
     throw runtimeError('HS_RUNTIME_NO_VERSION', {
       slot,
-      version: version ?? '(any with weight)',
+      version: call.version ?? '(any with weight)',
       held: versions.map(({ name }) => name),
     });
   }

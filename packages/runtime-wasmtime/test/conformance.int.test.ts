@@ -1,7 +1,7 @@
+import { contractRig } from '@hotswap/example-modules';
 import { type RuntimeHostRig, runtimeHostSuite } from '@hotswap/testing';
 import { wasmtimeCapabilities } from '@hotswap/runtime-wasmtime';
 import { describe, expect, it } from 'vitest';
-import { contractRig } from './contract-folder.ts';
 import { testHost } from './test-host.ts';
 
 async function rig(options: Parameters<typeof testHost>[0] = {}): Promise<RuntimeHostRig> {

@@ -37,6 +37,22 @@ export function chooseByKey<T extends Weighted>(items: readonly T[], key: string
   return best;
 }
 
+/**
+ * The version that a call goes to: the one it names, else the one its key always gets, else one at random by weight.
+ * `undefined` when there is none of that name, or all weights are 0.
+ * @param fraction at least 0 and below 1: the chance of this call.
+ * @public
+ */
+export function chooseVersion<T extends Weighted>(
+  versions: readonly T[],
+  call: { readonly version?: string; readonly stickyKey?: string },
+  fraction: number,
+): T | undefined {
+  const { version, stickyKey } = call;
+  if (version !== undefined) return versions.find(({ name }) => name === version);
+  return stickyKey === undefined ? chooseByWeight(versions, fraction) : chooseByKey(versions, stickyKey);
+}
+
 /** FNV-1a over both texts with murmur3's finish, as a fraction strictly between 0 and 1. */
 function uniformHash(key: string, name: string): number {
   let hash = mix(0x811c9dc5, key);

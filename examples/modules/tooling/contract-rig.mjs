@@ -1,14 +1,9 @@
+// What the contract suite of runtime hosts needs besides the host, for every engine's tests.
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RuntimeHost } from '@hotswap/core';
-import type { RuntimeHostRig } from '@hotswap/testing';
 
-/** What the contract suite needs: the host, and a folder for guests; both gone at the end. */
-export async function contractRig(
-  host: RuntimeHost,
-  end: () => PromiseLike<void> = () => host[Symbol.asyncDispose](),
-): Promise<RuntimeHostRig> {
+export async function contractRig(host, end = () => host[Symbol.asyncDispose]()) {
   const root = await mkdtemp(join(tmpdir(), 'hotswap-contract-'));
   const hostPath = join(root, 'given');
   await mkdir(hostPath);
