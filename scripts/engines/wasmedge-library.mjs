@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../bootstrap/paths.mjs';
-import { SetupProblem, say } from '../bootstrap/progress.mjs';
+import { SetupProblem, Unavailable, say } from '../bootstrap/progress.mjs';
 import { unpackDebianPackages } from './debian-archive.mjs';
 
 /** Versions that the tests run on, by the Debian release that carries them. */
@@ -30,9 +30,18 @@ function layout(root) {
   return { library, loader, libraryPath: [...new Set(folders)].join(':') };
 }
 
+async function fetched(suite, folder, version) {
+  try {
+    return await unpackDebianPackages({ suite, packages: ['libwasmedge0'], folder });
+  } catch (error) {
+    if (!(error instanceof SetupProblem)) throw error;
+    throw new Unavailable(`WasmEdge ${version} cannot be fetched from Debian ${suite}: ${error.message}`);
+  }
+}
+
 /**
  * The library of that version with its loader and search path; fetched once per machine.
- * @throws SetupProblem where it cannot be had.
+ * @throws Unavailable where it cannot be fetched, SetupProblem where it is not what it should be.
  */
 export async function wasmEdgeLibrary(version) {
   const suite = SUITES[version];
@@ -45,7 +54,7 @@ export async function wasmEdgeLibrary(version) {
     mkdirSync(libraries, { recursive: true });
     const folder = mkdtempSync(join(libraries, 'fetch-'));
     try {
-      const root = await unpackDebianPackages({ suite, packages: ['libwasmedge0'], folder });
+      const root = await fetched(suite, folder, version);
       layout(root);
       // In one step, so that two test runs at once see all of it or nothing.
       try {
