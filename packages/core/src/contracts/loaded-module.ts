@@ -55,8 +55,15 @@ export interface NetworkPolicy {
     /** Whether names may be looked up. */
     readonly nameLookup: boolean;
   };
+  /**
+   * Certificates in PEM that a TLS server may be vouched for by, besides the public roots: those of a private authority, say.
+   * Absent: the public roots alone.
+   */
+  readonly extraRootsPem?: readonly string[];
   /** Outgoing requests of a module at one time. Default 64. */
   readonly maxConcurrentRequests?: number;
+  /** Bytes of one request body. Absent: the runtime's own bound, 64 MiB on Wasmtime. */
+  readonly maxRequestBytes?: number;
   /** Bytes of one response body. Absent: the runtime's own bound. */
   readonly maxResponseBytes?: number;
   /** Time of one request, body included. Absent: the call's own limit. */
@@ -82,6 +89,11 @@ export interface LoadOptions {
   readonly network?: NetworkPolicy;
   /** Host functions; only with the capability. Absent: none besides WASI. */
   readonly imports?: HostImports;
+  /**
+   * Bytes of state that a stateful module may hand to its next version; more, and the hand-over is refused with
+   * `HS_RUNTIME_STATE_REFUSED`. Absent: the runtime's own bound, 64 MiB on Wasmtime.
+   */
+  readonly maxStateBytes?: number;
   /** Bytes of guest output to the log per second; the rest is dropped and counted. Absent: the runtime's own bound. */
   readonly maxLogBytesPerSecond?: number;
 }
