@@ -3,11 +3,11 @@ import { durationSchema, positiveDurationSchema, type Duration, type HealthCheck
 
 /** Configuration of the BlueGreen strategy with every default filled in. @public */
 export interface BlueGreenConfig {
-  /** Time that the nodes of Green have for their health verdict, and those of an evaluation for theirs. Default PT30S. */
+  /** Time that the nodes of Green have for their health verdict. Default PT30S. */
   readonly healthCheckTimeout: Duration;
   /** `true`: the old version stays warm for a switch back. `false`: it goes as soon as its requests have ended. Default `true`. */
   readonly keepBlueEnvironment: boolean;
-  /** How long it stays warm. Default PT1H. */
+  /** How long the old version stays warm after the switch. Default PT1H. */
   readonly blueRetentionPeriod: Duration;
   /**
    * `separate`: Green is the targets that do not serve the module yet, as many as Blue or more. `in-place`: every target

@@ -18,11 +18,11 @@ export interface RegionalConfig {
   readonly interRegionDelay: Duration;
   /** `true`: the first region that fails ends the rollout. `false`: it is put back, and the next one begins. Default `false`. */
   readonly abortOnRegionFailure: boolean;
-  /** How every region is rolled out. Absent: all its nodes at once. */
+  /** How every region is rolled out: `{strategy, config}`. Absent: all its nodes at once. */
   readonly inner?: InnerStrategy;
-  /** How single regions are rolled out instead, by name. Default none. */
+  /** How single regions are rolled out instead: `{strategy, config}` by region. Default none. */
   readonly regions: Readonly<Record<string, InnerStrategy>>;
-  /** Hours in which a region may begin, by its name. Default: at any time. */
+  /** Hours in which a region may begin: `[{timeZone, days, from, to}]` by region, local times `HH:MM`. Default: at any time. */
   readonly offPeak: Readonly<Record<string, readonly OffPeakWindow[]>>;
   /** Function that is asked. Absent: the deployment's or the module's own. */
   readonly healthCheckFunction?: string;
