@@ -1,7 +1,7 @@
 import { issuePointers } from '../errors/issue-pointers.ts';
 import type { Outcome, RolloutContext, Steps, Strategy } from '../contracts/strategy.ts';
 import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
-import { checkedBy } from '../effects/compose-steps.ts';
+import { checkedBy } from '../effects/checked-steps.ts';
 import { isStageFailed } from '../effects/stage-failed.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import { resolveHealthCheck } from '../model/health-check.ts';
