@@ -50,6 +50,7 @@ function memberText(name: string, value: Json): string {
   if (isNodeSet(name, value)) return `${words} ${nodeCount(value)}`;
   const text = factsText(value);
   if (text === '') return '';
+  if (name === 'facts') return text;
   return typeof value === 'object' ? `${words} (${text})` : `${words} ${text}`;
 }
 

@@ -41,9 +41,9 @@ export function explainJournal(entries: readonly JournalEntry[]): readonly strin
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
 const timeOf = (instant: number): string => new Date(instant).toISOString();
 const who = ({ actor }: JournalEntry): string => (/^engine\b/.test(actor) ? `The engine (${actor})` : actor);
-const withFacts = (facts: Parameters<typeof factsText>[0]): string => {
-  const text = factsText(facts);
-  return text === '' ? '' : ` Facts: ${text}.`;
+const withFacts = (...facts: Parameters<typeof factsText>[0][]): string => {
+  const texts = facts.map((some) => factsText(some)).filter((text) => text !== '');
+  return texts.length === 0 ? '' : ` Facts: ${texts.join('; ')}.`;
 };
 const stop = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
@@ -111,7 +111,7 @@ function endedSentence(entry: Entry<'ended'>, { effects, targets }: Told): strin
     const where = nodes === undefined ? '' : ` on ${nodesText(nodes, targets)}`;
     return (
       stop(`Step ${step}${kindText(effect)} failed${where} (${cause}): ${message}`) +
-      withFacts(facts ?? result.failure.facts)
+      withFacts(result.failure.facts, cause === 'trigger' ? undefined : facts)
     );
   }
   if (effect === undefined) return `Step ${step} ended well.${withFacts(facts)}`;
