@@ -22,7 +22,12 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: [...files('test.ts'), 'scripts/test/**/*.test.mjs', 'scripts/docs/**/*.test.ts'],
+          include: [
+            ...files('test.ts'),
+            'scripts/test/**/*.test.mjs',
+            'scripts/docs/**/*.test.ts',
+            'scripts/faults/**/*.test.ts',
+          ],
           exclude: ['**/*.int.test.ts', '**/*.e2e.test.ts'],
           testTimeout: 10_000,
         },

@@ -4,7 +4,7 @@ import { known, type Scenario } from './watched-rollout.ts';
 import type { StrategyRig } from './strategy-rig.ts';
 
 /** Fleets that each property is tried on. */
-const drawnFleets = 12;
+const drawnFleets = 8;
 const regionNames = ['us-east', 'us-west', 'eu-central', 'dev'];
 
 /** A router behind which every node keeps its own share of the requests. */
