@@ -4,9 +4,11 @@ import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
 import { addAuditCommands } from './commands/audit.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
+import { addInterfaceCommands } from './commands/interfaces.ts';
 import { addInvokeCommand } from './commands/invoke.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addNodeActionCommands } from './commands/node-actions.ts';
+import { addRouteActionCommands } from './commands/route-actions.ts';
 import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommands } from './commands/releases.ts';
 import { addRunCommand, keepGuestArguments } from './commands/run.ts';
@@ -67,7 +69,9 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
   addStrategiesCommand(program, sessionOf);
+  addInterfaceCommands(program, sessionOf);
   addNodeActionCommands(program, sessionOf);
+  addRouteActionCommands(program, sessionOf);
   const run = addRunCommand(program, sessionOf);
   try {
     await program.parseAsync([...keepGuestArguments(args, program, run)], { from: 'user' });

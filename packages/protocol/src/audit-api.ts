@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema, type AuditAct, type AuditHead, type Json } from '@hotswap/core';
+import { digestSchema, type AuditAct, type AuditHead } from '@hotswap/core';
 import { jsonSchema } from './wire-text.ts';
 
 /** A page of the audit chain, each act as it was hashed. @public */
@@ -33,7 +33,7 @@ const actSchema: z.ZodType<AuditAct> = z.object({
   role: z.string().nullable(),
   action: z.string(),
   object: z.string(),
-  facts: jsonSchema as z.ZodType<Json>,
+  facts: jsonSchema,
   requestId: z.string().nullable(),
   previousHash: digestSchema,
   hash: digestSchema,

@@ -7,7 +7,7 @@ import { moduleClient, type ModuleClient } from './module-client.ts';
 import { nodeClient, type NodeClient } from './node-client.ts';
 import { apiBase } from './protocol-version.ts';
 import type { ReleaseDiff, ReleaseDiffQuery, ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
-import type { RouteList, RouteListQuery, RouteView } from './route-api.ts';
+import { routeClient, type RouteClient } from './route-client.ts';
 import type { StrategyList } from './strategy-api.ts';
 import { trainClient, type TrainClient } from './train-client.ts';
 
@@ -22,7 +22,7 @@ export interface HotSwapClient {
   readonly deployments: DeploymentClient;
   readonly trains: TrainClient;
   readonly nodes: NodeClient;
-  readonly routes: { list(query?: RouteListQuery): Promise<RouteList>; get(moduleName: string): Promise<RouteView> };
+  readonly routes: RouteClient;
   readonly releases: {
     list(query?: ReleaseListQuery): Promise<ReleaseList>;
     get(releaseId: string): Promise<ReleaseView>;
@@ -57,10 +57,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     deployments: deploymentClient(transport),
     trains: trainClient(transport),
     nodes: nodeClient(transport),
-    routes: {
-      list: (query) => get(`${apiBase}/routes`, query),
-      get: (moduleName) => get(`${apiBase}/routes/${encodeURIComponent(moduleName)}`),
-    },
+    routes: routeClient(transport),
     releases: {
       list: (query) => get(`${apiBase}/releases`, query),
       get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),

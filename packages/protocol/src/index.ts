@@ -167,8 +167,8 @@ export type {
   ReleaseListQuery,
   ReleaseView,
 } from './release-api.ts';
-export { routeListQuerySchema, routeListSchema, routeViewSchema } from './route-api.ts';
-export type { RouteList, RouteListQuery, RouteTargetView, RouteView } from './route-api.ts';
+export { routeListQuerySchema, routeListSchema, routeViewSchema, setRouteSchema } from './route-api.ts';
+export type { RouteList, RouteListQuery, RouteTargetView, RouteView, SetRouteRequest } from './route-api.ts';
 export { strategyListSchema } from './strategy-api.ts';
 export type { StrategyList, StrategyView } from './strategy-api.ts';
 export { formatSse, readSse } from './sse-reader.ts';
@@ -206,3 +206,4 @@ export type {
   SimulationResult,
   SimulationScript,
 } from './simulation-api.ts';
+export type { RouteClient } from './route-client.ts';

@@ -27,6 +27,23 @@ export interface RouteTargetView {
   readonly weight: number;
 }
 
+/** Body of a change by hand. @public */
+export interface SetRouteRequest {
+  /** Percent of all requests by release id, 100 in all; releases that are not named get nothing. */
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+/** @see {@link SetRouteRequest} @public */
+export const setRouteSchema: z.ZodType<SetRouteRequest, unknown> = z
+  .strictObject({
+    weights: z
+      .record(z.string().min(1).max(200), z.number().min(0).max(100))
+      .refine((weights) => Math.abs(Object.values(weights).reduce((sum, percent) => sum + percent, 0) - 100) < 1e-6, {
+        error: 'must add up to 100',
+      }),
+  })
+  .meta({ id: 'SetRoute' });
+
 /** @public */
 export interface RouteList {
   readonly routes: readonly RouteView[];

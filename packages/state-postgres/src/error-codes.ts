@@ -61,6 +61,11 @@ export const stateErrorCodes = {
       'A node {nodeId} with another key is registered already: choose another node id, or delete that node first',
     httpStatus: 409,
   },
+  HS_ROUTE_RELEASE_NOT_READY: {
+    message:
+      'Release {releaseId} of {moduleName} is loaded on no node, so nothing can be routed to it: loaded are {ready}. Deploy it first',
+    httpStatus: 409,
+  },
   HS_NODE_IN_USE: {
     message:
       'Node {nodeId} is a target of deployment {deploymentId}, which has not ended: wait for it or abort it first',

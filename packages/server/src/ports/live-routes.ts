@@ -12,4 +12,8 @@ export interface LiveRoutes extends RevisionBoard {
   find(tenant: string, moduleName: string): Promise<LiveRoute | null>;
   all(): Promise<readonly LiveRoute[]>;
   list(tenant: string, query: PageQuery): Promise<Page<LiveRoute>>;
+  /** Shares in percent by release. `false`: there is no such route. @throws HS_DEPLOYMENT_ACTIVE, HS_ROUTE_RELEASE_NOT_READY */
+  setWeights(tenant: string, moduleName: string, weights: Readonly<Record<string, number>>): Promise<boolean>;
+  /** Takes the module off every node. `false`: there is no such route. @throws HS_DEPLOYMENT_ACTIVE */
+  retire(tenant: string, moduleName: string): Promise<boolean>;
 }

@@ -176,7 +176,7 @@ update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::js
     object: String(nodeId),
     facts: {
       isEnabled: isEnabled as boolean | null,
-      labels: labels === null ? null : (JSON.parse(String(labels)) as Json),
+      labels: typeof labels === 'string' ? (JSON.parse(labels) as Json) : null,
     },
   }),
 );

@@ -1,5 +1,7 @@
 import type { Route, RouteTarget as CoreRouteTarget } from '@hotswap/core';
-import { statement, type Session } from '../database/session.ts';
+import type { Database } from '../database/database.ts';
+import { statement } from '../database/session.ts';
+import { deleteRoute, setRoute } from '../queries/set-route.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 
 /** A node and a release that requests may go to, and what else is known of the node. @public */
@@ -74,10 +76,10 @@ const takeOver = statement('gateway_take_over', `delete from gateways where inst
  * @public
  */
 export class RouteRepository {
-  readonly #session: Session;
+  readonly #session: Database;
 
-  constructor(session: Session) {
-    this.#session = session;
+  constructor(database: Database) {
+    this.#session = database;
   }
 
   /** `null` when the module was never deployed. */
@@ -89,6 +91,25 @@ export class RouteRepository {
   /** Every route of every tenant: what a gateway starts with. */
   async all(): Promise<readonly LiveRoute[]> {
     return this.#session.query<LiveRoute>(readAll);
+  }
+
+  /**
+   * Sets the shares of releases by hand, in percent of all requests; those that are not named get nothing and stay warm.
+   * @returns `false` when the module was never deployed
+   * @throws HS_DEPLOYMENT_ACTIVE while a deployment of the module has not ended
+   * @throws HS_ROUTE_RELEASE_NOT_READY for a share of a release that no node has loaded
+   */
+  async setWeights(tenant: string, moduleName: string, weights: Readonly<Record<string, number>>): Promise<boolean> {
+    return this.#session.transaction((session) => setRoute(session, tenant, moduleName, weights));
+  }
+
+  /**
+   * Takes a module off every node; its versions and history stay.
+   * @returns `false` when the module was never deployed
+   * @throws HS_DEPLOYMENT_ACTIVE while a deployment of the module has not ended
+   */
+  async retire(tenant: string, moduleName: string): Promise<boolean> {
+    return this.#session.transaction((session) => deleteRoute(session, tenant, moduleName));
   }
 
   /** By module name. @throws HS_STORE_INVALID_CURSOR */

@@ -61,11 +61,11 @@ update trains set intent = $4, status = $5, content = $6, revision = revision + 
 where tenant = $1 and train_id = $2 and revision = $3 and $7::text is distinct from ''
 returning ${columns}`,
   ([tenant, trainId, , , status, content, action]) =>
-    action === null
+    typeof action !== 'string'
       ? null
       : {
           tenant: String(tenant),
-          action: String(action),
+          action,
           object: String(trainId),
           facts: { status: String(status), reason: (JSON.parse(String(content)) as Content).reason },
         },

@@ -1,13 +1,20 @@
 import { z } from 'zod';
-import { apiBase, routeListQuerySchema, routeListSchema, routeViewSchema, type RouteView } from '@hotswap/protocol';
+import {
+  apiBase,
+  routeListQuerySchema,
+  routeListSchema,
+  routeViewSchema,
+  setRouteSchema,
+  type RouteView,
+} from '@hotswap/protocol';
 import { gatewayErrorCodes } from '@hotswap/gateway';
 import { errorFactory } from '@hotswap/core';
 import { callerOf } from '../../auth/authorize.ts';
-import { reading } from '../../auth/principal.ts';
-import type { LiveRoute } from '../../ports/live-routes.ts';
+import { administering, reading } from '../../auth/principal.ts';
+import type { LiveRoute, LiveRoutes } from '../../ports/live-routes.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
-import { entityTag } from '../entity-tag.ts';
+import { entityTag, requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/routes`;
@@ -15,7 +22,12 @@ const params = z.strictObject({ name: z.string().max(100) });
 const routeError = errorFactory(gatewayErrorCodes);
 
 /** @internal */
-export function trafficRoutes(app: App, { routes }: ServerParts): void {
+export function trafficRoutes(app: App, parts: ServerParts): void {
+  readingRoutes(app, parts);
+  changingRoutes(app, parts);
+}
+
+function readingRoutes(app: App, { routes }: ServerParts): void {
   app.get(
     base,
     {
@@ -33,13 +45,54 @@ export function trafficRoutes(app: App, { routes }: ServerParts): void {
     { config: { role: reading }, schema: { tags: ['routes'], params, response: { 200: routeViewSchema } } },
     async (request, reply) => {
       const { name } = request.params;
-      const route = await routes.find(callerOf(request).tenant, name);
-      if (route === null) throw routeError('HS_ROUTE_NOT_FOUND', { moduleName: name });
-      void reply.header('etag', entityTag({ name, revision: route.revision, epoch: route.epoch }));
+      const route = await find(routes, callerOf(request).tenant, name);
+      void reply.header('etag', routeTag(route));
       return toRouteView(route);
     },
   );
 }
+
+function changingRoutes(app: App, { routes, events }: ServerParts): void {
+  app.put(
+    `${base}/:name`,
+    {
+      config: { role: administering },
+      schema: { tags: ['routes'], params, body: setRouteSchema, response: { 200: routeViewSchema } },
+    },
+    async (request, reply) => {
+      const { tenant } = callerOf(request);
+      const { name } = request.params;
+      requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
+      await routes.setWeights(tenant, name, request.body.weights);
+      events.emit({ topic: 'route.changed', tenant, subject: name });
+      const route = await find(routes, tenant, name);
+      void reply.header('etag', routeTag(route));
+      return toRouteView(route);
+    },
+  );
+
+  app.delete(
+    `${base}/:name`,
+    { config: { role: administering }, schema: { tags: ['routes'], params } },
+    async (request, reply) => {
+      const { tenant } = callerOf(request);
+      const { name } = request.params;
+      requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
+      await routes.retire(tenant, name);
+      events.emit({ topic: 'route.changed', tenant, subject: name });
+      return reply.code(204).send();
+    },
+  );
+}
+
+async function find(routes: LiveRoutes, tenant: string, moduleName: string): Promise<LiveRoute> {
+  const route = await routes.find(tenant, moduleName);
+  if (route === null) throw routeError('HS_ROUTE_NOT_FOUND', { moduleName });
+  return route;
+}
+
+const routeTag = ({ moduleName, revision, epoch }: LiveRoute): string =>
+  entityTag({ name: moduleName, revision, epoch });
 
 function toRouteView({ moduleName, revision, epoch, targets }: LiveRoute): RouteView {
   const total = targets.reduce((sum, target) => sum + target.weight, 0);
