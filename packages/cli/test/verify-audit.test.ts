@@ -103,7 +103,7 @@ describe('verifying an export', () => {
     const rewritten = forged.map(({ hash: _hash, ...entry }) => {
       const content = { ...entry, actor: 'mallory', previousHash };
       previousHash = sha256(canonicalJson(content));
-      return { kind: 'entry' as const, deploymentId: 'd1', entry: { ...content, hash: previousHash } as JournalEntry };
+      return { kind: 'entry' as const, deploymentId: 'd1', entry: { ...content, hash: previousHash } };
     });
     const head = lines.filter(({ kind }) => kind !== 'entry');
     await expect(verify([...head.slice(0, -1), ...rewritten, ...head.slice(-1)])).rejects.toMatchObject({

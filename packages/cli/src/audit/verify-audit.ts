@@ -105,7 +105,7 @@ class Verification {
       this.#head = verifyActs([act], sha256, this.#head);
     } catch (error) {
       if (!isHotSwapError(error)) throw damaged(`act ${this.#head.seq + 1}`, 'it is no act');
-      throw damaged(`act ${String(error.details['seq'])}`, String(error.details['why']));
+      throw damaged(`act ${this.#head.seq + 1}`, error.message);
     }
     if (this.#announced?.seq === act.seq) {
       if (act.hash !== this.#announced.hash) throw damaged(`act ${act.seq}`, 'the head names another hash for it');

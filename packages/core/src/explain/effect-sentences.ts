@@ -34,7 +34,7 @@ const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
 /** What an effect sets out to do, in words. @internal */
 export function intentText(effect: EngineEffect, targets: readonly string[]): string {
   if (!Object.hasOwn(intents, effect.kind)) return `${String(effect.kind)}, which this version does not know`;
-  return (intents[effect.kind] as Intent<EngineEffect['kind']>)(effect.input as never, (nodes) =>
+  return (intents[effect.kind] as Intent<EngineEffect['kind']>)(effect.input, (nodes) =>
     nodesText(nodes, targets),
   );
 }

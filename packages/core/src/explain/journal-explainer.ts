@@ -1,4 +1,5 @@
 import type { BaselineGroup, EngineEffect, JournalEntry, PassedOver } from '../rollout/journal-entry.ts';
+import { instantText } from '../model/instant-text.ts';
 import { nodeCount } from '../model/node-set.ts';
 import { intentText } from './effect-sentences.ts';
 import { countText, factsText, nodesText } from './fact-words.ts';
@@ -39,7 +40,6 @@ export function explainJournal(entries: readonly JournalEntry[]): readonly strin
 }
 
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
-const timeOf = (instant: number): string => new Date(instant).toISOString();
 const who = ({ actor }: JournalEntry): string => (/^engine\b/.test(actor) ? `The engine (${actor})` : actor);
 const withFacts = (...facts: Parameters<typeof factsText>[0][]): string => {
   const texts = facts.map((some) => factsText(some)).filter((text) => text !== '');
@@ -76,7 +76,7 @@ const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
     `${actor} created the deployment of ${spec.moduleId} (${spec.releaseId}) with the strategy ${spec.strategy} in ${spec.regions?.join(', ') ?? 'all regions'}${spec.requireApproval === true ? '; somebody else has to approve it' : ''}.`,
   approved: ({ by, releaseId, expiresAt, reason }) =>
     stop(
-      `${by} approved this specification of ${releaseId} for one execution until ${timeOf(expiresAt)}${because(reason)}`,
+      `${by} approved this specification of ${releaseId} for one execution until ${instantText(expiresAt)}${because(reason)}`,
     ),
   rejected: ({ by, reason }) => stop(`${by} rejected it${because(reason)}`),
   lapsed: ({ by }) => `Nobody used the approval by ${by} in time: it has to be approved again.`,

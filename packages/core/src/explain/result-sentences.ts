@@ -43,5 +43,5 @@ const outcomes: { readonly [K in EngineEffect['kind']]: Outcome<K> } = {
 export function outcomeText(value: unknown, about: EndedEffect): string {
   const { kind, input } = about.effect;
   if (!Object.hasOwn(outcomes, kind)) return 'it ended well';
-  return (outcomes[kind] as Outcome<EngineEffect['kind']>)(value as never, input as never, about);
+  return (outcomes[kind] as Outcome<EngineEffect['kind']>)(value as never, input, about);
 }

@@ -1,6 +1,7 @@
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { DeploymentSpec, Instant } from '../model/deployment.ts';
 import { sha256Hex } from '../model/digest.ts';
+import { instantText } from '../model/instant-text.ts';
 import { canonicalJson } from '../model/json.ts';
 import type { CommandOptions } from '../contracts/rollout-engine.ts';
 import type { Draft } from './draft.ts';
@@ -60,7 +61,7 @@ export async function requireApproval(
   if (!approval || (draft.now >= approval.expiresAt && actor !== spec.author))
     return approve(draft, parts, spec, { actor, options: {} });
   if (draft.now >= approval.expiresAt) {
-    const expiresAt = new Date(approval.expiresAt).toISOString();
+    const expiresAt = instantText(approval.expiresAt);
     throw hotSwapError('HS_DEPLOYMENT_APPROVAL_EXPIRED', { deploymentId, by: approval.by, expiresAt });
   }
   if (approval.specHash !== (await sha256Hex(canonicalJson(spec))))

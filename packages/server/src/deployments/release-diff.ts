@@ -39,7 +39,7 @@ function comparable({ release, description }: DescribedRelease): Members {
     resourceLimits: { ...release.resourceLimits },
     http: release.http === null ? null : { ...release.http, hosts: byName(release.http.hosts, (host) => host) },
     runtime: { ...release.runtime } as unknown as Json,
-    healthCheck: { ...release.healthCheck } as unknown as Json,
+    healthCheck: { ...release.healthCheck },
     interfaces: {
       imports: byName(namesOf(description.imports), (name) => name),
       exports: byName(namesOf(description.exports), (name) => name),

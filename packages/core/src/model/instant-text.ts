@@ -1,0 +1,7 @@
+import type { Instant } from './deployment.ts';
+
+/** An instant as RFC 3339 in UTC. @internal */
+export function instantText(instant: Instant): string {
+  // eslint-disable-next-line no-restricted-globals -- writes a number down and reads no clock
+  return new Date(instant).toISOString();
+}
