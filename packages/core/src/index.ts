@@ -209,8 +209,9 @@ export { chooseByKey, chooseByWeight, chooseVersion } from './runtime/weighted-c
 export type { Weighted } from './runtime/weighted-choice.ts';
 export { differenceInterval } from './statistics/always-valid-mean.ts';
 export type { SequentialInterval } from './statistics/always-valid-mean.ts';
-export { logEvidenceAgainst, proportionInterval } from './statistics/always-valid-proportion.ts';
-export { quantileInterval } from './statistics/always-valid-quantile.ts';
+export { logEvidenceAgainst, logEvidenceOfUnequal, proportionInterval } from './statistics/always-valid-proportion.ts';
+export type { Tally } from './statistics/always-valid-proportion.ts';
+export { logEvidenceOfUnequalQuantiles, quantileInterval } from './statistics/always-valid-quantile.ts';
 export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';
 export { chooseTargets, parseNodeSelectors, selectorShelf } from './rollout/choose-targets.ts';
 export type { ChosenTargets } from './rollout/choose-targets.ts';

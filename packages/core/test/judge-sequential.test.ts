@@ -5,6 +5,8 @@ import {
   latencyBucket,
   latencyBucketEdgeMs,
   logEvidenceAgainst,
+  logEvidenceOfUnequal,
+  logEvidenceOfUnequalQuantiles,
   metricMean,
   noMetrics,
   onlyFinite,
@@ -123,7 +125,7 @@ describe('the sequential judge', () => {
   });
 
   it('asks for more evidence at a smaller significance level', () => {
-    const [a, b] = [variant(20, { errorRatePercent: 3 }), variant(20, { errorRatePercent: 1 })];
+    const [a, b] = [variant(20, { errorRatePercent: 3 }), variant(20, { errorRatePercent: 1.5 })];
     const at = (significanceLevel: number) =>
       judgeSequential({ baseline: a, candidate: b, criteria: criteria('error_rate', { significanceLevel }) }).verdict;
     expect([at(0.05), at(1e-9)]).toEqual(['B', 'Inconclusive']);
@@ -169,6 +171,26 @@ describe('intervals that hold at every look', () => {
     for (const edge of [low, high]) expect(logEvidenceAgainst(edge, 30, 1_000)).toBeCloseTo(Math.log(20), 4);
     expect(logEvidenceAgainst(0, 1, 10)).toBe(Infinity);
     expect(logEvidenceAgainst(0.03, 30, 1_000)).toBeLessThan(0);
+  });
+
+  it('tell two probabilities apart with fewer trials than an interval of each', () => {
+    const [a, b] = [
+      { hits: 40, trials: 2_000 },
+      { hits: 100, trials: 2_000 },
+    ];
+    expect(logEvidenceOfUnequal(a, b)).toBeGreaterThan(Math.log(20));
+    expect(proportionInterval(40, 2_000, 0.025).high).toBeGreaterThan(proportionInterval(100, 2_000, 0.025).low);
+    expect(logEvidenceOfUnequal(a, a)).toBeLessThan(0);
+    expect(logEvidenceOfUnequal(a, { hits: 0, trials: 0 })).toBeLessThan(Math.log(20));
+    expect(logEvidenceOfUnequal({ hits: 0, trials: 0 }, { hits: 0, trials: 0 })).toBe(0);
+    expect(logEvidenceOfUnequal({ hits: 0, trials: 500 }, { hits: 500, trials: 500 })).toBeGreaterThan(100);
+  });
+
+  it('tell quantiles apart by the counts of both sketches, and nothing from an empty one', () => {
+    const around = (ms: number) => ({ [latencyBucket(ms)]: 900, [latencyBucket(ms * 4)]: 100 });
+    expect(logEvidenceOfUnequalQuantiles(around(10), around(10), 0.5)).toBeLessThan(0);
+    expect(logEvidenceOfUnequalQuantiles(around(10), around(14), 0.5)).toBeGreaterThan(Math.log(20));
+    expect(logEvidenceOfUnequalQuantiles(around(10), {}, 0.5)).toBe(0);
   });
 
   it('of a quantile are edges of buckets around it, and open where nothing bounds it', () => {

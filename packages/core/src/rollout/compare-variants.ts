@@ -2,8 +2,8 @@ import type { WinnerCriteria } from '../effects/effect.ts';
 import type { Json } from '../model/json.ts';
 import { metricMean, metricValue, type MeanEstimate, type MetricName, type VariantMetrics } from '../model/metrics.ts';
 import { differenceInterval } from '../statistics/always-valid-mean.ts';
-import { proportionInterval } from '../statistics/always-valid-proportion.ts';
-import { quantileInterval } from '../statistics/always-valid-quantile.ts';
+import { logEvidenceOfUnequal, type Tally } from '../statistics/always-valid-proportion.ts';
+import { logEvidenceOfUnequalQuantiles, quantileInterval } from '../statistics/always-valid-quantile.ts';
 
 /** Calls of each variant from which on their mean is near enough to a normal distribution for a sequential test. */
 const fewestForMeans = 100;
@@ -48,23 +48,46 @@ export function compareVariants(
     return { unknown: `No value of ${metric} was reported` };
   const q = quantiles[metric];
   if (q !== undefined) return compareQuantiles(a, b, { before, after, q }, options.alpha);
-  if (metric === 'error_rate' || metric === 'crash_rate') return compareRates(a, b, { before, after }, options.alpha);
+  if (metric === 'error_rate' || metric === 'crash_rate') return compareRates(a, b, { before, after }, options);
   return compareMeans(a, b, metric, options);
 }
 
+/** Hits and misses of each variant from which on a rate is near enough to a normal distribution for a sequential test. */
+const fewestForNormal = 50;
+
+/**
+ * Two tests share the chance of an error. The exact one holds for the rarest of crashes; the normal one needs fewer calls
+ * where errors are frequent.
+ */
 function compareRates(
   a: VariantMetrics,
   b: VariantMetrics,
   { before, after }: { readonly before: number; readonly after: number },
-  alpha: number,
+  { alpha, tunedForSamples }: ComparisonOptions,
 ): Comparison {
-  const intervalOf = (ratePercent: number, samples: number): { readonly low: number; readonly high: number } => {
-    const { low, high } = proportionInterval(Math.round((ratePercent * samples) / 100), samples, alpha / 2);
-    return { low: 100 * low, high: 100 * high };
+  const tally = (ratePercent: number, trials: number): Tally => ({
+    hits: Math.round((ratePercent * trials) / 100),
+    trials,
+  });
+  const [ofA, ofB] = [tally(before, a.samples), tally(after, b.samples)];
+  const evidence = evidenceFacts(logEvidenceOfUnequal(ofA, ofB), alpha / 2);
+  const isFrequent = [ofA, ofB].every(({ hits, trials }) => Math.min(hits, trials - hits) >= fewestForNormal);
+  const interval = isFrequent
+    ? differenceInterval(asMean(ofA), asMean(ofB), { alpha: alpha / 2, tunedForSamples })
+    : null;
+  const facts = {
+    method: 'beta-binomial and normal mixtures',
+    ...evidence,
+    ...(interval ? { differenceInterval: { low: 100 * interval.low, high: 100 * interval.high } } : {}),
   };
-  const [ofA, ofB] = [intervalOf(before, a.samples), intervalOf(after, b.samples)];
-  const differs = ofA.high < ofB.low || ofB.high < ofA.low;
-  return { before, after, differs, facts: { method: 'beta-binomial mixture', intervalA: ofA, intervalB: ofB } };
+  const differs =
+    evidence.logEvidence >= evidence.needed || (interval !== null && (interval.low > 0 || interval.high < 0));
+  return { before, after, differs, facts };
+}
+
+function asMean({ hits, trials }: Tally): MeanEstimate {
+  const mean = hits / trials;
+  return { count: trials, mean, varianceOfMean: (mean * (1 - mean)) / trials };
 }
 
 function compareQuantiles(
@@ -73,16 +96,22 @@ function compareQuantiles(
   { before, after, q }: { readonly before: number; readonly after: number; readonly q: number },
   alpha: number,
 ): Comparison {
-  const ofA = quantileInterval(a.latency?.buckets ?? {}, q, alpha / 2);
-  const ofB = quantileInterval(b.latency?.buckets ?? {}, q, alpha / 2);
+  const [sketchA, sketchB] = [a.latency?.buckets ?? {}, b.latency?.buckets ?? {}];
+  const ofA = quantileInterval(sketchA, q, alpha);
+  const ofB = quantileInterval(sketchB, q, alpha);
   if (!ofA || !ofB) return { unknown: 'The latency sketches are not there, and a quantile has no bounds without them' };
-  const differs = ofA.high < ofB.low || ofB.high < ofA.low;
   const bounds = ({ low, high }: { readonly low: number; readonly high: number }): Json => ({
     low,
     high: Number.isFinite(high) ? high : null,
   });
-  const facts = { method: 'quantile confidence sequence', intervalA: bounds(ofA), intervalB: bounds(ofB) };
-  return { before, after, differs, facts };
+  const evidence = evidenceFacts(logEvidenceOfUnequalQuantiles(sketchA, sketchB, q), alpha);
+  const facts = { method: 'quantile confidence sequence', ...evidence, intervalA: bounds(ofA), intervalB: bounds(ofB) };
+  return { before, after, differs: evidence.logEvidence >= evidence.needed, facts };
+}
+
+/** Natural logarithms: the evidence against equality, and what it takes. */
+function evidenceFacts(logEvidence: number, alpha: number): { readonly logEvidence: number; readonly needed: number } {
+  return { logEvidence, needed: Math.log(1 / alpha) };
 }
 
 function compareMeans(

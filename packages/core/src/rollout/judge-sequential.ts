@@ -13,9 +13,9 @@ const method = 'sequential';
  * that chance does not explain and one of `thresholdPercent`.
  *
  * Means (average latency, CPU, fuel, business counters): normal mixture of the mSPRT (Johari, Koomen, Pekelis, Walsh 2022)
- * with estimated variances (Waudby-Smith et al. 2024). Rates: beta-binomial mixture (Ville 1939, Robbins 1970). Quantiles:
- * confidence sequences of quantiles (Howard, Ramdas 2022) over the sketch. Peaks of memory and gauges have no spread that
- * is known, so they stay `Inconclusive`.
+ * with estimated variances (Waudby-Smith et al. 2024). Rates: the exact beta-binomial mixture (Ville 1939, Robbins 1970)
+ * and, where hits are frequent, the normal one, at half the level each. Quantiles: the exact mixture over the sketches'
+ * counts (Howard, Ramdas 2022). Peaks of memory and gauges have no spread that is known: they stay `Inconclusive`.
  * @public
  */
 export const judgeSequential: Judge = (input) => {

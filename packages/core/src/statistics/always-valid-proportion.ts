@@ -48,3 +48,23 @@ export function proportionInterval(hits: number, trials: number, alpha: number):
   };
   return { low: edge(0), high: edge(1) };
 }
+
+/** Successes or failures, whichever are counted, of so many trials. @public */
+export interface Tally {
+  readonly hits: number;
+  readonly trials: number;
+}
+
+/**
+ * Logarithm of the evidence against two probabilities being equal: for each common value the two mixtures together are one
+ * martingale, so the least of their products over all common values ever reaches 1 / alpha with probability at most alpha,
+ * however the trials of the two alternate. Exact for any number of trials.
+ * @public
+ */
+export function logEvidenceOfUnequal(a: Tally, b: Tally): number {
+  const hits = a.hits + b.hits;
+  const trials = a.trials + b.trials;
+  if (trials === 0) return 0;
+  const mixtures = logMixture(a.hits, a.trials) + logMixture(b.hits, b.trials);
+  return mixtures - logLikelihood(hits / trials, hits, trials - hits);
+}

@@ -12,10 +12,7 @@ import type { SequentialInterval } from './always-valid-mean.ts';
  * @public
  */
 export function quantileInterval(sketch: LatencySketch, q: number, alpha: number): SequentialInterval | null {
-  const buckets = Object.entries(sketch)
-    .map(([bucket, count]) => [Number(bucket), count] as const)
-    .filter(([, count]) => count > 0)
-    .sort((a, b) => a[0] - b[0]);
+  const buckets = sorted(sketch);
   const total = buckets.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) return null;
   const { fewest, most } = plausibleCounts(q, total, Math.log(1 / alpha));
@@ -46,4 +43,36 @@ function plausibleCounts(q: number, total: number, bound: number): { readonly fe
     return near;
   };
   return { fewest: edge(0), most: edge(total) };
+}
+
+function sorted(sketch: LatencySketch): readonly (readonly [bucket: number, count: number])[] {
+  return Object.entries(sketch)
+    .map(([bucket, count]) => [Number(bucket), count] as const)
+    .filter(([, count]) => count > 0)
+    .sort((a, b) => a[0] - b[0]);
+}
+
+/**
+ * Logarithm of the evidence against two quantiles being equal: the least, over all values that both could be, of what the
+ * two counts say against that value together. Within a bucket the counts are taken as they speak least against it.
+ * @public
+ */
+export function logEvidenceOfUnequalQuantiles(a: LatencySketch, b: LatencySketch, q: number): number {
+  const totals = [a, b].map((sketch) => Object.values(sketch).reduce((sum, count) => sum + count, 0));
+  const [ofA = 0, ofB = 0] = totals;
+  if (ofA === 0 || ofB === 0) return 0;
+  const against = (from: number, to: number, total: number): number =>
+    logEvidenceAgainst(q, Math.min(Math.max(Math.round(q * total), from), to), total);
+  const buckets = [...new Set([...sorted(a), ...sorted(b)].map(([bucket]) => bucket))].sort((x, y) => x - y);
+  let least = Infinity;
+  let [belowA, belowB] = [0, 0];
+  for (const bucket of buckets) {
+    const [uptoA, uptoB] = [belowA + (a[bucket] ?? 0), belowB + (b[bucket] ?? 0)];
+    // Below both quantiles, and above both, each count speaks more against a value the further away it is.
+    const isBelowBoth = uptoA < q * ofA && uptoB < q * ofB;
+    if (!isBelowBoth) least = Math.min(least, against(belowA, uptoA, ofA) + against(belowB, uptoB, ofB));
+    if (uptoA >= q * ofA && uptoB >= q * ofB) break;
+    [belowA, belowB] = [uptoA, uptoB];
+  }
+  return least;
 }
