@@ -117,7 +117,7 @@ module.exports = {
       '^packages/cli/src/',
       [
         `${CORE}src/index`,
-        '^packages/(protocol|runtime-wasmtime|simulator)/src/index',
+        '^packages/(interfaces|protocol|runtime-wasmtime|simulator)/src/index',
         '^packages/(strategies|selectors)/[^/]+/src/index',
       ],
     ),

@@ -1,5 +1,5 @@
 import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
-import type { SimulateRequest, SimulationResult } from '@hotswap/protocol';
+import type { InterfaceChangeView, SimulateRequest, SimulationResult } from '@hotswap/protocol';
 import { cliError } from './error-codes.ts';
 
 /**
@@ -16,6 +16,38 @@ export async function openLocalRuntime(): Promise<RuntimeHost> {
     if (isHotSwapError(error)) throw error;
     throw cliError('HS_CLI_NO_RUNTIME', { why: (error as NodeJS.ErrnoException).code ?? 'unknown' }, error);
   }
+}
+
+/**
+ * Compares two files on this machine: texts as WIT, binaries by what the runtime tells of them.
+ * @throws HS_INTERFACE_INVALID_WIT, HS_INTERFACE_UNRESOLVED, HS_INTERFACE_TOO_LARGE, HS_CLI_INVALID_OPTION,
+ * HS_CLI_NO_RUNTIME, HS_RUNTIME_INVALID_MODULE
+ * @internal
+ */
+export async function compareHere(
+  before: Uint8Array,
+  after: Uint8Array,
+  openRuntime: () => Promise<RuntimeHost>,
+): Promise<readonly InterfaceChangeView[]> {
+  const { diffModules, diffWit } = await import('@hotswap/interfaces');
+  const view = (changes: ReturnType<typeof diffWit>): readonly InterfaceChangeView[] =>
+    changes.map(({ severity, kind, ...rest }) => ({ kind: severity, change: kind, ...rest }));
+  if (isWasm(before) !== isWasm(after))
+    throw cliError('HS_CLI_INVALID_OPTION', { option: '<b>', why: 'both files must be WIT text, or both modules' });
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  if (!isWasm(before)) return view(diffWit(text(before), text(after)));
+  const runtime = await openRuntime();
+  try {
+    // Whether nodes offer a system interface is asked when it is deployed.
+    const satisfies = (name: string): boolean => /^(?:wasi|hotswap):|^wasi_snapshot_preview1\./.test(name);
+    return view(diffModules(await runtime.inspect(before), await runtime.inspect(after), { satisfies }));
+  } finally {
+    await runtime[Symbol.asyncDispose]();
+  }
+}
+
+function isWasm(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d;
 }
 
 /**

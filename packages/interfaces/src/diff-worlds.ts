@@ -9,8 +9,8 @@ import type { WitDefinition, WitWorld, WitWorldItem } from './wit-document.ts';
 /** How worlds are compared. @public */
 export interface DiffWorldsOptions {
   /**
-   * Whether the host satisfies an import, by its id: an import that is new is `additive` then, else `breaking`.
-   * Default: it satisfies nothing but what the old world imports.
+   * Whether the host satisfies an import, whatever of it is asked for, by its id: what is new there is `additive` then,
+   * else `breaking`. Default: it satisfies nothing but what the old world imports.
    */
   readonly satisfies?: (importId: string) => boolean;
 }
@@ -63,7 +63,9 @@ function diffImports(
     const found = counterpart(key, before.imports, index);
     if (found?.isCompatible === true) {
       matched.add(found.key);
-      list.addAll(diffItems(pathOf(before, found.key, found.item), found.item, now, 'import', differ, live));
+      const path = pathOf(before, found.key, found.item);
+      const changes = diffItems(path, found.item, now, 'import', differ, live);
+      list.addAll(satisfies(key) ? changes.map(satisfied) : changes);
       continue;
     }
     const isIdle = now.kind === 'interface' && !isLive(now.interface, live);
@@ -73,6 +75,11 @@ function diffImports(
   for (const [key, old] of before.imports)
     if (!matched.has(key)) list.add('info', 'import-removed', pathOf(before, key, old), textOf(key, old), null);
   return list.changes;
+}
+
+/** A host that gives the whole interface gives what is asked for in addition. */
+function satisfied(change: InterfaceChange): InterfaceChange {
+  return change.severity === 'breaking' ? { ...change, severity: 'additive' } : change;
 }
 
 function diffItems(

@@ -21,6 +21,7 @@ export interface DeployOptions {
   readonly healthCheck?: string;
   readonly autoRollback?: string;
   readonly retention?: string;
+  readonly allowBreaking?: boolean;
   readonly execute: boolean;
   readonly watch?: boolean;
   readonly timeout?: number;
@@ -47,6 +48,7 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--health-check <json>', 'healthCheck block, as JSON or @file')
     .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
     .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
+    .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins')
     .option('--no-execute', 'only create it')
     .option('-w, --watch', 'follow it to its end')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
@@ -125,6 +127,7 @@ async function givenOptions(
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(config === undefined ? {} : { strategyConfig: config }),
     ...(options.region === undefined ? {} : { targetRegions: options.region }),
+    ...(options.allowBreaking === undefined ? {} : { allowBreaking: options.allowBreaking }),
     ...(options.id === undefined ? {} : { deploymentId: options.id }),
     ...(Object.keys(env).length === 0 ? {} : { release: { config: env } }),
     ...(options.healthCheck === undefined

@@ -1,0 +1,213 @@
+import type { Command } from 'commander';
+import type {
+  AffectedConsumerView,
+  InterfaceChangeView,
+  InterfaceList,
+  InterfaceReport,
+  InterfaceView,
+} from '@hotswap/protocol';
+import type { CommandSession, SessionOf } from '../command-session.ts';
+import { compareHere } from '../compose.ts';
+import { cliError } from '../error-codes.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { collect, positiveNumber, readFileOf } from '../option-values.ts';
+import { fields, table } from '../output/table.ts';
+
+/** `hotswap interface ...`: the registry of WIT packages, and the differ on two files. @internal */
+export function addInterfaceCommands(program: Command, sessionOf: SessionOf): void {
+  const group = program.command('interface').description('register and compare interfaces of modules');
+  addRegistration(group, sessionOf);
+  addReading(group, sessionOf);
+  addComparison(group, sessionOf);
+  for (const decision of ['approve', 'reject', 'deprecate'] as const) addDecision(group, sessionOf, decision);
+  addConsumers(group, sessionOf);
+}
+
+function addRegistration(group: Command, sessionOf: SessionOf): void {
+  group
+    .command('register')
+    .description('register a version of a WIT package')
+    .argument('<file>', 'WIT text')
+    .option('--name <name>', 'name of the package such as acme:img, where the text does not say it')
+    .option('--version <version>', 'its version, where the text does not say it')
+    .action(async (file: string, options: { readonly name?: string; readonly version?: string }) => {
+      const session = sessionOf();
+      const wit = (await readFileOf(file)).toString('utf8');
+      const stated = /^\s*package\s+([a-z][\w-]*:[a-z][\w-]*)(?:@([\w.+-]+))?\s*;/m.exec(wit);
+      const name = options.name ?? stated?.[1];
+      const version = options.version ?? stated?.[2];
+      if (name === undefined || version === undefined)
+        throw cliError('HS_CLI_INVALID_OPTION', {
+          option: name === undefined ? '--name' : '--version',
+          why: `${file} does not begin with package NAME@VERSION`,
+        });
+      const registered = await (await session.client()).interfaces.register({ name, version, wit });
+      session.terminal.result(registered, viewText, idOf);
+    });
+}
+
+function addReading(group: Command, sessionOf: SessionOf): void {
+  group
+    .command('list')
+    .description('list registered versions, newest first')
+    .argument('[name]', 'versions of one package')
+    .option('--status <status>', 'Approved, PendingApproval, Rejected or Deprecated')
+    .option('--limit <n>', 'rows of a page', positiveNumber)
+    .option('--cursor <cursor>', 'next page, as a former page names it')
+    .action(async (name: string | undefined, options: object) => {
+      const session = sessionOf();
+      const { interfaces } = await session.client();
+      const list = name === undefined ? await interfaces.list(options) : await interfaces.versions(name);
+      session.terminal.result(list, listText);
+      if (list.nextCursor !== null && session.terminal.options.format === 'text')
+        session.terminal.say(`there is more: --cursor ${list.nextCursor}`);
+    });
+  group
+    .command('show')
+    .description('show a registered version, with its text and what it changed')
+    .argument('<interface>', 'NAME@VERSION')
+    .action(async (id: string) => {
+      const session = sessionOf();
+      const [name, version] = parts(id);
+      session.terminal.result(await (await session.client()).interfaces.get(name, version), (view) =>
+        [viewText(view), '', view.wit.trimEnd()].join('\n'),
+      );
+    });
+}
+
+function addComparison(group: Command, sessionOf: SessionOf): void {
+  group
+    .command('diff')
+    .description('show what changes from one file to another, without a server; ends with 7 when it breaks callers')
+    .argument('<a>', 'WIT text, or a module (.wasm)')
+    .argument('<b>')
+    .action(async (a: string, b: string) => {
+      const session = sessionOf();
+      const changes = await compareHere(await readFileOf(a), await readFileOf(b), () => session.openRuntime());
+      session.terminal.result({ changes }, () => changesText(changes));
+      endBy(session, changes);
+    });
+  group
+    .command('validate')
+    .description('ask the server what a text or a module would break, and for whom; ends with 7 when it does')
+    .argument('<what>', 'file of WIT text, or id of a registered module')
+    .option('--against <what>', 'NAME@VERSION or a module id; default: what is approved, or what serves now')
+    .action(async (what: string, { against }: { readonly against?: string }) => {
+      const session = sessionOf();
+      const { interfaces } = await session.client();
+      const subject = what.endsWith('.wit') ? { wit: (await readFileOf(what)).toString('utf8') } : { moduleId: what };
+      const report = await interfaces.validate({ ...subject, ...(against === undefined ? {} : { against }) });
+      session.terminal.result(report, reportText);
+      endBy(session, report.changes);
+    });
+}
+
+function addDecision(group: Command, sessionOf: SessionOf, decision: 'approve' | 'reject' | 'deprecate'): void {
+  group
+    .command(decision)
+    .description(`${decision} a registered version`)
+    .argument('<interface>', 'NAME@VERSION')
+    .option('--reason <text>', 'kept with the decision')
+    .action(async (id: string, options: { readonly reason?: string }) => {
+      const session = sessionOf();
+      const [name, version] = parts(id);
+      const { interfaces } = await session.client();
+      session.terminal.result(await interfaces[decision](name, version, options), viewText, idOf);
+    });
+}
+
+function addConsumers(group: Command, sessionOf: SessionOf): void {
+  group
+    .command('consumer')
+    .description('say that somebody depends on a version, or no longer')
+    .argument('<interface>', 'NAME@VERSION')
+    .argument('<consumer>', 'name of a service or person')
+    .option('--uses <item>', 'interface, or interface#function; repeatable; default: everything', collect)
+    .option('--remove', 'it does not depend on it any more')
+    .action(
+      async (
+        id: string,
+        consumer: string,
+        options: { readonly uses?: readonly string[]; readonly remove?: boolean },
+      ) => {
+        const session = sessionOf();
+        const [name, version] = parts(id);
+        const { interfaces } = await session.client();
+        if (options.remove === true) {
+          await interfaces.removeConsumer(name, version, consumer);
+          session.terminal.say(`${consumer} does not depend on ${id} any more`);
+          return;
+        }
+        const uses = options.uses === undefined ? {} : { uses: options.uses };
+        const declared = await interfaces.declareConsumer(name, version, { consumer, ...uses });
+        session.terminal.result(
+          declared,
+          (view) => `${view.consumer} uses ${view.uses.join(', ') || 'everything'} of ${id}`,
+        );
+      },
+    );
+}
+
+function endBy(session: CommandSession, changes: readonly InterfaceChangeView[]): void {
+  if (changes.some(({ kind }) => kind === 'breaking')) session.setExitCode(exitCodes.conflict);
+}
+
+/** @throws HS_CLI_INVALID_OPTION */
+function parts(id: string): readonly [name: string, version: string] {
+  const [name, version] = id.split('@');
+  if (name === undefined || name === '' || version === undefined || version === '')
+    throw cliError('HS_CLI_INVALID_OPTION', { option: id, why: 'it must be NAME@VERSION such as acme:img@1.2.0' });
+  return [name, version];
+}
+
+const idOf = ({ name, version }: InterfaceView): string => `${name}@${version}`;
+
+function viewText(view: InterfaceView): string {
+  const about = fields([
+    ['interface', idOf(view)],
+    ['status', view.status],
+    [
+      'decided',
+      view.decidedBy === null ? undefined : `by ${view.decidedBy}${view.reason === null ? '' : `: ${view.reason}`}`,
+    ],
+    ['interfaces', view.interfaces.join(', ') || '-'],
+    ['worlds', view.worlds.join(', ') || undefined],
+    ['consumers', view.consumers.map(({ consumer }) => consumer).join(', ') || undefined],
+    ['compared', view.comparedWith === null ? 'with nothing: the first of its range' : `with ${view.comparedWith}`],
+  ]);
+  return view.changes.length === 0 ? about : `${about}\n${changesText(view.changes)}`;
+}
+
+function listText({ interfaces }: InterfaceList): string {
+  return table(
+    ['INTERFACE', 'STATUS', 'BY', 'REASON'],
+    interfaces.map((each) => [
+      `${each.name}@${each.version}`,
+      each.status,
+      each.decidedBy ?? each.createdBy,
+      each.reason ?? '',
+    ]),
+  );
+}
+
+function reportText({ against, changes, consumers }: InterfaceReport): string {
+  const head = against === null ? 'there is nothing to compare with' : `compared with ${against}:`;
+  return [head, changesText(changes), ...consumersText(consumers)].join('\n');
+}
+
+/** Each change with its exact place, breaking ones first. */
+function changesText(changes: readonly InterfaceChangeView[]): string {
+  if (changes.length === 0) return 'nothing changes';
+  const order = { breaking: 0, additive: 1, info: 2 } as const;
+  return changes
+    .toSorted((a, b) => order[a.kind] - order[b.kind])
+    .map(({ kind, change, path, before, after }) => {
+      const values = before === null ? `+ ${after ?? ''}` : after === null ? `- ${before}` : `${before} -> ${after}`;
+      return `${kind.padEnd(8)}  ${change}  ${path}\n            ${values}`;
+    })
+    .join('\n');
+}
+
+function consumersText(consumers: readonly AffectedConsumerView[]): readonly string[] {
+  return consumers.map(({ kind, name, paths }) => `breaks ${kind} ${name}: ${paths.join(', ')}`);
+}

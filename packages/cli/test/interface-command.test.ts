@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { exitCodes, runCli } from '@hotswap/cli';
+
+class TextSink extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString('utf8');
+    done();
+  }
+}
+
+let directory: string;
+let sent: { method: string; path: string; body: unknown }[];
+let answer: unknown;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'hotswap-cli-interface-'));
+  sent = [];
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const answering = (async (url: string, init?: RequestInit) => {
+  const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined;
+  sent.push({ method: init?.method ?? 'GET', path: new URL(url).pathname, body });
+  return Promise.resolve(new Response(JSON.stringify(answer), { headers: { 'content-type': 'application/json' } }));
+}) as unknown as typeof fetch;
+
+async function run(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const stdout = new TextSink();
+  const stderr = new TextSink();
+  const code = await runCli(['interface', ...args], {
+    stdout,
+    stderr,
+    env: { HOTSWAP_SERVER: 'http://127.0.0.1:1', HOTSWAP_TOKEN: 't' },
+    signal: new AbortController().signal,
+    fetch: answering,
+  });
+  return { code, out: stdout.text, err: stderr.text };
+}
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, text);
+  return path;
+}
+
+const wit = (version: string, size: string): string =>
+  `package acme:img@${version};\ninterface resize { record size { w: u32, h: ${size} } scale: func(to: size); }\n`;
+
+const view = {
+  name: 'acme:img',
+  version: '1.2.0',
+  status: 'PendingApproval',
+  comparedWith: '1.1.0',
+  createdBy: 'dev',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  decidedBy: null,
+  decidedAt: null,
+  reason: null,
+  wit: wit('1.2.0', 'u64'),
+  interfaces: ['acme:img/resize@1.2.0'],
+  worlds: [],
+  changes: [
+    {
+      kind: 'breaking',
+      change: 'function-removed',
+      direction: 'export',
+      path: 'acme:img/resize@1.1.0#crop',
+      before: 'func()',
+      after: null,
+    },
+  ],
+  consumers: [],
+};
+
+it('compares two texts without a server and ends with 7 when callers break', async () => {
+  const [a, b] = [await file('a.wit', wit('1.0.0', 'u32')), await file('b.wit', wit('1.1.0', 'u64'))];
+  expect(await run('diff', a, b)).toEqual({
+    code: exitCodes.conflict,
+    out: 'breaking  field-type-changed  acme:img/resize@1.0.0#scale.param[0:to].record(size).field[h]\n            u32 -> u64\n',
+    err: '',
+  });
+  expect(await run('diff', a, a)).toMatchObject({ code: exitCodes.ok, out: 'nothing changes\n' });
+  expect(sent).toEqual([]);
+});
+
+it('says where a text is wrong', async () => {
+  const [a, b] = [await file('a.wit', wit('1.0.0', 'u32')), await file('b.wit', 'interface {')];
+  const { code, err } = await run('diff', a, b);
+  expect(code).toBe(exitCodes.usage);
+  expect(err).toContain('line 1, column 11');
+  expect(err).toContain('HS_INTERFACE_INVALID_WIT');
+});
+
+it('registers what the text says of itself', async () => {
+  answer = view;
+  const path = await file('img.wit', view.wit);
+  const { out } = await run('register', path);
+  expect(sent).toEqual([
+    { method: 'POST', path: '/api/v1/wasm/interfaces', body: { name: 'acme:img', version: '1.2.0', wit: view.wit } },
+  ]);
+  expect(out).toContain('status:     PendingApproval');
+  expect(out).toContain('breaking  function-removed  acme:img/resize@1.1.0#crop');
+  expect(await run('register', await file('bare.wit', 'interface a {}'))).toMatchObject({ code: exitCodes.usage });
+});
+
+it('asks what a module would break and for whom', async () => {
+  answer = {
+    compatible: false,
+    against: 'calc-v1.0.0',
+    changes: view.changes,
+    consumers: [{ kind: 'caller', name: 'user:alice', paths: ['acme:img/resize@1.1.0#crop'] }],
+  };
+  const { code, out } = await run('validate', 'calc-v1.1.0');
+  expect(code).toBe(exitCodes.conflict);
+  expect(out).toContain('breaks caller user:alice: acme:img/resize@1.1.0#crop');
+  expect(sent[0]?.body).toEqual({ moduleId: 'calc-v1.1.0' });
+});
+
+it.each(['approve', 'reject', 'deprecate'])('can %s a version', async (decision) => {
+  answer = view;
+  await run(decision, 'acme:img@1.2.0', '--reason', 'agreed');
+  expect(sent).toEqual([
+    { method: 'POST', path: `/api/v1/wasm/interfaces/acme%3Aimg/1.2.0/${decision}`, body: { reason: 'agreed' } },
+  ]);
+  expect(await run(decision, 'acme:img')).toMatchObject({ code: exitCodes.usage });
+});
+
+it('lists, shows and declares consumers', async () => {
+  answer = { interfaces: [view], nextCursor: null };
+  expect((await run('list')).out).toContain('acme:img@1.2.0  PendingApproval  dev');
+  answer = view;
+  expect((await run('show', 'acme:img@1.2.0')).out).toContain('record size');
+  answer = { version: '1.2.0', consumer: 'shop', uses: ['resize'], createdBy: 'dev', createdAt: view.createdAt };
+  expect((await run('consumer', 'acme:img@1.2.0', 'shop', '--uses', 'resize')).out).toBe(
+    'shop uses resize of acme:img@1.2.0\n',
+  );
+});
