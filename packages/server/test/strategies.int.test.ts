@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Json } from '@hotswap/core';
 import type { DeploymentView, CreateDeploymentRequest } from '@hotswap/protocol';
 import { ScriptedAgent, type ScriptedRelease } from './scripted-agent.ts';
 import { startTestServer, type TestServer } from './start-test-server.ts';
@@ -141,6 +142,22 @@ describe('strategies on a server with six agents', () => {
       'edge-5 v1.1.0',
       'edge-6 v1.1.0',
     ]);
+  });
+
+  it('that name a region without any node are refused, but for an order (D-14)', async () => {
+    await register('elsewhere', '1.0.0');
+    const night = [{ timeZone: 'Europe/Berlin', from: '02:00', to: '05:00' }];
+    const create = async (strategyConfig: Json): Promise<DeploymentView> =>
+      test.client.deployments.create({ moduleId: 'elsewhere-v1.0.0', strategy: 'Regional', strategyConfig });
+    await expect(create({ offPeak: { 'eu-centrl': night } })).rejects.toMatchObject({
+      code: 'HS_SELECT_UNKNOWN_REGION',
+      details: { errors: [{ pointer: '/strategyConfig/offPeak/eu-centrl' }] },
+    });
+    await expect(create({ regions: { mars: { strategy: 'Canary' } } })).rejects.toMatchObject({
+      details: { errors: [{ pointer: '/strategyConfig/regions/mars' }] },
+    });
+    const { deploymentId } = await create({ regionOrder: ['mars', 'us-west'], offPeak: { 'eu-central': night } });
+    await test.client.deployments.abort(deploymentId);
   });
 
   it('inside regions are refused where they would refuse themselves', async () => {

@@ -74,6 +74,11 @@ export interface Strategy<Config = Json> {
    */
   healthCheck?(config: Config): HealthCheckOverride;
   /**
+   * Regions that the configuration says something about, with the JSON pointers of it: servers refuse those without any
+   * node, since a misspelt one would go unnoticed. Absent: none.
+   */
+  namedRegions?(config: Config): readonly { readonly region: string; readonly pointer: string }[];
+  /**
    * Whether nodes without the release are wanted as they are, e.g. as the room of the next environment: then nodes that
    * join later are left alone unless the deployment says otherwise. Absent: they are not.
    */

@@ -87,7 +87,8 @@ export async function draftDeployment(
   const { tenant } = author;
   const strategy = strategyOf(body, parts.config.environment);
   const module = await parts.modules.get(tenant, body.moduleId);
-  const { config, healthCheck: ofStrategy } = strategyConfig(parts.strategies, strategy, body);
+  const { config, healthCheck: ofStrategy, named } = strategyConfig(parts.strategies, strategy, body);
+  await refuseUnknownRegions(parts, tenant, named);
   const regions = allowedRegions(
     module,
     body.targetRegions === undefined ? null : await knownRegions(parts, tenant, body.targetRegions),
@@ -145,7 +146,11 @@ function strategyConfig(
   strategies: readonly Strategy<unknown>[],
   name: string,
   body: NewDeployment,
-): { readonly config: Json; readonly healthCheck: HealthCheckOverride } {
+): {
+  readonly config: Json;
+  readonly healthCheck: HealthCheckOverride;
+  readonly named: readonly { readonly region: string; readonly pointer: string }[];
+} {
   const found = strategies.filter((strategy) => strategy.name === name).sort((a, b) => b.version - a.version)[0];
   if (!found) {
     const known = [...new Set(strategies.map((strategy) => strategy.name))].sort().join(', ');
@@ -158,7 +163,12 @@ function strategyConfig(
   const key = body.canaryConfig === undefined ? 'strategyConfig' : 'canaryConfig';
   try {
     const config = parseStrategyConfig(found, body[key] ?? {});
-    return { config, healthCheck: found.healthCheck?.(config) ?? {} };
+    const named = found.namedRegions?.(config) ?? [];
+    return {
+      config,
+      healthCheck: found.healthCheck?.(config) ?? {},
+      named: named.map(({ region, pointer }) => ({ region, pointer: `/${key}${pointer}` })),
+    };
   } catch (error) {
     if (!isHotSwapError(error, 'HS_STRATEGY_INVALID_CONFIG')) throw error;
     throw hotSwapError(
@@ -198,17 +208,28 @@ function allowedRegions(
 }
 
 async function knownRegions(
-  { fleet }: DeploymentServiceParts,
+  parts: DeploymentServiceParts,
   tenant: string,
   asked: readonly string[],
 ): Promise<readonly string[]> {
+  const named = asked.map((region, index) => ({ region, pointer: `/targetRegions/${index}` }));
+  await refuseUnknownRegions(parts, tenant, named);
+  return [...new Set(asked)];
+}
+
+async function refuseUnknownRegions(
+  { fleet }: DeploymentServiceParts,
+  tenant: string,
+  named: readonly { readonly region: string; readonly pointer: string }[],
+): Promise<void> {
+  if (named.length === 0) return;
   const known = await fleet.regions(tenant);
-  const unknown = asked.findIndex((region) => !known.includes(region));
-  if (unknown < 0) return [...new Set(asked)];
+  const unknown = named.find(({ region }) => !known.includes(region));
+  if (!unknown) return;
   throw hotSwapError('HS_SELECT_UNKNOWN_REGION', {
-    region: asked[unknown] as string,
+    region: unknown.region,
     known: known.length === 0 ? 'none yet' : known.join(', '),
-    errors: [{ pointer: `/targetRegions/${unknown}`, detail: 'no node is in this region' }],
+    errors: [{ pointer: unknown.pointer, detail: 'no node is in this region' }],
   });
 }
 

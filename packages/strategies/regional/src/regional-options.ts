@@ -141,3 +141,13 @@ export function regionalHealthCheck(config: RegionalConfig): HealthCheckOverride
     ...(config.failureThreshold === undefined ? {} : { failureThreshold: config.failureThreshold }),
   };
 }
+
+/** Regions with a strategy or hours of their own. Those of `regionOrder` may be missing (D-14). @internal */
+export function regionsNamed(config: RegionalConfig): readonly { readonly region: string; readonly pointer: string }[] {
+  return (['regions', 'offPeak'] as const).flatMap((key) =>
+    Object.keys(config[key]).map((region) => ({
+      region,
+      pointer: `/${key}/${region.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+    })),
+  );
+}

@@ -15,7 +15,7 @@ import {
 } from '@hotswap/core';
 import type { OffPeakWindow, Outcome, RolloutContext, Steps, Strategy } from '@hotswap/core';
 import { regionsInOrder, type Region } from './region-order.ts';
-import { makeRegionalSchema, regionalHealthCheck, regionalName } from './regional-options.ts';
+import { makeRegionalSchema, regionalHealthCheck, regionalName, regionsNamed } from './regional-options.ts';
 import type { InnerStrategy, RegionalConfig, RegionalOptions } from './regional-options.ts';
 import { regionalOutcome, type RegionResult } from './regional-outcome.ts';
 import { servedBy } from './serving-nodes.ts';
@@ -33,6 +33,13 @@ export function regional(options: RegionalOptions = {}): Strategy<RegionalConfig
     version: 1,
     configSchema: makeRegionalSchema(options.strategies),
     healthCheck: regionalHealthCheck,
+    namedRegions: regionsNamed,
+    keepsSpareNodes: ({ inner, regions }) =>
+      [inner, ...Object.values(regions)].some((chosen) =>
+        options
+          .strategies?.()
+          .some((one) => one.name === chosen?.strategy && one.keepsSpareNodes?.(chosen.config) === true),
+      ),
 
     *rollout(context) {
       const regions = regionsInOrder(context.regions, context.config.regionOrder);

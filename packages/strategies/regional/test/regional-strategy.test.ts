@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { rolling } from '@hotswap/strategy-rolling';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
+import { blueGreen } from '@hotswap/strategy-blue-green';
 import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
 import { healthyMetrics, Simulation, simulateRollout, stepThrough, type FleetScript } from '@hotswap/testing';
@@ -179,6 +180,17 @@ describe('regional with off-peak hours', () => {
 });
 
 describe('regional with strategies inside', () => {
+  it('keeps nodes spare where one of them does', () => {
+    const inside = (placement: string): unknown => ({ strategy: 'BlueGreen', config: { placement } });
+    const strategy = regional({ strategies: () => [blueGreen(), canary()] });
+    const keeps = (config: unknown): boolean | undefined =>
+      strategy.keepsSpareNodes?.(strategy.configSchema.parse(config));
+    expect(keeps({})).toBe(false);
+    expect(keeps({ inner: { strategy: 'Canary' } })).toBe(false);
+    expect(keeps({ inner: inside('in-place') })).toBe(false);
+    expect(keeps({ inner: { strategy: 'Canary' }, regions: { 'us-east': inside('separate') } })).toBe(true);
+  });
+
   it('runs another one in each region', async () => {
     const simulation = await simulateRollout({
       strategies,
