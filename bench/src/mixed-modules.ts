@@ -2,11 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { exampleModule } from '@hotswap/example-modules';
 import { guestModule } from './guest-module.ts';
 
-/** A module of the mix. Components are made when they are asked for: hundreds of 1 MB need not be in memory at once. */
+/** A module of the mix. */
 export interface MixedModule {
   readonly kind: 'core' | 'component';
   /** Its health function and what that answers. */
   readonly health: { readonly name: string; readonly answer: unknown };
+  /**
+   * Its binary, good until another one is asked for: components are written over each other, because hundreds of 1 MB need
+   * not be in memory at once, and what is made anew for each would be collected while loads are timed.
+   */
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
@@ -19,10 +23,11 @@ const fillerFunctions = [0, 50, 200, 500, 780];
  */
 export async function mixedModules(count: number, components: number): Promise<readonly MixedModule[]> {
   const component = await readFile(exampleModule('greeter').path);
+  const named = namer(component);
   return Array.from({ length: count }, (_, at): MixedModule => {
     const isComponent = Math.floor(((at + 1) * components) / count) > Math.floor((at * components) / count);
     if (isComponent) {
-      const bytes = (): Uint8Array<ArrayBuffer> => named(component, `mix-${at}`);
+      const bytes = (): Uint8Array<ArrayBuffer> => named(`mix-${at}`);
       return { kind: 'component', health: { name: 'health-check', answer: 'OK' }, bytes };
     }
     const shape = { offset: 5_000_000 + at, fillerFunctions: fillerFunctions[at % fillerFunctions.length] ?? 0 };
@@ -31,8 +36,19 @@ export async function mixedModules(count: number, components: number): Promise<r
   });
 }
 
-/** The same component by other bytes: a section of its own at the end, which no engine reads. */
-function named(component: Uint8Array, text: string): Uint8Array<ArrayBuffer> {
-  const name = Buffer.from(text);
-  return new Uint8Array(Buffer.concat([component, Uint8Array.of(0, name.length + 1, name.length), name]));
+/** The same component by other bytes: a section of its own at the end, which no engine reads. One buffer per length of the name. */
+function namer(component: Uint8Array): (name: string) => Uint8Array<ArrayBuffer> {
+  const buffers = new Map<number, Uint8Array<ArrayBuffer>>();
+  return (name) => {
+    const text = new TextEncoder().encode(name);
+    let bytes = buffers.get(text.length);
+    if (bytes === undefined) {
+      bytes = new Uint8Array(component.length + 3 + text.length);
+      bytes.set(component);
+      bytes.set([0, text.length + 1, text.length], component.length);
+      buffers.set(text.length, bytes);
+    }
+    bytes.set(text, component.length + 3);
+    return bytes;
+  };
 }

@@ -13,6 +13,7 @@
 /** Code of an error; `errorCodes()` lists all of them, so that a parity test can hold this union and the Rust table together. */
 export type NativeErrorCode =
   | 'INVALID_MODULE' // bytes are no valid WebAssembly, or need something that is switched off
+  | 'DIGEST_MISMATCH' // the bytes have another digest; nothing was parsed. details: expected, actual
   | 'MODULE_TOO_LARGE' // bytes exceed maxModuleBytes; nothing was parsed. details: sizeBytes, limitBytes
   | 'UNSUPPORTED' // valid, but this binding does not do it. details: feature
   | 'COMPILE_FAILED' // valid, but the compiler refused it. details: reason
@@ -317,9 +318,11 @@ export interface ModulePolicy {
 
 /** JSON of `Dispatcher.load`. */
 export interface LoadOptions {
-  /** `sha256:<hex>` of the bytes, already verified by the caller. Names the cache entry. Absent: the bytes are hashed here. */
+  /** `sha256:<hex>` of the bytes. Names the cache entry. Absent: the bytes are hashed. */
   readonly digest?: string;
-  /** Read the bytes from this file when `bytes` is null and the cache does not have them. */
+  /** Hash the bytes with SHA-256 and refuse others than those of `digest`. Default: the caller has done it. */
+  readonly verify?: boolean;
+  /** Read the bytes from this file when `bytes` is null and they are needed: to be verified, or to be compiled. */
   readonly path?: string;
   readonly policy?: ModulePolicy;
   /** Refuse larger binaries before parsing. Default 50 MiB. */
@@ -444,6 +447,8 @@ export class ModuleHandle {
   readonly kind: 'core' | 'component';
   /** No WASI, no host call: eligible for `callSync`. */
   readonly pure: boolean;
+  /** The digest that it was loaded by, or the one that its bytes have. */
+  readonly digest: string;
   /** JSON of `ModuleDescription`. */
   descriptionJson(): string;
   /** JSON of `LoadReport`. */
@@ -641,8 +646,8 @@ export class Dispatcher {
   inspect(callId: number, bytes: Uint8Array, maxModuleBytes: number): void;
 
   /**
-   * Completes with a `ModuleHandle`. Fails with `INVALID_MODULE`, `MODULE_TOO_LARGE`, `COMPILE_FAILED`, `LINK_FAILED`, `TRAP`, `TIMEOUT`,
-   * limits (all from the probe too), `CACHE_UNUSABLE`, `IO_FAILED`. A compile cannot be cancelled.
+   * Completes with a `ModuleHandle`. Fails with `DIGEST_MISMATCH`, `INVALID_MODULE`, `MODULE_TOO_LARGE`, `COMPILE_FAILED`, `LINK_FAILED`,
+   * `TRAP`, `TIMEOUT`, limits (all from the probe too), `CACHE_UNUSABLE`, `IO_FAILED`. A compile cannot be cancelled.
    *
    * @param bytes copied; null when `path` or the cache has them.
    */

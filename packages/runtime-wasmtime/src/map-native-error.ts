@@ -6,6 +6,7 @@ import { valueToJson } from './value-to-json.ts';
 /** What each code of the Rust table is called outside. A parity test holds the two tables together. @internal */
 export const codeOfNative: Readonly<Record<NativeErrorCode, RuntimeErrorCode>> = {
   INVALID_MODULE: 'HS_RUNTIME_INVALID_MODULE',
+  DIGEST_MISMATCH: 'HS_RUNTIME_DIGEST_MISMATCH',
   MODULE_TOO_LARGE: 'HS_RUNTIME_MODULE_TOO_LARGE',
   UNSUPPORTED: 'HS_RUNTIME_UNSUPPORTED',
   COMPILE_FAILED: 'HS_RUNTIME_COMPILE_FAILED',

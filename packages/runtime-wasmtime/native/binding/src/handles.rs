@@ -128,6 +128,12 @@ impl ModuleHandle {
     }
 
     /// See `binding.d.ts`.
+    #[napi(getter, catch_unwind)]
+    pub fn digest(&self, env: &Env) -> napi::Result<String> {
+        Ok(self.get(env)?.digest().to_owned())
+    }
+
+    /// See `binding.d.ts`.
     #[napi(catch_unwind)]
     pub fn report_json(&self, env: &Env) -> napi::Result<String> {
         Ok(self.get(env)?.report_json().to_owned())

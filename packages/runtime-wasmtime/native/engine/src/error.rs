@@ -32,6 +32,7 @@ macro_rules! error_codes {
 
 error_codes! {
     InvalidModule = "INVALID_MODULE", "The bytes are no valid WebAssembly, or need a proposal that is switched off.";
+    DigestMismatch = "DIGEST_MISMATCH", "The bytes are not those of the digest; nothing was parsed.";
     ModuleTooLarge = "MODULE_TOO_LARGE", "The binary is larger than allowed; nothing was parsed.";
     Unsupported = "UNSUPPORTED", "The module is valid, but this binding does not do what it asks for.";
     CompileFailed = "COMPILE_FAILED", "The compiler refused a valid module.";

@@ -30,6 +30,7 @@ mod inspect;
 mod limits;
 mod load;
 mod module;
+mod module_bytes;
 mod policy;
 #[expect(unsafe_code, reason = "queries of the operating system about this process")]
 mod process;

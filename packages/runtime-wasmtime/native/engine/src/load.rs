@@ -18,10 +18,14 @@ use crate::guest_module;
 use crate::host_functions::{self, Answering, HostFunctions};
 use crate::inspect::{check_size, describe, enabled_features, needs_concurrency, validate, wasi_level};
 use crate::module::{Linked, LoadedModule};
+use crate::module_bytes::{check_digest, read_module, sha256};
 use crate::policy::{Experiment, LoadOptions};
 use crate::runtime::Runtime;
 use crate::store::StoreData;
 use crate::wasi::{Grants, WasiLevel, preview3};
+
+/// Smaller binaries are hashed sooner than another thread wakes up.
+const HASHED_ASIDE_BYTES: usize = 256 * 1024;
 
 /// Where loading spent its time.
 #[derive(Debug, Default)]
@@ -51,6 +55,16 @@ struct Loading {
     started: Instant,
 }
 
+/// A module in the making: with its code linked, what loading did, and what it was asked to do.
+type LinkedModule = (LoadedModule, serde_json::Value, LoadOptions);
+
+/// What a look into the cache led to.
+enum Found {
+    Linked(Box<LinkedModule>),
+    /// To be compiled; with the state of the cache.
+    Nothing(Box<Loading>, &'static str, Option<Arc<dyn HostFunctions>>),
+}
+
 /// Loads a module on the runtime's own threads.
 ///
 /// # Errors
@@ -74,26 +88,26 @@ pub async fn load_with(
     options.policy.network.check()?;
     options.policy.runtime.check()?;
     let started = Instant::now();
-    let (mut loading, found) = on_pool(&runtime.load_pool, move || {
+    let found = on_pool(&runtime.load_pool, move || {
         let mut loading = Loading::open(bytes, options, started)?;
-        let found = loading.look_up(runtime)?;
-        Ok((loading, found))
+        // One way to another thread and back is as long as linking takes.
+        Ok(match loading.verified_look_up(runtime)? {
+            (_, Some(obtained)) => Found::Linked(Box::new(loading.link(runtime, obtained, host.as_ref())?)),
+            (cache, None) => Found::Nothing(Box::new(loading), cache, host),
+        })
     })
     .await?;
-    let obtained = match found {
-        (_, Some(obtained)) => obtained,
-        (cache, None) => {
-            let (back, obtained) = on_pool(&runtime.compile_pool, move || {
+    let (mut module, report, options) = match found {
+        Found::Linked(linked) => *linked,
+        Found::Nothing(mut loading, cache, host) => {
+            let (loading, obtained) = on_pool(&runtime.compile_pool, move || {
                 let obtained = loading.compile(runtime, cache)?;
                 Ok((loading, obtained))
             })
             .await?;
-            loading = back;
-            obtained
+            on_pool(&runtime.load_pool, move || loading.link(runtime, obtained, host.as_ref())).await?
         }
     };
-    let (mut module, report, options) =
-        on_pool(&runtime.load_pool, move || loading.link(runtime, obtained, host.as_ref())).await?;
     let probing = Instant::now();
     if options.probe {
         probe(&module).await?;
@@ -140,6 +154,7 @@ impl Loading {
         let mut loading = Self { options, bytes, digest, concurrent: None, cache, timings, started };
         loading.digest = match &loading.options.digest {
             Some(digest) => digest.clone(),
+            None if loading.options.verify => sha256(&loading.bytes()?),
             None => format!("blake3:{}", blake3::hash(&loading.bytes()?).to_hex()),
         };
         Ok(loading)
@@ -152,16 +167,24 @@ impl Loading {
         let Some(path) = &self.options.path else {
             return Err(EngineError::argument("bytes", "the module's bytes, or a path: the cache does not have them"));
         };
-        let failed = |error: std::io::Error| {
-            EngineError::new(ErrorCode::IoFailed, format!("The module file cannot be read: {error}"))
-                .with("reason", error.to_string())
-        };
-        let size = std::fs::metadata(path).map_err(failed)?.len();
-        check_size(size as usize, self.options.max_module_bytes)?;
-        let bytes = Bytes::from(std::fs::read(path).map_err(failed)?);
-        check_size(bytes.len(), self.options.max_module_bytes)?;
+        let bytes = read_module(path, self.options.max_module_bytes)?;
         self.bytes = Some(bytes.clone());
         Ok(bytes)
+    }
+
+    /// Hashes the bytes while another thread looks for their code: both take as long, and nothing of that code runs before both have ended.
+    fn verified_look_up(&mut self, runtime: &Runtime) -> Result<(&'static str, Option<Obtained>)> {
+        let Some(expected) = self.options.digest.clone().filter(|_| self.options.verify) else {
+            return self.look_up(runtime);
+        };
+        let bytes = self.bytes()?;
+        let verify = || check_digest(&expected, &sha256(&bytes));
+        if bytes.len() < HASHED_ASIDE_BYTES {
+            verify()?;
+            return self.look_up(runtime);
+        }
+        let (verified, found) = rayon::join(verify, || self.look_up(runtime));
+        verified.and(found)
     }
 
     /// Looks in the cache under each profile: which one a module needs is only known once it is compiled.
@@ -323,7 +346,7 @@ impl Loading {
         runtime: &Runtime,
         obtained: Obtained,
         host: Option<&Arc<dyn HostFunctions>>,
-    ) -> Result<(LoadedModule, serde_json::Value, LoadOptions)> {
+    ) -> Result<LinkedModule> {
         let begun = Instant::now();
         let Obtained { code, description, cache, profile } = obtained;
         let grants = Grants::open(&self.options.policy)?;
@@ -348,7 +371,8 @@ impl Loading {
             "codeBytes": code.image_bytes(),
         });
         let policy = self.options.policy.clone();
-        let mut module = LoadedModule::new(runtime, &code, linked, policy, grants, wasi, description)?;
+        let names = (self.digest, description);
+        let mut module = LoadedModule::new(runtime, &code, linked, policy, grants, wasi, names)?;
         module.linked_here = linked_here.map(|(linked, _)| linked);
         module.calls_host = host.is_some();
         Ok((module, report, self.options))

@@ -151,6 +151,7 @@ pub struct LoadedModule {
     /// On the engine for WASI 0.3.
     concurrent: bool,
     description: String,
+    digest: String,
     report: String,
     pub(crate) stats: ModuleStats,
     /// Instances kept between calls, if its policy wants that.
@@ -179,7 +180,7 @@ impl LoadedModule {
         policy: ModulePolicy,
         grants: Grants,
         wasi: WasiLevel,
-        description: String,
+        (digest, description): (String, String),
     ) -> Result<Self> {
         let engine = match code {
             Code::Core(module) => module.engine(),
@@ -220,6 +221,7 @@ impl LoadedModule {
             is_component: matches!(code, Code::Component(_)),
             concurrent: is_concurrent(engine),
             description,
+            digest,
             report: String::new(),
             stats: ModuleStats::default(),
             warm,
@@ -263,6 +265,11 @@ impl LoadedModule {
     /// JSON of `ModuleDescription`.
     pub fn description_json(&self) -> &str {
         &self.description
+    }
+
+    /// What it was loaded by: `sha256:<hex>` of its bytes where they were hashed here or its loader said so.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// JSON of `LoadReport`.

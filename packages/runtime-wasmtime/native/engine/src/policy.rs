@@ -256,8 +256,10 @@ pub struct Preopen {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct LoadOptions {
-    /// Digest the caller has already verified; names the cache entry. Absent: the bytes are hashed here.
+    /// Names the cache entry: `sha256:<hex>` where the bytes are hashed here, else what the caller has verified. Absent: the bytes' own.
     pub digest: Option<String>,
+    /// Hash the bytes and refuse others than those of `digest`.
+    pub verify: bool,
     /// Where the bytes are, if they are needed and were not given.
     pub path: Option<PathBuf>,
     /// What the module may do and use.
@@ -286,6 +288,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             digest: None,
+            verify: false,
             path: None,
             policy: ModulePolicy::default(),
             max_module_bytes: DEFAULT_MAX_MODULE_BYTES,
