@@ -6,14 +6,14 @@ import {
   type MetricsSource,
   type VariantMetrics,
 } from '@hotswap/core';
-import { canary } from '@hotswap/strategy-canary';
 import { healthyMetrics, Simulation, simulateRollout, type MetricsQuery } from '@hotswap/testing';
+import { staged } from './test-strategies.ts';
 
 const minute = 60_000;
 const rollback = (...triggers: readonly object[]) => ({ autoRollback: autoRollbackSchema.parse({ triggers }) });
-const config = { stages: [10, 100], evaluationPeriod: 'PT1M' };
+const config = { stages: [10, 100], bakeMs: minute };
 const run = async (triggers: readonly object[], metrics: (query: MetricsQuery) => VariantMetrics) => {
-  const simulation = await simulateRollout({ strategies: [canary()], config, metrics, spec: rollback(...triggers) });
+  const simulation = await simulateRollout({ strategies: [staged], config, metrics, spec: rollback(...triggers) });
   const { summary } = await simulation.state();
   return { ...summary, simulation };
 };
@@ -102,7 +102,7 @@ describe('a configured metric without data (D-5)', () => {
   });
 
   it('goes on when a person resumes, and pauses again at the next stage', async () => {
-    const simulation = new Simulation({ strategies: [canary()] });
+    const simulation = new Simulation({ strategies: [staged] });
     await simulation.deploy({ config, spec: rollback(gate) });
     await simulation.time.advance(2 * minute);
     expect((await simulation.state()).held?.why).toBe('noData');
@@ -141,7 +141,7 @@ describe('triggers that ask another source', () => {
       },
     };
     const simulation = new Simulation({
-      strategies: [canary()],
+      strategies: [staged],
       nodes: { here: 10 },
       metricsSources: { elsewhere },
     });
@@ -186,7 +186,7 @@ describe('triggers that ask another source', () => {
 
 it('a trigger that asks a source which nobody has configured is refused at create', async () => {
   const simulation = new Simulation({
-    strategies: [canary()],
+    strategies: [staged],
     metricsSources: { prometheus: { read: async () => noMetrics } },
   });
   const trigger = { metric: 'custom:x', source: 'prometeus', query: 'up', threshold: 1 };
