@@ -1,5 +1,6 @@
 import type { EngineEffect } from '../rollout/journal-entry.ts';
 import type { NodeSet } from '../model/node-set.ts';
+import type { OffPeakWindow } from '../model/off-peak-window.ts';
 import { nodesText, timeText } from './fact-words.ts';
 
 type Intent<K extends EngineEffect['kind']> = (
@@ -7,13 +8,20 @@ type Intent<K extends EngineEffect['kind']> = (
   set: (nodes: NodeSet) => string,
 ) => string;
 
+const hoursText = ({ timeZone, days, from, to }: OffPeakWindow): string =>
+  `${from}-${to}${days ? ` on ${days.join(', ')}` : ''} in ${timeZone}`;
+
 /** What each kind of effect sets out to do; the compiler sees to it that none is missing. */
 const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
   deploy: ({ nodes, releaseId }, set) =>
     `load ${releaseId ?? 'the release'} on ${set(nodes)}, without giving it traffic`,
   verify: ({ nodes }, set) => `check the health of ${set(nodes)}`,
-  wait: ({ forMs, reason, watch }, set) =>
-    `wait ${timeText(forMs)} (${reason})${watch ? `, watching the health of ${set(watch)}` : ''}`,
+  wait: ({ forMs, reason, watch, windows }, set) =>
+    [
+      windows && forMs === 0 ? `wait for ${reason}` : `wait ${timeText(forMs)} (${reason})`,
+      ...(windows ? [`until it is ${windows.map(hoursText).join(' or ')}`] : []),
+      ...(watch ? [`watching the health of ${set(watch)}`] : []),
+    ].join(', '),
   shiftTraffic: ({ percent, to, releaseId }, set) =>
     `give ${percent} % of the traffic to ${releaseId ?? 'the release'} on ${set(to)}`,
   observe: ({ forMs, baseline, candidate }, set) =>
@@ -34,7 +42,5 @@ const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
 /** What an effect sets out to do, in words. @internal */
 export function intentText(effect: EngineEffect, targets: readonly string[]): string {
   if (!Object.hasOwn(intents, effect.kind)) return `${String(effect.kind)}, which this version does not know`;
-  return (intents[effect.kind] as Intent<EngineEffect['kind']>)(effect.input, (nodes) =>
-    nodesText(nodes, targets),
-  );
+  return (intents[effect.kind] as Intent<EngineEffect['kind']>)(effect.input, (nodes) => nodesText(nodes, targets));
 }

@@ -5,7 +5,7 @@ import { blueGreen } from '@hotswap/strategy-blue-green';
 import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
 import { healthyMetrics, Simulation, simulateRollout, stepThrough, type FleetScript } from '@hotswap/testing';
-import { deploy, shiftTraffic, type NodeSet, type Strategy } from '@hotswap/core';
+import { deploy, explainJournal, shiftTraffic, type NodeSet, type Strategy } from '@hotswap/core';
 
 const minute = 60_000;
 const strategies: readonly Strategy<unknown>[] = [regional(), canary(), rolling(), allAtOnce()];
@@ -156,6 +156,8 @@ describe('regional with off-peak hours', () => {
           'eu-central': [{ timeZone: 'Europe/Berlin', days: ['sat'], from: '01:00', to: '03:00' }],
         },
       },
+      // Without triggers nobody looks each few seconds of these nights.
+      spec: { autoRollback: { enabled: false, triggers: [] } },
       untilMs: 5 * 24 * 60 * minute,
     });
     const begun = simulation
@@ -176,6 +178,32 @@ describe('regional with off-peak hours', () => {
     await simulation.command('promote');
     await simulation.time.advance(minute);
     expect(held(simulation)['us-west']).toBe('v1+v2');
+  });
+});
+
+describe('off-peak hours that pass', () => {
+  const night = { timeZone: 'America/Los_Angeles', from: '01:00', to: '03:00' };
+
+  it('while a person holds the rollout are missed, and the next ones are waited for', async () => {
+    const simulation = new Simulation({ strategies });
+    await simulation.deploy({ config: { offPeak: { 'us-west': [night] } } });
+    await simulation.time.advance(8 * 60 * minute);
+    await simulation.command('pause');
+    await simulation.time.advance(4 * 60 * minute);
+    await simulation.command('resume');
+    await simulation.time.advance(20 * 60 * minute);
+    expect(beginnings(simulation)).toEqual([]);
+    await simulation.time.advance(60 * minute);
+    expect(beginnings(simulation)[0]?.[0]).toBe(33 * 60);
+  });
+
+  it('are in the words of the journal', async () => {
+    const simulation = new Simulation({ strategies });
+    await simulation.deploy({ config: { offPeak: { 'us-west': [{ ...night, days: ['sat', 'sun'] }] } } });
+    await simulation.time.advance(minute);
+    expect(explainJournal(simulation.journal()).at(-1)).toContain(
+      'wait for off-peak hours of us-west, until it is 01:00-03:00 on sat, sun in America/Los_Angeles',
+    );
   });
 });
 
