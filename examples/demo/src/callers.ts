@@ -44,7 +44,7 @@ export function functionCaller(options: {
     'content-length': Buffer.byteLength(body),
   };
   return {
-    name: 'function calls through the server',
+    name: `calls of ${moduleName}.${functionName}`,
     requestsPerSecond: options.requestsPerSecond,
     make: () => ({ url, method: 'POST', headers, body }),
     read: (text) => {

@@ -16,6 +16,8 @@ export interface DemoRun {
   readonly deployments: readonly DeploymentView[];
   readonly swaps: number;
   readonly rollbackMs: number;
+  /** From the wish to take the blue-green switch back until every node was back. */
+  readonly switchedBackMs: number;
 }
 
 /** The demo's result for programs. */
@@ -31,6 +33,7 @@ export function reportJson(run: DemoRun): object {
     swaps: run.swaps,
     deployments: run.deployments.map(({ deploymentId, strategy, status }) => ({ id: deploymentId, strategy, status })),
     rollbackMs: run.rollbackMs,
+    switchedBackMs: run.switchedBackMs,
   };
 }
 
@@ -46,10 +49,16 @@ export function failuresOf(run: DemoRun): string[] {
           `a request was dropped at ${(sample.atMs / 1_000).toFixed(1)} s (${sample.caller}): ${sample.problem ?? ''}`,
       ),
     ...others
-      .filter((one) => one.status !== 'Completed')
+      .filter((one) => one.status !== (one.strategy === 'BlueGreen' ? 'RolledBack' : 'Completed'))
       .map(
         (one) => `${one.deploymentId} (${one.strategy} of ${one.moduleId}) ended as ${one.status}: ${one.reason ?? ''}`,
       ),
+    ...['Canary', 'BlueGreen', 'ABTesting']
+      .filter((strategy) => !run.deployments.some((one) => one.strategy === strategy))
+      .map((strategy) => `no ${strategy} was rolled out`),
+    ...run.deployments
+      .filter((one) => one.strategy === 'ABTesting' && one.verdict !== 'B')
+      .map((one) => `the experiment ${one.deploymentId} ended with the verdict ${one.verdict ?? 'none'}`),
     ...(bad?.status === 'RolledBack'
       ? []
       : [`the bad version was not rolled back: ${bad?.status ?? 'it was never deployed'} ${bad?.reason ?? ''}`]),
@@ -75,7 +84,13 @@ export function reportText(run: DemoRun): string {
   });
   const swaps = run.deployments.filter((one) => one.strategy === 'AllAtOnce').length;
   const shown = run.deployments.filter((one) => one.strategy !== 'AllAtOnce');
-  const deployments = shown.map((one) => [one.deploymentId, one.strategy, one.moduleId, one.status, one.reason ?? '']);
+  const deployments = shown.map((one) => [
+    one.deploymentId,
+    one.strategy,
+    one.moduleId,
+    one.status,
+    one.reason ?? verdictText(one),
+  ]);
   return [
     table(['PHASE', 'SECONDS', 'REQUESTS', 'PER S', 'P50 MS', 'P99 MS', 'DROPPED'], phases),
     '',
@@ -96,8 +111,12 @@ export function reportText(run: DemoRun): string {
       [...deployments, [`and ${String(swaps)} more`, 'AllAtOnce', '', 'Completed', '']],
     ),
     '',
-    `  requests ${String(run.samples.length)}   dropped ${String(droppedOf(run).length)}   hot-swaps ${String(run.swaps)}   automatic rollback in ${run.rollbackMs.toFixed(0)} ms`,
+    `  requests ${String(run.samples.length)}   dropped ${String(droppedOf(run).length)}   hot-swaps ${String(run.swaps)}   automatic rollback in ${run.rollbackMs.toFixed(0)} ms   switched back in ${run.switchedBackMs.toFixed(0)} ms`,
   ].join('\n');
+}
+
+function verdictText({ verdict }: DeploymentView): string {
+  return verdict === undefined ? '' : `variant ${verdict} won`;
 }
 
 function droppedOf(run: DemoRun): readonly Sample[] {

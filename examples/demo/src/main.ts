@@ -7,11 +7,11 @@ import type { DeploymentView } from '@hotswap/protocol';
 import { functionCaller, httpAtNodes, httpThroughServer, type Caller } from './callers.ts';
 import { failuresOf, reportJson, reportText, type DemoRun, type Phase } from './demo-report.ts';
 import { startLoad, type Load } from './load-generator.ts';
-import { registerGreeter, registerHello, rollbackMs, rollOut } from './rollouts.ts';
+import { registerGreeter, registerHello, registerShop, rollbackMs, rollOut, takeBack } from './rollouts.ts';
 
 /** Requests per second: function calls, HTTP through the server, HTTP at the nodes' own ports. */
-const rates = { functions: 300, server: 200, nodes: 300 };
-const requestsPerSecond = rates.functions + rates.server + rates.nodes;
+const rates = { functions: 250, shop: 50, server: 200, nodes: 300 };
+const requestsPerSecond = rates.functions + rates.shop + rates.server + rates.nodes;
 const hotSwaps = 20;
 const caller = 'Ada';
 const greetings = [`Hello, ${caller}!`, `Good to see you, ${caller}!`, `Welcome, ${caller}!`];
@@ -25,8 +25,10 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
 
   const good = await registerGreeter(client, '1.0.0');
   const hello = await registerHello(client, '1.0.0');
-  say(`registered ${good} (functions) and ${hello} (HTTP); rolling them out to every node`);
-  for (const moduleId of [good, hello]) deployments.push(await rollOut(client, { moduleId, strategy: 'AllAtOnce' }));
+  const shop = await registerShop(client, '1.0.0');
+  say(`registered ${good} and ${shop} (functions) and ${hello} (HTTP); rolling them out to every node`);
+  for (const moduleId of [good, shop, hello])
+    deployments.push(await rollOut(client, { moduleId, strategy: 'AllAtOnce' }));
 
   const load = startLoad(callersOf(cluster));
   try {
@@ -43,8 +45,38 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
       );
     });
 
-    say(`${String(hotSwaps)} hot-swaps of each module, one after the other, under the same load`);
     const newHello = await registerHello(client, '1.1.0');
+    say(`${newHello}: blue-green, one atomic switch, and back again`);
+    const switchedBackMs = await phase(phases, load, 'blue-green', async () => {
+      const green = { moduleId: newHello, strategy: 'BlueGreen', strategyConfig: { placement: 'in-place' } };
+      const { deploymentId, status, reason } = await rollOut(client, green, (entry) => {
+        say(`  ${entry.explanation}`);
+      });
+      if (status !== 'Completed') throw new Error(`blue-green ended as ${status}: ${reason ?? ''}`);
+      deployments.push(await takeBack(client, deploymentId));
+      return rollbackMs(client, deploymentId);
+    });
+    say(`  switched back in ${switchedBackMs.toFixed(0)} ms`);
+
+    const betterShop = await registerShop(client, '1.1.0');
+    say(`${betterShop}: A/B, decided by the orders that both versions report`);
+    await phase(phases, load, 'A/B', async () => {
+      const strategyConfig = {
+        variantBPercentage: 50,
+        placement: 'in-place',
+        experimentDuration: 'PT1M',
+        lookInterval: 'PT2S',
+        minimumSampleSize: 100,
+        winnerCriteria: { metric: 'custom:orders', comparison: 'higher_is_better', threshold: 10 },
+      };
+      deployments.push(
+        await rollOut(client, { moduleId: betterShop, strategy: 'ABTesting', strategyConfig }, (entry) => {
+          say(`  ${entry.explanation}`);
+        }),
+      );
+    });
+
+    say(`${String(hotSwaps)} hot-swaps of each module, one after the other, under the same load`);
     await phase(phases, load, 'swaps', async () => {
       for (let swap = 0; swap < hotSwaps; swap++) {
         const isEven = swap % 2 === 0;
@@ -72,6 +104,7 @@ async function demo(cluster: LocalCluster): Promise<DemoRun> {
       phases,
       deployments,
       swaps,
+      switchedBackMs,
       rollbackMs: await rollbackMs(client, rolledBack.deploymentId),
     };
   } finally {
@@ -89,6 +122,14 @@ function callersOf({ url, token, httpUrls }: LocalCluster): readonly Caller[] {
       functionName: 'greet',
       args: [caller],
       isRight: (result) => greetings.includes(result as string),
+    }),
+    functionCaller({
+      server,
+      requestsPerSecond: rates.shop,
+      moduleName: 'shop',
+      functionName: 'visit',
+      args: [],
+      isRight: (result) => result === 1 || result === 3,
     }),
     httpThroughServer(server, 'http-hello', rates.server),
     httpAtNodes([...httpUrls.values()], rates.nodes),

@@ -10,6 +10,13 @@ export async function registerGreeter(client: HotSwapClient, version: string): P
   return moduleId;
 }
 
+/** Registers a version of a shop, which reports its orders, and returns its module id. */
+export async function registerShop(client: HotSwapClient, version: string): Promise<string> {
+  const wasm = await readFile(exampleModule('shop', version).path);
+  const { moduleId } = await client.modules.register({ name: 'shop', version, wasm });
+  return moduleId;
+}
+
 /** Registers a version of a module that serves HTTP to anyone, and returns its module id. */
 export async function registerHello(client: HotSwapClient, version: string): Promise<string> {
   const wasm = await readFile(exampleModule('http-hello', version).path);
@@ -30,6 +37,14 @@ export async function rollOut(
     if (event.kind === 'entry') onEntry(event.entry);
     if (event.kind === 'status' && finalStatuses.includes(event.deployment.status)) break;
   }
+  return client.deployments.get(deploymentId);
+}
+
+/** Takes a deployment back that has ended well, while what it replaced is still warm. */
+export async function takeBack(client: HotSwapClient, deploymentId: string): Promise<DeploymentView> {
+  await client.deployments.rollback(deploymentId, { reason: 'the demo goes back' });
+  for await (const event of client.deployments.watch(deploymentId))
+    if (event.kind === 'status' && event.deployment.status === 'RolledBack') break;
   return client.deployments.get(deploymentId);
 }
 

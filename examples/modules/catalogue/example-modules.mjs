@@ -40,6 +40,18 @@ const tally = (version, shows) => ({
   build: { recipe: 'typescript', source: `tally/tally-${version}.ts`, wit: 'tally/world.wit', world: 'tally' },
 });
 
+const shop = (version, orders, shows) => ({
+  name: 'shop',
+  version,
+  kind: 'core',
+  language: 'WAT',
+  shows,
+  healthFunction: 'health_check',
+  healthy: true,
+  samples: [{ function: 'visit', args: [], result: orders }],
+  build: { recipe: 'wat', source: `shop/shop-${version}.wat` },
+});
+
 export const exampleModuleEntries = [
   greeter('1.0.0', 'good', 'The first release', [{ function: 'greet', args: ['Ada'], result: 'Hello, Ada!' }]),
   greeter('1.1.0', 'good', 'A better release with the same interface', [
@@ -72,6 +84,9 @@ export const exampleModuleEntries = [
     ],
     build: { recipe: 'wat', source: 'counter/counter-1.0.0.wat' },
   },
+  shop('1.0.0', 1, 'A business metric: one order a visit, counted through the host'),
+  shop('1.1.0', 3, 'The better variant of an experiment: three orders a visit'),
+  shop('1.2.0', 1, 'A worse variant: one order a visit again'),
   tally('1.0.0', 'State that outlives its version: saves its sum'),
   tally('1.1.0', 'A compatible release: takes the sum over, and saves more'),
   tally('2.0.0', 'A bad release that refuses the state of every earlier release'),

@@ -45,7 +45,10 @@ describe('every example module', () => {
     async ({ path, samples, healthFunction }) => {
       const module = await v8Wasm.compile(readFileSync(path));
       for (const sample of [...samples, { function: healthFunction ?? '', args: [], result: 1 }]) {
-        const instance = await v8Wasm.instantiate(module, { wasi_snapshot_preview1: { clock_time_get: () => 0 } });
+        const instance = await v8Wasm.instantiate(module, {
+          wasi_snapshot_preview1: { clock_time_get: () => 0 },
+          'hotswap:module/metrics': { counter: () => undefined },
+        });
         const exports = instance.exports as Record<string, GuestFunction>;
         exports['_initialize']?.();
         expect(exports[sample.function]?.(...sample.args)).toBe(sample.result);

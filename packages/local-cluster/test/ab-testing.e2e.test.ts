@@ -1,14 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type CreateDeploymentRequest, type DeploymentView } from '@hotswap/protocol';
-import { shopModule } from './shop-module.ts';
+import { exampleModule } from '@hotswap/example-modules';
 
 const nodes = ['a', 'b', 'c'].map((zone) => ({ nodeId: `ab-${zone}`, region: 'us-east', zone: `us-east-1${zone}` }));
 const callers = 4;
-const healthCheck = { enabled: false };
 
 describe('an A/B test by what modules report', () => {
   let cluster: LocalCluster;
@@ -20,12 +19,10 @@ describe('an A/B test by what modules report', () => {
   beforeAll(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-ab-testing-'));
     cluster = await startLocalCluster({ dataDirectory, nodes });
-    for (const [version, orders] of [
-      ['1.0.0', 1],
-      ['2.0.0', 3],
-      ['3.0.0', 1],
-    ] as const)
-      await cluster.client.modules.register({ name: 'shop', version, wasm: shopModule(orders), healthCheck });
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
+      const wasm = await readFile(exampleModule('shop', version).path);
+      await cluster.client.modules.register({ name: 'shop', version, wasm });
+    }
     await rollOut({ moduleId: 'shop-v1.0.0', strategy: 'AllAtOnce' });
     calls = Promise.all(Array.from({ length: callers }, visit));
   });
@@ -71,13 +68,13 @@ describe('an A/B test by what modules report', () => {
   });
 
   it('gives everything to the version that sells more, then keeps it against one that sells less', async () => {
-    const won = await rollOut(experiment('shop-v2.0.0'));
+    const won = await rollOut(experiment('shop-v1.1.0'));
     expect(won).toMatchObject({ status: 'Completed', verdict: 'B' });
-    expect((await cluster.client.modules.invoke('shop', 'visit', { args: [] })).moduleId).toBe('shop-v2.0.0');
+    expect((await cluster.client.modules.invoke('shop', 'visit', { args: [] })).moduleId).toBe('shop-v1.1.0');
 
-    const lost = await rollOut(experiment('shop-v3.0.0'));
+    const lost = await rollOut(experiment('shop-v1.2.0'));
     expect(lost).toMatchObject({ status: 'Completed', verdict: 'A' });
-    expect((await cluster.client.modules.invoke('shop', 'visit', { args: [] })).moduleId).toBe('shop-v2.0.0');
+    expect((await cluster.client.modules.invoke('shop', 'visit', { args: [] })).moduleId).toBe('shop-v1.1.0');
     expect(failures).toEqual([]);
   });
 });
