@@ -49,10 +49,23 @@ describe('plugins', () => {
     expect(Object.keys(plugin?.judges ?? {})).toEqual(['coin']);
   });
 
+  it('bring metrics sources', async () => {
+    await put({ 'source.mjs': 'export const metricsSources = { datadog: { read: async () => ({}) } };' });
+    const [plugin] = await loadPlugins(['./source.mjs'], directory);
+    expect(Object.keys(plugin?.metricsSources ?? {})).toEqual(['datadog']);
+  });
+
   it.each([
+    [
+      'own.mjs',
+      'export const metricsSources = { hotswap: { read() {} } };',
+      'HS_PLUGIN_INVALID',
+      /hotswap is the built-in source/,
+    ],
+    ['blind.mjs', 'export const metricsSources = { blind: {} };', 'HS_PLUGIN_INVALID', /must be a function/],
     ['missing.mjs', undefined, 'HS_PLUGIN_NOT_FOUND', /could not be loaded/],
     ['throws.mjs', "throw new TypeError('no licence')", 'HS_PLUGIN_NOT_FOUND', /no licence/],
-    ['empty.mjs', 'export const answer = 42;', 'HS_PLUGIN_INVALID', /it exports none of strategies, judges/],
+    ['empty.mjs', 'export const answer = 42;', 'HS_PLUGIN_INVALID', /it exports none of strategies/],
     ['text.mjs', "export const strategies = 'Canary';", 'HS_PLUGIN_INVALID', /strategies/],
     ['small.mjs', `export const strategies = [${strategy('small')}];`, 'HS_PLUGIN_INVALID', /name must be PascalCase/],
     [

@@ -1,3 +1,4 @@
+import type { VariantMetrics } from '@hotswap/core';
 import type { DeploymentEvent } from '@hotswap/protocol';
 import type { EventStream } from '../http/event-stream.ts';
 import type { ServerParts } from '../server-parts.ts';
@@ -129,7 +130,10 @@ export class DeploymentStream {
       metrics.read({ ...query, variant: 'baseline' }),
     ]);
     if (candidate.samples + baseline.samples > 0)
-      this.#send({ kind: 'metrics', metrics: { windowMs, candidate, baseline } });
+      this.#send({
+        kind: 'metrics',
+        metrics: { windowMs, candidate: withoutSketch(candidate), baseline: withoutSketch(baseline) },
+      });
   }
 
   #send(event: DeploymentEvent, id?: number): void {
@@ -140,4 +144,11 @@ export class DeploymentStream {
     this.#parts.logger.warn({ err: error, deploymentId: this.#deploymentId }, 'a deployment stream lost its source');
     this.#stream.close();
   }
+}
+
+/** Screens show quantiles; what they are from is many times as large. */
+function withoutSketch({ latency, ...metrics }: VariantMetrics): VariantMetrics {
+  if (latency === null) return { ...metrics, latency };
+  const { buckets: _buckets, ...summary } = latency;
+  return { ...metrics, latency: summary };
 }

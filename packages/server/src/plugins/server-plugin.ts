@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Judge, MetricsSource, NodeSelectorPlugin, Strategy } from '@hotswap/core';
+import { builtInSource, type Judge, type MetricsSource, type NodeSelectorPlugin, type Strategy } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 
 /**
@@ -43,9 +43,10 @@ const plugin = z.looseObject({
     .optional(),
   metricsSources: z
     .record(
-      z.string().regex(/^(?!hotswap$)[a-z][a-z0-9-]{0,99}$/, 'must be of a-z, 0-9 and -, and not hotswap'),
+      z.string().min(1).max(100),
       z.looseObject({ read: z.unknown().refine(isFunction, { error: 'must be a function' }) }),
     )
+    .refine((sources) => !Object.hasOwn(sources, builtInSource), { error: `${builtInSource} is the built-in source` })
     .optional(),
 });
 
