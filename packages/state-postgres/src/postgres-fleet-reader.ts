@@ -24,17 +24,19 @@ export interface FleetReaderOptions {
   readonly unreachableAfterMs?: number;
   /** Of a node that could become a target. Default 120,000: without a rollout nodes report each 30 seconds. */
   readonly unhealthyAfterMs?: number;
+  /** Starts within ten minutes before the last one which make a node one that flaps; 0: none does. Default 3. */
+  readonly flappingStarts?: number;
 }
 
-/** Starts within that time before the last one which make a node one that flaps, until as much time has passed again. */
-const flappingStarts = 3;
+const defaultFlappingStarts = 3;
+/** A node that flaps counts as one until as much time has passed again. */
 const flappingWindowMs = 600_000;
 
 /** Boot ids begin with the start's Unix milliseconds in 13 digits, by the node's own clock: they are compared with one another. */
 const isFlapping = `coalesce(
     h.boot_id ~ '^\\d{13}' and left(h.boot_id, 13)::bigint > (extract(epoch from clock_timestamp()) * 1000)::bigint - ${flappingWindowMs}
     and (select count(*) from unnest(h.superseded_boot_ids) as boot
-      where case when boot ~ '^\\d{13}' then left(boot, 13)::bigint > left(h.boot_id, 13)::bigint - ${flappingWindowMs} end) >= ${flappingStarts}, false)`;
+      where case when boot ~ '^\\d{13}' then left(boot, 13)::bigint > left(h.boot_id, 13)::bigint - ${flappingWindowMs} end) >= $5::int and $5::int > 0, false)`;
 
 /** `+ 0` keeps the planner from the index of routes, which finds all nodes of the module for each node. */
 const readCandidates = statement(
@@ -132,11 +134,13 @@ export class PostgresFleetReader implements FleetReader {
   readonly #session: Session;
   readonly #unreachableAfterMs: number;
   readonly #unhealthyAfterMs: number;
+  readonly #flappingStarts: number;
 
   constructor(session: Session, options: FleetReaderOptions = {}) {
     this.#session = session;
     this.#unreachableAfterMs = options.unreachableAfterMs ?? 10_000;
     this.#unhealthyAfterMs = options.unhealthyAfterMs ?? 120_000;
+    this.#flappingStarts = options.flappingStarts ?? defaultFlappingStarts;
   }
 
   async candidates(
@@ -144,7 +148,13 @@ export class PostgresFleetReader implements FleetReader {
     moduleName: string,
     regions: readonly string[] | null,
   ): Promise<readonly CandidateNode[]> {
-    return this.#session.query<CandidateNode>(readCandidates, [tenant, moduleName, regions, this.#unhealthyAfterMs]);
+    return this.#session.query<CandidateNode>(readCandidates, [
+      tenant,
+      moduleName,
+      regions,
+      this.#unhealthyAfterMs,
+      this.#flappingStarts,
+    ]);
   }
 
   async regions(tenant: string): Promise<readonly string[]> {

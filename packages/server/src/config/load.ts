@@ -54,6 +54,7 @@ export function withDefaults(given: Partial<ServerConfig>): ServerConfig {
     retention: 'PT1H',
     maxMemoryCeilingMB: 4_096,
     maxExecutionTimeCeiling: 'PT60S',
+    flappingStarts: 3,
     plugins: [],
     instanceId: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     ...given,

@@ -25,6 +25,8 @@ export interface ServerConfig {
   readonly maxMemoryCeilingMB: number;
   /** Ceiling for a module's own time limit. Default PT60S. */
   readonly maxExecutionTimeCeiling: Duration;
+  /** Starts within ten minutes that make a node one that flaps, which no new rollout takes; 0: none does. Default 3. */
+  readonly flappingStarts: number;
   /** Name of this process in journals and on the revision board. Default: host name, process id and a random part. */
   readonly instanceId: string;
   /** Runtime API of an HAProxy in front of the fleet: a path of a Unix socket, or `host:port`. Absent: none is driven. */
@@ -81,6 +83,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
     retention: positiveDurationSchema.exactOptional(),
     maxMemoryCeilingMB: z.coerce.number().min(1).max(65_536).exactOptional(),
     maxExecutionTimeCeiling: positiveDurationSchema.exactOptional(),
+    flappingStarts: z.coerce.number().int().min(0).max(1_000).exactOptional(),
     instanceId: z.string().min(1).max(200).exactOptional(),
     haproxySocket: z
       .string()
@@ -109,6 +112,7 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   retention: ['HOTSWAP_RETENTION'],
   maxMemoryCeilingMB: ['HOTSWAP_MAX_MEMORY_CEILING_MB'],
   maxExecutionTimeCeiling: ['HOTSWAP_MAX_EXECUTION_TIME_CEILING'],
+  flappingStarts: ['HOTSWAP_FLAPPING_STARTS'],
   instanceId: ['HOTSWAP_INSTANCE_ID'],
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
   haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
