@@ -1,6 +1,6 @@
-import { journalViolations } from './journal-checker.ts';
-import { rollouts, type FaultBench, type Rollout } from './fault-bench.ts';
+import type { FaultBench, Rollout } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
+import { violationsOf } from './history-of.ts';
 
 /** Moments of a swap at which an agent's worker kills itself (`agentFailpoints` of the edge agent). */
 const moments = [
@@ -11,7 +11,7 @@ const moments = [
 ] as const;
 
 /** F40: an agent dies in the middle of a swap. Its supervisor starts it again; old or new serves, never half of each. */
-export function agentCrashPoints(bench: FaultBench): readonly FaultPoint[] {
+export function agentCrashPoints(bench: FaultBench, rollouts: readonly Rollout[]): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) =>
     moments.map((moment) => ({
       name: `${rollout.strategy}: agent killed at ${moment}`,
@@ -26,7 +26,7 @@ async function crashAgent(bench: FaultBench, rollout: Rollout, moment: string): 
   await bench.cluster.waitForNodes(bench.nodeIds.length);
   const before = await generationOf(bench, victim);
   const deployment = await bench.runToEnd(rollout);
-  const serving = deployment.status === 'Completed' ? deployment.moduleId : bench.serving;
+  const serving = bench.serves(deployment) ? deployment.moduleId : bench.serving;
   bench.keep(deployment);
   const after = await generationOf(bench, victim);
   const violations = [
@@ -34,7 +34,7 @@ async function crashAgent(bench: FaultBench, rollout: Rollout, moment: string): 
       ? []
       : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
     ...(after >= before ? [] : [`the agent's generation fell from ${String(before)} to ${String(after)}`]),
-    ...journalViolations(await bench.journal(deployment.deploymentId)),
+    ...(await violationsOf(await bench.journal(deployment.deploymentId))),
     ...(await bench.routeViolations(serving)),
   ];
   await bench.cluster.restartAgent(victim, {});

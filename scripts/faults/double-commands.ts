@@ -1,7 +1,7 @@
 import { isHotSwapError } from '@hotswap/core';
-import { journalViolations } from './journal-checker.ts';
 import { rollouts, type FaultBench } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
+import { violationsOf } from './history-of.ts';
 
 /** F90, F92: many callers want the same thing at once; it happens once. */
 export function doubleCommandPoints(bench: FaultBench): readonly FaultPoint[] {
@@ -31,7 +31,7 @@ async function executeTwentyTimes(bench: FaultBench): Promise<readonly string[]>
     ),
     ...(executed === 1 ? [] : [`it was executed ${String(executed)} times`]),
     ...(deployment.status === 'Completed' ? [] : [`it ended as ${deployment.status}`]),
-    ...journalViolations(entries),
+    ...(await violationsOf(entries)),
   ];
 }
 

@@ -4,23 +4,19 @@ import { isHotSwapError, type Json } from '@hotswap/core';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type DeploymentView, type HotSwapClient, type JournalEntryView } from '@hotswap/protocol';
+import { strategyCases } from './strategy-cases.ts';
 
-/** How a strategy is run for its crash points: short, but with every kind of step that it has. */
+/** How a strategy is run for its crash points. */
 export interface Rollout {
   readonly strategy: string;
   readonly strategyConfig: Json;
 }
 
 /** The rollouts whose every point is tried. */
-export const rollouts: readonly Rollout[] = [
-  { strategy: 'AllAtOnce', strategyConfig: {} },
-  // A busy machine may take a while to bring a killed server and its agents together again; that is no fault of theirs.
-  { strategy: 'Rolling', strategyConfig: { batchSize: 2, batchDelay: 'PT0.3S', healthCheckTimeout: 'PT45S' } },
-  { strategy: 'Canary', strategyConfig: { stages: [34, 100], evaluationPeriod: 'PT0.3S' } },
-  // All three nodes serve, so that there is no second environment.
-  { strategy: 'BlueGreen', strategyConfig: { placement: 'in-place', healthCheckTimeout: 'PT45S' } },
-  { strategy: 'Regional', strategyConfig: { interRegionDelay: 'PT0.3S' } },
-];
+export const rollouts: readonly Rollout[] = strategyCases.map(({ strategy, quick }) => ({
+  strategy: strategy.name,
+  strategyConfig: quick,
+}));
 
 const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({
   nodeId: `fault-${region}`,
@@ -32,23 +28,32 @@ const deploymentTimeoutMs = 60_000;
 /** A small running system that faults are tried on, one after the other. */
 export class FaultBench implements AsyncDisposable {
   readonly cluster: LocalCluster;
+  /** What every server of the bench runs with, beside a failpoint. */
+  readonly serverEnv: NodeJS.ProcessEnv;
   readonly #moduleIds: readonly string[];
   #serving = 0;
   #counter = 0;
 
-  private constructor(cluster: LocalCluster, moduleIds: readonly string[]) {
+  private constructor(cluster: LocalCluster, moduleIds: readonly string[], serverEnv: NodeJS.ProcessEnv) {
+    this.serverEnv = serverEnv;
     this.cluster = cluster;
     this.#moduleIds = moduleIds;
   }
 
-  static async start(dataDirectory: string): Promise<FaultBench> {
-    const cluster = await startLocalCluster({ dataDirectory, nodes });
+  static async start(dataDirectory: string, serverEnv: NodeJS.ProcessEnv = {}): Promise<FaultBench> {
+    // Nodes are killed on purpose here, again and again: that is no reason to leave them out.
+    const environment = { HOTSWAP_FLAPPING_STARTS: '0', ...serverEnv };
+    const cluster = await startLocalCluster({
+      dataDirectory,
+      nodes,
+      serverEnv: environment,
+    });
     const moduleIds: string[] = [];
     for (const version of ['1.0.0', '1.1.0']) {
       const wasm = await readFile(exampleModule('adder', version).path);
       moduleIds.push((await cluster.client.modules.register({ name: 'adder', version, wasm })).moduleId);
     }
-    const bench = new FaultBench(cluster, moduleIds);
+    const bench = new FaultBench(cluster, moduleIds, environment);
     const first = await bench.runToEnd({ strategy: 'AllAtOnce', strategyConfig: {} });
     bench.keep(first);
     return bench;
@@ -77,9 +82,14 @@ export class FaultBench implements AsyncDisposable {
     return `fault-${String(++this.#counter)}`;
   }
 
+  /** Whether the deployment's module serves now that it has ended: an experiment may be completed without a winner. */
+  serves({ status, verdict }: DeploymentView): boolean {
+    return status === 'Completed' && (verdict === undefined || verdict === 'B');
+  }
+
   /** Notes that a completed deployment's module is the one that serves. */
   keep(deployment: DeploymentView): void {
-    if (deployment.status === 'Completed') this.#serving = this.#moduleIds.indexOf(deployment.moduleId);
+    if (this.serves(deployment)) this.#serving = this.#moduleIds.indexOf(deployment.moduleId);
   }
 
   /** Creates and executes; safe to repeat after a crash at any moment of it. */

@@ -3,16 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { agentCrashPoints } from './agent-crashes.ts';
+import { disturbancePoints } from './disturbances.ts';
 import { doubleCommandPoints } from './double-commands.ts';
-import { FaultBench, rollouts } from './fault-bench.ts';
+import { FaultBench, rollouts, type Rollout } from './fault-bench.ts';
 import { runPoints, sampleOf, type FaultPoint, type FaultReport } from './fault-point.ts';
 import { rollbackPoints } from './rollbacks.ts';
+import { trySeeds } from './seeds.ts';
 import { serverCrashPoints } from './server-crashes.ts';
+import { twoServerPoints } from './two-servers.ts';
+import { virtualCrashPoints } from './virtual-crashes.ts';
 
 const { values } = parseArgs({
   options: {
     /** A quick selection, for every test run. */
     sample: { type: 'boolean', default: false },
+    /** Also 100,000 seeds of chance, which takes the better part of an hour. */
+    full: { type: 'boolean', default: false },
+    /** Nothing but so many seeds. */
+    seeds: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     /** Only points whose name contains this. */
     only: { type: 'string', default: '' },
@@ -21,32 +29,67 @@ const { values } = parseArgs({
 
 /** Points of each group that `--sample` takes. */
 const sampleSize = 3;
+const seedsOfFullRun = 100_000;
+/** Real systems side by side; more would only wait for each other on two cores. */
+const lanes = values.sample ? 1 : 2;
 
-async function run(): Promise<FaultReport> {
+const chosen = (group: readonly FaultPoint[]): readonly FaultPoint[] =>
+  (values.sample ? sampleOf(group, sampleSize) : group).filter((point) => point.name.includes(values.only));
+
+function tell(point: FaultPoint, result: readonly string[] | 'void', tookMs: number): void {
+  const verdict = result === 'void' ? 'void    ' : result.length === 0 ? 'survived' : 'FAILED  ';
+  console.error(`  ${verdict}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
+  if (result !== 'void') for (const violation of result) console.error(`            ${violation}`);
+}
+
+/** One cluster and the points of some strategies on it. */
+async function runLane(lane: number): Promise<FaultReport> {
+  const mine = (_: unknown, index: number): boolean => index % lanes === lane;
+  const strategies: readonly Rollout[] = rollouts.filter(mine);
   const dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-faults-'));
   const bench = await FaultBench.start(dataDirectory);
   try {
-    const groups: (readonly FaultPoint[])[] = [doubleCommandPoints(bench)];
-    for (const rollout of rollouts) groups.push(await rollbackPoints(bench, rollout));
-    groups.push(agentCrashPoints(bench));
-    for (const rollout of rollouts) groups.push(await serverCrashPoints(bench, rollout));
-    const chosen = groups
-      .flatMap((group) => (values.sample ? sampleOf(group, sampleSize) : group))
-      .filter((point) => point.name.includes(values.only));
-    return await runPoints(chosen, (point, result, tookMs) => {
-      const verdict = result === 'void' ? 'void    ' : result.length === 0 ? 'survived' : 'FAILED  ';
-      console.error(`  ${verdict}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
-      if (result !== 'void') for (const violation of result) console.error(`            ${violation}`);
-    });
+    const groups: (readonly FaultPoint[])[] = lane === 0 ? [doubleCommandPoints(bench)] : [];
+    for (const rollout of strategies) groups.push(await rollbackPoints(bench, rollout));
+    const agents = agentCrashPoints(bench, strategies);
+    const disturbances = disturbancePoints(bench, strategies);
+    groups.push(agents, disturbances);
+    for (const rollout of strategies) groups.push(await serverCrashPoints(bench, rollout));
+    return await runPoints(groups.flatMap(chosen), tell);
   } finally {
     await bench[Symbol.asyncDispose]();
     await rm(dataDirectory, { recursive: true, force: true });
   }
 }
 
-const report = await run();
-console.error(
-  `\n  ${String(report.survived)} of ${String(report.points)} faults survived${report.void > 0 ? `; ${String(report.void)} moments never came` : ''}`,
-);
-if (values.json) console.log(JSON.stringify(report));
-process.exitCode = report.survived === report.points ? 0 : 1;
+async function run(): Promise<FaultReport> {
+  const virtual = await runPoints(chosen(await virtualCrashPoints()), tell);
+  const reports = await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
+  const two = await twoServerPoints(async (points) => runPoints(chosen(points), tell));
+  return [virtual, ...reports, two].reduce((sum, report) => ({
+    points: sum.points + report.points,
+    survived: sum.survived + report.survived,
+    void: sum.void + report.void,
+    failures: [...sum.failures, ...report.failures],
+  }));
+}
+
+async function runSeeds(count: number): Promise<FaultReport> {
+  const { seeds, failures } = await trySeeds(count);
+  console.error(`\n  ${String(seeds - failures.length)} of ${String(seeds)} seeds kept every invariant`);
+  return {
+    points: seeds,
+    survived: seeds - failures.length,
+    void: 0,
+    failures: failures.map(({ seed, violations }) => ({ point: `seed ${String(seed)}`, violations })),
+  };
+}
+
+const report = values.seeds === '' ? await run() : await runSeeds(Number(values.seeds));
+if (values.seeds === '')
+  console.error(
+    `\n  ${String(report.survived)} of ${String(report.points)} faults survived${report.void > 0 ? `; ${String(report.void)} moments never came` : ''}`,
+  );
+const seeds = values.full ? await runSeeds(seedsOfFullRun) : undefined;
+if (values.json) console.log(JSON.stringify({ ...report, ...(seeds ? { seeds } : {}) }));
+process.exitCode = report.survived === report.points && (seeds?.failures.length ?? 0) === 0 ? 0 : 1;

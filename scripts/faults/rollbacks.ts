@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isHotSwapError } from '@hotswap/core';
 import { finalStatuses } from '@hotswap/protocol';
-import { journalViolations } from './journal-checker.ts';
 import type { FaultBench, Rollout } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
+import { violationsOf } from './history-of.ts';
 
 /**
  * F91: a rollback comes while each step of the rollout runs, and once after it has completed. The old version must serve
@@ -29,12 +29,13 @@ async function rollBackAt(bench: FaultBench, rollout: Rollout, step: number): Pr
   const deployment = await waitUntilRolledBack(bench, deploymentId);
   return [
     ...(deployment === 'RolledBack' ? [] : [`it ended as ${deployment}`]),
-    ...journalViolations(await bench.journal(deploymentId)),
+    ...(await violationsOf(await bench.journal(deploymentId))),
     ...(await bench.routeViolations(before)),
   ];
 }
 
-async function reachStep(bench: FaultBench, deploymentId: string, step: number): Promise<void> {
+/** Resolves once a deployment has begun a step, or has come further. */
+export async function reachStep(bench: FaultBench, deploymentId: string, step: number): Promise<void> {
   for await (const event of bench.client.deployments.watch(deploymentId, { follow: true })) {
     if (
       event.kind === 'entry' &&

@@ -1,6 +1,6 @@
-import { effectList, journalViolations } from './journal-checker.ts';
 import type { FaultBench, Rollout } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
+import { effectList, violationsOf } from './history-of.ts';
 
 /** Where in a commit the server dies: before the transaction ends, right after it, and once the engine knows. */
 const moments = ['journal.append.before-commit', 'journal.append.after-commit', 'engine.append.after'] as const;
@@ -9,6 +9,7 @@ const moments = ['journal.append.before-commit', 'journal.append.after-commit', 
 interface Reference {
   readonly effects: readonly string[];
   readonly commits: number;
+  readonly status: string;
 }
 
 /**
@@ -31,7 +32,8 @@ async function undisturbed(bench: FaultBench, rollout: Rollout): Promise<Referen
   const entries = await bench.journal(deployment.deploymentId);
   // Entries of one commit share its time. Two commits within a millisecond would be taken for one, so one more is tried:
   // a moment that never comes is void, not survived.
-  return { effects: effectList(entries), commits: new Set(entries.map((entry) => entry.at)).size + 1 };
+  const commits = new Set(entries.map((entry) => entry.at)).size + 1;
+  return { effects: effectList(entries), commits, status: deployment.status };
 }
 
 async function crashOnce(
@@ -42,7 +44,7 @@ async function crashOnce(
 ): Promise<readonly string[] | 'void'> {
   const moduleId = bench.next;
   const deploymentId = bench.newId();
-  await bench.cluster.restartServer({ HOTSWAP_FAILPOINT: failpoint });
+  await bench.cluster.restartServer({ ...bench.serverEnv, HOTSWAP_FAILPOINT: failpoint });
   const begun = await bench.begin(rollout, deploymentId, moduleId).then(
     () => true,
     () => false,
@@ -57,7 +59,7 @@ async function crashOnce(
       : bench.serverDeath(2_000),
   ]);
   if (died) {
-    await bench.cluster.restartServer({});
+    await bench.cluster.restartServer();
     await bench.begin(rollout, deploymentId, moduleId);
   }
   const deployment = await bench.waitForEnd(deploymentId);
@@ -68,11 +70,11 @@ async function crashOnce(
   const entries = await bench.journal(deploymentId);
   const effects = effectList(entries);
   return [
-    ...(deployment.status === 'Completed' ? [] : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
-    ...journalViolations(entries),
+    ...(deployment.status === reference.status ? [] : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),
+    ...(await violationsOf(entries)),
     ...(effects.join('\n') === reference.effects.join('\n')
       ? []
       : [`it did [${effects.join('; ')}] instead of [${reference.effects.join('; ')}]`]),
-    ...(await bench.routeViolations(deployment.status === 'Completed' ? moduleId : bench.serving)),
+    ...(await bench.routeViolations(bench.serves(deployment) ? moduleId : bench.serving)),
   ];
 }

@@ -1,0 +1,24 @@
+import { canonicalJson, type JournalEntry } from '@hotswap/core';
+import type { JournalEntryView } from '@hotswap/protocol';
+import { historyViolations } from '@hotswap/testing';
+import { strategyCases } from './strategy-cases.ts';
+
+/** What journals on the wire say, held against the invariants by the checker that simulations use too. */
+export async function violationsOf(...journals: readonly (readonly JournalEntryView[])[]): Promise<readonly string[]> {
+  return historyViolations(
+    { journals: journals.map((entries) => entries.map(stored)) },
+    strategyCases.map(({ strategy }) => strategy),
+  );
+}
+
+function stored({ seq, at, actor, hash, previousHash, entry }: JournalEntryView): JournalEntry {
+  return { ...(entry as object), seq, at: Date.parse(at), actor, hash, previousHash } as JournalEntry;
+}
+
+/** The effects of a journal in order, as text: equal for two runs that did the same. */
+export function effectList(entries: readonly JournalEntryView[]): readonly string[] {
+  return entries.flatMap(({ type, entry }) => {
+    const { effect } = entry as { readonly effect?: { readonly kind: string; readonly input: unknown } };
+    return type === 'began' && effect ? [`${effect.kind} ${canonicalJson(effect.input)}`] : [];
+  });
+}
