@@ -1,13 +1,25 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchResult, Target } from './bench.ts';
+import { differBench } from './differ-bench.ts';
 import { httpBench } from './http-bench.ts';
 import { invokeBench } from './invoke-bench.ts';
 import { loadBench } from './load-bench.ts';
+import { rollbackBench } from './rollback-bench.ts';
 import { rolloutBench } from './rollout-bench.ts';
+import { simulateBench } from './simulate-bench.ts';
 import { swapBench } from './swap-bench.ts';
 
-const benches: readonly Bench[] = [invokeBench, httpBench, loadBench, swapBench, rolloutBench];
+const benches: readonly Bench[] = [
+  invokeBench,
+  httpBench,
+  loadBench,
+  swapBench,
+  rolloutBench,
+  rollbackBench,
+  simulateBench,
+  differBench,
+];
 
 const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- all   or   npm run bench -- --list';
 
