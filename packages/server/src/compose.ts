@@ -300,6 +300,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     moduleService: new ModuleService({ config, store, modules, runtime }),
     releases: new ReleaseRepository(database),
     catchUps: new CatchUpRepository(database),
+    nodeMetrics: new PostgresMetricsSource(database),
     deployments: new DeploymentRepository(database),
     audit: makeAudit(database),
     ...makeTrains(scope, rollouts),
@@ -348,7 +349,8 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const selectors = [...standardSelectors(), ...plugins.flatMap((plugin) => plugin.selectors ?? [])];
   const judges = Object.assign({}, ...plugins.map((plugin) => plugin.judges)) as Readonly<Record<string, Judge>>;
   const journal = new PostgresJournalStore(database, { failpoint });
-  const fleet = new PostgresFleetReader(database);
+  const { flappingStarts } = scope.resolve(tokens.config);
+  const fleet = new PostgresFleetReader(database, { flappingStarts });
   const metrics = new PostgresMetricsSource(database);
   const { triggerIntervalMs } = overrides;
   const metricsSources = makeMetricsSources(scope);
