@@ -71,7 +71,7 @@ describe('a production server', () => {
       202,
       'InProgress',
     ]);
-    await expect.poll(() => statusOf(id)).toBe('Completed');
+    await expect.poll(() => statusOf(id), { timeout: 20_000 }).toBe('Completed');
     expect(await as('dev@example.com').deployments.get(id)).toMatchObject({ approval: { by: 'admin@example.com' } });
     const { entries } = await as('dev@example.com').deployments.journal(id);
     expect(entries.map((entry) => entry.explanation).join('\n')).toMatch(
@@ -97,7 +97,7 @@ describe('a production server', () => {
       'Pending',
     ]);
     expect(await post('admin@example.com', id, 'execute')).toEqual([202, 'InProgress']);
-    await expect.poll(() => statusOf(id)).toBe('Completed');
+    await expect.poll(() => statusOf(id), { timeout: 20_000 }).toBe('Completed');
     expect(await post('other@example.com', id, 'approve')).toEqual([409, 'HS_DEPLOYMENT_COMMAND_REFUSED']);
     const next = await create('admin@example.com', 'greeter-v3.0.0');
     expect(await post('admin@example.com', next, 'execute')).toEqual([409, 'HS_AUTH_SELF_APPROVAL']);

@@ -75,11 +75,15 @@ describe('the audit chain', () => {
     expect(await actsOf('POST', `${api}/deployments/first/execute`, {})).toEqual([
       [202, ...ann, 'deployment.execute', 'first'],
     ]);
-    await expect.poll(async () => (await test.client.deployments.get('first')).status).toBe('Completed');
+    await expect
+      .poll(async () => (await test.client.deployments.get('first')).status, { timeout: 20_000 })
+      .toBe('Completed');
     expect(await actsOf('POST', `${api}/deployments/first/rollback`, { reason: 'p99' })).toEqual([
       [202, ...ann, 'deployment.rollback', 'first'],
     ]);
-    await expect.poll(async () => (await test.client.deployments.get('first')).status).toBe('RolledBack');
+    await expect
+      .poll(async () => (await test.client.deployments.get('first')).status, { timeout: 20_000 })
+      .toBe('RolledBack');
     const ofDeployment = (await test.client.audit.list({ object: 'first' })).acts;
     expect(ofDeployment.map(({ action, actor }) => [action, actor.startsWith('engine:') ? 'engine' : actor])).toEqual([
       ['deployment.create', 'ann@example.com'],

@@ -134,7 +134,7 @@ describe('the runbooks', () => {
     await startNode('edge-us-east-01', 'us-east');
     expect(await curl('PUT', node, 'ADMIN_TOKEN', { isEnabled: true })).toMatchObject({ isEnabled: true });
     await expect
-      .poll(async () => (await curl('GET', `${node}/health`, 'TOKEN'))['status'], { timeout: 10_000 })
+      .poll(async () => (await curl('GET', `${node}/health`, 'TOKEN'))['status'], { timeout: 20_000 })
       .toBe('Healthy');
     await expect
       .poll(async () => (await curl('GET', node, 'TOKEN'))['deployedModules'], { timeout: 20_000 })

@@ -51,7 +51,7 @@ describe('a release train', () => {
 
   const ended = async (trainId: string): Promise<TrainView> => {
     await expect
-      .poll(async () => (await test.client.trains.get(trainId)).status, { timeout: 20_000 })
+      .poll(async () => (await test.client.trains.get(trainId)).status, { timeout: 45_000 })
       .toMatch(/^(Completed|RolledBack|Cancelled|Failed)$/);
     return test.client.trains.get(trainId);
   };
@@ -121,7 +121,7 @@ describe('a release train', () => {
     await test.client.trains.execute(trainId);
     const { port } = new URL(test.url);
     await expect
-      .poll(async () => (await test.client.trains.get(trainId)).members[1]?.deployment?.status, { timeout: 20_000 })
+      .poll(async () => (await test.client.trains.get(trainId)).members[1]?.deployment?.status, { timeout: 45_000 })
       .toBe('InProgress');
     await test.server.stop();
     test = await start(Number(port));
@@ -131,7 +131,7 @@ describe('a release train', () => {
     await test.server.stop();
     test = await start(Number(port));
     expect((await ended(trainId)).status).toBe('RolledBack');
-    await expect.poll(serving, { timeout: 10_000 }).toBe('1.0.0 1.0.0 1.0.0');
+    await expect.poll(serving, { timeout: 45_000 }).toBe('1.0.0 1.0.0 1.0.0');
   });
 
   it('is there as a whole or not at all, and refuses what makes no sense', async () => {

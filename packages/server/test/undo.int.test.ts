@@ -50,14 +50,14 @@ describe('hotswap undo', () => {
     const before = await releaseOf('1.0.0');
     const id = await deploy('3.0.0', '--retention', 'PT0.2S');
     await expect
-      .poll(async () => (await test.client.deployments.get(id)).retainedUntil, { timeout: 10_000 })
+      .poll(async () => (await test.client.deployments.get(id)).retainedUntil, { timeout: 20_000 })
       .toBeUndefined();
     const again = await cli('undo', 'greeter', '-w');
     expect([again.code, again.out]).toEqual([0, expect.stringContaining(before)]);
     expect(await serving()).toBe('1.0.0');
     const to = await cli('undo', 'greeter', '--to', await releaseOf('2.0.0'), '-w');
     expect(to.code).toBe(3);
-    await expect.poll(serving, { timeout: 10_000 }).toBe('2.0.0');
+    await expect.poll(serving, { timeout: 20_000 }).toBe('2.0.0');
   });
 
   it('comes with the list of releases, their differences, and the story of one step', async () => {
