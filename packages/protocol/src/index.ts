@@ -207,3 +207,5 @@ export type {
   SimulationScript,
 } from './simulation-api.ts';
 export type { RouteClient } from './route-client.ts';
+export { nodeMetricsQuerySchema, nodeMetricsViewSchema } from './node-metrics-api.ts';
+export type { NodeMetricsQuery, NodeMetricsView, NodeModuleMetricsView } from './node-metrics-api.ts';

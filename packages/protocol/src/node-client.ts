@@ -9,6 +9,7 @@ import type {
   NodeView,
   UpdateNodeRequest,
 } from './node-api.ts';
+import type { NodeMetricsQuery, NodeMetricsView } from './node-metrics-api.ts';
 import { apiBase } from './protocol-version.ts';
 
 /** Nodes: read, enable, label, remove, and tokens with which new ones join. @public */
@@ -16,6 +17,8 @@ export interface NodeClient {
   list(query?: NodeListQuery): Promise<NodeList>;
   get(nodeId: string): Promise<NodeView>;
   health(nodeId: string): Promise<NodeHealthView>;
+  /** What calls experienced there lately, by module and release. */
+  metrics(nodeId: string, query?: NodeMetricsQuery): Promise<NodeMetricsView>;
   update(nodeId: string, change: UpdateNodeRequest, options?: RequestOptions): Promise<NodeView>;
   delete(nodeId: string, options?: RequestOptions): Promise<void>;
   createJoinToken(request?: JoinTokenRequest, options?: RequestOptions): Promise<JoinTokenView>;
@@ -30,6 +33,8 @@ export function nodeClient(transport: HttpTransport): NodeClient {
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (nodeId) => transport.send({ method: 'GET', path: one(nodeId) }),
     health: (nodeId) => transport.send({ method: 'GET', path: `${one(nodeId)}/health` }),
+    metrics: (nodeId, query = {}) =>
+      transport.send({ method: 'GET', path: `${one(nodeId)}/metrics`, query: { ...query } }),
     update: (nodeId, change, options) =>
       transport.send({
         method: 'PUT',

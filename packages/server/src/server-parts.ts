@@ -29,6 +29,7 @@ import type { ChangeHints } from './ports/change-hints.ts';
 import type { DeploymentList } from './ports/deployment-list.ts';
 import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
 import type { CatchUps } from './ports/catch-ups.ts';
+import type { NodeMetrics } from './ports/node-metrics.ts';
 import type { InterfaceStore } from './ports/interface-store.ts';
 import type { LiveRoutes } from './ports/live-routes.ts';
 import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
@@ -64,6 +65,7 @@ export interface ServerParts {
   readonly store: ModuleStore;
   readonly engine: RolloutEngine;
   readonly strategies: readonly Strategy<unknown>[];
+  readonly nodeMetrics: NodeMetrics;
   /** Nodes that joined, or were away, when a release was rolled out. */
   readonly catchUps: CatchUps;
   /** Selectors that deployments may name. */

@@ -11,6 +11,45 @@ import { coreModule } from './v8-inspector.ts';
 
 const api = '/api/v1/wasm';
 
+/** What each request that can change something puts on record; `null`: it decides nothing, and why. */
+const onRecord: Readonly<Record<string, string | null>> = {
+  'POST /modules': 'module.register',
+  'DELETE /modules/{moduleId}': 'module.delete',
+  'POST /deployments': 'deployment.create',
+  ...Object.fromEntries(
+    ['approve', 'reject', 'execute', 'pause', 'resume', 'promote', 'retry', 'abort', 'rollback'].map((command) => [
+      `POST /deployments/{id}/${command}`,
+      `deployment.${command}`,
+    ]),
+  ),
+  'POST /trains': 'train.create',
+  'POST /trains/{id}/execute': 'train.execute',
+  'POST /trains/{id}/abort': 'train.abort',
+  'POST /trains/{id}/rollback': 'train.rollback',
+  'POST /join-tokens': 'joinToken.create',
+  'POST /nodes': 'node.register',
+  'PUT /nodes/{id}': 'node.change',
+  'DELETE /nodes/{id}': 'node.delete',
+  'PUT /nodes/{id}/session': 'node.session',
+  'PUT /routes/{name}': 'route.set',
+  'DELETE /routes/{name}': 'route.delete',
+  'POST /interfaces': 'interface.register',
+  'POST /interfaces/{name}/{version}/approve': 'interface.decide',
+  'POST /interfaces/{name}/{version}/reject': 'interface.decide',
+  'POST /interfaces/{name}/{version}/deprecate': 'interface.decide',
+  'POST /interfaces/{name}/{version}/consumers': 'interface.putConsumer',
+  'DELETE /interfaces/{name}/{version}/consumers/{consumer}': 'interface.removeConsumer',
+  // Reports of nodes say what is, not what shall be.
+  'POST /nodes/{id}/heartbeat': null,
+  'POST /nodes/{id}/health': null,
+  // Nothing is stored.
+  'POST /modules/validate': null,
+  'POST /modules/{moduleId}/validate': null,
+  'POST /modules/{ref}/functions/{function}/invoke': null,
+  'POST /deployments/simulate': null,
+  'POST /interfaces/validate': null,
+};
+
 describe('the audit chain', () => {
   let dataDir: string;
   let test: TestServer;
@@ -93,6 +132,19 @@ describe('the audit chain', () => {
       ['deployment.close', 'engine'],
     ]);
     expect(ofDeployment[3]?.facts).toMatchObject({ reason: 'p99', entries: ['command', 'turned', 'began'] });
+  });
+
+  it('knows what every request that can change something puts on record', async () => {
+    const { body } = await test.send('GET', '/api/openapi.json');
+    const paths = body['paths'] as Record<string, Record<string, unknown>>;
+    const changing = Object.entries(paths)
+      .filter(([path]) => path.startsWith(api) && !path.startsWith(`${api}/http/`))
+      .flatMap(([path, methods]) =>
+        Object.keys(methods)
+          .filter((method) => method !== 'get')
+          .map((method) => `${method.toUpperCase()} ${path.slice(api.length)}`),
+      );
+    expect(changing.filter((route) => !Object.hasOwn(onRecord, route))).toEqual([]);
   });
 
   it('has none for what was refused, repeated or only read', async () => {

@@ -70,6 +70,7 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', `${api}/nodes`, readers],
   ['GET', `${api}/nodes/{id}`, readers],
   ['GET', `${api}/nodes/{id}/health`, readers],
+  ['GET', `${api}/nodes/{id}/metrics`, readers],
   ['PUT', `${api}/nodes/{id}`, admins],
   ['DELETE', `${api}/nodes/{id}`, admins],
   ['PUT', `${api}/nodes/{id}/session`, []],

@@ -112,6 +112,16 @@ describe('a server with six agents', () => {
     ]);
   });
 
+  it('tells what calls experienced on a node, by module and release', async () => {
+    const counts = async (): Promise<readonly unknown[]> =>
+      (await Promise.all(nodes.map(([nodeId]) => test.client.nodes.metrics(nodeId, { window: 'PT1H' })))).flatMap(
+        ({ modules }) => modules.filter(({ moduleName, calls }) => moduleName === 'greeter' && calls > 0),
+      );
+    await expect.poll(async () => (await counts()).length, { timeout: 10_000 }).toBeGreaterThan(nodes.length);
+    expect((await counts())[0]).toMatchObject({ errorRatePercent: 0, crashRatePercent: 0, memoryRefusals: 0 });
+    await expect(test.client.nodes.metrics('nobody')).rejects.toMatchObject({ code: 'HS_NODE_NOT_FOUND' });
+  });
+
   it('rolls a version back by itself when its calls fail', async () => {
     await register('3.0.0');
     scripts.set('greeter-v3.0.0', { fails: true });

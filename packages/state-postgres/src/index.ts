@@ -50,3 +50,4 @@ export { TrainRepository } from './repositories/train-repository.ts';
 export type { TrainMemberRecord, TrainRecord } from './repositories/train-repository.ts';
 export { CatchUpRepository } from './repositories/catch-up-repository.ts';
 export type { OutstandingNode, OutstandingQuery } from './repositories/catch-up-repository.ts';
+export type { NodeReleaseMetrics } from './postgres-metrics-source.ts';

@@ -1,4 +1,4 @@
-import type { MetricsQuestion, MetricsSource, VariantMetrics } from '@hotswap/core';
+import type { MetricsQuestion, MetricsSource, ReleaseId, VariantMetrics } from '@hotswap/core';
 import { statement, type Session } from './database/session.ts';
 import { summingSample, toVariantMetrics, type MetricSums } from './queries/metric-sums.ts';
 import { toMultirange } from './queries/node-ranges.ts';
@@ -18,8 +18,29 @@ const readBaseline = statement(
   'metrics_baseline',
   summing('join deployment_baselines v on v.deployment_id = t.deployment_id and v.position = t.position'),
 );
+const readOfNode = statement(
+  'metrics_of_node',
+  `
+select r.module_name as "moduleName", r.release_id as "releaseId", sums.*
+from (select distinct module_name, release_id from call_metrics where tenant = $1 and node_id = $2 and bucket_at >= clock_timestamp() - $3::float8 * interval '1 millisecond') r
+cross join lateral (
+  with sample as materialized (
+    select c.* from call_metrics c
+    where c.tenant = $1 and c.node_id = $2 and c.module_name = r.module_name and c.release_id = r.release_id
+      and c.bucket_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'
+  )${summingSample}
+) sums
+order by r.module_name, r.release_id`,
+);
 const rollUp = statement('metrics_roll_up', rollUpMetrics);
 const deleteOld = statement('metrics_delete', deleteOldMetrics);
+
+/** One release's calls on one node. @public */
+export interface NodeReleaseMetrics {
+  readonly moduleName: string;
+  readonly releaseId: ReleaseId;
+  readonly metrics: VariantMetrics;
+}
 
 /**
  * Sums what agents have reported, in buckets of one second that are joined as they age.
@@ -40,6 +61,17 @@ export class PostgresMetricsSource implements MetricsSource {
         ? await this.#session.query<MetricSums>(readBaseline, about)
         : await this.#session.query<MetricSums>(readRelease, [...about, variant]);
     return toVariantMetrics(sums);
+  }
+
+  /** What calls experienced on one node within the last `windowMs`, by module and release. */
+  async ofNode(tenant: string, nodeId: string, windowMs: number): Promise<readonly NodeReleaseMetrics[]> {
+    type Row = MetricSums & Pick<NodeReleaseMetrics, 'moduleName' | 'releaseId'>;
+    const rows = await this.#session.query<Row>(readOfNode, [tenant, nodeId, windowMs]);
+    return rows.map((row) => ({
+      moduleName: row.moduleName,
+      releaseId: row.releaseId,
+      metrics: toVariantMetrics(row),
+    }));
   }
 
   /**

@@ -1,5 +1,7 @@
-import type { NodeCondition, NodeHealthView, NodeStatus, NodeView } from '@hotswap/protocol';
+import type { Duration } from '@hotswap/core';
+import type { NodeCondition, NodeHealthView, NodeMetricsView, NodeStatus, NodeView } from '@hotswap/protocol';
 import { entityTag } from '../http/entity-tag.ts';
+import type { NodeMetrics } from '../ports/node-metrics.ts';
 import type { NodeRecord } from '../ports/node-registry.ts';
 
 /** Silence after which a node counts as Unhealthy (NOD-5). @internal */
@@ -41,6 +43,36 @@ export function toNodeHealthView(node: NodeRecord): NodeHealthView {
   };
 }
 
+/** @internal */
+export function toNodeMetricsView(
+  nodeId: string,
+  window: Duration,
+  releases: Awaited<ReturnType<NodeMetrics['ofNode']>>,
+): NodeMetricsView {
+  return {
+    nodeId,
+    window,
+    modules: releases.map(({ moduleName, releaseId, metrics }) => ({
+      moduleName,
+      releaseId,
+      calls: metrics.samples,
+      errorRatePercent: metrics.errorRatePercent,
+      crashRatePercent: metrics.crashRatePercent,
+      latency: metrics.latency && {
+        averageMs: metrics.latency.averageMs,
+        p50Ms: metrics.latency.p50Ms,
+        p95Ms: metrics.latency.p95Ms,
+        p99Ms: metrics.latency.p99Ms,
+      },
+      peakMemoryBytes: metrics.peakMemoryBytes,
+      memoryRefusals: metrics.memoryRefusals,
+      cpuMsPerCall: metrics.cpuMsPerCall,
+      fuelPerCall: metrics.fuelPerCall,
+      custom: Object.fromEntries(Object.entries(metrics.custom).map(([name, { mean }]) => [name, mean])),
+    })),
+  };
+}
+
 /** Of what people can change. @internal */
 export function nodeTag({ nodeId, isEnabled, labels, registeredAt }: NodeRecord): string {
   return entityTag({ nodeId, isEnabled, labels, registeredAt });
@@ -64,7 +96,11 @@ function conditionsOf(node: NodeRecord): readonly NodeCondition[] {
       type: 'Connected',
       status: seen ? (isConnected(node) ? 'True' : 'False') : 'Unknown',
       reason: seen ? (isConnected(node) ? 'HeartbeatReceived' : 'HeartbeatMissing') : 'NeverSeen',
-      message: seen ? `last heard of ${Math.round(silentForMs / 1_000)} s ago` : 'no heartbeat has been received yet',
+      message: !seen
+        ? 'no heartbeat has been received yet'
+        : isConnected(node)
+          ? `last heard of ${Math.round(silentForMs / 1_000)} s ago`
+          : `${node.nodeId} has not sent heartbeat in ${Math.floor(silentForMs / 60_000)} minutes`,
     },
     {
       type: 'Synced',

@@ -7,13 +7,15 @@ import {
   nodeHealthViewSchema,
   nodeListQuerySchema,
   nodeListSchema,
+  nodeMetricsQuerySchema,
+  nodeMetricsViewSchema,
   nodeViewSchema,
   updateNodeSchema,
   type NodeStatus,
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading } from '../../auth/principal.ts';
-import { nodeTag, toNodeHealthView, toNodeView, unhealthyAfterMs } from '../../nodes/node-view.ts';
+import { nodeTag, toNodeHealthView, toNodeMetricsView, toNodeView, unhealthyAfterMs } from '../../nodes/node-view.ts';
 import type { NodeQuery } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -24,6 +26,7 @@ const base = `${apiBase}/nodes`;
 const params = z.strictObject({ id: z.string().max(100) });
 const tags = ['nodes'];
 const defaultTokenMs = 300_000;
+const longestWindowMs = 86_400_000;
 
 /** @internal */
 export function nodeRoutes(app: App, parts: ServerParts): void {
@@ -55,7 +58,7 @@ function joinTokenRoute(app: App, { nodes }: ServerParts): void {
   );
 }
 
-function readingRoutes(app: App, { nodes }: ServerParts): void {
+function readingRoutes(app: App, { nodes, nodeMetrics }: ServerParts): void {
   app.get(
     base,
     {
@@ -88,6 +91,21 @@ function readingRoutes(app: App, { nodes }: ServerParts): void {
     `${base}/:id/health`,
     { config: { role: reading }, schema: { tags, params, response: { 200: nodeHealthViewSchema } } },
     async (request) => toNodeHealthView(await nodes.get(callerOf(request).tenant, request.params.id)),
+  );
+
+  app.get(
+    `${base}/:id/metrics`,
+    {
+      config: { role: reading },
+      schema: { tags, params, querystring: nodeMetricsQuerySchema, response: { 200: nodeMetricsViewSchema } },
+    },
+    async (request) => {
+      const { tenant } = callerOf(request);
+      const { nodeId } = await nodes.get(tenant, request.params.id);
+      const { window } = request.query;
+      const windowMs = Math.min(durationMs(window), longestWindowMs);
+      return toNodeMetricsView(nodeId, window, await nodeMetrics.ofNode(tenant, nodeId, windowMs));
+    },
   );
 }
 
