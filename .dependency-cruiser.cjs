@@ -64,8 +64,8 @@ module.exports = {
       name: 'adapters-only-core',
       severity: 'error',
       comment:
-        'A store, state, coordination or runtime adapter imports core and its driver, never another adapter or the server.',
-      from: { path: '^packages/((?:storage|state|coordination|runtime)-[^/]+)/src/' },
+        'A store, state, coordination, runtime or metrics adapter imports core and its driver, never another adapter or the server.',
+      from: { path: '^packages/((?:storage|state|coordination|runtime|metrics)-[^/]+)/src/' },
       to: {
         path: '^(packages|examples|bench|scripts)/',
         // Adapters whose engine lives in a child process share what speaks to it.

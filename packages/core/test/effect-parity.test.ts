@@ -14,9 +14,9 @@ const metrics = {
   latency: null,
   peakMemoryBytes: null,
   memoryRefusals: 0,
-    cpuMsPerCall: null,
-    fuelPerCall: null,
-    custom: {},
+  cpuMsPerCall: null,
+  fuelPerCall: null,
+  custom: {},
 };
 
 /** One good input of each kind, and one that has to be refused. */
