@@ -1,23 +1,15 @@
 import type { JournalStore } from '../contracts/journal-store.ts';
-import type { CommandOptions } from '../contracts/rollout-engine.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Json } from '../model/json.ts';
 import { approve, requireApproval } from './approvals.ts';
+import type { CommandRequest } from './command-request.ts';
 import { commandRule } from './command-table.ts';
 import type { Draft } from './draft.ts';
 import { handlerOf } from './effect-handlers.ts';
 import { knowsEffect } from './effect-schema.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { freezeTargets } from './freeze-targets.ts';
-import type { DeploymentCommand } from './journal-entry.ts';
 import { undoRollout } from './undo-rollout.ts';
-
-/** A person's command as it reaches the engine. @internal */
-export interface CommandRequest {
-  readonly command: DeploymentCommand;
-  readonly actor: string;
-  readonly options: CommandOptions;
-}
 
 /**
  * Writes what a command does into the draft; nothing when it is so already.

@@ -12,7 +12,8 @@ import type { DeploymentId, DeploymentSpec, Instant } from '../model/deployment.
 import { sha256Hex } from '../model/digest.ts';
 import { canonicalJson } from '../model/json.ts';
 import { advanceRollout } from './advance-rollout.ts';
-import { carryOutCommand, type CommandRequest } from './carry-out-command.ts';
+import { carryOutCommand } from './carry-out-command.ts';
+import type { CommandRequest } from './command-request.ts';
 import { chainEntries } from './chain-entries.ts';
 import { selectorShelf } from './choose-targets.ts';
 import { acceptedAnswers, allowedCommands } from './command-table.ts';

@@ -1,7 +1,7 @@
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { ReleaseId } from '../model/deployment.ts';
 import { nodeCount, unionNodes, type NodeSet } from '../model/node-set.ts';
-import type { CommandRequest } from './carry-out-command.ts';
+import type { CommandRequest } from './command-request.ts';
 import type { Draft } from './draft.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { allTargets, type RolloutState } from './rollout-state.ts';
