@@ -2,7 +2,7 @@ import type { HttpServing, ModuleDescription } from './module.ts';
 
 /**
  * By what a described binary can answer HTTP requests: its exports tell. A component exports
- * `wasi:http/incoming-handler`, a core module exports `hotswap_http_handle` or is a command of WASI preview 1.
+ * `wasi:http/incoming-handler` or, by WASI 0.3, `wasi:http/handler`; a core module exports `hotswap_http_handle` or is a command of WASI preview 1.
  * @returns `null` when it cannot
  * @public
  */
@@ -11,7 +11,9 @@ export function httpServingOf(
 ): HttpServing | null {
   const exportsNamed = (test: (name: string) => boolean): boolean => description.exports.some(({ name }) => test(name));
   if (description.kind === 'component') {
-    return exportsNamed((name) => /^wasi:http\/incoming-handler(?:@|$)/.test(name)) ? 'component' : null;
+    return exportsNamed((name) => /^wasi:http\/(?:incoming-handler(?:@|$)|handler@0\.3)/.test(name))
+      ? 'component'
+      : null;
   }
   if (exportsNamed((name) => name === 'hotswap_http_handle')) return 'handler';
   return description.isCommand && description.wasiLevel === 'preview1' ? 'command' : null;

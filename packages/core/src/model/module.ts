@@ -126,7 +126,7 @@ export interface ModuleExtern {
 }
 
 /**
- * By what a binary answers HTTP requests: `component` exports `wasi:http/incoming-handler`, `command` is a program that
+ * By what a binary answers HTTP requests: `component` exports `wasi:http/incoming-handler` or `wasi:http/handler`, `command` is a program that
  * is run as CGI (RFC 3875), `handler` is a core module that exports `hotswap_http_handle`.
  * @public
  */

@@ -64,7 +64,7 @@ export function httpProblem(
   if (httpServingOf(description) !== null) return null;
   const lacks =
     description.kind === 'component'
-      ? 'a component has to export wasi:http/incoming-handler'
+      ? 'a component has to export wasi:http/incoming-handler or wasi:http/handler'
       : 'a core module has to export hotswap_http_handle or be a command of WASI preview1';
   return serverError('HS_REGISTRY_SERVES_NO_HTTP', { lacks, errors: [{ pointer: '/http', detail: lacks }] });
 }
