@@ -32,9 +32,10 @@ componentize() {
 }
 
 # Apart from the others, because a build has one set of features: theirs would carry the code for waiting too.
-build --package guest-async-lab
+build --package guest-async-lab --package guest-http-async
 componentize async_lab async-lab-1.0.0
-build --workspace --exclude guest-async-lab
+componentize http_async http-async-1.0.0
+build --workspace --exclude guest-async-lab --exclude guest-http-async
 componentize typed typed-rust-1.0.0
 componentize wordcount wordcount-rust-1.0.0
 componentize plugin plugin-rust-1.0.0
