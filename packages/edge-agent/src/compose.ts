@@ -27,9 +27,9 @@ import { ServerClient } from './server-client.ts';
 
 /** Runtime adapters by the name that `Runtime` of the configuration has; a node loads the one that it uses. */
 const runtimes: Readonly<Record<string, (config: AgentConfig) => Promise<RuntimeHost>>> = {
-  wasmtime: async ({ dataDirectory }) => {
+  wasmtime: async ({ dataDirectory, experimental }) => {
     const { wasmtime } = await import('@hotswap/runtime-wasmtime');
-    return wasmtime({ compile: 'child', cacheDirectory: resolve(dataDirectory, 'compiled') });
+    return wasmtime({ compile: 'child', cacheDirectory: resolve(dataDirectory, 'compiled'), experimental });
   },
   wasmer: async () => (await import('@hotswap/runtime-wasmer')).wasmer(),
   wasmedge: async () => (await import('@hotswap/runtime-wasmedge')).wasmedge(),
@@ -218,7 +218,13 @@ function once<T>(scope: DependencyContainer, token: InjectionToken<T>, make: (fr
 }
 
 function createRuntime(config: AgentConfig): Promise<RuntimeHost> {
-  const create = runtimes[config.runtime.toLowerCase()];
+  const name = config.runtime.toLowerCase();
+  if (config.experimental.length > 0 && name !== 'wasmtime') {
+    throw agentError('HS_AGENT_CONFIG_INVALID', {
+      why: `Experimental: ${config.experimental.join(', ')} is Wasmtime's, Runtime is ${config.runtime}`,
+    });
+  }
+  const create = runtimes[name];
   if (create !== undefined) return create(config);
   throw agentError('HS_AGENT_CONFIG_INVALID', {
     why: `Runtime: ${config.runtime} is not known, known are ${Object.keys(runtimes).join(', ')}`,

@@ -69,6 +69,7 @@ describe('loadAgentConfig', () => {
       dataPlanePort: 0,
       httpHost: '127.0.0.1',
       httpPort: 0,
+      experimental: [],
       cacheMaxSizeBytes: 20_480 * 1_048_576,
       drainGraceMs: 5_000,
     });
@@ -82,12 +83,14 @@ describe('loadAgentConfig', () => {
       HOTSWAP_AGENT_JOIN_TOKEN: 'secret',
       HOTSWAP_AGENT_CACHE_MAX_SIZE_MB: '5',
       HOTSWAP_AGENT_DIRS: '{"d":{"Path":"/d"}}',
+      HOTSWAP_AGENT_EXPERIMENTAL: '["preview3"]',
     };
     const config = load(guide, ['--zone', 'flag'], env);
     expect(config).toMatchObject({
       nodeId: 'edge-us-east-01',
       region: 'env',
       zone: 'flag',
+      experimental: ['preview3'],
       joinToken: 'secret',
       cacheMaxSizeBytes: 5 * 1_048_576,
       grants: { dirs: { d: { path: '/d', readOnly: true } } },
@@ -106,6 +109,7 @@ describe('loadAgentConfig', () => {
     ['a wrong duration', { ...guide, HeartbeatInterval: 'soon' }, [], /HeartbeatInterval/],
     ['a wrong number', guide, ['--max-modules', 'many'], /MaxModules/],
     ['a token on the command line', guide, ['--join-token', 'secret'], /join-token/],
+    ['an experiment that there is not', { ...guide, Experimental: ['preview4'] }, [], /Experimental/],
     ['no JSON', '{', [], /holds no JSON/],
     ['a list', '[]', [], /no JSON object/],
   ])('refuses %s by name', (_what, file, args, message) => {

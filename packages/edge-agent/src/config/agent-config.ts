@@ -18,6 +18,8 @@ export interface AgentConfig {
   readonly runtime: string;
   /** What the operator expects; a differing real version is warned about and otherwise ignored (D-21). */
   readonly runtimeVersion?: string;
+  /** What the runtime may use although it may still change. */
+  readonly experimental: readonly 'preview3'[];
   readonly maxModules: number;
   /** Until the server says otherwise. */
   readonly heartbeatIntervalMs: number;
@@ -85,6 +87,8 @@ const fileSchema = z.strictObject({
   /** Runtime adapter by name. */
   Runtime: text.default('Wasmtime'),
   RuntimeVersion: text.exactOptional(),
+  /** What works but may still change, by name; `preview3` is WASI 0.3 on Wasmtime. Default none. */
+  Experimental: z.array(z.enum(['preview3'])).default([]),
   /** Most module names that the node takes. */
   MaxModules: integer.pipe(z.int().min(1).max(1_000_000)).default(1_000),
   /** Time between heartbeats until the server says otherwise. Default PT30S. */
@@ -141,7 +145,14 @@ export const configKeys: readonly string[] = Object.keys(fileSchema.shape);
 export const secretKeys: ReadonlySet<string> = new Set(['JoinToken']);
 
 /** Keys with values that are not plain text; environment variables hold them as JSON. @internal */
-export const structuredKeys: ReadonlySet<string> = new Set(['Labels', 'Hardware', 'Env', 'Dirs', 'AllowedHosts']);
+export const structuredKeys: ReadonlySet<string> = new Set([
+  'Labels',
+  'Hardware',
+  'Env',
+  'Dirs',
+  'AllowedHosts',
+  'Experimental',
+]);
 
 function readTls({
   HttpTlsCertFile: certFile,
@@ -164,6 +175,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
     runtime: file.Runtime,
     ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
+    experimental: file.Experimental,
     maxModules: file.MaxModules,
     heartbeatIntervalMs: file.HeartbeatInterval,
     hardware: {
