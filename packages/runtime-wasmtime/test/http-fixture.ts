@@ -1,4 +1,5 @@
 import type { HttpListener, HttpPlane, HttpPlaneOptions, HttpRoute, LoadedModule, SlotTable } from '@hotswap/core';
+import type { WasmtimeOptions } from '@hotswap/runtime-wasmtime';
 import { type TestHost, testHost } from './test-host.ts';
 
 /** A host with slots, served by planes. */
@@ -14,8 +15,8 @@ export interface HttpFixture extends AsyncDisposable {
   ): Promise<{ readonly plane: HttpPlane; readonly listener: HttpListener; readonly port: number }>;
 }
 
-export async function httpFixture(): Promise<HttpFixture> {
-  const test = await testHost();
+export async function httpFixture(options: WasmtimeOptions = {}): Promise<HttpFixture> {
+  const test = await testHost(options);
   const slots = test.host.createSlotTable();
   const planes: HttpPlane[] = [];
   return {

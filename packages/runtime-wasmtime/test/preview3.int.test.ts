@@ -2,9 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { LoadOptions, LoadedModule } from '@hotswap/core';
 import { wasmtime, wasmtimeCapabilities, wasmtimeExperiments } from '@hotswap/runtime-wasmtime';
 import { describe, expect, it } from 'vitest';
+import { ask } from './http-client.ts';
+import { httpFixture, route } from './http-fixture.ts';
 import { failureOf, testHost, type TestHost } from './test-host.ts';
 
 const lab = new URL('../../../examples/modules/rust/async-lab-1.0.0.wasm', import.meta.url);
+const server = new URL('../../../examples/modules/rust/http-async-1.0.0.wasm', import.meta.url);
 const hour = 3_600_000;
 
 type Lab = TestHost & { load(options?: LoadOptions): Promise<LoadedModule> };
@@ -146,5 +149,25 @@ describe('a swap', () => {
     expect(await slots.drain(old, 1_000)).toEqual({ finished: 1, cut: 1 });
     expect((await ending).version).toBe('old');
     expect(await cut).toMatchObject({ code: 'HS_RUNTIME_CANCELLED', details: { by: 'drain' } });
+  });
+});
+
+describe('HTTP', () => {
+  it('a component answers by wasi:http/handler on native threads, beside those of 0.2', async () => {
+    await using fixture = await httpFixture({ experimental: ['preview3'] });
+    const module = await fixture.test.host.load({ bytes: await readFile(server) });
+    expect(module.description).toMatchObject({ servesHttp: 'component', wasiLevel: 'preview3' });
+    fixture.serve('app', { next: [module, 1] });
+    const { port } = await fixture.open([route('app')]);
+    expect(await ask(port, '/echo', { body: 'there and back' })).toMatchObject({
+      status: 200,
+      body: 'there and back',
+      headers: { 'x-hotswap-version': 'next', 'x-method': 'POST' },
+    });
+    expect((await ask(port, '/stream?n=3&ms=5')).body).toBe('line 0\nline 1\nline 2\n');
+    expect((await ask(port, '/trap')).status).toBe(500);
+    await expect(ask(port, '/trap-mid-body')).rejects.toThrow();
+    const answers = await Promise.all(Array.from({ length: 50 }, async () => await ask(port, '/sleep?ms=20')));
+    expect(answers.every(({ status, body }) => status === 200 && body === 'slept\n')).toBe(true);
   });
 });

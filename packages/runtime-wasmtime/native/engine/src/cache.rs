@@ -14,9 +14,10 @@ use std::time::Instant;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
+use crate::engines::is_concurrent;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::policy::CacheOptions;
-use crate::runtime::{Runtime, is_concurrent};
+use crate::runtime::Runtime;
 
 /// Raise when the layout of an entry changes.
 const FORMAT: &str = "hotswap-aot-1";

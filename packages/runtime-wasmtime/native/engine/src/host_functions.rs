@@ -12,6 +12,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{self, ResourceDynamic, ResourceType, Val};
 use wasmtime::{AsContextMut, FuncType, StoreContextMut};
 
+use crate::engines::is_concurrent;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::store::StoreData;
 use crate::values::convert::{Lifting, OutputMeter, each_resource, lift, lift_core, lower, lower_core};
@@ -57,6 +58,8 @@ pub struct HostSignature {
     pub params: Vec<(String, ValueType)>,
     /// Result types.
     pub results: Vec<ValueType>,
+    /// Declared as `async func`: the guest may go on with other things while it waits.
+    pub is_async: bool,
     /// A message carries the arguments.
     pub packs_params: bool,
     /// A message may carry the results.
@@ -67,7 +70,7 @@ impl HostSignature {
     fn new(index: u32, name: String, params: Vec<(String, ValueType)>, results: Vec<ValueType>) -> Self {
         let packs_params = host_message(params.iter().map(|(_, ty)| ty));
         let packs_results = host_message(results.iter());
-        Self { index, name, params, results, packs_params, packs_results }
+        Self { index, name, params, results, is_async: false, packs_params, packs_results }
     }
 }
 
@@ -152,13 +155,13 @@ pub(crate) fn link_component(
 ) -> Result<Vec<String>> {
     let engine = component.engine();
     let ty = component.component_type();
-    let names = crate::module::resource_names(&ty, engine);
+    let (names, concurrent) = (crate::module::resource_names(&ty, engine), is_concurrent(engine));
     let mut missing = Vec::new();
     for (import, item) in ty.imports(engine).filter(|(import, _)| !taken(import)) {
         match item.ty {
             ComponentItem::ComponentFunc(function) => {
                 let signature = signature(ROOT, import, import.to_owned(), &function, host, &names)?;
-                define(&mut linker.root(), import, signature, host, answering, &mut missing)?;
+                define(&mut linker.root(), import, signature, host, answering, concurrent, &mut missing)?;
             }
             ComponentItem::ComponentInstance(interface) => {
                 let mut instance = linker.instance(import).map_err(EngineError::internal)?;
@@ -167,7 +170,7 @@ pub(crate) fn link_component(
                         ComponentItem::ComponentFunc(function) => {
                             let full = format!("{import}#{name}");
                             let signature = signature(import, name, full, &function, host, &names)?;
-                            define(&mut instance, name, signature, host, answering, &mut missing)?;
+                            define(&mut instance, name, signature, host, answering, concurrent, &mut missing)?;
                         }
                         ComponentItem::Resource(_) => {
                             define_resource(&mut instance, name, host)?;
@@ -211,7 +214,8 @@ fn signature(
     let results =
         function.results().map(|ty| ValueType::from_component(&ty, budget, names)).collect::<Result<Vec<_>>>()?;
     let found = find(host, interface, name);
-    Ok((found, HostSignature::new(found.unwrap_or_default(), full, params, results)))
+    let signature = HostSignature::new(found.unwrap_or_default(), full, params, results);
+    Ok((found, HostSignature { is_async: function.async_(), ..signature }))
 }
 
 fn define(
@@ -220,6 +224,7 @@ fn define(
     (found, signature): (Option<u32>, HostSignature),
     host: &Arc<dyn HostFunctions>,
     answering: Answering,
+    concurrent: bool,
     missing: &mut Vec<String>,
 ) -> Result<()> {
     if found.is_none() {
@@ -235,7 +240,8 @@ fn define(
     }
     let (host, function) = (host.clone(), Arc::new(signature));
     host.link(&function);
-    let dynamic = types(&function).any(|ty| ty.obstacles().dynamic);
+    // How values travel to and from guests that may wait is the engine's own affair.
+    let dynamic = concurrent || types(&function).any(|ty| ty.obstacles().dynamic);
     let defined = if dynamic {
         define_dynamic(linker, name, host, function, answering)
     } else {
@@ -269,6 +275,18 @@ fn define_dynamic(
         Ok(())
     };
     match answering {
+        // Only the engine for WASI 0.3 lets such an import in.
+        _ if function.is_async => linker.func_new_concurrent(name, move |guest, _, params, results| {
+            let (host, function) = (host.clone(), function.clone());
+            Box::pin(async move {
+                let args = guest
+                    .with(|mut store| taken_in(&mut store.as_context_mut(), lifted(params, &function)?, &function))?;
+                let answer = ask(&host, &function, args).await?;
+                guest.with(|mut store| {
+                    lowered(handed_out(&mut store.as_context_mut(), answer, &function, &host)?, &function, results)
+                })
+            })
+        }),
         Answering::Later => linker.func_new_async(name, move |mut store, _, params, results| {
             let (host, function) = (host.clone(), function.clone());
             Box::new(async move {

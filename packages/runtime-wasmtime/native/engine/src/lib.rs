@@ -3,9 +3,10 @@
 //! | to change | open |
 //! |---|---|
 //! | error codes | `error.rs`, `trap.rs` |
-//! | engine settings, pool, threads | `runtime.rs` |
+//! | settings of the engines, the pool | `engines.rs` |
+//! | threads, gauges, the life of it all | `runtime.rs` |
 //! | what a module may do | `policy.rs`, `limits.rs`, `wasi/`, `egress/` (outgoing HTTP) |
-//! | loading, linking, the cache | `load.rs`, `cache.rs`, `inspect/` |
+//! | loading, linking, the cache | `load.rs`, `link.rs`, `cache.rs`, `inspect/` |
 //! | compiling in a child process | `compile/` |
 //! | what all guests share: processors, memory, threads, time | `shared/` |
 //! | value types and their conversion | `values/` |
@@ -22,12 +23,14 @@ mod cache;
 mod calls;
 mod compile;
 mod egress;
+mod engines;
 mod error;
 mod guest_module;
 mod host_functions;
 pub mod http;
 mod inspect;
 mod limits;
+mod link;
 mod load;
 mod module;
 mod module_bytes;

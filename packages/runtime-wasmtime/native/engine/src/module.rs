@@ -8,15 +8,15 @@ use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 use wasmtime::component::{ComponentExportIndex, types::ComponentItem};
 use wasmtime::{Engine, ExternType, ModuleExport};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::cache::Code;
 use crate::calls::direct::MAX_SCALARS;
 use crate::calls::warm::{IdlePool, WarmGuest};
+use crate::engines::is_concurrent;
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY};
+use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY, ServerPre};
 use crate::policy::{Limits, ModulePolicy};
-use crate::runtime::{Runtime, is_concurrent};
+use crate::runtime::Runtime;
 use crate::shared::cpu_share::CpuShare;
 use crate::state::Resident;
 use crate::stats::ModuleStats;
@@ -98,8 +98,8 @@ impl FunctionEntry {
 pub(crate) enum HttpEntry {
     /// It does not.
     None,
-    /// It exports `wasi:http/incoming-handler`.
-    Component(ProxyPre<StoreData>),
+    /// It exports `wasi:http/incoming-handler`, or `wasi:http/handler`.
+    Component(ServerPre),
     /// A command, run as a CGI program.
     Command,
     /// A core module with the ABI of `http/handler.rs`.
@@ -109,8 +109,7 @@ pub(crate) enum HttpEntry {
 impl HttpEntry {
     fn find(code: &Code, linked: &Linked, functions: &[FunctionEntry], command: bool) -> Self {
         if let Linked::Component(pre) = linked
-            && functions.iter().any(|entry| entry.name.starts_with("wasi:http/incoming-handler@0.2"))
-            && let Ok(pre) = ProxyPre::new(pre.clone())
+            && let Some(pre) = ServerPre::find(pre, functions)
         {
             return Self::Component(pre);
         }

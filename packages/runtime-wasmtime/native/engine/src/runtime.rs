@@ -1,7 +1,6 @@
 //! The process-global runtime: engines, threads, gauges. Made once, shared by all Node environments, never dropped.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::time::Duration;
@@ -10,11 +9,11 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use wasmparser::WasmFeatures;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use crate::calls::control::CallRegistry;
 use crate::compile::child::CompileChildren;
+use crate::engines::{MAX_WASM_STACK_BYTES, Pool, base_config, concurrent, metered, probe_pool};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::LoadedModule;
 use crate::policy::{RuntimeOptions, TrapMode};
@@ -24,9 +23,6 @@ use crate::shared::memory_budget::MemoryBudget;
 use crate::shared::short_lane::ShortLane;
 use crate::shared::ticker::{TICK_MS, Ticker};
 
-/// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
-pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 * 1024;
-const FIBER_STACK_BYTES: usize = 2 * 1024 * 1024;
 pub(crate) const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
 /// Blocking file calls of WASI at once.
 pub(crate) const MAX_BLOCKING_THREADS: usize = 16;
@@ -35,20 +31,12 @@ const LOAD_THREADS: usize = 2;
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// Priority of the long lane: a quarter of a busy core at least, all of an idle one.
 const LONG_LANE_NICE: i32 = 5;
-/// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
-const KEEP_RESIDENT_MEMORY_BYTES: usize = 1024 * 1024;
-/// The same where the kernel says which pages were written: only those are kept. A guest with a JavaScript engine inside writes several MiB.
-const KEEP_WRITTEN_MEMORY_BYTES: usize = 16 * 1024 * 1024;
-const KEEP_RESIDENT_TABLE_BYTES: usize = 64 * 1024;
-
 static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
 
 /// See the module's description.
 pub struct Runtime {
     pub(crate) options: RuntimeOptions,
-    pooled: Option<Engine>,
-    pool_note: Option<String>,
-    pool_slots: u32,
+    pool: Pool,
     pool_limited_by: &'static str,
     on_demand: OnceLock<Result<Engine>>,
     metered: OnceLock<Result<Engine>>,
@@ -127,10 +115,10 @@ impl Runtime {
         let worker_threads = options.worker_threads.unwrap_or(cores.saturating_sub(1).max(2)).clamp(1, 256);
         let compile_threads = options.compile_threads.unwrap_or(cores / 2).clamp(1, 64);
         process::pin_image();
-        let (pooled, pool_note, pool_slots) = probe_pool(&options, asked_slots)?;
+        let pool = probe_pool(&options, &machine, asked_slots)?;
         process::remember_handler();
         let ticker = Ticker::start().map_err(EngineError::internal)?;
-        if let Some(engine) = &pooled {
+        if let Some(engine) = &pool.engine {
             ticker.add(engine.weak());
         }
         let tokio = host_threads("hotswap-io", worker_threads.div_ceil(4), 0)?;
@@ -138,7 +126,7 @@ impl Runtime {
         let short_lane = short_lane.map_err(EngineError::internal)?;
         // As many as there are cores: what computes on may use all that the others leave.
         let long_threads = host_threads("hotswap-long", cores, LONG_LANE_NICE)?;
-        let pool = |name: &'static str, threads| {
+        let threads_of = |name: &'static str, threads| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(move |index| format!("{name}-{index}"))
@@ -146,11 +134,9 @@ impl Runtime {
                 .build()
                 .map_err(EngineError::internal)
         };
-        let instance_slots = if pooled.is_some() { pool_slots } else { asked_slots.max(100) } as usize;
+        let instance_slots = if pool.engine.is_some() { pool.slots } else { asked_slots.max(100) } as usize;
         Ok(Self {
-            pooled,
-            pool_note,
-            pool_slots,
+            pool,
             pool_limited_by: if options.pool_slots.is_some() { "option" } else { pool_limited_by },
             on_demand: OnceLock::new(),
             metered: OnceLock::new(),
@@ -161,8 +147,8 @@ impl Runtime {
             long_lane: long_threads.handle().clone(),
             _long_threads: long_threads,
             instance_slots,
-            load_pool: pool("hotswap-load", LOAD_THREADS)?,
-            compile_pool: pool("hotswap-compile", compile_threads)?,
+            load_pool: threads_of("hotswap-load", LOAD_THREADS)?,
+            compile_pool: threads_of("hotswap-compile", compile_threads)?,
             worker_threads,
             compile_threads,
             ticker,
@@ -181,7 +167,7 @@ impl Runtime {
 
     /// The engine with the pool, if there is one.
     pub(crate) fn pooled(&self) -> Option<&Engine> {
-        self.pooled.as_ref()
+        self.pool.engine.as_ref()
     }
 
     /// The engine that allocates instances one by one, for modules whose shape does not fit the pool.
@@ -311,12 +297,13 @@ impl Runtime {
     /// `RuntimeInfo` of `binding.d.ts`, without the fields only the addon knows.
     pub fn info_json(&self) -> serde_json::Value {
         let mut pool = json!({
-            "enabled": self.pooled.is_some(),
-            "slots": if self.pooled.is_some() { self.pool_slots } else { 0 },
+            "enabled": self.pool.engine.is_some(),
+            "slots": self.pool.slots,
+            "keptBytesPerSlot": self.pool.kept_bytes,
             "pagemapScan": PoolingAllocationConfig::is_pagemap_scan_available(),
             "limitedBy": self.pool_limited_by,
         });
-        if let Some(reason) = &self.pool_note {
+        if let Some(reason) = &self.pool.note {
             pool["reason"] = json!(reason);
         }
         json!({
@@ -349,7 +336,7 @@ impl Runtime {
             "cacheMisses": load(&self.counters.cache_misses),
             "cacheRejected": load(&self.counters.cache_rejected),
         });
-        if let Some(metrics) = self.pooled.as_ref().and_then(Engine::pooling_allocator_metrics) {
+        if let Some(metrics) = self.pool.engine.as_ref().and_then(Engine::pooling_allocator_metrics) {
             stats["pool"] = json!({
                 "coreInstances": metrics.core_instances(),
                 "componentInstances": metrics.component_instances(),
@@ -394,54 +381,6 @@ fn start_janitor() -> Result<mpsc::Sender<Box<dyn std::any::Any + Send>>> {
     Ok(sender)
 }
 
-fn base_config(options: &RuntimeOptions) -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        // Plain fibers: 1.2 to 1.5 times faster. What needs more than that has an engine of its own; see `concurrent`.
-        .concurrency_support(false)
-        .wasm_component_model_async(false)
-        // Unbounded copies and unlimited memories respectively; `ResourceLimiter` is not asked for shared ones.
-        .wasm_memory64(false)
-        .wasm_threads(false)
-        .max_wasm_stack(MAX_WASM_STACK_BYTES)
-        .async_stack_size(FIBER_STACK_BYTES)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(crate::trap::MAX_FRAMES))
-        .signals_based_traps(options.trap_mode == TrapMode::Signals);
-    if cfg!(not(windows)) {
-        config.native_unwind_info(false);
-    }
-    config
-}
-
-fn metered(mut config: Config) -> Config {
-    config.consume_fuel(true);
-    config
-}
-
-/// For components with asynchronous functions, which are those of WASI 0.3.
-fn concurrent(mut config: Config) -> Config {
-    config.concurrency_support(true).wasm_component_model_async(true);
-    config
-}
-
-/// Whether an engine's guests may wait for several things at once.
-pub(crate) fn is_concurrent(engine: &Engine) -> bool {
-    engine.get_wasm_features().contains(WasmFeatures::CM_ASYNC)
-}
-
-/// An engine whose code the engine of that profile runs in another process that was started with the same options.
-pub(crate) fn compiling_engine(options: &RuntimeOptions, profile: &str) -> Result<Engine> {
-    let config = match profile {
-        "pooled" => pooled_config(options, 1),
-        "metered" => metered(base_config(options)),
-        "concurrent" => concurrent(base_config(options)),
-        "concurrent-metered" => metered(concurrent(base_config(options))),
-        _ => base_config(options),
-    };
-    Engine::new(&config).map_err(EngineError::internal)
-}
-
 fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -459,49 +398,4 @@ fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime:
         .enable_all()
         .build()
         .map_err(EngineError::internal)
-}
-
-fn pooled_config(options: &RuntimeOptions, slots: u32) -> Config {
-    let mut pool = PoolingAllocationConfig::default();
-    let knows_written = PoolingAllocationConfig::is_pagemap_scan_available();
-    let keep_memory = if knows_written { KEEP_WRITTEN_MEMORY_BYTES } else { KEEP_RESIDENT_MEMORY_BYTES };
-    // A component is several core instances; core instances and tables cost little, memories reserve 4 GiB of address space each.
-    pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(8))
-        .total_memories(slots)
-        .total_tables(slots.saturating_mul(4))
-        .total_stacks(slots)
-        .total_gc_heaps(slots.min(100))
-        .max_memories_per_module(2)
-        .max_tables_per_module(4)
-        .max_core_instance_size(8 * 1024 * 1024)
-        .max_component_instance_size(8 * 1024 * 1024)
-        .table_elements(50_000)
-        .linear_memory_keep_resident(keep_memory)
-        .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
-        .async_stack_keep_resident(16 * 1024)
-        .pagemap_scan(Enabled::Auto);
-    let mut config = base_config(options);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config
-}
-
-/// Tries the pool as asked, then smaller ones: containers and small devices may not have the address space.
-fn probe_pool(options: &RuntimeOptions, asked: u32) -> Result<(Option<Engine>, Option<String>, u32)> {
-    let mut note = None;
-    for slots in [asked, asked / 4, asked / 16] {
-        if slots == 0 {
-            continue;
-        }
-        match Engine::new(&pooled_config(options, slots)) {
-            Ok(engine) => return Ok((Some(engine), note, slots)),
-            Err(error) => note = Some(format!("{asked} slots do not fit: {error:#}")),
-        }
-    }
-    if note.is_none() {
-        note = Some("switched off".to_owned());
-    }
-    // Proves that an engine can be made at all, so that the first load does not have to find out.
-    Engine::new(&base_config(options)).map_err(EngineError::internal)?;
-    Ok((None, note, 0))
 }

@@ -125,10 +125,11 @@ fn nesting_of_components_has_an_end() {
     assert_eq!(nested(5_000).expect_err("refused").code(), ErrorCode::Unsupported);
 }
 
-/// RUSTSEC-2026-0353 and -0358: functions lifted with the async ABI, and a start that yields, made the host panic. Both need what is
-/// switched off here; should it be switched on one day, these tests say so.
+/// RUSTSEC-2026-0353 and -0358: functions lifted with the async ABI, and a start that yields, made the host panic. Both need what is off
+/// unless a host asks for it; where one does, they end as a guest's own failure.
 #[test]
-fn the_async_abi_is_refused_at_validation() {
+#[cfg(feature = "wasi03")]
+fn the_async_abi_is_refused_unless_asked_for_and_then_makes_nothing_panic() {
     let lifted = r#"(component
         (core module $m (func (export "run")) (func (export "callback") (param i32 i32 i32) (result i32) i32.const 0))
         (core instance $i (instantiate $m))
@@ -144,11 +145,47 @@ fn the_async_abi_is_refused_at_validation() {
         (core module $m (import "" "yield" (func $yield (result i32)))
             (func $start (drop (call $yield))) (start $start))
         (core instance (instantiate $m (with "" (instance (export "yield" (func $yield)))))))"#;
-    for text in [lifted, with_callback.as_str(), yields_in_start] {
-        let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let refused = inspect(&bytes, 1_000_000).expect_err("refused");
-        assert_eq!(refused.code(), ErrorCode::InvalidModule, "{refused}");
-        let refused = Awaited::new().load_with(text, "").expect_err("refused");
-        assert_eq!(refused.code(), ErrorCode::InvalidModule, "{refused}");
+    let mut node = Awaited::new();
+    for (text, code) in [
+        // On a stack of its own, which is another proposal.
+        (lifted, ErrorCode::InvalidModule),
+        (with_callback.as_str(), ErrorCode::Unsupported),
+        (yields_in_start, ErrorCode::Unsupported),
+    ] {
+        let refused = node.load_with(text, "").expect_err("refused");
+        assert_eq!(refused.code(), code, "{refused}");
+    }
+    let on = r#"{"experimental":["preview3"]}"#;
+    // Ends without an answer, which an asynchronous function owes.
+    let module = node.load_with(&with_callback, on).expect("loads");
+    assert_eq!(node.call(&module, "run", vec![]).expect_err("no answer").code(), ErrorCode::Trap);
+    node.load_with(yields_in_start, on).expect("a start may let others go first");
+}
+
+/// Streams and waiting sets live in the host: a guest that collects them gets so many and no more.
+#[test]
+#[cfg(feature = "wasi03")]
+fn what_a_guest_makes_to_wait_for_has_a_limit() {
+    for (built, canon, results) in [
+        ("stream.new", "(canon stream.new $bytes)", "i64"),
+        ("future.new", "(canon future.new $later)", "i64"),
+        ("waitable-set.new", "(canon waitable-set.new)", "i32"),
+    ] {
+        let text = format!(
+            r#"(component
+            (type $bytes (stream u8))
+            (type $later (future u8))
+            (core func $new {canon})
+            (core module $m (import "" "new" (func $new (result {results})))
+                (func (export "run") (result i32) (loop (drop (call $new)) (br 0)) unreachable)
+                (func (export "resumed") (param i32 i32 i32) (result i32) unreachable))
+            (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+            (func (export "run") async (canon lift (core func $i "run") async (callback (core func $i "resumed")))))"#
+        );
+        let mut node = Awaited::new();
+        let json = r#"{"experimental":["preview3"],"policy":{"limits":{"timeoutMs":60000,"maxHostResources":1000}}}"#;
+        let module = node.load_with(&text, json).unwrap_or_else(|error| panic!("{built}: {error}"));
+        let error = node.call(&module, "run", vec![]).expect_err(built);
+        assert_eq!(error.code(), ErrorCode::Trap, "{built}: {error}");
     }
 }

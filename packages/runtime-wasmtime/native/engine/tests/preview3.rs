@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hotswap_engine::{CallSettings, ErrorCode, LoadedModule, Outcome, RunOptions, Value, parse_options};
+use hotswap_engine::{
+    CallSettings, EngineError, ErrorCode, HostCall, HostFunctions, HostSignature, LoadedModule, Outcome, RunOptions,
+    Value, parse_options,
+};
 use support::http::{guest, load};
-use support::{Awaited, call_sync, code, eventually, options, values};
+use support::{Awaited, call_sync, code, eventually, options, values, wasm};
 
 const ON: &str = r#"{"experimental":["preview3"]}"#;
 
@@ -26,6 +29,70 @@ const PURE: &str = r#"(component
     (core instance $instance (instantiate $code (with "" (instance (export "answer" (func $answer))))))
     (func (export "double") async (param "n" u32) (result u32)
         (canon lift (core func $instance "double") async (callback (core func $instance "resumed")))))"#;
+
+/// Asks the embedder twice, by a function that is itself asynchronous.
+const ASKS: &str = r#"(component
+    (import "later" (func $later async (param "n" u32) (result u32)))
+    (core func $later (canon lower (func $later)))
+    (core module $code
+        (import "" "answer" (func $answer (param i32)))
+        (import "" "later" (func $later (param i32) (result i32)))
+        (func (export "ask") (param i32) (result i32)
+            (call $answer (call $later (call $later (local.get 0))))
+            (i32.const 0))
+        (func (export "resumed") (param i32 i32 i32) (result i32) unreachable))
+    (core func $answer (canon task.return (result u32)))
+    (core instance $instance (instantiate $code
+        (with "" (instance (export "answer" (func $answer)) (export "later" (func $later))))))
+    (func (export "ask") async (param "n" u32) (result u32)
+        (canon lift (core func $instance "ask") async (callback (core func $instance "resumed")))))"#;
+
+/// Answers a moment later with one more than it was asked for; 100 is too many.
+struct Later;
+
+impl HostFunctions for Later {
+    fn find(&self, interface: &str, name: &str) -> Option<u32> {
+        ((interface, name) == ("$root", "later")).then_some(7)
+    }
+
+    fn link(&self, function: &Arc<HostSignature>) {
+        assert!(function.is_async && function.index == 7, "{function:?}");
+    }
+
+    fn call(&self, call: HostCall) {
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(5));
+            let [Value::U32(n)] = call.args[..] else { panic!("a number: {:?}", call.args) };
+            let answer = if n < 100 {
+                Ok(vec![Value::U32(n + 1)])
+            } else {
+                Err(EngineError::new(ErrorCode::GuestError, "too many"))
+            };
+            let _ = call.answer.send(answer);
+        });
+    }
+
+    fn call_here(&self, _: &Arc<HostSignature>, _: Vec<Value>) -> Result<Vec<Value>, EngineError> {
+        unreachable!("no call of such a guest is synchronous")
+    }
+
+    fn drop_resource(&self, _: u32) {}
+}
+
+#[test]
+fn asynchronous_imports_are_satisfied_by_the_embedder() {
+    let mut node = Awaited::new();
+    let id = node.id();
+    node.client.load_with(id, Some(wasm(ASKS).into()), options(ON), Some(Arc::new(Later))).expect("admitted");
+    let Ok(Outcome::Module(module)) = node.wait(id).outcome else { panic!("loads") };
+    assert_eq!(node.call(&module, "ask", vec![Value::U32(1)]).expect("answers"), [Value::U32(3)]);
+    let calls: Vec<_> = (0..20).map(|n| node.start(&module, "ask", vec![Value::U32(n)])).collect();
+    for (n, call) in (0..20).zip(calls) {
+        assert_eq!(values(node.wait(call)).expect("answers"), [Value::U32(n + 2)]);
+    }
+    let error = node.call(&module, "ask", vec![Value::U32(100)]).expect_err("the host says no");
+    assert_eq!((error.code(), error.detail("trap")), (ErrorCode::Trap, Some(&"host".into())));
+}
 
 fn with_limits(limits: &str) -> String {
     format!(r#"{{"experimental":["preview3"],"policy":{{"limits":{limits}}}}}"#)

@@ -9,11 +9,12 @@ use wasmtime::{AsContextMut, Store};
 
 use crate::calls::enter::{CallFailure, Results, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
 use crate::calls::warm_call::{warm_async, warm_sync};
+use crate::engines::MAX_WASM_STACK_BYTES;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::{FunctionEntry, LoadedModule};
 use crate::policy::RunOptions;
 use crate::process;
-use crate::runtime::{MAX_WASM_STACK_BYTES, Runtime};
+use crate::runtime::Runtime;
 use crate::shared::ticker::TICK_MS;
 use crate::stats::CallMeter;
 use crate::store::{Deadline, Host, StoreData, Streams, meter_cpu, new_store};
@@ -262,8 +263,13 @@ pub(crate) fn prepare(
 ) -> Result<Store<StoreData>> {
     let host = new_host(module.wasi, &module.policy, &module.grants, run)?;
     let mut store = new_store(&module.engine, module.limits(), host);
-    if let Some(tasks) = store.concurrent_resource_table() {
-        tasks.set_max_capacity(module.limits().max_host_resources as usize);
+    if module.concurrent() {
+        // What it waits for lives in the host, and so do its tasks.
+        let most = module.limits().max_host_resources as usize;
+        store.set_max_component_handles(most);
+        if let Some(tasks) = store.concurrent_resource_table() {
+            tasks.set_max_capacity(most);
+        }
     }
     let yields = deadline.is_some();
     fill_up(module, &mut store);

@@ -6,9 +6,9 @@ use std::io::{Error, Write};
 use wasmtime::Engine;
 
 use crate::compile::frames::{Answer, Hello, Job, answer_mac, read_frame, write_frame};
+use crate::engines::compiling_engine;
 use crate::error::bounded;
 use crate::process;
-use crate::runtime::compiling_engine;
 
 /// A compile makes the parent's calls wait for nothing: the parent's threads go first.
 const NICE: i32 = 5;

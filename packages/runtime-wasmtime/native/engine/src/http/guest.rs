@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tokio::sync::{SemaphorePermit, oneshot};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
-use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView};
 
 use crate::calls::invoke::{Output, explained, prepare, read_meters, rearm};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
@@ -21,6 +20,7 @@ use crate::shared::lanes::Moving;
 use crate::stats::CallMeter;
 use crate::store::{Deadline, StoreData};
 
+use super::component::{Head, ServerPre};
 use super::kept::{KeptInstance, KeptInstances, make_room};
 
 /// The life of a guest. Ends after the guest has returned. One that computes on moves away from the threads of the plane.
@@ -71,7 +71,7 @@ impl Drop for Unreturned {
 
 /// What a guest answers through.
 pub(crate) struct Answering {
-    pub(crate) head: oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>,
+    pub(crate) head: oneshot::Sender<Head>,
     pub(crate) lost: StoreLost,
 }
 
@@ -172,8 +172,8 @@ where
         }
         Instance::Fresh(permit) => {
             let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
-            match component(module)?.instantiate_async(&mut store).await {
-                Ok(proxy) => KeptInstance::new(store, proxy, permit),
+            match component(module)?.instantiate(&mut store).await {
+                Ok(server) => KeptInstance::new(store, server, permit),
                 Err(error) => return Err(failed(&error, store.data(), true)),
             }
         }
@@ -182,7 +182,7 @@ where
     let mut unreturned = Unreturned { lost, returned: false };
     let begun = Instant::now();
     meter.instantiate = begun - started;
-    let called = call(&mut instance, request, scheme, head).await;
+    let called = instance.server.answer(&mut instance.store, request, scheme, head).await;
     meter.invoke = begun.elapsed();
     read_meters(meter, module, &instance.store);
     if let Err(error) = called {
@@ -192,28 +192,14 @@ where
     Ok(instance)
 }
 
-async fn call<B>(
-    instance: &mut KeptInstance,
-    request: Request<B>,
-    scheme: Scheme,
-    head: oneshot::Sender<std::result::Result<Response<WasiBody>, GuestErrorCode>>,
-) -> wasmtime::Result<()>
-where
-    B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
-{
-    let mut http = instance.store.data_mut().http();
-    let request = http.new_incoming_request(scheme, request)?;
-    let answering = http.new_response_outparam(head)?;
-    instance.proxy.wasi_http_incoming_handler().call_handle(&mut instance.store, request, answering).await
-}
-
-fn component(module: &LoadedModule) -> Result<&ProxyPre<StoreData>> {
+fn component(module: &LoadedModule) -> Result<&ServerPre> {
     match &module.http {
         HttpEntry::Component(pre) => Ok(pre),
-        HttpEntry::None | HttpEntry::Command | HttpEntry::Handler => {
-            Err(EngineError::new(ErrorCode::UnknownExport, "The component does not export wasi:http/incoming-handler")
-                .with("export", "wasi:http/incoming-handler"))
-        }
+        HttpEntry::None | HttpEntry::Command | HttpEntry::Handler => Err(EngineError::new(
+            ErrorCode::UnknownExport,
+            "The component exports neither wasi:http/incoming-handler nor wasi:http/handler",
+        )
+        .with("export", "wasi:http/incoming-handler")),
     }
 }
 

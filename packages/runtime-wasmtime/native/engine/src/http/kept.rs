@@ -8,27 +8,28 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 use wasmtime::Store;
-use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use crate::module::LoadedModule;
 use crate::policy::ReusePolicy;
 use crate::runtime::Runtime;
 use crate::store::StoreData;
 
+use super::component::Server;
+
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
 /// One of them.
 pub(crate) struct KeptInstance {
     pub(crate) store: Store<StoreData>,
-    pub(crate) proxy: Proxy,
+    pub(crate) server: Server,
     calls: u64,
     _permit: SemaphorePermit<'static>,
     since: Instant,
 }
 
 impl KeptInstance {
-    pub(crate) fn new(store: Store<StoreData>, proxy: Proxy, permit: SemaphorePermit<'static>) -> Self {
-        Self { store, proxy, calls: 0, _permit: permit, since: Instant::now() }
+    pub(crate) fn new(store: Store<StoreData>, server: Server, permit: SemaphorePermit<'static>) -> Self {
+        Self { store, server, calls: 0, _permit: permit, since: Instant::now() }
     }
 }
 

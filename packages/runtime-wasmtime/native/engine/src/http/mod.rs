@@ -6,7 +6,7 @@
 //! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
 //! | which module answers | `router.rs`, `affinity.rs`, `service.rs` |
-//! | how a component answers | `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
+//! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
 //! | how commands and core modules answer | `buffered.rs`, `cgi.rs`, `handler.rs`, `message.rs` |
 //! | what the plane answers itself | `problem.rs` |
 //! | what is counted | `flight.rs`, `stats.rs` |
@@ -18,6 +18,7 @@ mod authorize;
 mod buffered;
 mod cgi;
 mod clock;
+mod component;
 mod connection;
 mod flight;
 mod guest;
@@ -28,6 +29,8 @@ mod listener;
 mod message;
 mod options;
 mod plane;
+#[cfg(feature = "wasi03")]
+mod preview3;
 mod problem;
 mod request_body;
 mod router;
@@ -36,6 +39,7 @@ mod socket;
 mod stats;
 mod tls;
 
+pub(crate) use component::ServerPre;
 pub(crate) use handler::{ALLOC, HANDLE, MEMORY};
 pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, RequestHead, Wants};
 pub(crate) use kept::KeptInstances;

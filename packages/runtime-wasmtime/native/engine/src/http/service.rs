@@ -11,7 +11,6 @@ use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
-use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::calls::admission::wait_for_share;
@@ -26,6 +25,7 @@ use super::affinity::sticky_key;
 use super::answer::{AnswerBody, ending_of};
 use super::authorize::{Doorkeeper, Verdict};
 use super::buffered::{self, Whole};
+use super::component::Head;
 use super::connection::{Connection, Cut, ServeResult};
 use super::flight::Flight;
 use super::guest::{self, Answering, GuestFuture, Place, Returned, StoreLost};
@@ -303,13 +303,11 @@ async fn ask_whole(
     Ok(response.map(|bytes| AnswerBody::whole(bytes).with_flight(flight)))
 }
 
-type Answered = std::result::Result<Response<WasiBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
-
 /// Drives the guest until it has sent its head.
 async fn hear(
     mut flight: Flight,
     (mut guest, lost): (GuestFuture, StoreLost),
-    mut answered: oneshot::Receiver<Answered>,
+    mut answered: oneshot::Receiver<Head>,
     deadline: Deadline,
     body: Option<(Arc<request_body::Verdict>, u64)>,
 ) -> ServeResult<Answer> {

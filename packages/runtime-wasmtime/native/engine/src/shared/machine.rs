@@ -8,6 +8,12 @@ use crate::process;
 const SLOT_ADDRESS_BYTES: u64 = 4 * 1024 * 1024 * 1024 + 32 * 1024 * 1024;
 /// What a slot keeps resident once it was used: memory, tables, stack.
 const SLOT_RESIDENT_BYTES: u64 = 1536 * 1024;
+/// Memory a free slot keeps, so that the next instance does not fault it in again (measured: half of the throughput without).
+const KEEP_RESIDENT_BYTES: u64 = 1024 * 1024;
+/// The same where the kernel says which pages were written: only those are kept. A guest with a JavaScript engine inside writes several MiB.
+const KEEP_WRITTEN_BYTES: u64 = 16 * 1024 * 1024;
+/// Less is not worth the copying.
+const LEAST_KEPT_BYTES: u64 = 64 * 1024;
 /// Mappings of one slot: its memory, its stack with a guard page, and parts of them with other rights.
 const SLOT_MAPPINGS: u64 = 8;
 const MAX_SLOTS: u64 = 1_000;
@@ -54,6 +60,14 @@ impl Machine {
         // Below the least useful number the pool is tried all the same; the probe says whether it fits.
         (slots.max(MIN_SLOTS) as u32, by)
     }
+
+    /// Memory that one of so many free slots may keep: all of them together a quarter of what the machine has.
+    pub(crate) fn kept_bytes(&self, slots: u32, knows_written: bool) -> usize {
+        let most = if knows_written { KEEP_WRITTEN_BYTES } else { KEEP_RESIDENT_BYTES };
+        let fair = self.memory_bytes.map_or(most, |bytes| bytes / 4 / u64::from(slots.max(1)));
+        let whole_pages = fair.clamp(LEAST_KEPT_BYTES, most) / LEAST_KEPT_BYTES * LEAST_KEPT_BYTES;
+        whole_pages as usize
+    }
 }
 
 /// Limit of the group this process is in, where the root of the file system is the machine's own.
@@ -72,7 +86,8 @@ fn total_of(meminfo: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const GIB: u64 = 1024 * 1024 * 1024;
+    const MIB: u64 = 1024 * 1024;
+    const GIB: u64 = 1024 * MIB;
 
     #[test]
     fn the_pool_follows_what_is_in_shortest_supply() {
@@ -83,6 +98,24 @@ mod tests {
         assert_eq!(Machine { address_bytes: Some(1024 * GIB), ..large }.pool_slots(), (127, "address space"));
         assert_eq!(Machine { max_mappings: Some(4_096), ..large }.pool_slots(), (128, "mappings"));
         assert_eq!(Machine { address_bytes: Some(8 * GIB), ..large }.pool_slots(), (16, "address space"));
+    }
+
+    #[test]
+    fn free_slots_keep_what_the_machine_can_spare() {
+        let machine = |memory_bytes| Machine { cores: 2, memory_bytes, address_bytes: None, max_mappings: None };
+        let kept = |memory_bytes, slots| machine(Some(memory_bytes)).kept_bytes(slots, true) as u64;
+        // A large machine keeps what any guest writes; a device of 512 MiB a good megabyte; none more than a quarter of its memory.
+        assert_eq!(kept(256 * GIB, 1_000), 16 * MIB);
+        assert_eq!(kept(24 * GIB, 1_000), 6 * MIB + 128 * 1024);
+        assert_eq!(kept(GIB / 2, 85), 1536 * 1024);
+        assert_eq!(kept(GIB / 2, 16), 8 * MIB);
+        for (memory, slots) in [(256 * GIB, 1_000), (24 * GIB, 1_000), (4 * GIB, 682), (GIB / 2, 85), (GIB / 4, 42)] {
+            assert!(kept(memory, slots) * u64::from(slots) <= memory / 4, "{slots} slots of {memory} bytes");
+        }
+        assert_eq!(kept(64 * MIB, 1_000), 64 * 1024, "never less than is worth it");
+        assert_eq!(machine(None).kept_bytes(1_000, true) as u64, 16 * MIB);
+        assert_eq!(machine(Some(24 * GIB)).kept_bytes(1_000, false) as u64, MIB);
+        assert_eq!(machine(Some(GIB / 4)).kept_bytes(128, false), 512 * 1024);
     }
 
     #[test]

@@ -91,9 +91,13 @@ impl Server {
     pub fn of(name: &str, policy: &str) -> Self {
         let mut server = Self::new();
         let module = server.load(name, policy);
-        server.assign("app", &format!(r#"{{"current":{0},"labels":{{"{0}":"one"}}}}"#, module.id()));
-        server.route(r#"[{"slot":"app","hosts":[],"pathPrefix":"/","access":"public"}]"#);
+        server.serve(&module);
         server
+    }
+
+    pub fn serve(&self, module: &LoadedModule) {
+        self.assign("app", &format!(r#"{{"current":{0},"labels":{{"{0}":"one"}}}}"#, module.id()));
+        self.route(r#"[{"slot":"app","hosts":[],"pathPrefix":"/","access":"public"}]"#);
     }
 
     pub fn load(&mut self, name: &str, policy: &str) -> Arc<LoadedModule> {
