@@ -1,11 +1,12 @@
 import type { RuntimeCapabilities } from '@hotswap/core';
 import { wasmedgeCapabilities } from '@hotswap/runtime-wasmedge';
 import { wasmerCapabilities } from '@hotswap/runtime-wasmer';
-import { wasmtimeCapabilities } from '@hotswap/runtime-wasmtime';
+import { wasmtimeCapabilities, wasmtimeExperiments } from '@hotswap/runtime-wasmtime';
 import { table } from './markdown.ts';
 
 const engines: readonly (readonly [string, RuntimeCapabilities])[] = [
-  ['Wasmtime', wasmtimeCapabilities],
+  // What may be switched on is worth knowing to who chooses; the rest of the column is what stands without.
+  ['Wasmtime', { ...wasmtimeCapabilities, experimental: wasmtimeExperiments }],
   ['WasmEdge', wasmedgeCapabilities],
   ['Wasmer', wasmerCapabilities],
 ];
@@ -14,7 +15,7 @@ const engines: readonly (readonly [string, RuntimeCapabilities])[] = [
 const meanings: Readonly<Record<keyof RuntimeCapabilities, string>> = {
   components: 'components (WIT types, interfaces)',
   wasi: 'WASI',
-  experimental: 'experimental',
+  experimental: 'experimental, by option',
   http: 'modules answer HTTP on native threads',
   outgoingHttp: 'modules send HTTP requests, under policy',
   sockets: 'modules open sockets, under policy',
