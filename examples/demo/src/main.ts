@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
-import type { DeploymentView } from '@hotswap/protocol';
+import type { DeploymentView, HotSwapClient, JournalEntryView } from '@hotswap/protocol';
 import { functionCaller, httpAtNodes, httpThroughServer, type Caller } from './callers.ts';
 import { failuresOf, reportJson, reportText, type DemoRun, type Phase } from './demo-report.ts';
 import { startLoad, type Load } from './load-generator.ts';
@@ -17,99 +17,110 @@ const caller = 'Ada';
 const greetings = [`Hello, ${caller}!`, `Good to see you, ${caller}!`, `Welcome, ${caller}!`];
 const asJson = process.argv.includes('--json');
 
+const stages = { stages: [10, 25, 50, 100], evaluationPeriod: 'PT2S', autoPromote: true };
+
+/** What every part of the demo works on, and adds to. */
+interface Stage {
+  readonly client: HotSwapClient;
+  readonly load: Load;
+  readonly phases: Phase[];
+  readonly deployments: DeploymentView[];
+}
+
 /** The main job of HotSwap, on real parts: every line below goes through the public API of a running system. */
 async function demo(cluster: LocalCluster): Promise<DemoRun> {
   const { client } = cluster;
-  const deployments: DeploymentView[] = [];
-  const phases: Phase[] = [];
-
   const good = await registerGreeter(client, '1.0.0');
   const hello = await registerHello(client, '1.0.0');
   const shop = await registerShop(client, '1.0.0');
   say(`registered ${good} and ${shop} (functions) and ${hello} (HTTP); rolling them out to every node`);
+  const deployments: DeploymentView[] = [];
   for (const moduleId of [good, shop, hello])
     deployments.push(await rollOut(client, { moduleId, strategy: 'AllAtOnce' }));
 
   const load = startLoad(callersOf(cluster));
+  const stage: Stage = { client, load, phases: [], deployments };
   try {
-    await phase(phases, load, 'before', () => sleep(4_000));
-
-    const better = await registerGreeter(client, '1.1.0');
-    say(`${better}: canary under ${String(requestsPerSecond)} requests/s`);
-    const stages = { stages: [10, 25, 50, 100], evaluationPeriod: 'PT2S', autoPromote: true };
-    await phase(phases, load, 'canary', async () => {
-      deployments.push(
-        await rollOut(client, { moduleId: better, strategy: 'Canary', strategyConfig: stages }, (entry) => {
-          say(`  ${entry.explanation}`);
-        }),
-      );
-    });
-
+    await phase(stage, 'before', () => sleep(4_000));
+    const better = await canaryOf(stage, '1.1.0');
     const newHello = await registerHello(client, '1.1.0');
-    say(`${newHello}: blue-green, one atomic switch, and back again`);
-    const switchedBackMs = await phase(phases, load, 'blue-green', async () => {
-      const green = { moduleId: newHello, strategy: 'BlueGreen', strategyConfig: { placement: 'in-place' } };
-      const { deploymentId, status, reason } = await rollOut(client, green, (entry) => {
-        say(`  ${entry.explanation}`);
-      });
-      if (status !== 'Completed') throw new Error(`blue-green ended as ${status}: ${reason ?? ''}`);
-      deployments.push(await takeBack(client, deploymentId));
-      return rollbackMs(client, deploymentId);
-    });
-    say(`  switched back in ${switchedBackMs.toFixed(0)} ms`);
-
-    const betterShop = await registerShop(client, '1.1.0');
-    say(`${betterShop}: A/B, decided by the orders that both versions report`);
-    await phase(phases, load, 'A/B', async () => {
-      const strategyConfig = {
-        variantBPercentage: 50,
-        placement: 'in-place',
-        experimentDuration: 'PT1M',
-        lookInterval: 'PT2S',
-        minimumSampleSize: 100,
-        winnerCriteria: { metric: 'custom:orders', comparison: 'higher_is_better', threshold: 10 },
-      };
-      deployments.push(
-        await rollOut(client, { moduleId: betterShop, strategy: 'ABTesting', strategyConfig }, (entry) => {
-          say(`  ${entry.explanation}`);
-        }),
-      );
-    });
-
-    say(`${String(hotSwaps)} hot-swaps of each module, one after the other, under the same load`);
-    await phase(phases, load, 'swaps', async () => {
-      for (let swap = 0; swap < hotSwaps; swap++) {
-        const isEven = swap % 2 === 0;
-        const both = [isEven ? good : better, isEven ? newHello : hello];
-        deployments.push(
-          ...(await Promise.all(both.map((moduleId) => rollOut(client, { moduleId, strategy: 'AllAtOnce' })))),
-        );
-      }
-    });
-
-    const bad = await registerGreeter(client, '1.2.0');
-    say(`${bad}: a bad version, by canary`);
-    const rolledBack = await phase(phases, load, 'bad version', () =>
-      rollOut(client, { moduleId: bad, strategy: 'Canary', strategyConfig: stages }, (entry) => {
-        say(`  ${entry.explanation}`);
-      }),
-    );
-    deployments.push(rolledBack);
-
-    await phase(phases, load, 'after', () => sleep(3_000));
+    const switchedBackMs = await blueGreenAndBack(stage, newHello);
+    await experiment(stage);
+    await swapAndSwap(stage, [
+      [good, newHello],
+      [better, hello],
+    ]);
+    await canaryOf(stage, '1.2.0', 'bad version');
+    await phase(stage, 'after', () => sleep(3_000));
     await load.stop();
-    const swaps = deployments.filter((one) => one.strategy === 'AllAtOnce' && one.previousModuleId !== null).length;
     return {
       samples: load.samples,
-      phases,
+      phases: stage.phases,
       deployments,
-      swaps,
+      swaps: deployments.filter((one) => one.strategy === 'AllAtOnce' && one.previousModuleId !== null).length,
       switchedBackMs,
-      rollbackMs: await rollbackMs(client, rolledBack.deploymentId),
+      rollbackMs: await rollbackMs(client, deployments.at(-1)?.deploymentId ?? ''),
     };
   } finally {
     await load.stop();
   }
+}
+
+/** Ever more nodes and requests, each stage watched. @returns the module's id */
+async function canaryOf(stage: Stage, version: string, name = 'canary'): Promise<string> {
+  const moduleId = await registerGreeter(stage.client, version);
+  say(`${moduleId}: ${name === 'canary' ? '' : `a ${name}, `}by canary under ${String(requestsPerSecond)} requests/s`);
+  await phase(stage, name, async () => {
+    stage.deployments.push(
+      await rollOut(stage.client, { moduleId, strategy: 'Canary', strategyConfig: stages }, explain),
+    );
+  });
+  return moduleId;
+}
+
+/** Both versions side by side, one atomic switch, and the way back. @returns how long the way back took */
+async function blueGreenAndBack(stage: Stage, moduleId: string): Promise<number> {
+  const { client, deployments } = stage;
+  say(`${moduleId}: blue-green, one atomic switch, and back again`);
+  const tookMs = await phase(stage, 'blue-green', async () => {
+    const green = { moduleId, strategy: 'BlueGreen', strategyConfig: { placement: 'in-place' } };
+    const { deploymentId, status, reason } = await rollOut(client, green, explain);
+    if (status !== 'Completed') throw new Error(`blue-green ended as ${status}: ${reason ?? ''}`);
+    deployments.push(await takeBack(client, deploymentId));
+    return rollbackMs(client, deploymentId);
+  });
+  say(`  switched back in ${tookMs.toFixed(0)} ms`);
+  return tookMs;
+}
+
+/** Half of the requests each, until the orders that both versions report have decided. */
+async function experiment(stage: Stage): Promise<void> {
+  const moduleId = await registerShop(stage.client, '1.1.0');
+  say(`${moduleId}: A/B, decided by the orders that both versions report`);
+  const strategyConfig = {
+    variantBPercentage: 50,
+    placement: 'in-place',
+    experimentDuration: 'PT1M',
+    lookInterval: 'PT2S',
+    minimumSampleSize: 100,
+    winnerCriteria: { metric: 'custom:orders', comparison: 'higher_is_better', threshold: 10 },
+  };
+  await phase(stage, 'A/B', async () => {
+    stage.deployments.push(await rollOut(stage.client, { moduleId, strategy: 'ABTesting', strategyConfig }, explain));
+  });
+}
+
+/** Direct swaps of two modules at one time, to and fro between their versions. */
+async function swapAndSwap(stage: Stage, versions: readonly (readonly string[])[]): Promise<void> {
+  say(`${String(hotSwaps)} hot-swaps of each module, one after the other, under the same load`);
+  await phase(stage, 'swaps', async () => {
+    for (let swap = 0; swap < hotSwaps; swap++) {
+      const both = versions[swap % versions.length] ?? [];
+      stage.deployments.push(
+        ...(await Promise.all(both.map((moduleId) => rollOut(stage.client, { moduleId, strategy: 'AllAtOnce' })))),
+      );
+    }
+  });
 }
 
 function callersOf({ url, token, httpUrls }: LocalCluster): readonly Caller[] {
@@ -136,11 +147,15 @@ function callersOf({ url, token, httpUrls }: LocalCluster): readonly Caller[] {
   ];
 }
 
-async function phase<T>(phases: Phase[], load: Load, name: string, run: () => Promise<T>): Promise<T> {
+async function phase<T>({ phases, load }: Stage, name: string, run: () => Promise<T>): Promise<T> {
   const fromMs = load.elapsedMs();
   const result = await run();
   phases.push({ name, fromMs, toMs: load.elapsedMs() });
   return result;
+}
+
+function explain(entry: JournalEntryView): void {
+  say(`  ${entry.explanation}`);
 }
 
 function say(message: string): void {

@@ -43,7 +43,7 @@ export type {
 export type { MetricsQuestion, MetricsSource } from './contracts/metrics-source.ts';
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
-export type { NamedSelector, NodeSelector, NodeSelectorPlugin } from './contracts/node-selector.ts';
+export type { NodeSelector, NodeSelectorPlugin } from './contracts/node-selector.ts';
 export type { RuntimeCapabilities, RuntimeHost } from './contracts/runtime-host.ts';
 export type {
   Advance,
@@ -216,3 +216,4 @@ export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';
 export { chooseTargets, parseNodeSelectors, selectorShelf } from './rollout/choose-targets.ts';
 export type { ChosenTargets } from './rollout/choose-targets.ts';
 export type { PassedOver } from './rollout/journal-entry.ts';
+export type { NamedSelector } from './model/named-selector.ts';

@@ -54,7 +54,7 @@ export class RealHaproxy implements AsyncDisposable {
   /** Starts the program, as after a reload that has forgotten everything. */
   async run(): Promise<void> {
     const [program, ...args] = [...this.#command, '-db', '-f', join(this.#directory, 'haproxy.cfg')];
-    const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (text: Buffer) => (this.#log = (this.#log + text.toString()).slice(-8_000)));

@@ -25,12 +25,6 @@ export interface NodeSelectorPlugin<Options = Json> {
   create(options: Options): NodeSelector;
 }
 
-/** A selector as a deployment names it, its options read and filled. @public */
-export interface NamedSelector {
-  readonly name: string;
-  readonly options: Json;
-}
-
 /** All reachable candidates in the order given. @public */
 export const allReachableNodes: NodeSelector = {
   name: 'all-reachable',

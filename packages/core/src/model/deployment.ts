@@ -1,8 +1,8 @@
-import type { NamedSelector } from '../contracts/node-selector.ts';
 import type { AutoRollback } from './auto-rollback.ts';
 import type { Duration } from './duration.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Json } from './json.ts';
+import type { NamedSelector } from './named-selector.ts';
 import type { DeploymentTraffic } from './traffic-match.ts';
 
 /** Id of a deployment, unique within a tenant, e.g. `deploy-123`. @public */

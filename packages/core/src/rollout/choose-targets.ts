@@ -1,8 +1,9 @@
 import type { CandidateNode } from '../contracts/fleet-reader.ts';
-import type { NamedSelector, NodeSelector, NodeSelectorPlugin } from '../contracts/node-selector.ts';
+import type { NodeSelector, NodeSelectorPlugin } from '../contracts/node-selector.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import { issuePointers } from '../errors/issue-pointers.ts';
 import type { Json } from '../model/json.ts';
+import type { NamedSelector } from '../model/named-selector.ts';
 import type { PassedOver } from './journal-entry.ts';
 
 /** Who can take part, and why the others cannot. @public */
@@ -89,7 +90,7 @@ export function chooseTargets(
   return {
     chosen: left,
     able,
-    passedOver: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)) as PassedOver,
+    passedOver: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
     ...(emptiedBy === undefined ? {} : { emptiedBy }),
   };
 }
