@@ -1,9 +1,11 @@
 import { serverError } from '../error-codes.ts';
 import type { HeartbeatLog, HeartbeatOutcome, HeartbeatReport } from '../ports/node-registry.ts';
 
-/** Reports that arrive within this time are written together. */
+/** Reports that arrive within this time are written together; and all that arrive while the database is at work. */
 const gatherMs = 2;
 const maxBatch = 500;
+/** Batches that are being written at one time. One more than the database works on keeps it busy; more would make them small. */
+const mostInFlight = 2;
 
 interface Waiting {
   readonly tenant: string;
@@ -21,10 +23,17 @@ export interface HeartbeatIntakeParts {
   readonly onChanged: (tenant: string, nodeId: string) => void;
 }
 
-/** Takes reports of nodes in batches and wakes the deployments that they may move on. @internal */
+/**
+ * Takes reports of nodes in batches and wakes the deployments that they may move on. Reports of one node are written in
+ * the order in which they came, never two at a time.
+ * @internal
+ */
 export class HeartbeatIntake {
   readonly #parts: HeartbeatIntakeParts;
+  readonly #writing = new Set<string>();
   #waiting: Waiting[] = [];
+  #inFlight = 0;
+  #isScheduled = false;
 
   constructor(parts: HeartbeatIntakeParts) {
     this.#parts = parts;
@@ -34,16 +43,52 @@ export class HeartbeatIntake {
   take(tenant: string, report: HeartbeatReport): Promise<HeartbeatOutcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ tenant, report, resolve, reject });
-      if (this.#waiting.length === 1) setTimeout(() => this.#flush(), gatherMs);
+      this.#schedule();
     });
   }
 
+  #schedule(): void {
+    if (this.#isScheduled || this.#waiting.length === 0 || this.#inFlight >= mostInFlight) return;
+    this.#isScheduled = true;
+    setTimeout(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    }, gatherMs);
+  }
+
   #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const [tenant, ofTenant] of Map.groupBy(waiting, (one) => one.tenant)) {
-      for (const batch of toBatches(ofTenant)) void this.#record(tenant, batch);
+    while (this.#inFlight < mostInFlight) {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) return;
+      void this.#write(batch);
     }
+  }
+
+  /** The oldest reports of one tenant, each node once, without nodes of which a report is being written. */
+  #nextBatch(): readonly Waiting[] {
+    const batch = new Map<string, Waiting>();
+    let tenant: string | undefined;
+    const later: Waiting[] = [];
+    for (const one of this.#waiting) {
+      const key = keyOf(one);
+      const fits = batch.size < maxBatch && (tenant === undefined || tenant === one.tenant);
+      if (!fits || batch.has(key) || this.#writing.has(key)) later.push(one);
+      else {
+        tenant = one.tenant;
+        batch.set(key, one);
+      }
+    }
+    this.#waiting = later;
+    return [...batch.values()];
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    this.#inFlight++;
+    for (const one of batch) this.#writing.add(keyOf(one));
+    await this.#record(batch[0]?.tenant ?? '', batch);
+    for (const one of batch) this.#writing.delete(keyOf(one));
+    this.#inFlight--;
+    this.#schedule();
   }
 
   async #record(tenant: string, batch: readonly Waiting[]): Promise<void> {
@@ -78,13 +123,4 @@ export class HeartbeatIntake {
   }
 }
 
-/** Each node once in a batch; a second report of one node goes into the next. */
-function toBatches(waiting: readonly Waiting[]): readonly Waiting[][] {
-  const batches: Map<string, Waiting>[] = [];
-  for (const one of waiting) {
-    const batch = batches.find((candidate) => candidate.size < maxBatch && !candidate.has(one.report.nodeId));
-    if (batch) batch.set(one.report.nodeId, one);
-    else batches.push(new Map([[one.report.nodeId, one]]));
-  }
-  return batches.map((batch) => [...batch.values()]);
-}
+const keyOf = ({ tenant, report }: Waiting): string => `${tenant}/${report.nodeId}`;
