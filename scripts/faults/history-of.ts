@@ -15,10 +15,15 @@ function stored({ seq, at, actor, hash, previousHash, entry }: JournalEntryView)
   return { ...(entry as object), seq, at: Date.parse(at), actor, hash, previousHash } as JournalEntry;
 }
 
+/** Members of effects that hold what was measured, which no two runs have alike. */
+const measured: Readonly<Record<string, readonly string[]>> = { judge: ['baseline', 'candidate'], restore: ['reason'] };
+
 /** The effects of a journal in order, as text: equal for two runs that did the same. */
 export function effectList(entries: readonly JournalEntryView[]): readonly string[] {
   return entries.flatMap(({ type, entry }) => {
-    const { effect } = entry as { readonly effect?: { readonly kind: string; readonly input: unknown } };
-    return type === 'began' && effect ? [`${effect.kind} ${canonicalJson(effect.input)}`] : [];
+    const { effect } = entry as { readonly effect?: { readonly kind: string; readonly input: object } };
+    if (type !== 'began' || !effect) return [];
+    const decided = Object.entries(effect.input).filter(([name]) => measured[effect.kind]?.includes(name) !== true);
+    return [`${effect.kind} ${canonicalJson(Object.fromEntries(decided))}`];
   });
 }

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram, type ChildProgram } from '@hotswap/local-cluster';
 import { startServices } from '../services.mjs';
@@ -30,6 +30,10 @@ export async function twoServerPoints(
     await using bench = await FaultBench.start(first, { HOTSWAP_DATABASE_URL: url, HOTSWAP_INSTANCE_ID: 'first' });
     const second = await startSecond(directory, url);
     try {
+      await untilReady(second);
+      // The local admin of a database is that of the server which started last.
+      await bench.cluster.restartServer();
+      await bench.cluster.waitForNodes(bench.nodeIds.length);
       return await run(pointsOn(bench));
     } finally {
       await second.stop(10_000);
@@ -58,6 +62,20 @@ function pointsOn(bench: FaultBench): readonly FaultPoint[] {
       run: () => disturb(bench, rollout, () => standStill(bench)),
     },
   ]);
+}
+
+/** Resolves once the server has written how it is reached, or fails when it ends before. */
+async function untilReady(server: ChildProgram): Promise<void> {
+  const file = join(dirname(server.logFile), 'local-admin.json');
+  while (
+    !(await access(file).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    if (!server.isRunning()) throw new RangeError(`the second server ended: see ${server.logFile}`);
+    await sleep(100);
+  }
 }
 
 /** The second server has the modules of the first: bytes are shared as on a network drive. */
