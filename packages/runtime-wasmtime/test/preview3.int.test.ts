@@ -155,7 +155,8 @@ describe('a swap', () => {
 describe('HTTP', () => {
   it('a component answers by wasi:http/handler on native threads, beside those of 0.2', async () => {
     await using fixture = await httpFixture({ experimental: ['preview3'] });
-    const module = await fixture.test.host.load({ bytes: await readFile(server) });
+    const limits = { maxExecutionTime: 'PT2S' } as const;
+    const module = await fixture.test.host.load({ bytes: await readFile(server) }, { limits });
     expect(module.description).toMatchObject({ servesHttp: 'component', wasiLevel: 'preview3' });
     fixture.serve('app', { next: [module, 1] });
     const { port } = await fixture.open([route('app')]);
@@ -166,7 +167,7 @@ describe('HTTP', () => {
     });
     expect((await ask(port, '/stream?n=3&ms=5')).body).toBe('line 0\nline 1\nline 2\n');
     expect((await ask(port, '/trap')).status).toBe(500);
-    await expect(ask(port, '/trap-mid-body')).rejects.toThrow();
+    await expect(ask(port, '/wait-mid-body')).rejects.toThrow();
     const answers = await Promise.all(Array.from({ length: 50 }, async () => await ask(port, '/sleep?ms=20')));
     expect(answers.every(({ status, body }) => status === 200 && body === 'slept\n')).toBe(true);
   });
