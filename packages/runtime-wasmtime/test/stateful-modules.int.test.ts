@@ -59,6 +59,17 @@ describe('stateful modules', () => {
     expect(await add(one, 2)).toBe(42);
   });
 
+  it('keep a state that is larger than may be handed over', async () => {
+    await using one = await test.example('tally-1.0.0', { runtime: { stateful: true }, maxStateBytes: 1 });
+    await using two = await tally('1.1.0');
+    await add(one, 40);
+    expect(await failureOf(Promise.resolve(one.handOver?.(two)))).toMatchObject({
+      code: 'HS_RUNTIME_STATE_REFUSED',
+      details: { stage: 'size', limitBytes: 1 },
+    });
+    expect(await add(one, 2)).toBe(42);
+  });
+
   it('lose no call to a swap through a slot', async () => {
     await using one = await tally('1.0.0');
     await using two = await tally('1.1.0');
