@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
@@ -162,7 +162,9 @@ pub struct LoadedModule {
     /// The living instance of a stateful module.
     pub(crate) resident: Resident,
     in_flight: AtomicUsize,
-    pub(crate) idle: Notify,
+    idle: Notify,
+    /// Someone has ever waited for the module to be idle. Telling nobody would cost each call a lock.
+    awaited: AtomicBool,
 }
 
 impl std::fmt::Debug for LoadedModule {
@@ -229,6 +231,7 @@ impl LoadedModule {
             resident: Resident::new(),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
+            awaited: AtomicBool::new(false),
         })
     }
 
@@ -367,6 +370,31 @@ impl LoadedModule {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         InFlight { module: self.clone() }
     }
+
+    /// As [`Self::enter`], for a call that does not outlive its caller's hold on the module.
+    pub(crate) fn enter_here(&self) -> InFlightHere<'_> {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlightHere(self)
+    }
+
+    fn leave(&self) {
+        // In one order with `until_idle`: either this sees that somebody waits, or they see that nothing is in flight.
+        if self.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 && self.awaited.load(Ordering::SeqCst) {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Waits until no call is admitted and not finished.
+    pub(crate) async fn until_idle(&self) {
+        self.awaited.store(true, Ordering::SeqCst);
+        loop {
+            let notified = self.idle.notified();
+            if self.in_flight.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
 }
 
 impl Drop for LoadedModule {
@@ -393,9 +421,16 @@ pub(crate) struct InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.module.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.module.idle.notify_waiters();
-        }
+        self.module.leave();
+    }
+}
+
+/// The same for the length of a borrow.
+pub(crate) struct InFlightHere<'a>(&'a LoadedModule);
+
+impl Drop for InFlightHere<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 

@@ -134,6 +134,9 @@ pub(crate) fn current_core() -> i32 {
 /// Lets other threads of the machine go before this one. Linux counts the nice value per thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_priority(by: i32) {
+    if by == 0 {
+        return;
+    }
     // SAFETY: takes numbers only; 0 is the calling thread. A refusal leaves the priority as it is.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, by);

@@ -29,7 +29,7 @@ pub(crate) const MAX_BLOCKING_THREADS: usize = 16;
 const LOAD_THREADS: usize = 2;
 /// Time between two looks at idle instances.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
-/// Priority of the long lane: a quarter of a busy core at least, all of an idle one.
+/// Priority of the long lane and of compiling: a quarter of a busy core at least, all of an idle one.
 const LONG_LANE_NICE: i32 = 5;
 static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
 
@@ -126,11 +126,12 @@ impl Runtime {
         let short_lane = short_lane.map_err(EngineError::internal)?;
         // As many as there are cores: what computes on may use all that the others leave.
         let long_threads = host_threads("hotswap-long", cores, LONG_LANE_NICE)?;
-        let threads_of = |name: &'static str, threads| {
+        let threads_of = |name: &'static str, threads, nice| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(move |index| format!("{name}-{index}"))
                 .stack_size(WORKER_STACK_BYTES)
+                .start_handler(move |_| process::lower_priority(nice))
                 .build()
                 .map_err(EngineError::internal)
         };
@@ -147,8 +148,8 @@ impl Runtime {
             long_lane: long_threads.handle().clone(),
             _long_threads: long_threads,
             instance_slots,
-            load_pool: threads_of("hotswap-load", LOAD_THREADS)?,
-            compile_pool: threads_of("hotswap-compile", compile_threads)?,
+            load_pool: threads_of("hotswap-load", LOAD_THREADS, 0)?,
+            compile_pool: threads_of("hotswap-compile", compile_threads, LONG_LANE_NICE)?,
             worker_threads,
             compile_threads,
             ticker,
@@ -389,9 +390,7 @@ fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime:
         .thread_stack_size(WORKER_STACK_BYTES)
         .on_thread_start(move || {
             Engine::tls_eager_initialize();
-            if nice > 0 {
-                process::lower_priority(nice);
-            }
+            process::lower_priority(nice);
         })
         // Timers are looked at between this many polls; a computing guest takes a tick of 10 ms for each.
         .event_interval(7)

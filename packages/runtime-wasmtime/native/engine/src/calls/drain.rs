@@ -10,21 +10,11 @@ use crate::runtime::Runtime;
 pub(crate) async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: Duration) -> (usize, usize) {
     module.kept.clear();
     let at_start = module.in_flight();
-    if tokio::time::timeout(deadline, idle(module)).await.is_ok() {
+    if tokio::time::timeout(deadline, module.until_idle()).await.is_ok() {
         return (at_start, 0);
     }
     let cut = runtime.calls.cancel_module(module.id()) + crate::http::cut_module(module.id());
     // A guest that computes notices at the next tick; one that is stuck in a host call is dropped with its future.
-    drop(tokio::time::timeout(Duration::from_secs(1), idle(module)).await);
+    drop(tokio::time::timeout(Duration::from_secs(1), module.until_idle()).await);
     (at_start.saturating_sub(cut), cut)
-}
-
-async fn idle(module: &LoadedModule) {
-    loop {
-        let notified = module.idle.notified();
-        if module.in_flight() == 0 {
-            return;
-        }
-        notified.await;
-    }
 }

@@ -151,7 +151,7 @@ pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeo
     check_callable(function, false)?;
     check_input(args, module)?;
     let limit_ms = effective_timeout(timeout_ms, module.limits().sync_timeout_ms);
-    let in_flight = module.enter();
+    let in_flight = module.enter_here();
     let mut meter = CallMeter::default();
     runtime.make_room();
     let Ok(_permit) = runtime.instance_permits.try_acquire() else {
