@@ -186,7 +186,7 @@ export type WitType =
   | { kind: 'flags'; name?: string; flags: string[] }
   | { kind: 'option'; some: WitType }
   | { kind: 'result'; ok?: WitType; err?: WitType }
-  | { kind: 'own' | 'borrow'; resource: string }
+  | { kind: 'own' | 'borrow'; resource: string; /** Objects of the embedder: the component imports it, and not from WASI. */ host?: true }
   | { kind: 'stream' | 'future'; item?: WitType };
 
 /** Signature of one function. */

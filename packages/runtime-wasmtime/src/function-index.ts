@@ -1,5 +1,6 @@
 import type { CallableDescription } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
+import { type ArgumentMapper, argumentMapper } from './instance-resources.ts';
 import { MessageCodec } from './message-codec.ts';
 import { type ValueWrapper, resultWrapper } from './wasmtime-resource.ts';
 
@@ -14,6 +15,8 @@ export interface ExportTarget {
   readonly needsInstance: boolean;
   /** Gives resources within a result their class; absent when the result has none. */
   readonly wrap: ValueWrapper | undefined;
+  /** Takes objects of the host out of each argument; absent when no parameter has any. */
+  readonly lend: readonly (ArgumentMapper | undefined)[] | undefined;
   /** Carries arguments and result at once; absent where they cross just as quickly by themselves. */
   readonly codec: MessageCodec | undefined;
 }
@@ -62,9 +65,18 @@ export class FunctionIndex {
 }
 
 function targetOf(description: CallableDescription, exportIndex: number): ExportTarget {
-  const { name, synchronous, unsupported, needsInstance, results } = description;
-  const codec = MessageCodec.of(description);
-  return { name, exportIndex, synchronous, unsupported, needsInstance, wrap: resultWrapper(results), codec };
+  const { name, synchronous, unsupported, needsInstance, params, results } = description;
+  const mappers = params.map(({ type }) => argumentMapper(type));
+  return {
+    name,
+    exportIndex,
+    synchronous,
+    unsupported,
+    needsInstance,
+    wrap: resultWrapper(results),
+    lend: mappers.some((mapper) => mapper !== undefined) ? mappers : undefined,
+    codec: MessageCodec.of(description),
+  };
 }
 
 function normalised(name: string): string {

@@ -35,7 +35,8 @@ export class HostFunctionTable {
   readonly native: HostFunctions;
   readonly #functions: readonly HostFunction[];
   readonly #plans: (Plan | undefined)[] = [];
-  readonly #resources = new HostResources();
+  /** Objects of the host that this module's guests hold. */
+  readonly resources: HostResources = new HostResources();
 
   /** @throws HS_RUNTIME_INVALID_ARGUMENT naming what is no function. */
   constructor(native: NativeBinding, imports: HostImports) {
@@ -71,7 +72,7 @@ export class HostFunctionTable {
 
   #drop(id: number): void {
     try {
-      this.#resources.drop(id);
+      this.resources.drop(id);
     } catch (error) {
       // Nobody waits for it: as with an error in a timer, the program hears of it.
       queueMicrotask(() => {
@@ -144,9 +145,9 @@ export class HostFunctionTable {
     const [only] = results;
     return {
       name,
-      params: params.map(({ type }) => this.#resources.incoming(type)),
+      params: params.map(({ type }) => this.resources.incoming(type)),
       results: results.length,
-      result: results.length === 1 ? this.#resources.outgoing(only) : undefined,
+      result: results.length === 1 ? this.resources.outgoing(only) : undefined,
       codec: MessageCodec.ofHost(signature),
       packsResults: signature.packsResults,
       fallible: results.length === 1 && only?.kind === 'result',

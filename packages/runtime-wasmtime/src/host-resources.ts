@@ -5,6 +5,11 @@ import { type ResourceMapper, resourceMapper } from './resource-mapper.ts';
 /** Stands in the place of an instance in resources that are objects of the host. */
 const hostInstance = 0xffff_ffff;
 
+/** An object of the host as the addon knows it. @internal */
+export function hostResource(id: number): ResourceValue {
+  return { $resource: [hostInstance, id, 0] };
+}
+
 /**
  * Objects of the host that guests hold as resources. A guest sees a number; the object stays here until the guest gives it
  * back, drops it, or ends.
@@ -17,6 +22,28 @@ export class HostResources {
   /** Objects that guests hold now. */
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** Gives an object to a guest, as its own or for the length of a call. */
+  hold(object: unknown): number {
+    const id = this.#next;
+    this.#next = id >= hostInstance ? 1 : id + 1;
+    this.#objects.set(id, object);
+    return id;
+  }
+
+  /** The object behind a number, which is the host's again. @throws HS_RUNTIME_STALE_HANDLE */
+  takeBack(id: number, kind: string): unknown {
+    const object = this.#objects.get(id);
+    if (object === undefined)
+      throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind, reason: 'the guest has given it up' });
+    this.#objects.delete(id);
+    return object;
+  }
+
+  /** Lets go of an object that was lent. */
+  forget(id: number): void {
+    this.#objects.delete(id);
   }
 
   /** For what guests pass: numbers become objects. Owned ones are the host's again. */
@@ -39,10 +66,7 @@ export class HostResources {
           path: `the result of ${name}`,
           expected: `a ${resource}, which is an object`,
         });
-      const id = this.#next;
-      this.#next = id >= hostInstance ? 1 : id + 1;
-      this.#objects.set(id, value);
-      return { $resource: [hostInstance, id, 0] } satisfies ResourceValue;
+      return hostResource(this.hold(value));
     });
   }
 

@@ -3,11 +3,14 @@ import type { InstanceHandle, ResourceValue } from '../binding.d.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { runtimeError } from './error-codes.ts';
 import type { ExportTarget, FunctionIndex } from './function-index.ts';
+import type { HostResources } from './host-resources.ts';
+import { InstanceResources } from './instance-resources.ts';
 import { SynchronousCalls } from './synchronous-calls.ts';
 import type { ResourceOwner } from './wasmtime-resource.ts';
 
 /**
- * An instance that keeps its memory and resources between calls.
+ * An instance that keeps its memory and resources between calls. Where a function takes a resource that the module imports, any object of
+ * the host goes: lent for the call, or given away.
  * @internal
  */
 export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
@@ -16,6 +19,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   readonly #synchronous: SynchronousCalls;
   readonly #queue: CompletionQueue;
   readonly #onClose: (instance: WasmtimeInstance) => void;
+  readonly #objects: InstanceResources | undefined;
   #closed = false;
 
   constructor(
@@ -23,17 +27,36 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     functions: FunctionIndex,
     queue: CompletionQueue,
     onClose: (instance: WasmtimeInstance) => void,
+    hostResources?: HostResources,
   ) {
     this.#handle = handle;
     this.#functions = functions;
     this.#synchronous = new SynchronousCalls(handle);
     this.#queue = queue;
     this.#onClose = onClose;
+    this.#objects = hostResources && new InstanceResources(hostResources);
   }
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const target = this.#target(name);
     const startedMs = performance.now();
+    const objects = target.lend === undefined ? undefined : this.#objects;
+    if (objects === undefined) return await this.#invoke(target, args, options, startedMs);
+    const mapped = args.map((value, at) => target.lend?.[at]?.(value, objects) ?? value);
+    const lent = objects.takeLent();
+    try {
+      return await this.#invoke(target, mapped as readonly WitValue[], options, startedMs);
+    } finally {
+      objects.endOf(lent);
+    }
+  }
+
+  async #invoke(
+    target: ExportTarget,
+    args: readonly WitValue[],
+    options: CallOptions,
+    startedMs: number,
+  ): Promise<CallResult> {
     const { codec, exportIndex } = target;
     const timeoutMs = options.timeoutMs ?? 0;
     const completion = await this.#queue.submit((dispatcher, callId) => {
@@ -52,6 +75,10 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     return target.wrap?.(value, this) ?? (value as WitValue);
   }
 
+  hostObject({ $resource: [, id] }: ResourceValue, kind: string): unknown {
+    return this.#objects?.takeBack(id, kind);
+  }
+
   dropResource(resource: ResourceValue): void {
     if (this.#closed || !this.#handle.alive) return;
     // Nobody waits for it: a resource that went with its instance in the meantime is dropped all the same.
@@ -66,6 +93,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     if (!this.#closed) {
       this.#closed = true;
       this.#handle.close();
+      this.#objects?.close();
       this.#onClose(this);
     }
     return Promise.resolve();

@@ -124,8 +124,12 @@ export class WasmtimeModule implements LoadedModule {
     const { value } = await this.#queue.submit((dispatcher, callId) => {
       dispatcher.open(callId, this.#handle);
     });
-    const instance = new WasmtimeInstance(value as InstanceHandle, this.#functions, this.#queue, (closed) =>
-      this.#instances.delete(closed),
+    const instance = new WasmtimeInstance(
+      value as InstanceHandle,
+      this.#functions,
+      this.#queue,
+      (closed) => this.#instances.delete(closed),
+      this.#hostFunctions?.resources,
     );
     this.#instances.add(instance);
     return instance;

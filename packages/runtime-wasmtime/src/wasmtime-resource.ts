@@ -5,6 +5,8 @@ import { resourceMapper } from './resource-mapper.ts';
 /** Where a resource lives: its instance frees it. @internal */
 export interface ResourceOwner {
   dropResource(resource: ResourceValue): void;
+  /** The object that a guest gives back to its host. */
+  hostObject(resource: ResourceValue, kind: string): unknown;
 }
 
 /** Replaces the addon's plain resource values within a value. @internal */
@@ -52,8 +54,9 @@ export function resultWrapper(results: readonly WitType[]): ValueWrapper | undef
   const [only] = results;
   if (only === undefined || results.length > 1) return undefined;
   // A result at the top has been unpacked already: ok is the value, err is an error.
-  return resourceMapper<ResourceOwner>(
-    only.kind === 'result' ? only.ok : only,
-    (value, type, owner) => new WasmtimeResource(value as ResourceValue, type.resource, owner),
+  return resourceMapper<ResourceOwner>(only.kind === 'result' ? only.ok : only, (value, type, owner) =>
+    type.host === true
+      ? owner.hostObject(value as ResourceValue, type.resource)
+      : new WasmtimeResource(value as ResourceValue, type.resource, owner),
   ) as ValueWrapper | undefined;
 }

@@ -311,6 +311,36 @@ describe('host functions', () => {
     );
   });
 
+  it('find objects of the host that were arguments of a call: lent, given away and given back', async () => {
+    const { imports } = offered();
+    await using module = await plugin(imports);
+    const [first, second, third] = ['first', 'second', 'third'].map((name) => new Bucket(name)) as [
+      Bucket,
+      Bucket,
+      Bucket,
+    ];
+    first.items.set('a', Uint8Array.of(1));
+    const pass = (bucket: unknown): WitValue => bucket as WitValue;
+    {
+      await using instance = await module.open();
+      const invoke = async (name: string, ...args: WitValue[]): Promise<unknown> =>
+        (await instance.invoke(name, args)).value;
+      expect(await invoke('size-of', pass(first))).toBe(1);
+      expect(await invoke('size-of', pass(second))).toBe(0);
+      expect(await invoke('exchange', pass([first, second]))).toEqual([]);
+      expect((await invoke('exchange', pass([third]))) as unknown[]).toEqual([first, second]);
+      expect(await invoke('size-of', pass(first))).toBe(1);
+      for (const wrong of [7, null, 'a bucket'])
+        expect(await failureOf(instance.invoke('size-of', [wrong as unknown as WitValue]))).toMatchObject({
+          code: 'HS_RUNTIME_INVALID_ARGUMENT',
+          details: { path: 'bucket' },
+        });
+      expect([first, second, third].map(({ disposed }) => disposed)).toEqual([false, false, false]);
+    }
+    // What the guest still had goes with it.
+    expect([first, second, third].map(({ disposed }) => disposed)).toEqual([false, false, true]);
+  });
+
   it('keep an open instance in order, and are not called on it synchronously', async () => {
     await using module = await plugin(promised(offered().imports));
     await using instance: ModuleInstance = await module.open();

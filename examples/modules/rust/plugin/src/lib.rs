@@ -14,6 +14,7 @@ use bindings::hotswap::plugin::host_api::{self, Bucket, Note, Shape};
 struct Plugin;
 
 thread_local! {
+    static GIVEN: RefCell<Vec<Bucket>> = const { RefCell::new(Vec::new()) };
     static KEPT: RefCell<Option<Bucket>> = const { RefCell::new(None) };
 }
 
@@ -71,6 +72,14 @@ impl Guest for Plugin {
 
     fn kept(key: String) -> Option<Vec<u8>> {
         KEPT.with_borrow(|kept| kept.as_ref().and_then(|bucket| bucket.get(&key)))
+    }
+
+    fn size_of(bucket: &Bucket) -> u32 {
+        bucket.size()
+    }
+
+    fn exchange(buckets: Vec<Bucket>) -> Vec<Bucket> {
+        GIVEN.replace(buckets)
     }
 
     fn merged() -> u32 {

@@ -113,6 +113,13 @@ pub(crate) struct HeldResources {
     held: HashSet<u32>,
 }
 
+impl HeldResources {
+    /// The embedder has it again.
+    pub(crate) fn let_go(&mut self, resource: u32) {
+        self.held.remove(&resource);
+    }
+}
+
 impl Drop for HeldResources {
     fn drop(&mut self) {
         if let Some(host) = &self.host {
@@ -361,7 +368,7 @@ fn define_slots<const PARAMS: usize, const RESULTS: usize>(
 }
 
 /// Tells the embedder's kinds of resources apart by their names. Two of one name are one kind: to the guest they are two types anyway.
-fn kind_of(name: &str) -> u32 {
+pub(crate) fn kind_of(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
@@ -413,7 +420,7 @@ fn handed_out(
     for (value, ty) in answer.iter_mut().zip(&function.results) {
         each_resource(value, ty, &mut |value, ty| {
             let (
-                ValueType::Own { resource: name },
+                ValueType::Own { resource: name, .. },
                 Value::Resource(ResourceKey { instance: ResourceKey::HOST, index, .. }),
             ) = (ty, &*value)
             else {

@@ -485,13 +485,15 @@ fn component_functions(component: &wasmtime::component::Component) -> Result<Vec
 
 pub(crate) fn resource_names(ty: &wasmtime::component::types::Component, engine: &Engine) -> ResourceNames {
     let mut names = ResourceNames::default();
-    for (name, item) in ty.exports(engine).chain(ty.imports(engine)) {
+    let exports = ty.exports(engine).map(|export| (export, false));
+    let imports = ty.imports(engine).map(|(name, item)| ((name, item), !name.starts_with("wasi:")));
+    for ((name, item), host) in exports.chain(imports) {
         match item.ty {
-            ComponentItem::Resource(resource) => names.add(resource, name),
+            ComponentItem::Resource(resource) => names.add(resource, name, host),
             ComponentItem::ComponentInstance(interface) => {
                 for (name, item) in interface.exports(engine) {
                     if let ComponentItem::Resource(resource) = item.ty {
-                        names.add(resource, name);
+                        names.add(resource, name, host);
                     }
                 }
             }

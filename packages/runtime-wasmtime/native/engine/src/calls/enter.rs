@@ -7,7 +7,7 @@ use crate::error::{EngineError, Result};
 use crate::module::{FunctionEntry, Linked, LoadedModule, Target};
 use crate::store::StoreData;
 use crate::values::convert::{
-    Lifting, OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_out,
+    Lifting, OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_back, take_out,
 };
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
@@ -55,18 +55,21 @@ macro_rules! call_steps {
             }
             (Live::Component(instance), Target::Component(export)) if $function.direct => {
                 let function = typed(instance.get_func(&mut *$store, export).ok_or_else(missing)?);
-                let handed_in;
+                let (handed_in, mut lent);
+                lent = Vec::new();
                 let args = match $resources {
                     Some(slots) if $function.needs_instance => {
-                        handed_in = hand_in($args, $function.params.iter().map(|(_, ty)| ty), slots)?;
+                        let types = $function.params.iter().map(|(_, ty)| ty);
+                        (handed_in, lent) = hand_in(&mut *$store, $args, types, slots)?;
                         handed_in.as_slice()
                     }
                     _ => $args,
                 };
                 let Answer(mut results) = call_steps!(@typed $mode, function, $store, Arguments(args))$($await)*?;
+                take_back(&mut *$store, lent)?;
                 check_output(&results, $limit)?;
                 if let (true, Some(slots)) = ($function.needs_instance, $resources) {
-                    take_out(&mut results, &$function.results, slots)?;
+                    take_out(&mut *$store, &mut results, &$function.results, slots)?;
                 }
                 Ok(results)
             }

@@ -139,10 +139,12 @@ fn describe_definition(resolve: &Resolve, id: TypeId, budget: &mut TypeBudget) -
             ValueType::List { element: one(ty, budget)?, length: Some(*length) }
         }
         TypeDefKind::Map(key, value) => ValueType::Map { key: one(key, budget)?, value: one(value, budget)? },
-        TypeDefKind::Handle(Handle::Own(id)) => ValueType::Own { resource: resource(*id) },
-        TypeDefKind::Handle(Handle::Borrow(id)) => ValueType::Borrow { resource: resource(*id) },
+        TypeDefKind::Handle(Handle::Own(id)) => ValueType::Own { resource: resource(*id), host: false },
+        TypeDefKind::Handle(Handle::Borrow(id)) => ValueType::Borrow { resource: resource(*id), host: false },
         TypeDefKind::Future(ty) => ValueType::Future { item: optional(ty, budget)? },
         TypeDefKind::Stream(ty) => ValueType::Stream { item: optional(ty, budget)? },
-        TypeDefKind::Resource | TypeDefKind::Unknown => ValueType::Own { resource: name.unwrap_or_default() },
+        TypeDefKind::Resource | TypeDefKind::Unknown => {
+            ValueType::Own { resource: name.unwrap_or_default(), host: false }
+        }
     })
 }

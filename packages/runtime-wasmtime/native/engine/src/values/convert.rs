@@ -1,8 +1,11 @@
 //! Host values to Wasmtime's and back, by the plan in [`ValueType`]. Runs off the JavaScript thread.
 
-use wasmtime::component::{ResourceAny, Val};
+use wasmtime::Store;
+use wasmtime::component::{ResourceAny, ResourceDynamic, Val};
 
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::host_functions::kind_of;
+use crate::store::StoreData;
 use crate::trap::output_limit;
 use crate::values::value::{NumberKind, ResourceKey, Value, ValueType};
 
@@ -365,30 +368,64 @@ fn payload_type(ty: &ValueType, case: u32) -> Option<&ValueType> {
     }
 }
 
-/// Arguments with their resources as the engine knows them. Owned ones leave the instance's table: they are the guest's now.
+/// Arguments with their resources as the engine knows them, and the objects of the embedder that are lent among them. Owned resources leave
+/// the instance's table: they are the guest's now.
 pub(crate) fn hand_in<'a>(
+    store: &mut Store<StoreData>,
     args: &[Value],
     types: impl Iterator<Item = &'a ValueType>,
     slots: &mut ResourceSlots,
-) -> Result<Vec<Value>> {
-    let mut args = args.to_vec();
+) -> Result<(Vec<Value>, Vec<ResourceAny>)> {
+    let (mut args, mut lent) = (args.to_vec(), Vec::new());
     for (value, ty) in args.iter_mut().zip(types) {
         each_resource(value, ty, &mut |value, ty| {
             let Value::Resource(key) = *value else { return Err(mismatch(ty)) };
-            *value =
-                Value::Handle(if matches!(ty, ValueType::Own { .. }) { slots.take(key)? } else { slots.get(key)? });
+            let resource = match ty {
+                ValueType::Own { resource, host: true } | ValueType::Borrow { resource, host: true }
+                    if key.instance == ResourceKey::HOST =>
+                {
+                    let object = ResourceDynamic::new_own(key.index, kind_of(resource));
+                    let object = object.try_into_resource_any(&mut *store).map_err(EngineError::internal)?;
+                    if matches!(ty, ValueType::Borrow { .. }) {
+                        lent.push(object);
+                    }
+                    object
+                }
+                ValueType::Own { .. } => slots.take(key)?,
+                _ => slots.get(key)?,
+            };
+            *value = Value::Handle(resource);
             Ok(())
         })?;
     }
-    Ok(args)
+    Ok((args, lent))
 }
 
-/// Keeps the resources of a result in the instance's table.
-pub(crate) fn take_out(results: &mut [Value], types: &[ValueType], slots: &mut ResourceSlots) -> Result<()> {
+/// Objects of the embedder that a call has ended with.
+pub(crate) fn take_back(store: &mut Store<StoreData>, lent: Vec<ResourceAny>) -> Result<()> {
+    for object in lent {
+        object.try_into_resource_dynamic(&mut *store).map_err(EngineError::internal)?;
+    }
+    Ok(())
+}
+
+/// Keeps the resources of a result in the instance's table; objects of the embedder are its own again.
+pub(crate) fn take_out(
+    store: &mut Store<StoreData>,
+    results: &mut [Value],
+    types: &[ValueType],
+    slots: &mut ResourceSlots,
+) -> Result<()> {
     for (value, ty) in results.iter_mut().zip(types) {
-        each_resource(value, ty, &mut |value, _| {
+        each_resource(value, ty, &mut |value, ty| {
             let Value::Handle(resource) = *value else { return Err(mismatch(ty)) };
-            *value = Value::Resource(slots.insert(resource));
+            *value = Value::Resource(if matches!(ty, ValueType::Own { host: true, .. }) {
+                let object = resource.try_into_resource_dynamic(&mut *store).map_err(EngineError::internal)?;
+                store.data_mut().resources.let_go(object.rep());
+                ResourceKey { instance: ResourceKey::HOST, index: object.rep(), generation: 0 }
+            } else {
+                slots.insert(resource)
+            });
             Ok(())
         })?;
     }

@@ -42,8 +42,8 @@ fn type_text(ty: &ValueType) -> String {
         }
         ValueType::Option { some } => format!("option<{}>", type_text(some)),
         ValueType::Result { ok, err } => format!("result<{}, {}>", optional(ok), optional(err)),
-        ValueType::Own { resource } => format!("own<{resource}>"),
-        ValueType::Borrow { resource } => format!("borrow<{resource}>"),
+        ValueType::Own { resource, .. } => format!("own<{resource}>"),
+        ValueType::Borrow { resource, .. } => format!("borrow<{resource}>"),
         ValueType::Stream { item } => format!("stream<{}>", optional(item)),
         ValueType::Future { item } => format!("future<{}>", optional(item)),
         ValueType::Ref { text } => text.clone(),

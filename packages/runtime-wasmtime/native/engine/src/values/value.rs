@@ -175,9 +175,15 @@ pub enum ValueType {
     },
     Own {
         resource: String,
+        /// Its objects are the embedder's: the component imports it, and not from WASI.
+        #[serde(skip_serializing_if = "is_false")]
+        host: bool,
     },
     Borrow {
         resource: String,
+        /// As above.
+        #[serde(skip_serializing_if = "is_false")]
+        host: bool,
     },
     Stream {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -331,8 +337,14 @@ impl ValueType {
             ComponentType::Result(result) => {
                 Self::Result { ok: optional(result.ok(), budget)?, err: optional(result.err(), budget)? }
             }
-            ComponentType::Own(resource) => Self::Own { resource: names.find(*resource) },
-            ComponentType::Borrow(resource) => Self::Borrow { resource: names.find(*resource) },
+            ComponentType::Own(resource) => {
+                let (resource, host) = names.find(*resource);
+                Self::Own { resource, host }
+            }
+            ComponentType::Borrow(resource) => {
+                let (resource, host) = names.find(*resource);
+                Self::Borrow { resource, host }
+            }
             ComponentType::Stream(stream) => Self::Stream { item: optional(stream.ty(), budget)? },
             ComponentType::Future(future) => Self::Future { item: optional(future.ty(), budget)? },
         })
@@ -389,17 +401,33 @@ impl ValueType {
 
 /// Names of a component's resources: Wasmtime's types know them by identity only.
 #[derive(Debug, Default)]
-pub struct ResourceNames(Vec<(wasmtime::component::ResourceType, String)>);
+pub struct ResourceNames(Vec<NamedResource>);
+
+#[derive(Debug)]
+struct NamedResource {
+    ty: wasmtime::component::ResourceType,
+    name: String,
+    host: bool,
+}
 
 impl ResourceNames {
     /// Adds one. The first name of a resource stays.
-    pub fn add(&mut self, resource: wasmtime::component::ResourceType, name: &str) {
-        self.0.push((resource, name.to_owned()));
+    ///
+    /// `host`: its objects are the embedder's.
+    pub fn add(&mut self, ty: wasmtime::component::ResourceType, name: &str, host: bool) {
+        self.0.push(NamedResource { ty, name: name.to_owned(), host });
     }
 
-    fn find(&self, resource: wasmtime::component::ResourceType) -> String {
-        self.0.iter().find(|(known, _)| *known == resource).map(|(_, name)| name.clone()).unwrap_or_default()
+    fn find(&self, ty: wasmtime::component::ResourceType) -> (String, bool) {
+        let mut known = self.0.iter().filter(|known| known.ty == ty);
+        let Some(NamedResource { name, host, .. }) = known.next() else { return Default::default() };
+        (name.clone(), *host || known.any(|other| other.host))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Counts type nodes of one function.
