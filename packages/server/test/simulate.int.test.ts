@@ -99,7 +99,7 @@ describe('a deployment that is only tried', () => {
       400,
     ],
   ])('refuses %s', async (_, part, status) => {
-    await expect(test.client.deployments.simulate({ ...canary(), ...part } as SimulateRequest)).rejects.toMatchObject({
+    await expect(test.client.deployments.simulate({ ...canary(), ...part })).rejects.toMatchObject({
       httpStatus: status,
     });
   });
