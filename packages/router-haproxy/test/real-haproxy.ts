@@ -11,6 +11,9 @@ import { haproxyConfig, type HaproxyPools } from '@hotswap/router-haproxy';
 
 const script = fileURLToPath(new URL('../../../scripts/programs.mjs', import.meta.url));
 
+/** Kills the program when its input ends, which it also does when the process that holds it dies in any way. */
+const untilInputEnds = '"$@" </dev/null & program=$!; read -r _; kill -KILL $program 2>/dev/null; wait $program';
+
 /** An HAProxy of our own on loopback, with the configuration that the package writes. */
 export class RealHaproxy implements AsyncDisposable {
   readonly #directory: string;
@@ -53,8 +56,9 @@ export class RealHaproxy implements AsyncDisposable {
 
   /** Starts the program, as after a reload that has forgotten everything. */
   async run(): Promise<void> {
-    const [program, ...args] = [...this.#command, '-db', '-f', join(this.#directory, 'haproxy.cfg')];
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const program = [...this.#command, '-db', '-f', join(this.#directory, 'haproxy.cfg')];
+    const child = spawn('sh', ['-c', untilInputEnds, 'sh', ...program], { stdio: ['pipe', 'pipe', 'pipe'] });
+    child.stdin.on('error', () => undefined);
     this.#process = child;
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (text: Buffer) => (this.#log = (this.#log + text.toString()).slice(-8_000)));
@@ -69,7 +73,7 @@ export class RealHaproxy implements AsyncDisposable {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.stdin?.end();
     await ended;
   }
 
