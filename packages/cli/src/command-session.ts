@@ -17,7 +17,7 @@ export interface CommandSession {
   /** Connects at the first call, so that usage errors do not need a server. */
   client(): Promise<HotSwapClient>;
   /** Opens the runtime that modules are run on here. */
-  openRuntime(): Promise<RuntimeHost>;
+  openRuntime(experimental?: readonly string[]): Promise<RuntimeHost>;
   /** What the process ends with unless the command throws. */
   setExitCode(code: number): void;
 }

@@ -5,13 +5,20 @@ import { cliError } from './error-codes.ts';
 /**
  * The runtime that `hotswap run` runs modules on: Wasmtime, loaded only when a module is run, so that no other command
  * needs the native addon.
- * @throws HS_CLI_NO_RUNTIME when it is not installed; HS_RUNTIME_NATIVE_MISSING when it has no addon for this platform
+ * @param experimental - What of it is to be tried out. Default nothing.
+ * @throws HS_CLI_INVALID_OPTION for an experiment that it does not have, HS_CLI_NO_RUNTIME when it is not installed; HS_RUNTIME_NATIVE_MISSING when it has no addon for this platform
  * @internal
  */
-export async function openLocalRuntime(): Promise<RuntimeHost> {
+export async function openLocalRuntime(experimental: readonly string[] = []): Promise<RuntimeHost> {
   try {
-    const { wasmtime } = await import('@hotswap/runtime-wasmtime');
-    return await wasmtime();
+    const { wasmtime, wasmtimeExperiments } = await import('@hotswap/runtime-wasmtime');
+    const unknown = experimental.find((name) => !wasmtimeExperiments.some((known) => known === name));
+    if (unknown !== undefined)
+      throw cliError('HS_CLI_INVALID_OPTION', {
+        option: '--experimental',
+        why: `${unknown} is none of ${wasmtimeExperiments.join(', ')}`,
+      });
+    return await wasmtime({ experimental: wasmtimeExperiments.filter((name) => experimental.includes(name)) });
   } catch (error) {
     if (isHotSwapError(error)) throw error;
     throw cliError('HS_CLI_NO_RUNTIME', { why: (error as NodeJS.ErrnoException).code ?? 'unknown' }, error);

@@ -32,7 +32,7 @@ export interface CliEnvironment {
   readonly signal: AbortSignal;
   readonly fetch?: typeof fetch;
   /** Opens the runtime of `hotswap run`. Default: Wasmtime. */
-  readonly openRuntime?: () => Promise<RuntimeHost>;
+  readonly openRuntime?: (experimental?: readonly string[]) => Promise<RuntimeHost>;
   /**
    * Whether `stdout` and `stderr` are those of the process, so that a guest may read and write the process's own streams.
    * Default `false`: its output is collected first.

@@ -36,6 +36,18 @@ describe('hotswap run, like the wasmtime command', () => {
     expect((await hotswapRun([hostileModule('trap-in-start').path])).exitCode).toBe(134);
   });
 
+  it('runs what needs WASI 0.3 where it is asked to try that out', async () => {
+    const program = fileURLToPath(new URL('../../../examples/modules/rust/async-lab-1.0.0.wasm', import.meta.url));
+    const tried = await hotswapRun(['--experimental', 'preview3', program, 'one', 'two'], 'words');
+    expect(tried).toEqual({ exitCode: 0, stdout: 'WORDS', stderr: expect.stringContaining('one two') as string });
+    const refused = await hotswapRun([program]);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      expect.toSatisfy((code: number) => code !== 0),
+      expect.stringContaining('HS_RUNTIME_UNSUPPORTED'),
+    ]);
+    expect((await hotswapRun(['--experimental', 'preview9', program])).stderr).toContain('HS_CLI_INVALID_OPTION');
+  });
+
   it('streams: output comes while the program still reads its input', async () => {
     const main = pathOf('../src/main.ts');
     const child = spawn(process.execPath, ['--conditions=@hotswap/source', main, 'run', file, 'cat'], {

@@ -31,7 +31,7 @@ export function addPushCommand(program: Command, sessionOf: SessionOf): void {
     )
     .option('--name <name>', 'module name, instead of the file name')
     .option('--version <version>', 'semantic version, instead of the file name; absent in both: the next patch')
-    .option('--wasi-version <level>', 'none, preview1 or preview2; checked against the binary')
+    .option('--wasi-version <level>', 'none, preview1, preview2 or preview3; checked against the binary')
     .option('--interface <name>', 'an interface that it may import at most; repeatable', collect)
     .option('--max-memory-mb <mb>', 'limit of one instance', positiveNumber)
     .option('--max-execution-time <duration>', 'limit of one call, e.g. PT2S')

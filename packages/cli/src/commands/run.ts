@@ -16,6 +16,7 @@ interface RunFlags {
   readonly invoke?: string;
   readonly argv0?: string;
   readonly allowHost?: readonly string[];
+  readonly experimental?: readonly string[];
 }
 
 /** What a shell shows for a program that aborted; `wasmtime` ends so on traps. */
@@ -50,6 +51,7 @@ export function addRunCommand(program: Command, sessionOf: SessionOf): Command {
     .option('--memory <mb>', 'memory that an instance may use', positiveNumber)
     .option('--fuel <units>', 'fuel that the run may use', positiveNumber)
     .option('--allow-host <host>', 'a host that it may send HTTP requests to; repeatable', collect)
+    .option('--experimental <name>', 'what the runtime tries out, e.g. preview3 for WASI 0.3; repeatable', collect)
     .option('--invoke <function>', 'call an exported function instead and print its result')
     .action(async (file: string, args: readonly string[], flags: RunFlags) => {
       await runModule(sessionOf(), file, args, flags);
@@ -90,7 +92,7 @@ async function runModule(
   const bytes = await readFileOf(file);
   const options = loadOptions(file, flags, session.env);
   const stdin = await stdinOf(session, flags.stdin);
-  await using runtime = await session.openRuntime();
+  await using runtime = await session.openRuntime(flags.experimental);
   try {
     // Its start function runs while it is loaded.
     await using module = await runtime.load({ bytes }, options);
