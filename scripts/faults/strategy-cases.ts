@@ -36,7 +36,8 @@ export const strategyCases: readonly StrategyCase[] = [
   },
   {
     strategy: blueGreen(),
-    quick: { placement: 'in-place', evaluationPeriod: 'PT0.3S', blueRetentionPeriod: 'PT2S' },
+    // Blue stays for an hour: its end would be a commit of its own, in the middle of the next point.
+    quick: { placement: 'in-place', evaluationPeriod: 'PT0.3S' },
     config: (random) => ({
       placement: random.pick(['separate', 'in-place']),
       keepBlueEnvironment: random.chance(0.7),
