@@ -15,8 +15,27 @@ async function helpOf(args: readonly string[]): Promise<string> {
   return text;
 }
 
-const program = await helpOf([]);
-const listed = program.slice(program.indexOf('Commands:')).matchAll(/^ {2}(\w[\w-]*)/gm);
+/** Commands that a help text lists, but for the one that prints it. */
+function listedIn(help: string): readonly string[] {
+  const at = help.indexOf('Commands:');
+  if (at < 0) return [];
+  return [...help.slice(at).matchAll(/^ {2}(\w[\w-]*)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => name !== 'help');
+}
+
 const commands: Record<string, string> = {};
-for (const [, name = ''] of listed) if (name !== 'help') commands[name] = await helpOf([name]);
+
+/** Adds the commands below `path`, each followed by its own. */
+async function addCommands(path: readonly string[], help: string): Promise<void> {
+  for (const name of listedIn(help)) {
+    const below = [...path, name];
+    const own = await helpOf(below);
+    commands[below.join(' ')] = own;
+    await addCommands(below, own);
+  }
+}
+
+const program = await helpOf([]);
+await addCommands([], program);
 console.log(JSON.stringify({ program, commands }));

@@ -51,8 +51,12 @@ describe('the sandbox', () => {
   });
 
   it('switches off what cannot be limited', async () => {
-    const runtime = await inRoot('packages/runtime-wasmtime/native/engine/src/runtime.rs');
+    const engines = await inRoot('packages/runtime-wasmtime/native/engine/src/engines.rs');
     for (const setting of ['wasm_memory64(false)', 'wasm_threads(false)', 'wasm_component_model_async(false)'])
-      expect(runtime).toContain(setting);
+      expect(engines).toContain(setting);
+    // Only the engine that is asked for by name has it.
+    const [, concurrent = ''] = /fn concurrent\((.*?)\n\}/s.exec(engines) ?? [];
+    expect(concurrent).toContain('wasm_component_model_async(true)');
+    expect(engines.match(/wasm_component_model_async\(true\)/g)).toHaveLength(1);
   });
 });

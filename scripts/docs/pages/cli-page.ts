@@ -10,6 +10,7 @@ const exitCodeFile = 'packages/cli/src/exit-codes.ts';
 
 interface CliHelp {
   readonly program: string;
+  /** By name; that of a command within another one follows the other's: `interface approve`. */
   readonly commands: Readonly<Record<string, string>>;
 }
 

@@ -22,7 +22,9 @@ describe('commands in the documentation', () => {
 
   it.each(lines.filter(({ line }) => hotswapArguments(line) !== undefined))('$page: $line', ({ line }) => {
     const all = hotswapArguments(line) ?? [];
-    const command = all.find((word) => Object.hasOwn(commands, word));
+    const at = all.findIndex((word) => Object.hasOwn(commands, word));
+    const within = all.slice(at, at + 2).join(' ');
+    const command = Object.hasOwn(commands, within) ? within : all[at];
     expect(command, 'is no command of hotswap').toBeDefined();
     for (const option of all.filter((word) => word.startsWith('--')))
       expect(`${program}${commands[command ?? ''] ?? ''}`).toContain(`${option.replace(/=.*$/, '')}`);

@@ -14,6 +14,7 @@ export interface ABTestingConfig {
   readonly variantBPercentage: number;
   /** Longest time that the experiment takes; it ends with the first verdict. Default PT2H. */
   readonly experimentDuration: Duration;
+  /** What is measured, which way is better, and by how much variant B has to be. */
   readonly winnerCriteria: {
     /** What decides. Default `avg_latency_ms`. */
     readonly metric: MetricName;
