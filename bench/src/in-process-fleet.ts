@@ -62,6 +62,7 @@ export class InProcessFleet implements AsyncDisposable {
         loadConcurrency: 4,
         loadRetryMs: 30_000,
         logLevel: 'silent',
+        experimental: [],
       },
       { runtime },
     );
