@@ -4,13 +4,17 @@ import { SetupProblem, runAsCommand } from './bootstrap/progress.mjs';
 import { debianProgram } from './services/debian-program.mjs';
 
 /** Where the Debian package of that name puts the program. */
-const PROGRAMS = { haproxy: 'usr/sbin/haproxy', prometheus: 'usr/bin/prometheus' };
+const PROGRAMS = {
+  haproxy: 'usr/sbin/haproxy',
+  prometheus: 'usr/bin/prometheus',
+  'redis-server': 'usr/bin/redis-server',
+};
 
 await runAsCommand('programs', async () => {
   const [name = ''] = process.argv.slice(2);
   const path = PROGRAMS[name];
   if (path === undefined)
     throw new SetupProblem(`there is no program "${name}" to fetch; there are ${Object.keys(PROGRAMS).join(', ')}.`);
-  const given = process.env[`HOTSWAP_${name.toUpperCase()}`];
+  const given = process.env[`HOTSWAP_${name.toUpperCase().replaceAll('-', '_')}`];
   console.log(JSON.stringify(given ? [given] : await debianProgram({ name, path })));
 });
