@@ -1,3 +1,5 @@
+import type { TrafficMirror } from './traffic-mirror.ts';
+
 /**
  * Requests that get the new release whatever its share is: testers, a cohort, one variant of an experiment.
  * @public
@@ -18,6 +20,11 @@ export type TrafficMatch =
 
 /** How a deployment steers requests beside its weights. @public */
 export interface DeploymentTraffic {
-  /** Any of them brings a request to the new release while the rollout is under way and the release has traffic. */
-  readonly match: readonly TrafficMatch[];
+  /**
+   * Any of them brings a request to the new release while the rollout is under way and the release has traffic. Absent:
+   * none.
+   */
+  readonly match?: readonly TrafficMatch[];
+  /** Requests that are copied to the new version before it gets any. Absent: none. */
+  readonly mirror?: TrafficMirror;
 }
