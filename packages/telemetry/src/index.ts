@@ -1,0 +1,6 @@
+export { BoundedLabel } from './bounded-label.ts';
+export { registerHostMetrics } from './host-metrics.ts';
+export type { HostMetricsOptions } from './host-metrics.ts';
+export { MetricsRegistry } from './metrics-registry.ts';
+export type { CountingMetric, DurationMetric, MetricLabels, MetricSample } from './metrics-registry.ts';
+export { SketchHistogram } from './sketch-histogram.ts';
