@@ -56,6 +56,7 @@ export class InProcessFleet implements AsyncDisposable {
         httpPort: 0,
         joinToken,
         cacheMaxSizeBytes: 1_073_741_824,
+        keepVersions: 2,
         grants: noGrants,
         drainGraceMs: 0,
         drainDeadlineMs: 30_000,

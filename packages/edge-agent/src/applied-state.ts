@@ -3,12 +3,15 @@ import { readFile } from 'node:fs/promises';
 import type { DesiredModule, DesiredRelease, EventSink } from '@hotswap/core';
 import { writeFileAtomically } from './atomic-file.ts';
 import { noAgentFailpoint, type AgentFailpoint } from './failpoint.ts';
+import type { ModuleVersions } from './kept-versions.ts';
 
 /** One module as it is in force on the node. @internal */
 export interface AppliedModule {
   readonly desired: DesiredModule;
   /** What really takes traffic, when no release that should could be loaded; absent: what `desired` says. */
   readonly kept?: readonly DesiredRelease[];
+  /** Versions that stay in the cache; absent in files of agents that kept none. */
+  readonly versions?: ModuleVersions;
 }
 
 /** What a node has applied: enough to serve again without the server. @internal */

@@ -13,6 +13,7 @@ import { killingFailpoint, noAgentFailpoint, type AgentFailpoint } from './failp
 import { HttpPublisher } from './http-publisher.ts';
 import { InvokeCalls } from './invoke-call.ts';
 import { InvokeTokens } from './invoke-token.ts';
+import { KeptVersions } from './kept-versions.ts';
 import { LoadQuarantine } from './load-quarantine.ts';
 import { ModuleCache } from './module-cache.ts';
 import type { NodeFront } from './node-front.ts';
@@ -126,6 +127,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         nodeId: config.nodeId,
         slots: from.resolve(tokens.slots),
         applied: from.resolve(AppliedStateFile),
+        versions: new KeptVersions(from.resolve(tokens.cache), config.keepVersions),
         loader: from.resolve(ReleaseLoader),
         metrics: from.resolve(CallMetrics),
         failpoint: from.resolve(tokens.failpoint),

@@ -45,6 +45,8 @@ export class ModuleCache {
   readonly #entries = new Map<Digest, Entry>();
   readonly #pins = new Map<Digest, number>();
   readonly #pulls = new Map<Digest, Promise<string>>();
+  /** Of no use any more, but still pinned. */
+  readonly #unwanted = new Set<Digest>();
   #sizeBytes = 0;
   /** Of pulls under way, so that two of them do not count on the same room. */
   #reservedBytes = 0;
@@ -83,13 +85,25 @@ export class ModuleCache {
 
   /** Keeps a module from being dropped until it is unpinned as often. */
   pin(digest: Digest): void {
+    this.#unwanted.delete(digest);
     this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
   }
 
   unpin(digest: Digest): void {
     const pins = (this.#pins.get(digest) ?? 0) - 1;
-    if (pins > 0) this.#pins.set(digest, pins);
-    else this.#pins.delete(digest);
+    if (pins > 0) {
+      this.#pins.set(digest, pins);
+      return;
+    }
+    this.#pins.delete(digest);
+    if (this.#unwanted.delete(digest)) this.drop(digest);
+  }
+
+  /** Deletes a file that nobody needs again as soon as it is not pinned; a new pin before that keeps it. */
+  drop(digest: Digest): void {
+    if (this.#pins.has(digest)) this.#unwanted.add(digest);
+    // What cannot be deleted now is found again at the next start.
+    else this.discard(digest).catch(() => undefined);
   }
 
   /**

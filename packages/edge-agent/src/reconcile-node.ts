@@ -11,6 +11,7 @@ import type { AppliedModule, AppliedState, AppliedStateFile } from './applied-st
 import { agentError } from './error-codes.ts';
 import type { AgentFailpoint } from './failpoint.ts';
 import type { HttpModule } from './http-routes.ts';
+import type { KeptVersions } from './kept-versions.ts';
 import type { LiveReleaseServices } from './live-release.ts';
 import { ServedModule } from './served-module.ts';
 
@@ -19,6 +20,7 @@ export interface NodeReconcilerOptions extends LiveReleaseServices {
   readonly nodeId: string;
   readonly slots: SlotTable;
   readonly applied: AppliedStateFile;
+  readonly versions: KeptVersions;
   readonly events: EventSink;
   readonly failpoint: AgentFailpoint;
   /** Module names that the node takes at most. */
@@ -106,6 +108,8 @@ export class NodeReconciler {
     const state = await this.#options.applied.read(this.#options.nodeId);
     if (state === undefined) return;
     this.#epochs = { ...state.epochs };
+    for (const { desired, versions } of state.modules)
+      if (versions !== undefined) this.#options.versions.restore(desired.moduleName, versions);
     for (const { desired, kept } of state.modules) {
       if (kept === undefined) continue;
       const module = this.#served(desired.moduleName);
@@ -231,12 +235,22 @@ export class NodeReconciler {
     if (superseded.aborted) return;
     module.swap();
     if (!isRestored) this.#options.failpoint('agent.swap.after-slots');
-    if (wanted.releases.length > 0) this.#inForce.set(wanted.moduleName, wanted);
-    else this.#inForce.delete(wanted.moduleName);
+    this.#remember(wanted, module);
     this.#epochs[wanted.moduleName] = Math.max(wanted.epoch, this.#epochs[wanted.moduleName] ?? 0);
     // Also without the rest of the generation, so that a crash brings this module back as it is now; but not twice when
     // the rest is there in the same turn.
     if (!isRestored) this.#unwritten ??= setImmediate(() => void this.#persist(this.#appliedGeneration));
+  }
+
+  #remember(wanted: DesiredModule, module: ServedModule): void {
+    const { moduleName } = wanted;
+    if (wanted.releases.length === 0) {
+      this.#inForce.delete(moduleName);
+      this.#options.versions.forget(moduleName);
+      return;
+    }
+    this.#inForce.set(moduleName, wanted);
+    this.#options.versions.use(moduleName, module.versionsInForce);
   }
 
   async #persist(generation: number): Promise<void> {
@@ -244,7 +258,8 @@ export class NodeReconciler {
     this.#unwritten = undefined;
     const modules = [...this.#inForce].map(([name, desired]): AppliedModule => {
       const kept = this.#modules.get(name)?.kept;
-      return kept === undefined ? { desired } : { desired, kept };
+      const versions = this.#options.versions.of(name);
+      return kept === undefined ? { desired, versions } : { desired, versions, kept };
     });
     const { nodeId } = this.#options;
     const state: AppliedState = {

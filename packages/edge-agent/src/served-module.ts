@@ -1,5 +1,6 @@
 import type { DesiredModule, DesiredRelease, ObservedRelease, SlotTable } from '@hotswap/core';
 import type { HttpModule } from './http-routes.ts';
+import type { VersionsInForce } from './kept-versions.ts';
 import { LiveRelease, type LiveReleaseServices } from './live-release.ts';
 import { chooseRelease } from './release-choice.ts';
 
@@ -50,6 +51,15 @@ export class ServedModule {
   /** Weights in force. */
   get weights(): ReadonlyMap<string, number> {
     return this.#weights;
+  }
+
+  /** Bytes that are wished for or take traffic. */
+  get versionsInForce(): VersionsInForce {
+    const digestsOf = (releases: readonly DesiredRelease[]): readonly string[] => releases.map(({ digest }) => digest);
+    return {
+      held: digestsOf([...this.#wanted.releases, ...(this.#kept ?? [])]),
+      serving: [...this.#weights.keys()].flatMap((id) => this.release(id)?.desired.digest ?? []),
+    };
   }
 
   /** A release that the slot holds, so that requests may be pinned to it. */

@@ -71,6 +71,7 @@ describe('loadAgentConfig', () => {
       httpPort: 0,
       experimental: [],
       cacheMaxSizeBytes: 20_480 * 1_048_576,
+      keepVersions: 2,
       drainGraceMs: 5_000,
     });
     expect(config.joinToken).toBeUndefined();

@@ -16,6 +16,7 @@ import { CallMetrics } from '../src/call-metrics.ts';
 import { noGrants } from '../src/capability-grants.ts';
 import { agentError } from '../src/error-codes.ts';
 import { noAgentFailpoint } from '../src/failpoint.ts';
+import { KeptVersions } from '../src/kept-versions.ts';
 import { LoadQuarantine } from '../src/load-quarantine.ts';
 import { ModuleCache, type ModuleOrigin } from '../src/module-cache.ts';
 import { NodeReconciler } from '../src/reconcile-node.ts';
@@ -75,6 +76,7 @@ export class NodeFixture implements AsyncDisposable {
       nodeId,
       slots: this.runtime.slots,
       applied: new AppliedStateFile(join(folder, 'applied-state'), this.events),
+      versions: new KeptVersions(cache, options.keepVersions ?? 2),
       loader,
       cache,
       metrics: this.metrics,
@@ -93,7 +95,7 @@ export class NodeFixture implements AsyncDisposable {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'hotswap-agent-')));
     return new NodeFixture(
       folder,
-      await ModuleCache.open(join(folder, 'modules'), 1_000_000),
+      await ModuleCache.open(join(folder, 'modules'), options.cacheMaxSizeBytes ?? 1_000_000),
       options.origins ?? new Map(),
       options,
     );
@@ -123,6 +125,8 @@ export interface NodeFixtureOptions {
   readonly maxModules?: number;
   readonly drainGraceMs?: number;
   readonly concurrency?: number;
+  readonly keepVersions?: number;
+  readonly cacheMaxSizeBytes?: number;
 }
 
 export function desiredRelease(

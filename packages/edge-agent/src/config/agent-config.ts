@@ -41,6 +41,8 @@ export interface AgentConfig {
   readonly joinToken?: string;
   readonly joinTokenFile?: string;
   readonly cacheMaxSizeBytes: number;
+  /** Versions of a module that stay on disk beside those in use and the last baseline. */
+  readonly keepVersions: number;
   readonly grants: CapabilityGrants;
   readonly drainGraceMs: number;
   readonly drainDeadlineMs: number;
@@ -118,6 +120,8 @@ const fileSchema = z.strictObject({
   JoinTokenFile: text.exactOptional(),
   /** Most mebibytes of module bytes on disk. */
   CacheMaxSizeMB: integer.pipe(z.int().min(1)).default(20_480),
+  /** Versions of each module that stay on disk beside those in use and the last baseline, room permitting. */
+  KeepVersions: integer.pipe(z.int().min(0).max(1_000)).default(2),
   /** Environment variables that releases may set, `APP_*` allowed. */
   Env: z.array(text).default([]),
   /** Folders that releases may ask for, by name: `{"assets": {"Path": "/srv/assets", "ReadOnly": true}}`. */
@@ -194,6 +198,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
     ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
     cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
+    keepVersions: file.KeepVersions,
     grants: {
       env: file.Env,
       dirs: Object.fromEntries(
