@@ -139,6 +139,14 @@ export const effectVersions: { readonly [K in EffectKind]: readonly number[] } =
   progress: [1],
   pause: [1],
   fail: [1],
+/** By kind. Made once: a schema costs more to make than an effect to check. */
+const yieldedSchemas: ReadonlyMap<string, z.ZodType> = new Map(
+  Object.entries(effectInputSchemas).map(([kind, input]) => [
+    kind,
+    z.strictObject({ input, scope: nodeSetSchema.exactOptional() }),
+  ]),
+);
+
   retire: [1],
   restore: [1],
   notify: [1],
@@ -159,16 +167,15 @@ export function knowsEffect(effect: { readonly kind: string; readonly version: n
  */
 export function readEffect(yielded: unknown): Effect {
   const kind = String((yielded as { kind?: unknown } | null)?.kind);
-  if (yielded === null || typeof yielded !== 'object' || !Object.hasOwn(effectInputSchemas, kind)) {
+  const schema = yieldedSchemas.get(kind);
+  if (yielded === null || typeof yielded !== 'object' || schema === undefined) {
     throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', {
       kind,
       why: 'it is no effect: write yield* before the name of an effect',
     });
   }
   const { input, scope } = yielded as EffectOf<EffectKind>;
-  const checked = z
-    .strictObject({ input: effectInputSchemas[kind as EffectKind], scope: nodeSetSchema.exactOptional() })
-    .safeParse({ input, ...(scope === undefined ? {} : { scope }) });
+  const checked = schema.safeParse({ input, ...(scope === undefined ? {} : { scope }) });
   if (!checked.success) throw hotSwapError('HS_STRATEGY_INVALID_EFFECT', { kind, why: z.prettifyError(checked.error) });
   return deepFreeze(JSON.parse(canonicalJson(yielded)) as Effect);
 }
