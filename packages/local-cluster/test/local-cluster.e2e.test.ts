@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DesiredModule } from '@hotswap/core';
 import { exampleModule, hostileModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type DeploymentView } from '@hotswap/protocol';
@@ -38,8 +39,14 @@ describe('startLocalCluster', () => {
     moduleId: string,
     strategy: string,
     strategyConfig: Record<string, number | string> = {},
+    retention?: string,
   ): Promise<DeploymentView> => {
-    const { deploymentId } = await cluster.client.deployments.create({ moduleId, strategy, strategyConfig });
+    const { deploymentId } = await cluster.client.deployments.create({
+      moduleId,
+      strategy,
+      strategyConfig,
+      ...(retention === undefined ? {} : { retention }),
+    });
     await cluster.client.deployments.execute(deploymentId);
     for await (const event of cluster.client.deployments.watch(deploymentId)) {
       if (event.kind === 'status' && finalStatuses.includes(event.deployment.status)) break;
@@ -114,6 +121,35 @@ describe('startLocalCluster', () => {
     expect(await cluster.client.modules.invoke('adder', 'add', { args: [3, 4] })).toMatchObject({ result: 7 });
     const { deployments } = await cluster.client.deployments.list({ moduleName: 'adder' });
     expect(deployments.map((deployment) => deployment.status)).toEqual(['Completed']);
+  });
+
+  it('goes back after a retention and a restart without pulling the module again (D-16)', async () => {
+    const next = exampleModule('greeter', '1.1.0');
+    const { digest } = await cluster.client.modules.get('greeter-v1.0.0');
+    const files = nodes.map(({ nodeId }) => join(dataDirectory, 'nodes', nodeId, 'modules', `${digest}.wasm`));
+    const before = await Promise.all(files.map((file) => stat(file)));
+    const replaced = await rollOut(await register('greeter', next.path, next.version), 'AllAtOnce', {}, 'PT1S');
+    expect(replaced).toMatchObject({ status: 'Completed' });
+    const releaseOf = async (): Promise<number> => {
+      const states = await Promise.all(
+        nodes.map(({ nodeId }) => readFile(join(dataDirectory, 'nodes', nodeId, 'applied-state'), 'utf8')),
+      );
+      return states.filter((state) =>
+        JSON.parse(state.split('\n')[1] ?? '').modules.some(({ desired }: { desired: DesiredModule }) =>
+          desired.releases.some((release) => release.digest === digest),
+        ),
+      ).length;
+    };
+    await expect.poll(releaseOf, { timeout: 20_000 }).toBe(0);
+    for (const { nodeId } of nodes) await cluster.restartAgent(nodeId);
+    await cluster.waitForNodes(nodes.length);
+    expect(await rollOut('greeter-v1.0.0', 'AllAtOnce')).toMatchObject({ status: 'Completed' });
+    expect(await cluster.client.modules.invoke('greeter', 'greet', { args: ['Ada'] })).toMatchObject({
+      moduleId: 'greeter-v1.0.0',
+    });
+    const after = await Promise.all(files.map((file) => stat(file)));
+    // Files are pulled beside their place and renamed: another inode would tell of it.
+    expect(after.map(({ ino }) => ino)).toEqual(before.map(({ ino }) => ino));
   });
 
   it('leaves no process behind when it stops', async () => {
