@@ -51,3 +51,11 @@ export type { TrainMemberRecord, TrainRecord } from './repositories/train-reposi
 export { CatchUpRepository } from './repositories/catch-up-repository.ts';
 export type { OutstandingNode, OutstandingQuery } from './repositories/catch-up-repository.ts';
 export type { NodeReleaseMetrics } from './postgres-metrics-source.ts';
+export { ApiKeyRepository } from './repositories/api-key-repository.ts';
+export type { ApiKeyRecord, KnownApiKey, NewApiKey } from './repositories/api-key-repository.ts';
+export { DayQuotaRepository } from './repositories/day-quota-repository.ts';
+export type { DayGrant } from './repositories/day-quota-repository.ts';
+export { LoginFailureRepository } from './repositories/login-failure-repository.ts';
+export type { LoginSubject } from './repositories/login-failure-repository.ts';
+export { UserRepository } from './repositories/user-repository.ts';
+export type { NewUser, UserChanges, UserRecord } from './repositories/user-repository.ts';

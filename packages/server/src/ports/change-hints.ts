@@ -4,6 +4,8 @@ export type ChangeHint =
   | { readonly topic: 'desired'; readonly tenant: string; readonly nodeId: string }
   | { readonly topic: 'route'; readonly tenant: string; readonly moduleName: string }
   | { readonly topic: 'deployment'; readonly tenant: string; readonly deploymentId: string }
+  /** Somebody may no longer be let in: forget what is remembered of tokens. */
+  | { readonly topic: 'access' }
   /** Hints may have been missed: look at everything. */
   | { readonly topic: 'resync' };
 

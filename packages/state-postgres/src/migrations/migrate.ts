@@ -10,6 +10,7 @@ import { addInterfaces } from './007-add-interfaces.ts';
 import { addCatchUps } from './008-add-catch-ups.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
 import { addAllowedRegions } from './010-add-allowed-regions.ts';
+import { addAccess } from './012-add-access.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -24,6 +25,7 @@ export const migrations: readonly Migration[] = [
   addCatchUps,
   addPublicUrl,
   addAllowedRegions,
+  addAccess,
 ];
 
 /** Any constant that nothing else in the database locks. */
