@@ -57,7 +57,7 @@ import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { CachedAuthenticator, storedCredentials } from './auth/authenticator.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
-import type { ServerConfig } from './config/schema.ts';
+import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { CallerLedger } from './interfaces/caller-ledger.ts';
@@ -202,8 +202,7 @@ const redactedPaths = [
   '*.token',
   'credential',
   '*.credential',
-  'databaseUrl',
-  '*.databaseUrl',
+  ...['databaseUrl', 'redisUrl', ...secretKeys].flatMap((key) => [key, `*.${key}`]),
 ];
 
 function databaseOptions({ databaseUrl, dataDir }: ServerConfig, logger: Logger): DatabaseOptions {

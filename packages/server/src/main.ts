@@ -2,9 +2,12 @@
 import { isHotSwapError } from '@hotswap/core';
 import { createServer } from './compose.ts';
 import { loadServerConfig } from './config/load.ts';
+import { shownConfig } from './config/shown-config.ts';
 import { killingFailpoint } from './killing-failpoint.ts';
 import type { RunningServer } from './hotswap-server.ts';
 
+/** Shows what the sources come to, and ends. */
+const printFlag = '--print-config';
 const stopGraceMs = 10_000;
 const exitCodes = { failed: 1, badConfig: 78 } as const;
 const badConfigCodes = [
@@ -15,7 +18,15 @@ const badConfigCodes = [
 ] as const;
 
 async function main(): Promise<void> {
-  const config = await loadServerConfig(process.argv.slice(2), process.env);
+  const args = process.argv.slice(2);
+  const config = await loadServerConfig(
+    args.filter((arg) => arg !== printFlag),
+    process.env,
+  );
+  if (args.includes(printFlag)) {
+    process.stdout.write(`${JSON.stringify(shownConfig(config), null, 2)}\n`);
+    return;
+  }
   const failpoint = process.env['HOTSWAP_FAILPOINT'];
   const server = await createServer(config, failpoint === undefined ? {} : { failpoint: killingFailpoint(failpoint) });
   console.error(`HotSwap ${config.environment} server at ${server.url}, API documentation at ${server.url}/api/docs`);

@@ -11,6 +11,7 @@ const agentSchemaFile = 'packages/edge-agent/src/config/agent-config.ts';
 interface ServerConfigSources {
   readonly serverConfigSchema: z.ZodType;
   readonly environmentNames: Readonly<Record<string, readonly string[]>>;
+  readonly secretKeys: ReadonlySet<string>;
 }
 
 interface AgentConfigSources {
@@ -39,7 +40,7 @@ export const configurationPage: ReferencePage = {
     [
       'Flags win over environment variables, these over the file, that over defaults. An unknown key or a wrong value ends the program before it does anything, and says where the value came from. A duration is ISO-8601 text (`PT30S`, `PT5M`) or a bare number of seconds.',
       '## Server',
-      '`--config FILE` names the JSON file; without it `hotswap.config.json` is read when it is there. Keys begin with a small or a capital letter. In Development nothing has to be set.',
+      '`--config FILE` names the JSON file; without it `hotswap.config.json` is read when it is there. `hotswap.config.Production.json` lies above it in Production, and so on. Keys begin with a small or a capital letter; the sections of an `appsettings.json` are understood as well, see [the guide](../guides/configuration.md). `${NAME}` and `${NAME:-text}` in a text of the file are replaced by that environment variable. Secrets have no flag, and a variable `NAME_FILE` for a file beside the one for the value. In Development nothing has to be set.',
       keyTable(await serverKeys()),
       '## Agent',
       '`wasm-edge-agent --config FILE`, or `HOTSWAP_AGENT_CONFIG`. `${NAME}` in a text of the file is replaced by that environment variable. Environment variables of keys that hold objects or lists are JSON.',
@@ -64,7 +65,8 @@ function keyTable(keys: readonly ConfigurationKey[]): string {
 
 /** Keys of the server's schema. */
 export async function serverKeys(): Promise<readonly ConfigurationKey[]> {
-  const { serverConfigSchema, environmentNames } = await importSource<ServerConfigSources>(serverSchemaFile);
+  const { serverConfigSchema, environmentNames, secretKeys } =
+    await importSource<ServerConfigSources>(serverSchemaFile);
   const declared = new Map(
     interfaceProperties(parseSource(serverSchemaFile), 'ServerConfig').map((member) => [member.name, member]),
   );
@@ -73,7 +75,7 @@ export async function serverKeys(): Promise<readonly ConfigurationKey[]> {
     const union = literals(declared.get(name)?.type ?? '');
     return {
       name,
-      flag: serverFlag(name),
+      ...(secretKeys.has(name) ? {} : { flag: serverFlag(name) }),
       environment: environmentNames[name] ?? [],
       type: union ?? typeText(schema),
       default: plain(told),

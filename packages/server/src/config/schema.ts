@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { positiveDurationSchema, type Duration } from '@hotswap/core';
+import { postgresUrl, redisUrl } from './connection-strings.ts';
 
 /** Configuration of one server process, with every default filled in. @public */
 export interface ServerConfig {
@@ -7,18 +8,73 @@ export interface ServerConfig {
   readonly environment: 'Development' | 'Staging' | 'Production';
   /** Default `127.0.0.1` in Development, `0.0.0.0` elsewhere. */
   readonly host: string;
-  /** Default 5000; 0 takes a free one. */
+  /** Port of plain HTTP. Default 5000; 0 takes a free one. */
   readonly port: number;
+  /** Whether plain HTTP is served; `false` needs a certificate. Default `true`. */
+  readonly plainHttp: boolean;
+  /** Address of HTTPS. Absent: as `host`. */
+  readonly httpsHost?: string;
+  /** Port of HTTPS, which is served where a certificate is given. Default 5,001; 0 takes a free one. */
+  readonly httpsPort: number;
+  /**
+   * Certificate chain in PEM with `certificateKeyFile`, or chain and key in one PFX file. Files that are replaced are taken
+   * up while the server runs. Absent: no HTTPS.
+   */
+  readonly certificateFile?: string;
+  /** Private key in PEM; belongs to a `certificateFile` in PEM. */
+  readonly certificateKeyFile?: string;
+  /** Secret: password of the PFX file or of the private key. */
+  readonly certificatePassword?: string;
+  /** `Strict-Transport-Security` of answers over HTTPS; empty: none is sent. Default `max-age=31536000; includeSubDomains`. */
+  readonly strictTransportSecurity: string;
   /** Embedded database, module bytes and the local admin's credential. Default `./.hotswap`. */
   readonly dataDir: string;
-  /** `postgres://` URL. Absent: PGlite in the data directory. */
+  /** `postgres://` URL, or `Host=...;Database=...`. Absent: PGlite in the data directory. */
   readonly databaseUrl?: string;
+  /** Secret: password for a `databaseUrl` that has none. */
+  readonly databasePassword?: string;
+  /** `redis://` or `rediss://` URL, or `host:6379,password=...`. Absent: no Redis is used. */
+  readonly redisUrl?: string;
+  /** Secret: password for a `redisUrl` that has none. */
+  readonly redisPassword?: string;
+  /** Secret: key that tokens of users are signed with, at least 32 characters. Absent: made at the first start and kept in the database. */
+  readonly jwtSecretKey?: string;
+  /** Who issues tokens of users. Default `HotSwap.Wasm.Api`. */
+  readonly jwtIssuer: string;
+  /** Whom tokens of users are for. Default `HotSwap.Wasm.Clients`. */
+  readonly jwtAudience: string;
+  /** How long a token of a user is good. Default PT1H. */
+  readonly jwtExpiration: Duration;
+  /** Modules that one principal may register in a minute. Absent: any number. */
+  readonly moduleRegistrationsPerMinute?: number;
+  /** Functions that one principal may call in a minute. Absent: any number. */
+  readonly moduleExecutionsPerMinute?: number;
+  /** Object store for module bytes, as `host:port` or a URL. Absent: they are kept in the data directory. */
+  readonly s3Endpoint?: string;
+  /** Whether an `s3Endpoint` without a scheme is spoken to over TLS. Default `false` in Development, else `true`. */
+  readonly s3UseTls: boolean;
+  /** Default `wasm-modules`. */
+  readonly s3Bucket: string;
+  /** Default `us-east-1`. */
+  readonly s3Region: string;
+  /** Name of the access key of the object store. */
+  readonly s3AccessKey?: string;
+  /** Secret: the access key itself. */
+  readonly s3SecretKey?: string;
   /** Default `info`. */
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  /** Level of what the HTTP layer logs by itself, one line for each request among it (`info`). Absent: as `logLevel`. */
+  readonly frameworkLogLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** Whether an admin other than the author has to execute. Default `false` in Development, else `true`. */
   readonly requireApproval: boolean;
   /** Largest module in bytes. Default 52,428,800 (X-16). */
   readonly maxWasmSizeBytes: number;
+  /** Input of one call in bytes where a module does not say. Default 1,048,576. */
+  readonly maxInputSizeBytes: number;
+  /** Time of one call where a module does not say. Default PT5S. */
+  readonly executionTimeout: Duration;
+  /** Linear memory in bytes where a module does not say, in whole mebibytes. Default 134,217,728. */
+  readonly memoryLimitBytes: number;
   /** How long a replaced release stays warm when a deployment does not say. Default PT1H. */
   readonly retention: Duration;
   /** Ceiling for a module's own memory limit in MB. Default 4,096. */
@@ -45,6 +101,17 @@ export interface ServerConfig {
 }
 
 const size = z.coerce.number().int().min(1_024).max(1_073_741_824);
+const inputSize = z.coerce.number().int().min(0).max(1_073_741_824);
+const memorySize = z.coerce.number().int().multipleOf(1_048_576).min(1_048_576).max(68_719_476_736);
+const port = z.coerce.number().int().min(0).max(65_535);
+const host = z.string().min(1).max(253);
+/** Variables and flags are texts, so a bare number of seconds is one, too. */
+const duration = z
+  .union([z.string(), z.number()])
+  .transform((given) => (typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given) ? Number(given) : given))
+  .pipe(positiveDurationSchema);
+const rate = z.coerce.number().int().min(1).max(1_000_000_000);
+const secret = z.string().min(1).max(4_096);
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 const environment = z
   .string()
@@ -56,6 +123,7 @@ const level = z
   .transform((text) =>
     text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text,
   );
+const logLevel = level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']));
 
 const plugin = z.string().trim().min(1).max(1_000);
 const list = z.union([
@@ -70,19 +138,52 @@ const list = z.union([
 export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
   .strictObject({
     environment: environment.exactOptional(),
-    host: z.string().min(1).max(253).exactOptional(),
-    port: z.coerce.number().int().min(0).max(65_535).exactOptional(),
-    dataDir: z.string().min(1).exactOptional(),
-    databaseUrl: z
+    host: host.exactOptional(),
+    port: port.exactOptional(),
+    plainHttp: flag.exactOptional(),
+    httpsHost: host.exactOptional(),
+    httpsPort: port.exactOptional(),
+    certificateFile: z.string().min(1).exactOptional(),
+    certificateKeyFile: z.string().min(1).exactOptional(),
+    certificatePassword: secret.exactOptional(),
+    strictTransportSecurity: z
       .string()
-      .regex(/^postgres(?:ql)?:\/\//, 'must begin with postgres://')
+      .max(200)
+      .regex(/^[\w=;" -]*$/, 'must be a header of the form max-age=31536000; includeSubDomains')
       .exactOptional(),
-    logLevel: level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])).exactOptional(),
+    dataDir: z.string().min(1).exactOptional(),
+    databaseUrl: z.string().transform(postgresUrl).exactOptional(),
+    databasePassword: secret.exactOptional(),
+    redisUrl: z.string().transform(redisUrl).exactOptional(),
+    redisPassword: secret.exactOptional(),
+    jwtSecretKey: z.string().min(32).max(4_096).exactOptional(),
+    jwtIssuer: z.string().min(1).max(200).exactOptional(),
+    jwtAudience: z.string().min(1).max(200).exactOptional(),
+    jwtExpiration: duration.exactOptional(),
+    moduleRegistrationsPerMinute: rate.exactOptional(),
+    moduleExecutionsPerMinute: rate.exactOptional(),
+    s3Endpoint: z
+      .string()
+      .regex(/^(?:https?:\/\/)?[^\s/@]+\/?$/, 'must be host:port or a URL without a path')
+      .exactOptional(),
+    s3UseTls: flag.exactOptional(),
+    s3Bucket: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 lower-case letters, digits, dots and dashes')
+      .exactOptional(),
+    s3Region: z.string().min(1).max(60).exactOptional(),
+    s3AccessKey: z.string().min(1).max(200).exactOptional(),
+    s3SecretKey: secret.exactOptional(),
+    logLevel: logLevel.exactOptional(),
+    frameworkLogLevel: logLevel.exactOptional(),
     requireApproval: flag.exactOptional(),
     maxWasmSizeBytes: size.exactOptional(),
-    retention: positiveDurationSchema.exactOptional(),
+    maxInputSizeBytes: inputSize.exactOptional(),
+    executionTimeout: duration.exactOptional(),
+    memoryLimitBytes: memorySize.exactOptional(),
+    retention: duration.exactOptional(),
     maxMemoryCeilingMB: z.coerce.number().min(1).max(65_536).exactOptional(),
-    maxExecutionTimeCeiling: positiveDurationSchema.exactOptional(),
+    maxExecutionTimeCeiling: duration.exactOptional(),
     flappingStarts: z.coerce.number().int().min(0).max(1_000).exactOptional(),
     instanceId: z.string().min(1).max(200).exactOptional(),
     haproxySocket: z
@@ -97,18 +198,61 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
   .refine((config) => (config.haproxySocket === undefined) === (config.haproxyMapFile === undefined), {
     path: ['haproxyMapFile'],
     message: 'belongs to haproxySocket: give both or neither',
+  })
+  .refine((config) => config.certificateFile !== undefined || config.certificateKeyFile === undefined, {
+    path: ['certificateKeyFile'],
+    message: 'belongs to certificateFile: give that too',
+  })
+  .refine((config) => config.plainHttp !== false || config.certificateFile !== undefined, {
+    path: ['plainHttp'],
+    message: 'without plain HTTP there has to be HTTPS: give certificateFile',
   });
+
+/** Keys whose values are secrets: never an argument, which other users can read, and never shown. @internal */
+export const secretKeys: ReadonlySet<string> = new Set([
+  'certificatePassword',
+  'databasePassword',
+  'jwtSecretKey',
+  'redisPassword',
+  's3SecretKey',
+]);
 
 /** Environment variables by key; the first that is set wins. Names of the texts stand after our own. @internal */
 export const environmentNames: Readonly<Record<keyof ServerConfig, readonly string[]>> = {
   environment: ['HOTSWAP_ENVIRONMENT', 'ENVIRONMENT'],
   host: ['HOTSWAP_HOST', 'SERVER_HOST'],
   port: ['HOTSWAP_PORT', 'SERVER_PORT'],
+  plainHttp: ['HOTSWAP_PLAIN_HTTP'],
+  httpsHost: ['HOTSWAP_HTTPS_HOST'],
+  httpsPort: ['HOTSWAP_HTTPS_PORT'],
+  certificateFile: ['HOTSWAP_CERTIFICATE_FILE', 'TLS_CERT_PATH'],
+  certificateKeyFile: ['HOTSWAP_CERTIFICATE_KEY_FILE', 'TLS_KEY_PATH'],
+  certificatePassword: ['HOTSWAP_CERTIFICATE_PASSWORD', 'CERT_PASSWORD'],
+  strictTransportSecurity: ['HOTSWAP_STRICT_TRANSPORT_SECURITY'],
   dataDir: ['HOTSWAP_DATA_DIR'],
   databaseUrl: ['HOTSWAP_DATABASE_URL', 'DATABASE_URL'],
+  databasePassword: ['HOTSWAP_DATABASE_PASSWORD', 'DB_PASSWORD'],
+  redisUrl: ['HOTSWAP_REDIS_URL', 'REDIS_URL'],
+  redisPassword: ['HOTSWAP_REDIS_PASSWORD', 'REDIS_PASSWORD'],
+  jwtSecretKey: ['HOTSWAP_JWT_SECRET_KEY', 'JWT_SECRET_KEY'],
+  jwtIssuer: ['HOTSWAP_JWT_ISSUER'],
+  jwtAudience: ['HOTSWAP_JWT_AUDIENCE'],
+  jwtExpiration: ['HOTSWAP_JWT_EXPIRATION'],
+  moduleRegistrationsPerMinute: ['HOTSWAP_MODULE_REGISTRATIONS_PER_MINUTE'],
+  moduleExecutionsPerMinute: ['HOTSWAP_MODULE_EXECUTIONS_PER_MINUTE'],
+  s3Endpoint: ['HOTSWAP_S3_ENDPOINT'],
+  s3UseTls: ['HOTSWAP_S3_USE_TLS'],
+  s3Bucket: ['HOTSWAP_S3_BUCKET'],
+  s3Region: ['HOTSWAP_S3_REGION'],
+  s3AccessKey: ['HOTSWAP_S3_ACCESS_KEY', 'MINIO_ACCESS_KEY'],
+  s3SecretKey: ['HOTSWAP_S3_SECRET_KEY', 'MINIO_SECRET_KEY'],
   logLevel: ['HOTSWAP_LOG_LEVEL', 'LOG_LEVEL'],
+  frameworkLogLevel: ['HOTSWAP_FRAMEWORK_LOG_LEVEL'],
   requireApproval: ['HOTSWAP_REQUIRE_APPROVAL'],
   maxWasmSizeBytes: ['HOTSWAP_MAX_WASM_SIZE', 'MAX_WASM_SIZE'],
+  maxInputSizeBytes: ['HOTSWAP_MAX_INPUT_SIZE', 'MAX_INPUT_SIZE'],
+  executionTimeout: ['HOTSWAP_EXECUTION_TIMEOUT', 'EXECUTION_TIMEOUT'],
+  memoryLimitBytes: ['HOTSWAP_MEMORY_LIMIT', 'MEMORY_LIMIT'],
   retention: ['HOTSWAP_RETENTION'],
   maxMemoryCeilingMB: ['HOTSWAP_MAX_MEMORY_CEILING_MB'],
   maxExecutionTimeCeiling: ['HOTSWAP_MAX_EXECUTION_TIME_CEILING'],

@@ -49,7 +49,7 @@ const keepAliveTimeoutMs = 75_000;
 /** Builds the HTTP application; it does not listen yet. @internal */
 export async function createApp(parts: ServerParts): Promise<App> {
   const app = Fastify({
-    loggerInstance: parts.logger as unknown as FastifyBaseLogger,
+    loggerInstance: frameworkLogger(parts) as unknown as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: jsonBodyLimitBytes,
     connectionTimeout: connectionTimeoutMs,
@@ -106,6 +106,10 @@ export async function createApp(parts: ServerParts): Promise<App> {
   });
   await app.ready();
   return app;
+}
+
+function frameworkLogger({ logger, config: { frameworkLogLevel: level } }: ServerParts): ServerParts['logger'] {
+  return level === undefined ? logger : logger.child({}, { level });
 }
 
 /** A caller's id is taken over when it is harmless, so that logs of both sides can be put together. */

@@ -169,11 +169,21 @@ export class ModuleService {
   }
 }
 
+/** What a module gets that does not say (RUN-9). */
+function usualLimits(config: ServerConfig): ResourceLimits {
+  return {
+    ...defaultResourceLimits,
+    maxMemoryMB: config.memoryLimitBytes / 1_048_576,
+    maxExecutionTime: config.executionTimeout,
+    maxInputSize: config.maxInputSizeBytes,
+  };
+}
+
 /** Fills defaults and holds limits to the server's ceilings (D-20). @throws HS_LIMIT_RESOURCES @internal */
 export function limitsOf(
   given: Partial<ResourceLimits> | undefined,
   config: ServerConfig,
-  base: ResourceLimits = defaultResourceLimits,
+  base: ResourceLimits = usualLimits(config),
 ): ResourceLimits {
   const limits = { ...base, ...given };
   if (limits.maxMemoryMB > config.maxMemoryCeilingMB) {
