@@ -6,6 +6,8 @@ export { DatabaseClock } from './database/database-clock.ts';
 export type { Database } from './database/database.ts';
 export { openDatabase } from './database/open-database.ts';
 export type { DatabaseOptions } from './database/open-database.ts';
+export { poolUse } from './database/pool-use.ts';
+export type { PoolUse } from './database/pool-use.ts';
 export type { Session, Statement } from './database/session.ts';
 export { stateErrorCodes } from './error-codes.ts';
 export type { StateErrorCode } from './error-codes.ts';
@@ -21,6 +23,8 @@ export type { CredentialRecord, NewCredential } from './repositories/credential-
 export { DeploymentRepository } from './repositories/deployment-repository.ts';
 export type { DeploymentNode, DeploymentRecord } from './repositories/deployment-repository.ts';
 export { DesiredStateRepository } from './repositories/desired-state-repository.ts';
+export { FleetCountRepository } from './repositories/fleet-count-repository.ts';
+export type { FleetCounts } from './repositories/fleet-count-repository.ts';
 export { HeartbeatRepository } from './repositories/heartbeat-repository.ts';
 export type { HeartbeatOutcome, HeartbeatReport } from './repositories/heartbeat-repository.ts';
 export { IdempotencyRepository } from './repositories/idempotency-repository.ts';

@@ -48,6 +48,11 @@ export type DatabaseOptions = (
   readonly acquireTimeoutMs?: number;
   /** Called with faults of background work (job maintenance, lost connections). Default: nothing. */
   readonly onBackgroundError?: (error: unknown) => void;
+  /**
+   * Called after each statement that stands alone and each transaction, with the time it took, waiting for a connection
+   * included, and whether the database failed. Default: nothing is measured.
+   */
+  readonly onWork?: (durationMs: number, failed: boolean) => void;
 };
 
 interface Opened {
@@ -129,7 +134,7 @@ async function openPglite(
       pool: { min: 1, max: 1 },
       ...knexHabits(options),
     });
-    const sessions = new PooledSessions(knex);
+    const sessions = new PooledSessions(knex, options.onWork);
     const vacuum = new PgliteVacuum(sessions);
     const close = async (): Promise<void> => {
       vacuum[Symbol.dispose]();
@@ -164,7 +169,7 @@ function openPostgres(
     await notifications[Symbol.asyncDispose]();
     await knex.destroy();
   };
-  return { kind: 'postgres', knex, sessions: new PooledSessions(knex), notifications, close };
+  return { kind: 'postgres', knex, sessions: new PooledSessions(knex, options.onWork), notifications, close };
 }
 
 /** knex prints by itself what its callers get as an error anyway; here it goes where background faults go. */

@@ -19,9 +19,11 @@ const maxAttempts = 6;
  */
 export class PooledSessions {
   readonly #pool: ConnectionPool;
+  readonly #onWork: ((durationMs: number, failed: boolean) => void) | undefined;
 
-  constructor(knex: Knex) {
+  constructor(knex: Knex, onWork?: (durationMs: number, failed: boolean) => void) {
     this.#pool = knex.client as ConnectionPool;
+    this.#onWork = onWork;
   }
 
   /** Holds one connection for the time of the work. Errors are passed on as they are. */
@@ -48,10 +50,14 @@ export class PooledSessions {
 
   /** Repeats what has done nothing: the database gave it up as a whole, or the connection was found dead before it began. */
   async #persistently<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+    const startedMs = this.#onWork === undefined ? 0 : performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.withClient(work);
+        const result = await this.withClient(work);
+        this.#onWork?.(performance.now() - startedMs, false);
+        return result;
       } catch (error) {
+        this.#onWork?.(performance.now() - startedMs, isConnectionLoss(error) || isTransient(error));
         if (attempt < maxAttempts && (isTransient(error) || notBegun.has(error as object))) continue;
         throw translateError(error);
       }
