@@ -1,4 +1,5 @@
 import type { AuditListQuery, AuditPage } from './audit-api.ts';
+import { authClient, type AuthClient } from './auth-client.ts';
 import { deploymentClient, type DeploymentClient } from './deployment-client.ts';
 import type { HealthView } from './health-api.ts';
 import { HttpTransport, type HotSwapClientOptions } from './http-transport.ts';
@@ -17,6 +18,7 @@ import { trainClient, type TrainClient } from './train-client.ts';
  * @public
  */
 export interface HotSwapClient {
+  readonly auth: AuthClient;
   readonly modules: ModuleClient;
   readonly interfaces: InterfaceClient;
   readonly deployments: DeploymentClient;
@@ -52,6 +54,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
   const get = <T>(path: string, query: object = {}): Promise<T> =>
     transport.send({ method: 'GET', path, query: { ...query } });
   return {
+    auth: authClient(transport),
     modules: moduleClient(transport),
     interfaces: interfaceClient(transport),
     deployments: deploymentClient(transport),

@@ -21,6 +21,42 @@ export type {
   NodeRegistration,
   NodeSession,
 } from './agent-messages.ts';
+export {
+  accessListQuerySchema,
+  apiKeyListSchema,
+  changePasswordSchema,
+  createApiKeySchema,
+  createdApiKeySchema,
+  createUserSchema,
+  loginAnswerSchema,
+  loginSchema,
+  logoutSchema,
+  tiers,
+  updateUserSchema,
+  userListSchema,
+  userViewSchema,
+  whoAmISchema,
+} from './auth-api.ts';
+export type {
+  AccessListQuery,
+  ApiKeyList,
+  ApiKeyRole,
+  ApiKeyView,
+  ChangePasswordRequest,
+  CreateApiKeyRequest,
+  CreatedApiKey,
+  CreateUserRequest,
+  LoginAnswer,
+  LoginRequest,
+  LogoutRequest,
+  Tier,
+  UpdateUserRequest,
+  UserList,
+  UserRole,
+  UserView,
+  WhoAmI,
+} from './auth-api.ts';
+export type { AuthClient } from './auth-client.ts';
 export { auditListQuerySchema, auditPageSchema } from './audit-api.ts';
 export type { AuditListQuery, AuditPage } from './audit-api.ts';
 export { createTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';

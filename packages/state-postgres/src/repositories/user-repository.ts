@@ -73,7 +73,7 @@ select changed.*, pg_notify('hotswap_changes', json_build_object('topic', 'acces
     action: 'user.change',
     object: String(userId),
     facts: {
-      ...(role === null ? {} : { role: String(role) }),
+      ...(role === null ? {} : { role: role as string }),
       ...(changesTier === true ? { tier: tier as string | null } : {}),
       ...(isEnabled === null ? {} : { isEnabled: isEnabled as boolean }),
       ...(passwordHash === null ? {} : { password: 'changed' }),
