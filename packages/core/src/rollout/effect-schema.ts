@@ -128,6 +128,14 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
   notify: z.strictObject({ text, severity: z.enum(['info', 'warning', 'critical']).exactOptional() }),
 };
 
+/** By kind. Made once: a schema costs more to make than an effect to check. */
+const yieldedSchemas: ReadonlyMap<string, z.ZodType> = new Map(
+  Object.entries(effectInputSchemas).map(([kind, input]) => [
+    kind,
+    z.strictObject({ input, scope: nodeSetSchema.exactOptional() }),
+  ]),
+);
+
 /** Versions of each kind that this engine can carry out. @internal */
 export const effectVersions: { readonly [K in EffectKind]: readonly number[] } = {
   deploy: [1],
@@ -139,14 +147,6 @@ export const effectVersions: { readonly [K in EffectKind]: readonly number[] } =
   progress: [1],
   pause: [1],
   fail: [1],
-/** By kind. Made once: a schema costs more to make than an effect to check. */
-const yieldedSchemas: ReadonlyMap<string, z.ZodType> = new Map(
-  Object.entries(effectInputSchemas).map(([kind, input]) => [
-    kind,
-    z.strictObject({ input, scope: nodeSetSchema.exactOptional() }),
-  ]),
-);
-
   retire: [1],
   restore: [1],
   notify: [1],
