@@ -57,10 +57,13 @@ export type { Scheduler } from './contracts/scheduler.ts';
 export type { SlotAssignment, SlotCall, SlotResult, SlotTable } from './contracts/slot-table.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
 export type {
+  MirrorBoard,
+  MirrorReport,
   RevisionBoard,
   Route,
   RouteHint,
   RouteMatch,
+  RouteMirror,
   RouteSource,
   RouteTarget,
   TrafficRouter,
@@ -71,6 +74,7 @@ export {
   deploy,
   fail,
   judge,
+  mirror,
   notify,
   observe,
   pause,
@@ -213,6 +217,8 @@ export { logEvidenceAgainst, logEvidenceOfUnequal, proportionInterval } from './
 export type { Tally } from './statistics/always-valid-proportion.ts';
 export { logEvidenceOfUnequalQuantiles, quantileInterval } from './statistics/always-valid-quantile.ts';
 export type { DeploymentTraffic, TrafficMatch } from './model/traffic-match.ts';
+export { mirrorCompareSchema, noMirrorTally } from './model/traffic-mirror.ts';
+export type { MirrorCompare, MirrorDifference, MirrorTally, TrafficMirror } from './model/traffic-mirror.ts';
 export { chooseTargets, parseNodeSelectors, selectorShelf } from './rollout/choose-targets.ts';
 export type { ChosenTargets } from './rollout/choose-targets.ts';
 export type { PassedOver } from './rollout/journal-entry.ts';

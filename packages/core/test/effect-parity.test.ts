@@ -37,6 +37,10 @@ const inputs: { readonly [K in EffectKind]: readonly [good: object, bad: object]
     { percent: 100, to: nodes, among: nodes },
     { percent: 101, to: nodes, among: nodes },
   ],
+  mirror: [
+    { releaseId: 'shadow', percent: 10, forMs: 1_000, minimumSamples: 1, compare: { body: true, ignore: ['/result/at'] } },
+    { releaseId: 'shadow', percent: 10, forMs: 1_000, compare: { ignore: ['no pointer'] } },
+  ],
   observe: [
     { forMs: 1, baseline: nodes, candidate: [] },
     { forMs: -1, baseline: nodes, candidate: nodes },

@@ -9,6 +9,7 @@ import { activePeriod, isActiveAt, scenarioMs } from './active-period.ts';
 export class LaggingRouter implements TrafficRouter {
   readonly name: string = 'simulated';
   readonly spansNodes: boolean = true;
+  readonly canMirror: boolean = true;
   readonly #lags: readonly { readonly period: ReturnType<typeof activePeriod>; readonly lagMs: number }[];
   readonly #nowMs: () => number;
   readonly #revisions: { readonly revision: number; readonly servedAtMs: number }[] = [];

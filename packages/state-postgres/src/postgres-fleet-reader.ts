@@ -5,12 +5,14 @@ import {
   type FleetReader,
   type HealthCheck,
   type HealthCheckOverride,
+  type MirrorTally,
   type NodeProgress,
   type NodeSet,
   type ReleaseId,
 } from '@hotswap/core';
 import { statement, type Session } from './database/session.ts';
 import { stateError } from './error-codes.ts';
+import { mirrorTally } from './queries/mirror-requests.ts';
 import { progressQuery, readProgress } from './queries/node-progress.ts';
 import { toMultirange } from './queries/node-ranges.ts';
 import { probeRound } from './queries/probe-releases.ts';
@@ -188,6 +190,10 @@ export class PostgresFleetReader implements FleetReader {
 
   async healthProgress(deploymentId: DeploymentId, nodes: NodeSet, step: number): Promise<NodeProgress> {
     return this.#progress(readHealth, deploymentId, nodes, probeRound(deploymentId, step));
+  }
+
+  async mirrorTally(deploymentId: DeploymentId, step: number): Promise<MirrorTally> {
+    return mirrorTally(this.#session, deploymentId, step);
   }
 
   /** @throws HS_REGISTRY_RELEASE_NOT_FOUND */

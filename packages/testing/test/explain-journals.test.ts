@@ -37,6 +37,11 @@ const effects: Readonly<Record<EngineEffect['kind'], readonly [input: object, va
   verify: [{ nodes }, { healthy: 2 }, /2 nodes answered as healthy/],
   wait: [{ forMs: 90_000, reason: 'bake', watch: nodes }, { ended: 'promoted' }, /bob ended the wait early/],
   shiftTraffic: [{ percent: 25, to: nodes, among: nodes }, { revision: 7 }, /revision 7 of the route: 25 %/],
+  mirror: [
+    { releaseId: 'shadow', percent: 10, forMs: 60_000 },
+    { verdict: 'Inconclusive', equal: 3, different: 1, failed: 0, skipped: 2 },
+    /the verdict is Inconclusive: of 4 compared answers 3 were equal, 1 different, and 0 copies failed; 2 were not compared/,
+  ],
   observe: [
     { forMs: 60_000, baseline: nodes, candidate: nodes },
     { baseline: metrics, candidate: { ...metrics, samples: 0 } },

@@ -2,6 +2,7 @@ import type { DeploymentId, ReleaseId } from '../model/deployment.ts';
 import type { HealthCheck } from '../model/health-check.ts';
 import type { Json } from '../model/json.ts';
 import type { NodeSet } from '../model/node-set.ts';
+import type { MirrorTally } from '../model/traffic-mirror.ts';
 
 /**
  * A node that could be a target, as the inventory knows it at the moment of execute.
@@ -69,6 +70,8 @@ export interface FleetReader {
   applyProgress(deploymentId: DeploymentId, nodes: NodeSet): Promise<NodeProgress>;
   /** Nodes by the verdict of the probe that was started under `step`: done = healthy, failed = unhealthy. */
   healthProgress(deploymentId: DeploymentId, nodes: NodeSet, step: number): Promise<NodeProgress>;
+  /** What routers have counted of the copies that `step` asked for. */
+  mirrorTally(deploymentId: DeploymentId, step: number): Promise<MirrorTally>;
   /** The frozen health check of a release. */
   releaseHealthCheck(tenant: string, releaseId: ReleaseId): Promise<HealthCheck>;
 }

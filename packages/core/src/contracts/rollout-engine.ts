@@ -87,6 +87,7 @@ export interface RolloutEngine {
    * Opens a deployment in status Pending.
    * @throws HS_STRATEGY_UNKNOWN
    * @throws HS_DEPLOYMENT_UNKNOWN_SOURCE when a trigger asks a source that this engine was not given
+   * @throws HS_DEPLOYMENT_CANNOT_MIRROR when requests shall be mirrored and the router cannot do that
    * @throws HS_DEPLOYMENT_EXISTS, HS_DEPLOYMENT_ACTIVE from the store
    */
   create(spec: DeploymentSpec, actor: string): Promise<Deployment>;

@@ -1,5 +1,6 @@
 import type { ModuleHttp } from '../model/module.ts';
 import type { TrafficMatch } from '../model/traffic-match.ts';
+import type { MirrorCompare, MirrorTally } from '../model/traffic-mirror.ts';
 
 /**
  * Whatever stands between end users and nodes: the built-in gateway, or a proxy that users already run.
@@ -12,6 +13,8 @@ export interface TrafficRouter {
    * split locally.
    */
   readonly spansNodes: boolean;
+  /** Whether it copies requests to mirrors and reports what came of it. Absent: it does not. */
+  readonly canMirror?: boolean;
   /** Oldest revision that any live instance serves for the module; `null` when no instance is known (nothing to wait for). */
   servedRevision(tenant: string, moduleName: string): Promise<number | null>;
 }
@@ -42,6 +45,31 @@ export interface Route {
   readonly targets: readonly RouteTarget[];
   /** Requests that get a release beside its share, of rollouts that are under way; the first that fits holds. */
   readonly matches: readonly RouteMatch[];
+  /** Releases that get copies of requests. Absent: none. */
+  readonly mirrors?: readonly RouteMirror[];
+}
+
+/** A release that gets copies of requests, whose answers are compared and dropped. @public */
+export interface RouteMirror {
+  readonly deploymentId: string;
+  /** Step of the deployment that asked for it, under which is counted. */
+  readonly step: number;
+  readonly percent: number;
+  readonly compare: MirrorCompare;
+  /** Nodes that have the release, all with weight 0. */
+  readonly targets: readonly RouteTarget[];
+}
+
+/** What one instance of a router has counted of a mirror since it first served it. @public */
+export interface MirrorReport extends MirrorTally {
+  readonly deploymentId: string;
+  readonly step: number;
+}
+
+/** Where routers say what came of the copies. @public */
+export interface MirrorBoard {
+  /** Puts the instance's totals down; those of mirrors that have ended are passed over. Repeating it changes nothing. */
+  reportMirrors(instanceId: string, reports: readonly MirrorReport[]): Promise<void>;
 }
 
 /** Brings the requests that it describes to a release, as long as that is among the targets. @public */

@@ -22,6 +22,8 @@ export const verify: EffectCreator<'verify'> = creator('verify');
 export const wait: EffectCreator<'wait'> = creator('wait');
 /** Changes which release requests get, atomically. @throws StageFailed @public */
 export const shiftTraffic: EffectCreator<'shiftTraffic'> = creator('shiftTraffic');
+/** Copies requests to a release without traffic and compares its answers. @throws StageFailed @public */
+export const mirror: EffectCreator<'mirror'> = creator('mirror');
 /** Measures both variants over a period. @throws StageFailed @public */
 export const observe: EffectCreator<'observe'> = creator('observe');
 /** Decides between two variants. @public */

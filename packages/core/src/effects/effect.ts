@@ -4,6 +4,7 @@ import type { MetricName, VariantMetrics } from '../model/metrics.ts';
 import type { NodeSet } from '../model/node-set.ts';
 import type { OffPeakWindow } from '../model/off-peak-window.ts';
 import type { ReleaseId } from '../model/deployment.ts';
+import type { MirrorCompare } from '../model/traffic-mirror.ts';
 
 /** Why a stage could not go on. @public */
 export type FailureCause = 'load' | 'health' | 'deadline' | 'trigger' | 'capacity' | 'metrics' | 'strategy';
@@ -113,6 +114,35 @@ export interface EffectTable {
       readonly timeoutMs?: number;
     };
     readonly value: { readonly revision: number };
+  };
+  /** Copies requests to a release without traffic, compares its answers with those that callers get, and drops them. */
+  readonly mirror: {
+    readonly input: {
+      /** Release that gets the copies; it has to be deployed. */
+      readonly releaseId: ReleaseId;
+      /** Share of the requests that is copied, 0 to 100. */
+      readonly percent: number;
+      /** Active time to copy for, from when every router does. */
+      readonly forMs: number;
+      /** Compared answers below which the verdict is `Inconclusive`. Default 100. */
+      readonly minimumSamples?: number;
+      /** Share of the answers that may differ. Default 0. */
+      readonly maxDifferentPercent?: number;
+      /** Share of the copies that may fail. Default 0. */
+      readonly maxFailedPercent?: number;
+      /** What has to be the same. Default: status and body. */
+      readonly compare?: MirrorCompare;
+      /** Time for routers to take it up. Default 30,000. */
+      readonly timeoutMs?: number;
+    };
+    readonly value: {
+      /** `Inconclusive`: too few samples, which is no success. Too many differences or failures fail the effect. */
+      readonly verdict: 'Passed' | 'Inconclusive';
+      readonly equal: number;
+      readonly different: number;
+      readonly failed: number;
+      readonly skipped: number;
+    };
   };
   /** Measures both variants over a period. */
   readonly observe: {

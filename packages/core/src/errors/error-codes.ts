@@ -60,6 +60,10 @@ export const coreErrorCodes = {
       'The trigger on {metric} asks the metrics source {source}, and this server has {known}: name one of these, or configure it',
     httpStatus: 400,
   },
+  HS_DEPLOYMENT_CANNOT_MIRROR: {
+    message: 'Requests cannot be copied to a new version of {moduleName}: {why}. Leave traffic.mirror out',
+    httpStatus: 400,
+  },
   HS_STRATEGY_UNKNOWN: { message: 'There is no strategy {strategy}: this server knows {known}', httpStatus: 400 },
   HS_STRATEGY_INVALID_CONFIG: { message: 'The configuration of {strategy} is not valid: {why}', httpStatus: 400 },
   HS_STRATEGY_STAGE_FAILED: { message: '{message}', httpStatus: 409 },

@@ -24,6 +24,8 @@ const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
     ].join(', '),
   shiftTraffic: ({ percent, to, releaseId }, set) =>
     `give ${percent} % of the traffic to ${releaseId ?? 'the release'} on ${set(to)}`,
+  mirror: ({ percent, forMs, releaseId, minimumSamples }) =>
+    `copy ${percent} % of the requests to ${releaseId} for ${timeText(forMs)} and compare its answers${minimumSamples === undefined ? '' : `, at least ${minimumSamples}`}`,
   observe: ({ forMs, baseline, candidate }, set) =>
     `measure the old version on ${set(baseline)} and the new one on ${set(candidate)} for ${timeText(forMs)}`,
   judge: ({ criteria }) =>

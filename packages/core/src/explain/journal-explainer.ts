@@ -137,6 +137,7 @@ function turnedSentence(entry: Entry<'turned'>, { targets }: Told): string {
 }
 
 function movedText(cursor: number, effect: EngineEffect | undefined): string {
+  if (effect?.kind === 'mirror') return 'every router copies requests, and the time begins';
   if (effect?.kind === 'deploy') return `${countText(cursor)} have been told to load the release`;
   if (effect?.kind !== 'restore') return `its mark is ${cursor}`;
   return effect.input.releaseId === undefined

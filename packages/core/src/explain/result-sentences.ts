@@ -25,6 +25,8 @@ const outcomes: { readonly [K in EngineEffect['kind']]: Outcome<K> } = {
     ended === 'promoted' ? `${actor} ended the wait early` : `the ${timeText(forMs)} are over`,
   shiftTraffic: ({ revision }, { percent }) =>
     `requests follow revision ${revision} of the route: ${percent} % reach it`,
+  mirror: ({ verdict, equal, different, failed, skipped }) =>
+    `the verdict is ${verdict}: of ${countText(equal + different + failed, 'compared answer')} ${equal} were equal, ${different} different, and ${failed} copies failed; ${skipped} were not compared`,
   observe: ({ baseline, candidate }) =>
     `the old version had ${metricsText(baseline)}; the new one ${metricsText(candidate)}`,
   judge: ({ verdict, improvementPercent, reason }) =>

@@ -201,4 +201,6 @@ export interface Release {
   readonly http: ModuleHttp | null;
   readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
+  /** Release that this one stands for without its capabilities, to answer copies of requests. Absent: it is no such one. */
+  readonly shadowOf?: string;
 }

@@ -2,6 +2,7 @@ import type { DeploymentSpec, DeploymentId, ReleaseId } from '../model/deploymen
 import type { HealthCheck } from '../model/health-check.ts';
 import type { Json } from '../model/json.ts';
 import type { NodeSet } from '../model/node-set.ts';
+import type { MirrorCompare } from '../model/traffic-mirror.ts';
 import type { RouteWeights } from './route-weights.ts';
 import type { BaselineGroup } from './journal-entry.ts';
 
@@ -46,6 +47,16 @@ export type Change =
       readonly among: NodeSet;
       readonly weights: RouteWeights;
     }
+  /** Routers copy a share of the module's requests to the release, and count under the step. Raises the route's revision. */
+  | {
+      readonly kind: 'mirror';
+      readonly releaseId: ReleaseId;
+      readonly step: number;
+      readonly percent: number;
+      readonly compare: MirrorCompare;
+    }
+  /** Nothing is copied for this deployment any more, and what was counted is forgotten. Raises the revision if anything was. */
+  | { readonly kind: 'endMirror' }
   /** Nodes lose a release. */
   | { readonly kind: 'retire'; readonly nodes: NodeSet; readonly releaseId: ReleaseId }
   /** Nodes lose every release of the module that the route no longer names, the deployment's own excepted. */

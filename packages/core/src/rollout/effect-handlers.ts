@@ -9,6 +9,7 @@ import {
   retireHandler,
 } from './handlers/instant-effects.ts';
 import { judgeHandler } from './handlers/judge.ts';
+import { mirrorHandler } from './handlers/mirror.ts';
 import { observeHandler } from './handlers/observe.ts';
 import { restoreHandler } from './handlers/restore.ts';
 import { shiftTrafficHandler } from './handlers/shift-traffic.ts';
@@ -25,6 +26,7 @@ export const effectHandlers: { readonly [K in EffectKind]: EffectHandler<K> } = 
   verify: verifyHandler,
   wait: waitHandler,
   shiftTraffic: shiftTrafficHandler,
+  mirror: mirrorHandler,
   observe: observeHandler,
   judge: judgeHandler,
   progress: progressHandler,

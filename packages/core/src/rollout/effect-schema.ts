@@ -6,13 +6,14 @@ import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
 import { metricNameSchema } from '../model/metrics.ts';
 import { nodeSetSchema } from '../model/node-set.ts';
 import { offPeakWindowSchema } from '../model/off-peak-window.ts';
+import { mirrorCompareSchema } from '../model/traffic-mirror.ts';
 
 /**
  * Version of the set of effects as a whole; rises when a kind is added or changes its meaning. 2: a wait may end in
- * off-peak hours only.
+ * off-peak hours only. 3: `mirror`.
  * @internal
  */
-export const effectSetVersion = 2;
+export const effectSetVersion = 3;
 
 const timeMs = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const percent = z.number().min(0).max(100);
@@ -88,6 +89,16 @@ export const effectInputSchemas: { readonly [K in EffectKind]: z.ZodType } = {
     releaseId: releaseId.exactOptional(),
     timeoutMs: timeMs.exactOptional(),
   }),
+  mirror: z.strictObject({
+    releaseId,
+    percent,
+    forMs: timeMs,
+    minimumSamples: z.int().min(1).exactOptional(),
+    maxDifferentPercent: percent.exactOptional(),
+    maxFailedPercent: percent.exactOptional(),
+    compare: mirrorCompareSchema.exactOptional(),
+    timeoutMs: timeMs.exactOptional(),
+  }),
   observe: z.strictObject({
     forMs: timeMs,
     baseline: nodeSetSchema,
@@ -142,6 +153,7 @@ export const effectVersions: { readonly [K in EffectKind]: readonly number[] } =
   verify: [1],
   wait: [1],
   shiftTraffic: [1],
+  mirror: [1],
   observe: [1],
   judge: [1],
   progress: [1],

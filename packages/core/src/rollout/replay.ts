@@ -4,6 +4,7 @@ import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
 import { checkedBy } from '../effects/checked-steps.ts';
 import { isStageFailed } from '../effects/stage-failed.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
+import { mirroredFirst } from '../effects/mirrored-first.ts';
 import { resolveHealthCheck } from '../model/health-check.ts';
 import { canonicalJson, deepFreeze, type Json } from '../model/json.ts';
 import { subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
@@ -114,7 +115,10 @@ export class StrategyRun {
 
   #start(): StrategyPosition {
     try {
-      this.#steps = this.#strategy(this.#spec.strategy).rollout(this.#context());
+      const context = this.#context();
+      const steps = this.#strategy(this.#spec.strategy).rollout(context);
+      const mirror = this.#spec.traffic?.mirror;
+      this.#steps = mirror === undefined ? steps : mirroredFirst(mirror, context.targets, steps);
     } catch (thrown) {
       return positionOf(thrown);
     }

@@ -78,10 +78,15 @@ class JournalRolloutEngine implements RolloutEngine {
   }
 
   async create(spec: DeploymentSpec, actor: string): Promise<Deployment> {
-    const { shelf, clock, pendingExpiryMs } = this.#parts;
+    const { shelf, clock, router, pendingExpiryMs } = this.#parts;
     if (!shelf.names.includes(spec.strategy))
       throw hotSwapError('HS_STRATEGY_UNKNOWN', { strategy: spec.strategy, known: shelf.names.join(', ') });
     assertSourcesKnown(spec, Object.keys(this.#parts.metricsSources));
+    if (spec.traffic?.mirror !== undefined && router.canMirror !== true)
+      throw hotSwapError('HS_DEPLOYMENT_CANNOT_MIRROR', {
+        moduleName: spec.moduleName,
+        why: `the router ${router.name} does not copy requests`,
+      });
     const frozen = JSON.parse(JSON.stringify(spec)) as DeploymentSpec;
     return this.#serially(spec.tenant, spec.deploymentId, async () => {
       const draft = new Draft(new LiveRollout(spec.tenant, spec.deploymentId), clock.now(), actor);

@@ -10,7 +10,9 @@ import { addInterfaces } from './007-add-interfaces.ts';
 import { addCatchUps } from './008-add-catch-ups.ts';
 import { addPublicUrl } from './009-add-public-url.ts';
 import { addAllowedRegions } from './010-add-allowed-regions.ts';
+import { addMirrors } from './011-add-mirrors.ts';
 import { addAccess } from './012-add-access.ts';
+import { indexFailedObservations } from './013-index-failed-observations.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -25,7 +27,9 @@ export const migrations: readonly Migration[] = [
   addCatchUps,
   addPublicUrl,
   addAllowedRegions,
+  addMirrors,
   addAccess,
+  indexFailedObservations,
 ];
 
 /** Any constant that nothing else in the database locks. */

@@ -2,6 +2,7 @@ import type { Change, DeploymentSpec } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { assignRelease } from './assign-release.ts';
 import { freezeTargets, raiseEpoch } from './freeze-targets.ts';
+import { beginMirror, endMirror } from './mirror-requests.ts';
 import { endProbes, probeBaseline, probeRelease } from './probe-releases.ts';
 import { restoreBaseline } from './restore-baseline.ts';
 import { retireReplaced, retireRelease } from './retire-releases.ts';
@@ -26,6 +27,7 @@ export interface ChangeEffects {
 const quiet: ChangeEffects = { desired: false, route: false };
 const desired: ChangeEffects = { desired: true, route: false };
 const routed: ChangeEffects = { desired: true, route: true };
+const routedOnly: ChangeEffects = { desired: false, route: true };
 
 const insertMessage = statement(
   'insert_outbox',
@@ -66,6 +68,11 @@ const handlers: { readonly [K in Change['kind']]: ChangeHandler<K> } = {
     await shiftRoute(session, target, change);
     return routed;
   },
+  mirror: async (session, target, change) => {
+    await beginMirror(session, target, change);
+    return routedOnly;
+  },
+  endMirror: async (session, target) => ((await endMirror(session, target)) ? routedOnly : quiet),
   retire: async (session, target, change) => outOfRoute(session, target, await retireRelease(session, target, change)),
   retireReplaced: async (session, target, change) =>
     outOfRoute(session, target, await retireReplaced(session, target, change, target.releaseId)),

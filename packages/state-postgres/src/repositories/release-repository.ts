@@ -4,13 +4,13 @@ import { stateError } from '../error-codes.ts';
 import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
 
 const columns = `tenant, release_id as "releaseId", module_id as "moduleId", module_name as "moduleName", version, digest, size_bytes::float8 as "sizeBytes",
-  config, capabilities, resource_limits as "resourceLimits", http, runtime, health_check as "healthCheck"`;
+  config, capabilities, resource_limits as "resourceLimits", http, runtime, health_check as "healthCheck", shadow_of as "shadowOf"`;
 
 const insert = statement(
   'release_insert',
   `
-insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, http, runtime, health_check)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
+insert into releases (tenant, release_id, module_id, module_name, version, digest, size_bytes, config, capabilities, resource_limits, http, runtime, health_check, shadow_of)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`,
 );
 
 const read = statement('release_read', `select ${columns} from releases where tenant = $1 and release_id = $2`);
@@ -20,8 +20,14 @@ const readPage = statement(
   `
 select ordinal::float8 as ordinal, ${columns} from releases
 where tenant = $1 and ($2::text is null or module_name = $2) and ($3::bigint is null or ordinal < $3::bigint)
+  and shadow_of is null
 order by ordinal desc limit $4`,
 );
+
+type ReleaseRow = Omit<Release, 'shadowOf'> & { readonly shadowOf: ReleaseId | null };
+
+const toRelease = ({ shadowOf, ...release }: ReleaseRow): Release =>
+  shadowOf === null ? release : { ...release, shadowOf };
 
 /**
  * Immutable releases. The id follows from the content, so the same content is one release, however often it is deployed.
@@ -56,24 +62,25 @@ export class ReleaseRepository {
       release.http === null ? null : JSON.stringify(release.http),
       JSON.stringify(release.runtime),
       JSON.stringify(release.healthCheck),
+      release.shadowOf ?? null,
     ]);
     return release;
   }
 
   /** @throws HS_REGISTRY_RELEASE_NOT_FOUND */
   async get(tenant: string, releaseId: ReleaseId): Promise<Release> {
-    const [row] = await this.#session.query<Release>(read, [tenant, releaseId]);
+    const [row] = await this.#session.query<ReleaseRow>(read, [tenant, releaseId]);
     if (!row) throw stateError('HS_REGISTRY_RELEASE_NOT_FOUND', { releaseId });
-    return row;
+    return toRelease(row);
   }
 
-  /** Newest first. @throws HS_STORE_INVALID_CURSOR */
+  /** Newest first, without shadows. @throws HS_STORE_INVALID_CURSOR */
   async list(
     tenant: string,
     query: PageQuery & { readonly moduleName?: string | undefined } = {},
   ): Promise<Page<Release>> {
     const limit = limitOf(query);
-    const rows = await this.#session.query<Release & { ordinal: number }>(readPage, [
+    const rows = await this.#session.query<ReleaseRow & { ordinal: number }>(readPage, [
       tenant,
       query.moduleName ?? null,
       readOrdinal(query),
@@ -83,7 +90,7 @@ export class ReleaseRepository {
       rows,
       limit,
       (row) => [row.ordinal],
-      ({ ordinal: _ordinal, ...release }) => release,
+      ({ ordinal: _ordinal, ...row }) => toRelease(row),
     );
   }
 }

@@ -1,6 +1,7 @@
-import type { Route, RouteTarget as CoreRouteTarget } from '@hotswap/core';
+import type { MirrorReport, Route, RouteTarget as CoreRouteTarget } from '@hotswap/core';
 import type { Database } from '../database/database.ts';
 import { statement } from '../database/session.ts';
+import { toJsonb } from '../database/to-jsonb.ts';
 import { deleteRoute, setRoute } from '../queries/set-route.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 
@@ -31,7 +32,15 @@ select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, 
     where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0), '[]') as targets,
   coalesce((select json_agg(json_build_object('releaseId', d.release_id, 'when', m.value) order by d.ordinal desc, m.ordinality)
     from deployments d, json_array_elements(d.spec->'traffic'->'match') with ordinality m(value, ordinality)
-    where d.tenant = r.tenant and d.module_name = r.module_name and d.status in ('InProgress', 'Paused')), '[]') as matches
+    where d.tenant = r.tenant and d.module_name = r.module_name and d.status in ('InProgress', 'Paused')), '[]') as matches,
+  coalesce((select json_agg(json_build_object('deploymentId', m.deployment_id, 'step', m.step, 'percent', m.percent, 'compare', m.compare,
+      'targets', (select coalesce(json_agg(json_build_object('nodeId', a.node_id, 'dataPlaneUrl', n.data_plane_url, 'publicUrl', n.public_url,
+          'releaseId', a.release_id, 'moduleId', rel.module_id, 'version', rel.version, 'http', rel.http, 'weight', a.weight) order by a.node_id), '[]')
+        from assignments a
+        join nodes n on n.tenant = a.tenant and n.node_id = a.node_id
+        join releases rel on rel.tenant = a.tenant and rel.release_id = a.release_id
+        where a.tenant = m.tenant and a.module_name = m.module_name and a.release_id = m.release_id)) order by m.deployment_id)
+    from mirrors m where m.tenant = r.tenant and m.module_name = r.module_name), '[]') as mirrors
 from routes r ${condition}`;
 
 const readOne = statement('route_read', routesWhere('where r.tenant = $1 and r.module_name = $2'));
@@ -67,6 +76,17 @@ const readServed = statement(
 select min(coalesce(r.revision, 0))::float8 as revision from gateways g
 left join gateway_revisions r on r.instance_id = g.instance_id and r.tenant = $1 and r.module_name = $2
 where g.last_seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond'`,
+);
+
+const report = statement(
+  'mirror_report',
+  `
+insert into mirror_reports as r (deployment_id, instance_id, equal, different, failed, skipped, examples)
+select m.deployment_id, $1, i.equal, i.different, i.failed, i.skipped, i.examples
+from jsonb_to_recordset($2::jsonb) as i ("deploymentId" text, step int, equal bigint, different bigint, failed bigint, skipped bigint, examples json)
+join mirrors m on m.deployment_id = i."deploymentId" and m.step = i.step
+on conflict (deployment_id, instance_id) do update
+set equal = excluded.equal, different = excluded.different, failed = excluded.failed, skipped = excluded.skipped, examples = excluded.examples`,
 );
 
 const takeOver = statement('gateway_take_over', `delete from gateways where instance_id <> $1`);
@@ -140,6 +160,11 @@ export class RouteRepository {
       served.map((row) => row.moduleName),
       served.map((row) => row.revision),
     ]);
+  }
+
+  /** Puts down what an instance has counted of copied requests; mirrors that have ended are passed over. */
+  async reportMirrors(instanceId: string, reports: readonly MirrorReport[]): Promise<void> {
+    if (reports.length > 0) await this.#session.execute(report, [instanceId, toJsonb(reports)]);
   }
 
   /** Takes an instance out at once, when it stops in order. Also forgets instances that are long gone. */

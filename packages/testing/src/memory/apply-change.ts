@@ -199,6 +199,16 @@ function route(context: ChangeContext, { releaseId, to, among, weights }: Change
   );
 }
 
+function mirror({ database, row }: ChangeContext, { releaseId, step, percent }: ChangeOf<'mirror'>): void {
+  const { tenant, moduleName, deploymentId } = row.spec;
+  database.moduleRow(tenant, moduleName).revision++;
+  database.mirrors.set(deploymentId, { deploymentId, releaseId, step, percent });
+}
+
+function endMirror({ database, row: { spec } }: ChangeContext): void {
+  if (database.mirrors.delete(spec.deploymentId)) database.moduleRow(spec.tenant, spec.moduleName).revision++;
+}
+
 function restore(context: ChangeContext, { nodes }: ChangeOf<'restore'>): void {
   context.database.moduleRow(context.row.spec.tenant, context.row.spec.moduleName).revision++;
   eachNode(context, nodes, baselineOf, (releases, before) => {
@@ -266,6 +276,10 @@ export function applyChange(context: ChangeContext, change: Change): void {
       return endProbes(context);
     case 'route':
       return route(context, change);
+    case 'mirror':
+      return mirror(context, change);
+    case 'endMirror':
+      return endMirror(context);
     case 'retire':
       return eachNode(context, change.nodes, nothing, (releases) => releases.delete(change.releaseId));
     case 'retireReplaced':

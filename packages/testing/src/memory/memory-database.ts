@@ -1,3 +1,4 @@
+import { noMirrorTally } from '@hotswap/core';
 import type {
   BaselineGroup,
   CandidateNode,
@@ -8,6 +9,7 @@ import type {
   HealthCheck,
   Instant,
   JournalEntry,
+  MirrorTally,
   ObservedState,
   Release,
   ReleaseId,
@@ -91,6 +93,14 @@ export interface DeploymentRow {
   targets: readonly TargetRow[];
 }
 
+/** A mirror as a commit has set it up. @public */
+export interface MemoryMirror {
+  readonly deploymentId: DeploymentId;
+  readonly releaseId: ReleaseId;
+  readonly step: number;
+  readonly percent: number;
+}
+
 /** A message in the outbox. @public */
 export interface OutboxMessage {
   readonly deploymentId: DeploymentId;
@@ -130,6 +140,10 @@ export class MemoryDatabase {
   /** Route revision and epoch by tenant and module. @internal */
   readonly modules: Map<string, { revision: number; epoch: number }> = new Map();
   readonly outbox: OutboxMessage[] = [];
+  /** Mirrors that routers copy requests to, by deployment. */
+  readonly mirrors: Map<DeploymentId, MemoryMirror> = new Map();
+  /** What routers have counted of a mirror. Default: nothing, as without any requests. */
+  mirrorTally: (mirror: MemoryMirror) => MirrorTally = () => noMirrorTally;
   /** Rises with everything that changes what a node shall be, is, or counts as: what was read at one version still holds. @internal */
   version = 0;
   /** Called after a commit with the nodes whose desired state it changed. @internal */

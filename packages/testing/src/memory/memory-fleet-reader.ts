@@ -1,9 +1,11 @@
 import {
+  noMirrorTally,
   resolveHealthCheck,
   type CandidateNode,
   type DeploymentId,
   type FleetReader,
   type HealthCheck,
+  type MirrorTally,
   type NodeProgress,
   type NodeSet,
   type ObservedRelease,
@@ -125,6 +127,11 @@ export class MemoryFleetReader implements FleetReader {
         );
       return isHealthy ? 'done' : 'pending';
     });
+  }
+
+  async mirrorTally(deploymentId: DeploymentId, step: number): Promise<MirrorTally> {
+    const mirror = this.#database.mirrors.get(deploymentId);
+    return mirror?.step === step ? this.#database.mirrorTally(mirror) : noMirrorTally;
   }
 
   async releaseHealthCheck(_tenant: string, releaseId: ReleaseId): Promise<HealthCheck> {

@@ -99,7 +99,12 @@ export interface SimulatedDeployment {
 }
 
 /** A router that chooses between nodes and has applied every route the moment it is written. @public */
-export const instantRouter: TrafficRouter = { name: 'instant', spansNodes: true, servedRevision: async () => null };
+export const instantRouter: TrafficRouter = {
+  name: 'instant',
+  spansNodes: true,
+  canMirror: true,
+  servedRevision: async () => null,
+};
 
 const madeUpRelease = (moduleName: string, releaseId: string): Release => ({
   tenant,

@@ -23,7 +23,12 @@ const askingHealth = 1;
  * @internal
  */
 export const restoreHandler: EffectHandler<'restore'> = {
-  begin: ({ input }) => [{ kind: 'endProbes' }, { kind: 'restore', nodes: input.nodes }, ...assignKept(input)],
+  begin: ({ input }, { spec }) => [
+    { kind: 'endProbes' },
+    ...(spec.traffic?.mirror === undefined ? [] : [{ kind: 'endMirror' as const }]),
+    { kind: 'restore', nodes: input.nodes },
+    ...assignKept(input),
+  ],
   async check({ input }, scope) {
     if (input.releaseId !== undefined) return bringKept({ ...input, releaseId: input.releaseId }, scope);
     const timeoutMs = input.timeoutMs ?? defaultTimeoutMs;
