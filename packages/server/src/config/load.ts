@@ -49,6 +49,18 @@ export async function loadServerConfig(args: readonly string[], env: NodeJS.Proc
   throw serverError('HS_CONFIG_INVALID', { why: [...problems, ...why].join('; ') });
 }
 
+/** Text 000 has these for Production only. */
+const productionLimits = {
+  moduleRegistrationsPerMinute: 10,
+  moduleExecutionsPerMinute: 1_000,
+  strangerRequestsPerMinute: 300,
+} as const;
+
+const tierDefaults = {
+  ...{ freeTierPerMinute: 10, freeTierPerDay: 500, basicTierPerMinute: 100, basicTierPerDay: 10_000 },
+  ...{ proTierPerMinute: 500, proTierPerDay: 50_000 },
+} as const;
+
 /** Fills defaults, for servers that are composed in code. @internal */
 export function withDefaults(given: Partial<ServerConfig>): ServerConfig {
   const environment = given.environment ?? 'Development';
@@ -63,6 +75,9 @@ export function withDefaults(given: Partial<ServerConfig>): ServerConfig {
     jwtIssuer: 'HotSwap.Wasm.Api',
     jwtAudience: 'HotSwap.Wasm.Clients',
     jwtExpiration: 'PT1H',
+    ...(environment === 'Production' ? productionLimits : {}),
+    ...tierDefaults,
+    identityRoleClaim: 'role',
     s3UseTls: !isDevelopment,
     s3Bucket: 'wasm-modules',
     s3Region: 'us-east-1',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { positiveDurationSchema, type Duration } from '@hotswap/core';
 import { postgresUrl, redisUrl } from './connection-strings.ts';
 
+import { weaknessOf } from './secret-strength.ts';
 /** Configuration of one server process, with every default filled in. @public */
 export interface ServerConfig {
   /** One server is one environment (D-17). Default `Development`. */
@@ -50,6 +51,32 @@ export interface ServerConfig {
   /** Functions that one principal may call in a minute. Absent: any number. */
   readonly moduleExecutionsPerMinute?: number;
   /** Object store for module bytes, as `host:port` or a URL. Absent: they are kept in the data directory. */
+  /** Requests per minute of one address that prove to be nobody's. Default 300 in Production, else no limit. */
+  readonly strangerRequestsPerMinute?: number;
+  /** Requests per minute of an owner whose key or user has the tier `free`. Default 10. */
+  readonly freeTierPerMinute: number;
+  /** The same per day (UTC). Default 500. */
+  readonly freeTierPerDay: number;
+  /** Requests per minute of an owner whose key or user has the tier `basic`. Default 100. */
+  readonly basicTierPerMinute: number;
+  /** The same per day (UTC). Default 10,000. */
+  readonly basicTierPerDay: number;
+  /** Requests per minute of an owner whose key or user has the tier `pro`. Default 500. */
+  readonly proTierPerMinute: number;
+  /** The same per day (UTC). Default 50,000. */
+  readonly proTierPerDay: number;
+  /** Secret: what hashes of API keys are made with, 32 characters at least. Absent: one of the database's own. */
+  readonly apiSalt?: string;
+  /** Secret: the `jwtSecretKey` before this one; what it signed is believed until it expires. */
+  readonly jwtPreviousSecretKey?: string;
+  /** Keys of an identity provider (JWKS) whose tokens are taken beside the server's own. Absent: none are. */
+  readonly identityJwksUrl?: string;
+  /** `iss` of its tokens; belongs to `identityJwksUrl`. */
+  readonly identityIssuer?: string;
+  /** `aud` that its tokens must have. Default: `jwtAudience`. */
+  readonly identityAudience?: string;
+  /** Claim that holds the role, a text or a list. Default `role`. */
+  readonly identityRoleClaim: string;
   readonly s3Endpoint?: string;
   /** Whether an `s3Endpoint` without a scheme is spoken to over TLS. Default `false` in Development, else `true`. */
   readonly s3UseTls: boolean;
@@ -121,6 +148,10 @@ const level = z
   .string()
   .toLowerCase()
   .transform((text) =>
+const strongSecret = secret.superRefine((value, context) => {
+  const message = weaknessOf(value);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
     text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text,
   );
 const logLevel = level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']));
@@ -156,7 +187,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
     databasePassword: secret.exactOptional(),
     redisUrl: z.string().transform(redisUrl).exactOptional(),
     redisPassword: secret.exactOptional(),
-    jwtSecretKey: z.string().min(32).max(4_096).exactOptional(),
+    jwtSecretKey: strongSecret.exactOptional(),
     jwtIssuer: z.string().min(1).max(200).exactOptional(),
     jwtAudience: z.string().min(1).max(200).exactOptional(),
     jwtExpiration: duration.exactOptional(),
@@ -171,6 +202,19 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .string()
       .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 lower-case letters, digits, dots and dashes')
       .exactOptional(),
+    strangerRequestsPerMinute: rate.exactOptional(),
+    freeTierPerMinute: rate.exactOptional(),
+    freeTierPerDay: rate.exactOptional(),
+    basicTierPerMinute: rate.exactOptional(),
+    basicTierPerDay: rate.exactOptional(),
+    proTierPerMinute: rate.exactOptional(),
+    proTierPerDay: rate.exactOptional(),
+    apiSalt: strongSecret.exactOptional(),
+    jwtPreviousSecretKey: strongSecret.exactOptional(),
+    identityJwksUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+    identityIssuer: z.string().min(1).max(1_000).exactOptional(),
+    identityAudience: z.string().min(1).max(1_000).exactOptional(),
+    identityRoleClaim: z.string().min(1).max(200).exactOptional(),
     s3Region: z.string().min(1).max(60).exactOptional(),
     s3AccessKey: z.string().min(1).max(200).exactOptional(),
     s3SecretKey: secret.exactOptional(),
@@ -215,6 +259,10 @@ export const secretKeys: ReadonlySet<string> = new Set([
   'jwtSecretKey',
   'redisPassword',
   's3SecretKey',
+  .refine((config) => (config.identityJwksUrl === undefined) === (config.identityIssuer === undefined), {
+    path: ['identityIssuer'],
+    message: 'belongs to identityJwksUrl: give both or neither',
+  })
 ]);
 
 /** Environment variables by key; the first that is set wins. Names of the texts stand after our own. @internal */
@@ -226,8 +274,10 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   httpsHost: ['HOTSWAP_HTTPS_HOST'],
   httpsPort: ['HOTSWAP_HTTPS_PORT'],
   certificateFile: ['HOTSWAP_CERTIFICATE_FILE', 'TLS_CERT_PATH'],
+  'apiSalt',
   certificateKeyFile: ['HOTSWAP_CERTIFICATE_KEY_FILE', 'TLS_KEY_PATH'],
   certificatePassword: ['HOTSWAP_CERTIFICATE_PASSWORD', 'CERT_PASSWORD'],
+  'jwtPreviousSecretKey',
   strictTransportSecurity: ['HOTSWAP_STRICT_TRANSPORT_SECURITY'],
   dataDir: ['HOTSWAP_DATA_DIR'],
   databaseUrl: ['HOTSWAP_DATABASE_URL', 'DATABASE_URL'],
@@ -256,6 +306,19 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   retention: ['HOTSWAP_RETENTION'],
   maxMemoryCeilingMB: ['HOTSWAP_MAX_MEMORY_CEILING_MB'],
   maxExecutionTimeCeiling: ['HOTSWAP_MAX_EXECUTION_TIME_CEILING'],
+  strangerRequestsPerMinute: ['HOTSWAP_STRANGER_REQUESTS_PER_MINUTE'],
+  freeTierPerMinute: ['HOTSWAP_FREE_TIER_PER_MINUTE', 'FREE_TIER_RATE_MINUTE'],
+  freeTierPerDay: ['HOTSWAP_FREE_TIER_PER_DAY', 'FREE_TIER_RATE_DAY'],
+  basicTierPerMinute: ['HOTSWAP_BASIC_TIER_PER_MINUTE', 'BASIC_TIER_RATE_MINUTE'],
+  basicTierPerDay: ['HOTSWAP_BASIC_TIER_PER_DAY', 'BASIC_TIER_RATE_DAY'],
+  proTierPerMinute: ['HOTSWAP_PRO_TIER_PER_MINUTE', 'PRO_TIER_RATE_MINUTE'],
+  proTierPerDay: ['HOTSWAP_PRO_TIER_PER_DAY', 'PRO_TIER_RATE_DAY'],
+  apiSalt: ['HOTSWAP_API_SALT', 'API_SALT'],
+  jwtPreviousSecretKey: ['HOTSWAP_JWT_PREVIOUS_SECRET_KEY'],
+  identityJwksUrl: ['HOTSWAP_IDENTITY_JWKS_URL'],
+  identityIssuer: ['HOTSWAP_IDENTITY_ISSUER'],
+  identityAudience: ['HOTSWAP_IDENTITY_AUDIENCE'],
+  identityRoleClaim: ['HOTSWAP_IDENTITY_ROLE_CLAIM'],
   flappingStarts: ['HOTSWAP_FLAPPING_STARTS'],
   instanceId: ['HOTSWAP_INSTANCE_ID'],
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
