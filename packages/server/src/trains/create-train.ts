@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { durationMs, toDuration, type DeploymentSpec } from '@hotswap/core';
+import { durationMs, toDuration, type DeploymentSpec, type Train } from '@hotswap/core';
 import type { CheckedTrain } from '@hotswap/protocol';
 import type { Principal } from '../auth/principal.ts';
 import { prepareDeployment, type DeploymentServiceParts } from '../deployments/create-deployment.ts';
 import { serverError } from '../error-codes.ts';
-import type { Train, TrainStore } from '../ports/train-store.ts';
+import type { TrainStore } from '../ports/train-store.ts';
 import { orderModules } from './order-modules.ts';
 
 /**

@@ -1,7 +1,6 @@
-import type { ModuleRecord } from '@hotswap/core';
+import type { ModuleRecord, TrainMember } from '@hotswap/core';
 import { compareVersions, compatibleRange, interfaceNameOf } from '@hotswap/interfaces';
 import { serverError } from '../error-codes.ts';
-import type { TrainMember } from '../ports/train-store.ts';
 
 type OrderedModule = Pick<ModuleRecord, 'moduleId' | 'name' | 'description'>;
 

@@ -1,7 +1,7 @@
+import type { Train } from '@hotswap/core';
 import type { TrainView } from '@hotswap/protocol';
 import { toDeploymentView } from '../deployments/deployment-view.ts';
 import type { DeploymentList } from '../ports/deployment-list.ts';
-import type { Train } from '../ports/train-store.ts';
 
 /** A train with its deployments as they stand. @internal */
 export async function toTrainView(train: Train, deployments: Pick<DeploymentList, 'find'>): Promise<TrainView> {

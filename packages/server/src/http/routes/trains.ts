@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { hotSwapError } from '@hotswap/core';
+import { hotSwapError, type Train, type TrainChange } from '@hotswap/core';
 import {
   apiBase,
   createTrainSchema,
@@ -12,7 +12,6 @@ import {
 import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading, writing } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
-import type { Train, TrainChange } from '../../ports/train-store.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { createTrain } from '../../trains/create-train.ts';
 import { toTrainView } from '../../trains/train-view.ts';

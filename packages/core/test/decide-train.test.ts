@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { deploymentStatuses, type DeploymentStatus } from '@hotswap/core';
-import { decideTrain, type MemberState } from '../src/trains/decide-train.ts';
-import type { Train } from '../src/ports/train-store.ts';
+import { decideTrain, deploymentStatuses, type DeploymentStatus, type MemberState, type Train } from '@hotswap/core';
 
 const train = (change: Partial<Train> = {}): Train => ({
   tenant: 'default',

@@ -1,5 +1,5 @@
-import type { DeploymentStatus } from '@hotswap/core';
-import type { Train, TrainChange } from '../ports/train-store.ts';
+import type { DeploymentStatus } from '../model/deployment.ts';
+import type { Train, TrainChange } from './train.ts';
 
 /** How a member's deployment stands; `null`: it was never created. @internal */
 export interface MemberState {

@@ -1,0 +1,83 @@
+import type { DeploymentCommand } from '../rollout/journal-entry.ts';
+import { isHotSwapError } from '../errors/is-hotswap-error.ts';
+import { decideTrain, type MemberState, type TrainDecision } from './decide-train.ts';
+import type { Train, TrainChange } from './train.ts';
+
+/** A train that nobody has finished assembling for that long has lost its server. */
+const assemblyMs = 60_000;
+/** Decisions in one look: more than a train can need until it waits for a member. */
+const mostDecisions = 500;
+
+/** What a train is driven with. @internal */
+export interface TrainDriveParts {
+  /** How the members stand now, in order. */
+  readonly members: (train: Train) => Promise<readonly MemberState[]>;
+  /** Writes a change on top of what was read; `null` when somebody else was faster. */
+  readonly update: (train: Train, change: TrainChange) => Promise<Train | null>;
+  /** Gives a command to one member's deployment. */
+  readonly command: (
+    train: Train,
+    deploymentId: string,
+    command: Extract<DeploymentCommand, 'execute' | 'abort' | 'rollback'>,
+    options: { readonly reason?: string },
+  ) => Promise<unknown>;
+  readonly now: () => number;
+}
+
+/**
+ * Takes a train as far as it goes by itself. Nothing is kept: each decision follows from the train's row and its members, so
+ * that whoever drives it goes on where another one stopped, and two may drive at once.
+ * @throws what `update` and `command` throw
+ * @internal
+ */
+export async function driveTrain(parts: TrainDriveParts, read: Train): Promise<void> {
+  let train: Train | null = isAbandoned(parts, read) ? await abandon(parts, read) : read;
+  for (let decisions = 0; train && decisions < mostDecisions; decisions++) {
+    const decision = decideTrain(train, await parts.members(train));
+    const changed = await change(parts, train, decision);
+    const told = changed !== null && (await tell(parts, changed, decision));
+    if (!told && changed === train) return;
+    train = changed;
+  }
+}
+
+function isAbandoned({ now }: TrainDriveParts, { intent, updatedAt }: Train): boolean {
+  return intent === 'assemble' && now() - updatedAt > assemblyMs;
+}
+
+function abandon({ update }: TrainDriveParts, train: Train): Promise<Train | null> {
+  return update(train, {
+    intent: 'back',
+    backEnd: 'Cancelled',
+    reason: 'Its server was lost while its deployments were created',
+  });
+}
+
+/** The train as it is after the decision: the same one when nothing is to be written, `null` when others were faster. */
+async function change(
+  { update }: TrainDriveParts,
+  train: Train,
+  { change: wanted }: TrainDecision,
+): Promise<Train | null> {
+  const isNew = Object.entries(wanted).some(([name, value]) => train[name as keyof Train] !== value);
+  return isNew ? update(train, wanted) : train;
+}
+
+/** Tells a member what to do; `false` when there is nothing to tell. What it refuses is found in its status. */
+async function tell(parts: TrainDriveParts, train: Train, { command }: TrainDecision): Promise<boolean> {
+  if (!command) return false;
+  const { deploymentId, name } = command;
+  const why = name === 'execute' ? {} : { reason: `${train.trainId} goes back: ${train.reason ?? 'it was asked to'}` };
+  try {
+    await parts.command(train, deploymentId, name, why);
+  } catch (error) {
+    if (name === 'abort' || !isRefusal(error)) throw error;
+    await parts.command(train, deploymentId, 'abort', { reason: error.message });
+  }
+  return true;
+}
+
+/** A member that cannot begin never will, and one that has changed nothing has nothing to roll back: both are aborted. */
+function isRefusal(error: unknown): error is Error {
+  return isHotSwapError(error) && error.httpStatus < 500 && !isHotSwapError(error, 'HS_JOURNAL_CONFLICT');
+}
