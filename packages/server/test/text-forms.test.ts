@@ -45,7 +45,7 @@ const secrets = {
   REDIS_PASSWORD: 'red,is=1',
   MINIO_ACCESS_KEY: 'access-1',
   MINIO_SECRET_KEY: 'minio secret',
-  JWT_SECRET_KEY: 'j'.repeat(48),
+  JWT_SECRET_KEY: 'wq7Rk2vPz9mXc4Tb8nLd5sGh1yJf6aQe',
   CERT_PASSWORD: 'cert "1"',
 };
 
