@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
 import { createApp } from './http/app.ts';
 import type { App } from './http/app-type.ts';
+import { listenHttps, urlOf, type HttpsListener } from './http/https-listener.ts';
 import type { CatchUpLoop } from './loops/catch-up-loop.ts';
 import type { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import type { Credentials } from './ports/credentials.ts';
@@ -19,8 +20,10 @@ export interface ComposedServer {
 
 /** A server that takes requests. @public */
 export interface RunningServer extends AsyncDisposable {
-  /** E.g. `http://127.0.0.1:5000`. */
+  /** E.g. `http://127.0.0.1:5000`; of HTTPS where nothing else is served. */
   readonly url: string;
+  /** E.g. `https://127.0.0.1:5001`; `null` without a certificate. */
+  readonly httpsUrl: string | null;
   /** Token of the administrator that this start made or found; `null` when administrators exist and it has none to hand. */
   readonly adminToken: string | null;
   /** File with address and token for the command line; only in Development. */
@@ -36,6 +39,7 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
   const { parts, credentials, housekeeping } = composed;
   const { config } = parts;
   let app: App | undefined;
+  let https: HttpsListener | null = null;
   try {
     const admin = await ensureAdmin(config, credentials);
     app = await createApp(parts);
@@ -45,28 +49,36 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     parts.trainLoop.start();
     housekeeping.start();
     composed.catchUp.start();
-    await app.listen({ host: config.host, port: config.port });
+    https = await listenHttps(app, parts);
+    if (config.plainHttp) await app.listen({ host: config.host, port: config.port });
     parts.lifecycle.state = 'running';
-    return await announced(composed, app, admin);
+    return await announced(composed, app, https, admin);
   } catch (error) {
-    await stopAll(composed, app);
+    await stopAll(composed, app, https);
     throw error;
   }
 }
 
-async function announced(composed: ComposedServer, app: App, admin: LocalAdmin | null): Promise<RunningServer> {
+async function announced(
+  composed: ComposedServer,
+  app: App,
+  https: HttpsListener | null,
+  admin: LocalAdmin | null,
+): Promise<RunningServer> {
   const { config, logger } = composed.parts;
-  const { port } = app.server.address() as AddressInfo;
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
+  const httpsUrl = https?.url ?? null;
+  // Without plain HTTP there is HTTPS: the configuration is held to that.
+  const url = config.plainHttp ? urlOf('http', config.host, app.server.address() as AddressInfo) : (httpsUrl ?? '');
   const adminFile =
     config.environment === 'Development' && admin
       ? await writeLocalAdmin(config.dataDir, { url, token: admin.token })
       : null;
-  logger.info({ url, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
+  logger.info({ url, httpsUrl, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
   let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopping ??= stopAll(composed, app));
+  const stop = (): Promise<void> => (stopping ??= stopAll(composed, app, https));
   return {
     url,
+    httpsUrl,
     adminToken: admin?.token ?? null,
     adminFile,
     announcement: admin?.announcement ?? null,
@@ -79,14 +91,18 @@ async function announced(composed: ComposedServer, app: App, admin: LocalAdmin |
 const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
-async function stopAll({ parts, housekeeping, catchUp, release }: ComposedServer, app: App | undefined): Promise<void> {
+async function stopAll(
+  { parts, housekeeping, catchUp, release }: ComposedServer,
+  app: App | undefined,
+  https: HttpsListener | null,
+): Promise<void> {
   const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
   const drained = gateway.drainHttp(httpDrainMs);
   const steps: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
-    requests: () => app?.close(),
+    requests: () => Promise.all([app?.close(), https?.close()]),
     housekeeping: () => housekeeping.stop(),
     catchUp: () => catchUp.stop(),
     callers: () => callers.stop(),

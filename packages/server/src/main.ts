@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   const failpoint = process.env['HOTSWAP_FAILPOINT'];
   const server = await createServer(config, failpoint === undefined ? {} : { failpoint: killingFailpoint(failpoint) });
   console.error(`HotSwap ${config.environment} server at ${server.url}, API documentation at ${server.url}/api/docs`);
+  if (server.httpsUrl !== null && server.httpsUrl !== server.url) console.error(`HTTPS at ${server.httpsUrl}`);
   if (server.adminFile !== null) console.error(`Local admin credential: ${server.adminFile}`);
   if (server.announcement !== null) console.error(server.announcement);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(server));

@@ -16,6 +16,7 @@ import type { ServerParts } from '../server-parts.ts';
 import type { App } from './app-type.ts';
 import { actAsCaller } from './act-as-caller.ts';
 import { answerNotModified } from './entity-tag.ts';
+import { tellStrictTransport } from './https-listener.ts';
 import { answerRepeats } from './idempotency.ts';
 import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
 import { answerProblems } from './problem-details.ts';
@@ -78,6 +79,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
     );
   });
   authorizeRoutes(app, parts.authenticator);
+  tellStrictTransport(app, parts.config);
   answerRepeats(app, parts.keys);
   actAsCaller(app, parts.audit);
   answerNotModified(app);
