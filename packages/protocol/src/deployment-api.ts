@@ -6,6 +6,7 @@ import {
   durationSchema,
   healthCheckOverrideSchema,
   healthCheckSchema,
+  positiveDurationSchema,
 } from '@hotswap/core';
 import type {
   AutoRollback,
@@ -89,7 +90,7 @@ export interface CreateDeploymentRequest {
   readonly traffic?: DeploymentTraffic;
   /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
   readonly allowBreaking?: boolean;
-  /** Default PT30M, on top of configured waits. */
+  /** Time without progress, on top of configured waits, after which it is stuck and paused. Default PT30M. */
   readonly progressDeadline?: Duration | number;
   /** How long the replaced release stays warm after Completed. Default: the server's, PT1H. */
   readonly retention?: Duration | number;
@@ -159,7 +160,7 @@ export interface DeploymentView {
   readonly retainedUntil?: string;
   /** Effect that runs now; absent when none does. */
   readonly running?: { readonly step: number; readonly kind: string; readonly since: string };
-  /** No progress past the running effect's own deadline plus `progressDeadline`. */
+  /** No progress past the running effect's own deadline plus `progressDeadline`; also once it is paused for that. */
   readonly stuck: boolean;
   readonly healthCheck: HealthCheck;
   readonly autoRollback: AutoRollback;
@@ -191,6 +192,8 @@ export interface DeploymentList {
 export interface DeploymentListQuery extends ListQuery {
   readonly moduleName?: string;
   readonly status?: DeploymentStatus;
+  /** Only those that are stuck, or only those that are not. */
+  readonly stuck?: boolean;
 }
 
 /** Body of execute. @public */
@@ -301,7 +304,7 @@ export const createDeploymentSchema: z.ZodType<
     joiners: z.enum(['catchUp', 'leave']).exactOptional(),
     traffic: deploymentTrafficSchema.exactOptional(),
     allowBreaking: z.boolean().exactOptional(),
-    progressDeadline: durationSchema.exactOptional(),
+    progressDeadline: positiveDurationSchema.exactOptional(),
     retention: durationSchema.exactOptional(),
   })
   .refine((body) => body.strategyConfig === undefined || body.canaryConfig === undefined, {
@@ -408,12 +411,14 @@ export const deploymentListQuerySchema: z.ZodType<
     cursor?: string | undefined;
     moduleName?: string | undefined;
     status?: DeploymentStatus | undefined;
+    stuck?: boolean | undefined;
   },
   unknown
 > = z.strictObject({
   ...listQueryShape,
   moduleName: moduleNameSchema.optional(),
   status: z.enum(deploymentStatuses).optional(),
+  stuck: z.stringbool().optional(),
 });
 
 /** @see {@link JournalView} @public */

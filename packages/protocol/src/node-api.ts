@@ -12,7 +12,7 @@ export type NodeStatus = (typeof nodeStatuses)[number];
 
 /** One thing that is or is not as it should be with a node. @public */
 export interface NodeCondition {
-  readonly type: 'Connected' | 'Synced' | 'ModulesLoaded' | 'CpuAvailable';
+  readonly type: 'Connected' | 'Synced' | 'Stable' | 'ModulesLoaded' | 'CpuAvailable';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -149,7 +149,7 @@ export const nodeViewSchema: z.ZodType<NodeView> = z
     isEnabled: z.boolean(),
     conditions: z.array(
       z.object({
-        type: z.enum(['Connected', 'Synced', 'ModulesLoaded', 'CpuAvailable']),
+        type: z.enum(['Connected', 'Synced', 'Stable', 'ModulesLoaded', 'CpuAvailable']),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string(),
         message: z.string(),

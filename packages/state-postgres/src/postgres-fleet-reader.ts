@@ -12,6 +12,7 @@ import {
 } from '@hotswap/core';
 import { statement, type Session } from './database/session.ts';
 import { stateError } from './error-codes.ts';
+import { recentStarts } from './queries/recent-starts.ts';
 import { mirrorTally } from './queries/mirror-requests.ts';
 import { progressQuery, readProgress } from './queries/node-progress.ts';
 import { toMultirange } from './queries/node-ranges.ts';
@@ -31,14 +32,7 @@ export interface FleetReaderOptions {
 }
 
 const defaultFlappingStarts = 3;
-/** A node that flaps counts as one until as much time has passed again. */
-const flappingWindowMs = 600_000;
-
-/** Boot ids begin with the start's Unix milliseconds in 13 digits, by the node's own clock: they are compared with one another. */
-const isFlapping = `coalesce(
-    h.boot_id ~ '^\\d{13}' and left(h.boot_id, 13)::bigint > (extract(epoch from clock_timestamp()) * 1000)::bigint - ${flappingWindowMs}
-    and (select count(*) from unnest(h.superseded_boot_ids) as boot
-      where case when boot ~ '^\\d{13}' then left(boot, 13)::bigint > left(h.boot_id, 13)::bigint - ${flappingWindowMs} end) >= $5::int and $5::int > 0, false)`;
+const isFlapping = `coalesce(${recentStarts} >= $5::int and $5::int > 0, false)`;
 
 /** `+ 0` keeps the planner from the index of routes, which finds all nodes of the module for each node. */
 const readCandidates = statement(

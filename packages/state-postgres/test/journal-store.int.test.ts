@@ -674,7 +674,7 @@ describe.each(backends)('on $name', ({ open }) => {
       await expect(deployments.list(scene.tenant, { cursor: 'nonsense' })).rejects.toMatchObject({
         code: 'HS_STORE_INVALID_CURSOR',
       });
-      const summary = { running: { step: 1, kind: 'wait', since: 1, stuckAt: 2 } };
+      const summary = { running: { step: 1, kind: 'wait', since: 1 }, stuckAt: 2 };
       await scene.append(await scene.batch('d2', [], summary));
       expect((await deployments.list(scene.tenant, { stuck: true })).items).toHaveLength(1);
       const routes = new RouteRepository(database);

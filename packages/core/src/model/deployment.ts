@@ -85,13 +85,17 @@ export interface DeploymentSummary {
   /** Why it is paused, failed or was rolled back. */
   readonly reason?: string;
   readonly verdict?: 'A' | 'B' | 'Inconclusive';
-  /** Number and kind of the effect that runs, and when it counts as stuck; absent when none runs. */
+  /** Number and kind of the effect that runs; absent when none runs. */
   readonly running?: {
     readonly step: number;
     readonly kind: string;
     readonly since: Instant;
-    readonly stuckAt?: Instant;
   };
+  /**
+   * From then on it counts as stuck (X-7), unless its journal grows before; in the past once it was paused for that. Absent
+   * while it waits for people, or is not rolling out.
+   */
+  readonly stuckAt?: Instant;
   readonly executedAt?: Instant;
   readonly endedAt?: Instant;
   /** Who allowed the execution, and until when it had to begin; absent without one. */

@@ -20,10 +20,10 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
             step: running.step,
             kind: running.effect.kind,
             since: running.since,
-            ...(stuckAt === undefined ? {} : { stuckAt }),
           },
         }
       : {}),
+    ...(stuckAt === undefined ? {} : { stuckAt }),
     ...(state.approval
       ? { approval: { by: state.approval.by, at: state.approval.at, expiresAt: state.approval.expiresAt } }
       : {}),

@@ -35,6 +35,7 @@ export interface DeploymentList {
     query: PageQuery & {
       readonly moduleName?: string | undefined;
       readonly statuses?: readonly DeploymentStatus[] | undefined;
+      readonly stuck?: boolean | undefined;
     },
   ): Promise<Page<DeploymentRecord>>;
 }

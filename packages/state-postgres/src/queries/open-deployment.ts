@@ -89,7 +89,7 @@ export function summaryColumns({ entries, summary, wakeAt }: JournalBatch): read
     last?.seq,
     JSON.stringify(summary),
     summary.status,
-    timeOf(summary.running?.stuckAt),
+    timeOf(summary.stuckAt),
     timeOf(summary.retainedUntil),
     timeOf(wakeAt),
   ];

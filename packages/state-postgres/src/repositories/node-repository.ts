@@ -4,6 +4,7 @@ import { statement, type Session } from '../database/session.ts';
 import { toJsonb, toText } from '../database/to-jsonb.ts';
 import { stateError } from '../error-codes.ts';
 import { holdingStatuses } from '../queries/deployment-statuses.ts';
+import { recentStarts } from '../queries/recent-starts.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 import { hashToken, newToken } from './token-hash.ts';
 
@@ -46,6 +47,8 @@ export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'pub
   readonly lastHeartbeatAt: number | null;
   /** Time since then by the database's clock. */
   readonly silentForMs: number | null;
+  /** Starts within ten minutes before the last one, which the count forgets after ten minutes. */
+  readonly recentStarts: number;
   readonly registeredAt: number;
 }
 
@@ -150,7 +153,7 @@ const columns = `n.tenant, n.node_id as "nodeId", n.hostname, n.region, n.zone, 
   coalesce(h.modules_loaded, 0) as "modulesLoaded", coalesce(h.cpu_usage_percent, 0) as "cpuUsagePercent", coalesce(h.memory_usage_mb, 0) as "memoryUsageMB",
   (extract(epoch from h.last_heartbeat_at) * 1000)::float8 as "lastHeartbeatAt",
   (extract(epoch from clock_timestamp() - h.last_heartbeat_at) * 1000)::float8 as "silentForMs",
-  (extract(epoch from n.created_at) * 1000)::float8 as "registeredAt"`;
+  ${recentStarts} as "recentStarts", (extract(epoch from n.created_at) * 1000)::float8 as "registeredAt"`;
 const from = `nodes n left join node_heartbeats h on h.tenant = n.tenant and h.node_id = n.node_id`;
 
 const read = statement('node_read', `select ${columns} from ${from} where n.tenant = $1 and n.node_id = $2`);

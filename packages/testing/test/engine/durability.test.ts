@@ -222,8 +222,10 @@ describe('strategies that change or are missing', () => {
     const { held, summary } = await simulation.state();
     expect([summary.status, held?.why]).toEqual(['Paused', 'stuck']);
     expect(held?.detail).toContain('strategy Staged@1');
+    expect(summary.stuckAt).toBeLessThanOrEqual(simulation.time.now());
     simulation.restart(testStrategies);
     await simulation.command('resume');
+    expect((await simulation.state()).summary.stuckAt ?? Infinity).toBeGreaterThan(simulation.time.now());
     await simulation.finish();
     expect((await simulation.state()).summary.status).toBe('Completed');
   });

@@ -15,7 +15,8 @@ import {
 } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading } from '../../auth/principal.ts';
-import { nodeTag, toNodeHealthView, toNodeMetricsView, toNodeView, unhealthyAfterMs } from '../../nodes/node-view.ts';
+import { unhealthyAfterMs } from '../../nodes/node-conditions.ts';
+import { nodeTag, toNodeHealthView, toNodeMetricsView, toNodeView } from '../../nodes/node-view.ts';
 import type { NodeQuery } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -58,7 +59,7 @@ function joinTokenRoute(app: App, { nodes }: ServerParts): void {
   );
 }
 
-function readingRoutes(app: App, { nodes, nodeMetrics }: ServerParts): void {
+function readingRoutes(app: App, { nodes, nodeMetrics, config }: ServerParts): void {
   app.get(
     base,
     {
@@ -72,7 +73,7 @@ function readingRoutes(app: App, { nodes, nodeMetrics }: ServerParts): void {
         ...labelOf(label),
         ...statusFilter(status),
       });
-      const views = items.map(toNodeView);
+      const views = items.map((node) => toNodeView(node, config.flappingStarts));
       return { nodes: status === undefined ? views : views.filter((view) => view.status === status), nextCursor };
     },
   );
@@ -83,7 +84,7 @@ function readingRoutes(app: App, { nodes, nodeMetrics }: ServerParts): void {
     async (request, reply) => {
       const node = await nodes.get(callerOf(request).tenant, request.params.id);
       void reply.header('etag', nodeTag(node));
-      return toNodeView(node);
+      return toNodeView(node, config.flappingStarts);
     },
   );
 
@@ -109,7 +110,7 @@ function readingRoutes(app: App, { nodes, nodeMetrics }: ServerParts): void {
   );
 }
 
-function changingRoutes(app: App, { nodes, events }: ServerParts): void {
+function changingRoutes(app: App, { nodes, events, config }: ServerParts): void {
   app.put(
     `${base}/:id`,
     {
@@ -123,7 +124,7 @@ function changingRoutes(app: App, { nodes, events }: ServerParts): void {
       const node = await nodes.update(tenant, id, request.body);
       events.emit({ topic: 'node.changed', tenant, subject: id });
       void reply.header('etag', nodeTag(node));
-      return toNodeView(node);
+      return toNodeView(node, config.flappingStarts);
     },
   );
 
