@@ -6,6 +6,7 @@ import type {
   DesiredRelease,
   DesiredState,
   Json,
+  LatencySketch,
   ObservedRelease,
   ObservedState,
   ReleaseCallDelta,
@@ -71,6 +72,8 @@ export interface Heartbeat {
     readonly memoryUsageMB: number;
     readonly modulesLoaded: number;
   };
+  /** Releases that were made ready since the last report: how many took how long, as a sketch. Absent: none. */
+  readonly loads?: { readonly sumMs: number; readonly buckets: LatencySketch };
 }
 
 /** Answer to a heartbeat. @public */
@@ -175,6 +178,8 @@ export const observedStateSchema: z.ZodType<ObservedState, unknown> = z.strictOb
   epochs: z.record(z.string().max(100), z.int().min(0).max(1_000_000_000_000)).exactOptional(),
 });
 
+const sketchSchema = z.record(z.string().regex(/^\d{1,3}$/), count);
+
 /** Series that a module may report: as many as a runtime lets it have, with room for its labels. */
 const mostSeries = 200;
 function seriesSchema(value: z.ZodType<number>): z.ZodType<Readonly<Record<string, number>>> {
@@ -192,7 +197,7 @@ export const releaseCallDeltaSchema: z.ZodType<ReleaseCallDelta, unknown> = z.st
   crashes: count,
   latencySumMs: finite,
   latencySumSquaresMs2: finite,
-  latencyBuckets: z.record(z.string().regex(/^\d{1,3}$/), count),
+  latencyBuckets: sketchSchema,
   peakMemoryBytes: count,
   memoryRefusals: count,
   cpuMs: finite.exactOptional(),
@@ -211,6 +216,7 @@ export const heartbeatSchema: z.ZodType<Heartbeat, unknown> = z
     observed: observedStateSchema,
     metrics: z.array(releaseCallDeltaSchema).max(10_000),
     resources: z.strictObject({ cpuUsagePercent: finite, memoryUsageMB: finite, modulesLoaded: count }),
+    loads: z.strictObject({ sumMs: finite, buckets: sketchSchema }).exactOptional(),
   })
   .meta({ id: 'Heartbeat' });
 

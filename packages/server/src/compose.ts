@@ -24,6 +24,7 @@ import {
   DatabaseClock,
   DeploymentRepository,
   DesiredStateRepository,
+  FleetCountRepository,
   HeartbeatRepository,
   IdempotencyRepository,
   InterfaceRepository,
@@ -32,6 +33,7 @@ import {
   NodeRepository,
   openDatabase,
   OutboxRepository,
+  poolUse,
   PostgresFleetReader,
   PostgresJournalStore,
   PostgresMetricsSource,
@@ -66,6 +68,8 @@ import { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
 import { CatchUpLoop } from './loops/catch-up-loop.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
+import { ServerMetrics } from './telemetry/server-metrics.ts';
+import { observedJournal } from './telemetry/observed-journal.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { TrainLoop } from './loops/train-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
@@ -73,7 +77,8 @@ import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
 import type { ProxyRouter } from './ports/proxy-router.ts';
 import type { AuditLog } from './ports/audit-log.ts';
-import type { Lifecycle, ServerParts } from './server-parts.ts';
+import { unhealthyAfterMs } from './nodes/node-conditions.ts';
+import type { Lifecycle, ServerParts, Telemetry } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
 /**
@@ -126,6 +131,7 @@ const tokens = {
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
   gateway: Symbol('gateway') as InjectionToken<Gateway>,
   parts: Symbol('parts') as InjectionToken<ServerParts>,
+  metrics: Symbol('metrics') as InjectionToken<ServerMetrics>,
   plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
 };
 
@@ -153,7 +159,12 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
   try {
     const plugins = await loadPlugins(config.plugins);
     const scope = container.createChildContainer();
-    const database = await openDatabase(overrides.database ?? databaseOptions(config, logger));
+    const metrics = new ServerMetrics();
+    scope.register(tokens.metrics, { useValue: metrics });
+    const database = await openDatabase({
+      ...(overrides.database ?? databaseOptions(config, logger)),
+      onWork: (durationMs, failed) => metrics.worked(durationMs, failed),
+    });
     opened.push(async () => database[Symbol.asyncDispose]());
     const clock = await DatabaseClock.open(database);
     opened.push(() => Promise.resolve(clock[Symbol.dispose]()));
@@ -280,6 +291,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const runtime = scope.resolve(tokens.runtime);
   const modules = new ModuleRepository(database);
   const nodes = new NodeRepository(database);
+  const measured = scope.resolve(tokens.metrics);
   relayHints(database, events);
   const rollouts = makeRollouts(scope, overrides);
   return {
@@ -296,7 +308,8 @@ function makeParts(scope: DependencyContainer): ServerParts {
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
     authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
-    moduleService: new ModuleService({ config, store, modules, runtime }),
+    moduleService: new ModuleService({ config, store, modules, runtime, onRegistered: () => measured.registered() }),
+    telemetry: watchParts(scope, rollouts),
     releases: new ReleaseRepository(database),
     catchUps: new CatchUpRepository(database),
     nodeMetrics: new PostgresMetricsSource(database),
@@ -311,6 +324,24 @@ function makeParts(scope: DependencyContainer): ServerParts {
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
     checksAnswers: overrides.checksAnswers ?? false,
   };
+}
+
+/** Shows what the parts know to whoever reads metrics. */
+function watchParts(scope: DependencyContainer, { strategies, hub }: RolloutParts): Telemetry {
+  const metrics = scope.resolve(tokens.metrics);
+  const database = scope.resolve(tokens.database);
+  const gateway = scope.resolve(tokens.gateway);
+  const counts = new FleetCountRepository(database);
+  metrics.watch({
+    dataDirectory: scope.resolve(tokens.config).dataDir,
+    version: serverVersion,
+    strategies: strategies.map(({ name }) => name),
+    fleet: () => counts.read(unhealthyAfterMs),
+    pool: () => poolUse(database),
+    forwarded: () => gateway.httpStats(),
+    connectedAgents: () => hub.size,
+  });
+  return { metrics };
 }
 
 /** The registry of interfaces and the gate that stands on it. */
@@ -347,7 +378,12 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   ]);
   const selectors = [...standardSelectors(), ...plugins.flatMap((plugin) => plugin.selectors ?? [])];
   const judges = Object.assign({}, ...plugins.map((plugin) => plugin.judges)) as Readonly<Record<string, Judge>>;
-  const journal = new PostgresJournalStore(database, { failpoint });
+  const measured = scope.resolve(tokens.metrics);
+  const journal = observedJournal(
+    new PostgresJournalStore(database, { failpoint }),
+    (ended) => measured.ended(ended),
+    (error) => logger.warn({ err: error }, 'the end of a deployment could not be counted'),
+  );
   const { flappingStarts } = scope.resolve(tokens.config);
   const fleet = new PostgresFleetReader(database, { flappingStarts });
   const metrics = new PostgresMetricsSource(database);
@@ -377,6 +413,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const intake = new HeartbeatIntake({
     log: new HeartbeatRepository(database),
     nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
+    onTaken: (outcome, report) => measured.reported(outcome, report),
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
   return { journal, fleet, metrics, clock, engine, loop, hub, intake, selectors, strategies: known };

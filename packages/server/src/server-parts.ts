@@ -22,6 +22,7 @@ import type { CallerLedger } from './interfaces/caller-ledger.ts';
 import type { InterfaceGate } from './interfaces/interface-gate.ts';
 import type { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
+import type { ServerMetrics } from './telemetry/server-metrics.ts';
 import type { TrainLoop } from './loops/train-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
 import type { AuditLog } from './ports/audit-log.ts';
@@ -56,6 +57,7 @@ export interface ServerParts {
   readonly routes: LiveRoutes;
   readonly keys: IdempotencyKeys;
   readonly audit: AuditLog;
+  readonly telemetry: Telemetry;
   readonly trains: TrainStore;
   readonly trainLoop: TrainLoop;
   readonly journal: Pick<JournalStore, 'read'>;
@@ -86,6 +88,11 @@ export interface ServerParts {
   readonly lifecycle: Lifecycle;
   /** `true`: answers are checked against their schemas; for tests, since clients are the ones who suffer otherwise. */
   readonly checksAnswers: boolean;
+}
+
+/** What the server tells of itself. @internal */
+export interface Telemetry {
+  readonly metrics: ServerMetrics;
 }
 
 /** Where the process is in its life. @internal */

@@ -21,6 +21,8 @@ export interface HeartbeatIntakeParts {
   readonly nudge: (tenant: string, deploymentId: string) => void;
   /** Called when anything but numbers of a node has changed. */
   readonly onChanged: (tenant: string, nodeId: string) => void;
+  /** Called with every report and what became of it. Default: nobody counts. */
+  readonly onTaken?: (outcome: HeartbeatOutcome, report: HeartbeatReport) => void;
 }
 
 /**
@@ -106,6 +108,7 @@ export class HeartbeatIntake {
         if (outcome === undefined) one.reject(serverError('HS_API_INTERNAL'));
         else {
           one.resolve(outcome);
+          this.#parts.onTaken?.(outcome, one.report);
           this.#tell(tenant, outcome, one.report);
         }
       }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { positiveDurationSchema, type Duration } from '@hotswap/core';
+import { otlpEndpointSchema } from '@hotswap/telemetry';
 import { postgresUrl, redisUrl } from './connection-strings.ts';
 
 import { weaknessOf } from './secret-strength.ts';
@@ -118,6 +119,14 @@ export interface ServerConfig {
   readonly haproxyMapFile?: string;
   /** URL of a Prometheus server that rollback triggers may ask. Absent: they ask the nodes' own reports only. */
   readonly prometheusUrl?: string;
+  /** Whether metrics are served. Default `true`. */
+  readonly metricsEnabled: boolean;
+  /** Where they are served to scrapers with the role `metrics` or `admin`. Default `/metrics`. */
+  readonly metricsPath: string;
+  /** OTLP receiver for traces over HTTP, e.g. `http://localhost:4318`. Absent: nothing is traced. */
+  readonly otlpEndpoint?: string;
+  /** Share of requests without a `traceparent` that are traced, 0 to 1; rollouts always are. Default 1. */
+  readonly traceSampleRatio: number;
   /** File with the first admin's token, for servers without a development credential. */
   readonly adminTokenFile?: string;
   /**
@@ -236,6 +245,13 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .exactOptional(),
     haproxyMapFile: z.string().min(1).exactOptional(),
     prometheusUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+    metricsEnabled: flag.exactOptional(),
+    metricsPath: z
+      .string()
+      .regex(/^(?!\/api\/)\/[\w./-]{1,100}$/, 'must be a path that begins with a slash, outside of /api')
+      .exactOptional(),
+    otlpEndpoint: otlpEndpointSchema.exactOptional(),
+    traceSampleRatio: z.coerce.number().min(0).max(1).exactOptional(),
     adminTokenFile: z.string().min(1).exactOptional(),
     plugins: list.exactOptional(),
   })
@@ -324,6 +340,10 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
   haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
   prometheusUrl: ['HOTSWAP_PROMETHEUS_URL'],
+  metricsEnabled: ['HOTSWAP_METRICS_ENABLED', 'PROMETHEUS_ENABLED'],
+  metricsPath: ['HOTSWAP_METRICS_PATH', 'METRICS_ENDPOINT'],
+  otlpEndpoint: ['HOTSWAP_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  traceSampleRatio: ['HOTSWAP_TRACE_SAMPLE_RATIO'],
   adminTokenFile: ['HOTSWAP_ADMIN_TOKEN_FILE'],
   plugins: ['HOTSWAP_PLUGINS'],
 };

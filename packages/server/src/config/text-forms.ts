@@ -37,6 +37,9 @@ const forms: Readonly<Record<string, Form>> = {
   'logging.loglevel.default': 'logLevel',
   'logging.loglevel.microsoft': 'frameworkLogLevel',
   'logging.loglevel.microsoft.aspnetcore': 'frameworkLogLevel',
+  'opentelemetry.otlpendpoint': 'otlpEndpoint',
+  'opentelemetry.jaegerendpoint': 'otlpEndpoint',
+  'opentelemetry.sampleratio': 'traceSampleRatio',
   'kestrel.endpoints.http.url': (value, path) => endpoint(value, path, 'http', ['host', 'port']),
   'kestrel.endpoints.https.url': (value, path) => endpoint(value, path, 'https', ['httpsHost', 'httpsPort']),
   'kestrel.endpoints.https.certificate.path': 'certificateFile',
@@ -62,7 +65,17 @@ export function readTextForms(content: Readonly<Record<string, unknown>>, keys: 
   const found: FoundValue[] = [];
   const problems: string[] = [];
   const known = new Set(keys);
-  const names = [...keys, 'Logging', 'ConnectionStrings', 'Redis', 'MinIO', 'JWT', 'RateLimiting', 'Kestrel'];
+  const names = [
+    ...keys,
+    'Logging',
+    'ConnectionStrings',
+    'Redis',
+    'MinIO',
+    'JWT',
+    'RateLimiting',
+    'Kestrel',
+    'OpenTelemetry',
+  ];
   for (const [name, value] of Object.entries(content)) {
     const key = `${name.slice(0, 1).toLowerCase()}${name.slice(1)}`;
     if (known.has(key)) found.push({ key, value });

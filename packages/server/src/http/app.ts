@@ -28,6 +28,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { interfaceRoutes } from './routes/interfaces.ts';
 import { invokeRoutes } from './routes/invoke.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { moduleHttpRoutes } from './routes/module-http.ts';
 import { moduleRoutes } from './routes/modules.ts';
 import { nodeAgentRoutes } from './routes/node-agents.ts';
@@ -83,12 +84,13 @@ export async function createApp(parts: ServerParts): Promise<App> {
   answerRepeats(app, parts.keys);
   actAsCaller(app, parts.audit);
   answerNotModified(app);
-  logAnswers(app);
+  logAnswers(app, parts);
   describeApi(app);
   await app.register(fastifySwagger, openApiOptions(parts.version));
   app.after(() => {
     for (const register of [
       healthRoutes,
+      metricsRoutes,
       moduleRoutes,
       releaseRoutes,
       interfaceRoutes,
@@ -134,9 +136,10 @@ const checkedJson: FastifySerializerCompiler<z.ZodType> =
   };
 
 /** Calls of functions and requests of modules are not logged one by one: counters tell of them. */
-function logAnswers(app: App): void {
+function logAnswers(app: App, { telemetry: { metrics } }: ServerParts): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
+    metrics.answered(request.method, url ?? 'none', reply.statusCode, reply.elapsedTime);
     if (url !== undefined && !isCounted(url)) {
       request.log.info(
         {

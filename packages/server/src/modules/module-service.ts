@@ -29,6 +29,8 @@ export interface ModuleServiceParts {
   readonly runtime: Pick<RuntimeHost, 'inspect'>;
   readonly store: ModuleStore;
   readonly modules: ModuleRegistry;
+  /** Called for each version that was registered anew. Default: nobody counts. */
+  readonly onRegistered?: () => void;
 }
 
 /** Somebody else may register the same next version at the same moment; that often it is tried anew. */
@@ -112,11 +114,13 @@ export class ModuleService {
     { version: asked }: CheckedModuleMetadata,
     module: Omit<ModuleRecord, 'createdAt' | 'moduleId' | 'version'>,
   ): Promise<{ readonly module: ModuleRecord; readonly created: boolean }> {
-    const { modules } = this.#parts;
+    const { modules, onRegistered } = this.#parts;
     for (let tries = 1; ; tries++) {
       const version = asked ?? (await modules.nextVersion(module.tenant, module.name));
       try {
-        return await modules.insert({ ...module, version, moduleId: `${module.name}-v${version}` });
+        const inserted = await modules.insert({ ...module, version, moduleId: `${module.name}-v${version}` });
+        if (inserted.created) onRegistered?.();
+        return inserted;
       } catch (error) {
         const isTaken = isHotSwapError(error, 'HS_REGISTRY_MODULE_EXISTS');
         if (asked !== undefined || tries >= maxVersionTries || !isTaken) throw error;
