@@ -2,6 +2,7 @@ export { actText, emptyAudit, verifyActs } from './audit/audit-act.ts';
 export type { AuditAct, AuditHead, HashText } from './audit/audit-act.ts';
 export type { Clock } from './contracts/clock.ts';
 export type { EventSink, HotSwapEvent } from './contracts/event-sink.ts';
+export type { FanOut } from './contracts/fan-out.ts';
 export type { CandidateNode, FleetReader, NodeProgress } from './contracts/fleet-reader.ts';
 export { defaultHttpLimits } from './contracts/http-plane.ts';
 export type {
@@ -44,6 +45,8 @@ export type { MetricsQuestion, MetricsSource } from './contracts/metrics-source.
 export type { ModuleStore, ModuleStoreCapabilities, StoredModule } from './contracts/module-store.ts';
 export { allReachableNodes } from './contracts/node-selector.ts';
 export type { NodeSelector, NodeSelectorPlugin } from './contracts/node-selector.ts';
+export { rateGrant } from './contracts/rate-counter.ts';
+export type { RateCounter, RateGrant, RateQuestion, WindowCounts } from './contracts/rate-counter.ts';
 export type { RuntimeCapabilities, RuntimeHost } from './contracts/runtime-host.ts';
 export type {
   Advance,
