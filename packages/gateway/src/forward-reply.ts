@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { isHotSwapError, type HotSwapError } from '@hotswap/core';
+import type { AnswerTap } from './answer-tap.ts';
 import { gatewayError } from './error-codes.ts';
 import { responseHeaders } from './forwarded-headers.ts';
 
@@ -47,6 +48,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   readonly #extraHeaders: Readonly<Record<string, string>>;
   readonly #onHead: () => void;
   readonly #end: (end: ForwardEnd) => void;
+  readonly #tap: AnswerTap | undefined;
   /** Called when the node could not be reached, or was lost before its answer. */
   onUnreachable: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -67,12 +69,15 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
       /** Called once, when the head is written. */
       readonly onHead: () => void;
       readonly end: (end: ForwardEnd) => void;
+      /** Keeps a copy of the answer. Default: nobody does. */
+      readonly tap?: AnswerTap | undefined;
     },
   ) {
     this.#response = response;
     this.#extraHeaders = options.extraHeaders;
     this.#onHead = options.onHead;
     this.#end = options.end;
+    this.#tap = options.tap;
   }
 
   /** Gives the request up, e.g. because the client has left. */
@@ -108,6 +113,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
       if (this.#refusalBytes > maxRefusalBytes) this.#writeRefusal(this.#refusal);
       return;
     }
+    this.#tap?.add(chunk);
     if (this.#response.write(chunk) || this.#isWaiting) return;
     this.#isWaiting = true;
     controller.pause();
@@ -128,6 +134,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
       this.#writeRefusal(this.#refusal);
     }
     this.#response.end();
+    this.#tap?.end();
     this.#end({ kind: 'done', status: this.#status, isCut: false });
   }
 
@@ -154,6 +161,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   #writeHead(): void {
     this.#response.writeHead(this.#status, [...responseHeaders(this.#rawHeaders, this.#extraHeaders)]);
     this.#hasHead = true;
+    this.#tap?.begin(this.#status, this.#headers);
     this.#onHead();
     // The head of a stream is news of its own: it does not wait for the first piece of the body. `flushHeaders` would write
     // the bytes of header values as if they were characters.
@@ -169,7 +177,10 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   #writeRefusal(chunks: readonly Buffer[]): void {
     this.#refusal = undefined;
     this.#writeHead();
-    for (const chunk of chunks) this.#response.write(chunk);
+    for (const chunk of chunks) {
+      this.#tap?.add(chunk);
+      this.#response.write(chunk);
+    }
   }
 }
 

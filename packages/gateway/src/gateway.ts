@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { invokeHeaders, readProblem } from '@hotswap/protocol';
 import {
   defaultHttpLimits,
+  type MirrorBoard,
   type ModuleHttp,
   type RevisionBoard,
   type Route,
@@ -14,12 +15,15 @@ import { HttpForwarder, type HttpForward, type HttpForwardStats } from './http-f
 import { InvokeTokenSigner, type SignInvokeToken } from './invoke-token-signer.ts';
 import { NodeCallFailure, NodeConnections, type NodeReply } from './node-connections.ts';
 import { pairOf, RouteSearch } from './route-search.ts';
+import { mirrorBodyBytes, RequestMirror, type AnsweredRequest } from './request-mirror.ts';
 import { RouteTable } from './route-table.ts';
 
 /** What a gateway is made of. @public */
 export interface GatewayOptions {
   readonly source: RouteSource;
   readonly board: RevisionBoard;
+  /** Where it says what came of copied requests. Absent: it copies none. */
+  readonly mirrors?: MirrorBoard;
   /** Signs tokens that nodes admit calls by: EdDSA, `aud` = node id. */
   readonly signToken: SignInvokeToken;
   /** Unique among gateways that live at one time. */
@@ -77,12 +81,15 @@ const defaultCallTimeoutMs = 65_000;
 export class Gateway implements TrafficRouter {
   readonly name = 'gateway';
   readonly spansNodes = true;
+  /** Whether it was given somewhere to report mirrors to. */
+  readonly canMirror: boolean;
   readonly #options: GatewayOptions;
   readonly #table: RouteTable;
   readonly #tokens: InvokeTokenSigner;
   readonly #nodes = new NodeConnections();
   readonly #search: RouteSearch;
   readonly #http: HttpForwarder;
+  readonly #mirror: RequestMirror | undefined;
   readonly #paths = new Map<string, string>();
 
   constructor(options: GatewayOptions) {
@@ -95,14 +102,21 @@ export class Gateway implements TrafficRouter {
       onError: options.onError,
       onServed: (routes) => {
         this.#nodes.keepOnly(this.#table.origins());
+        this.#mirror?.follow(this.#table.plans());
         options.onServed?.(routes);
       },
     });
     this.#search = new RouteSearch(this.#table, this.#nodes);
+    const { instanceId, mirrors, onError } = options;
+    this.canMirror = mirrors !== undefined;
+    this.#mirror =
+      mirrors && new RequestMirror({ board: mirrors, instanceId, onError, tokens: this.#tokens, random: Math.random });
     this.#http = new HttpForwarder({
       search: this.#search,
       nodes: this.#nodes,
       tokens: this.#tokens,
+      mirror: this.#mirror,
+      planOf: (tenant, moduleName) => this.#table.plan(tenant, moduleName),
       searchMs: options.searchMs ?? defaultSearchMs,
       headTimeoutMs: (options.callTimeoutMs ?? defaultCallTimeoutMs) + 1_000,
       bodyIdleTimeoutMs: options.bodyIdleTimeoutMs ?? 120_000,
@@ -115,11 +129,13 @@ export class Gateway implements TrafficRouter {
   /** Reads the routes; calls are taken from then on. */
   async start(): Promise<void> {
     await this.#table.start();
+    this.#mirror?.start();
   }
 
   /** Leaves the board and closes connections once their calls have ended. */
   async stop(): Promise<void> {
     await this.#table.stop();
+    await this.#mirror?.stop();
     await this.#nodes.close();
   }
 
@@ -132,6 +148,31 @@ export class Gateway implements TrafficRouter {
    * @throws HS_ROUTE_NOT_FOUND, HS_ROUTE_VERSION_NOT_SERVED, HS_ROUTE_NO_NODE, HS_ROUTE_NODE_LOST, HS_ROUTE_TIMEOUT
    */
   async invoke(call: GatewayCall): Promise<GatewayReply> {
+    const mirrors =
+      call.version === undefined ? this.#mirror?.sample(this.#table.plan(call.tenant, call.moduleName)) : undefined;
+    if (mirrors === undefined) return this.#deliver(call);
+    const beganAt = performance.now();
+    const reply = await this.#deliver(call);
+    this.#mirror?.offer(mirrors, this.#answered(call, reply, performance.now() - beganAt));
+    return reply;
+  }
+
+  #answered(call: GatewayCall, reply: GatewayReply, tookMs: number): AnsweredRequest {
+    const { moduleName, functionName, body } = call;
+    const headers = ['content-type', 'application/json', invokeHeaders.requestId, call.requestId];
+    if (call.stickyKey !== undefined) headers.push(invokeHeaders.sticky, call.stickyKey);
+    if (call.timeoutMs !== undefined) headers.push(invokeHeaders.timeoutMs, String(call.timeoutMs));
+    const { status, contentType } = reply;
+    const isSmall = reply.body.byteLength <= mirrorBodyBytes;
+    return {
+      ...{ moduleName, headers, body, tookMs, isFunction: true, method: 'POST', pin: invokeHeaders.release },
+      call: functionName,
+      path: this.#path(call),
+      answer: isSmall ? { status, headers: { 'content-type': contentType }, body: reply.body } : undefined,
+    };
+  }
+
+  async #deliver(call: GatewayCall): Promise<GatewayReply> {
     const tried = new Set<string>();
     let deadline = 0;
     for (;;) {

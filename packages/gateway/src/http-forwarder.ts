@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { ModuleHttp, RouteTarget } from '@hotswap/core';
+import type { ModuleHttp, RouteMirror, RouteTarget } from '@hotswap/core';
+import { AnswerTap } from './answer-tap.ts';
+import type { RoutePlan } from './choose-target.ts';
 import { gatewayError } from './error-codes.ts';
 import { clientLeft, ForwardReply, type ForwardEnd } from './forward-reply.ts';
 import { requestHeaders } from './forwarded-headers.ts';
 import type { InvokeTokenSigner } from './invoke-token-signer.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { announcesBody, ReplayableBody } from './replayable-body.ts';
+import { mirrorBodyBytes, type RequestMirror } from './request-mirror.ts';
 import { pairOf, type RouteSearch, type SearchAsk } from './route-search.ts';
 import { stickyKeyOf } from './sticky-key.ts';
 
@@ -55,6 +58,9 @@ export interface HttpForwarderParts {
   readonly search: RouteSearch;
   readonly nodes: NodeConnections;
   readonly tokens: InvokeTokenSigner;
+  /** Takes copies of requests. Absent: none are made. */
+  readonly mirror: RequestMirror | undefined;
+  readonly planOf: (tenant: string, moduleName: string) => RoutePlan | undefined;
   readonly searchMs: number;
   readonly headTimeoutMs: number;
   readonly bodyIdleTimeoutMs: number;
@@ -62,6 +68,13 @@ export interface HttpForwarderParts {
   readonly maxInFlight: number;
   /** How the module is reached, of the route as it is now. */
   readonly httpOf: (tenant: string, moduleName: string) => ModuleHttp | null;
+}
+
+/** What is kept of a request while it is under way. */
+interface RequestCopy {
+  readonly mirrors: readonly RouteMirror[];
+  readonly tap: AnswerTap;
+  readonly beganAt: number;
 }
 
 /** Nodes that were asked in vain because they had too much to do; then the client is told to come back. */
@@ -112,7 +125,7 @@ export class HttpForwarder {
       throw gatewayError('HS_ROUTE_BODY_TOO_LARGE', { limitBytes: maxBodyBytes });
     this.#inFlight++;
     try {
-      await this.#deliver(call);
+      await this.#deliver(call, this.#copyOf(call));
     } catch (error) {
       if (call.response.destroyed) this.#counts.abandoned++;
       else this.#counts.failed++;
@@ -122,7 +135,27 @@ export class HttpForwarder {
     }
   }
 
-  async #deliver(call: HttpForward): Promise<void> {
+  /** What is kept of a request that was chosen to be copied. */
+  #copyOf({ tenant, moduleName, version }: HttpForward): RequestCopy | undefined {
+    const { mirror, planOf } = this.#parts;
+    const mirrors = version === undefined ? mirror?.sample(planOf(tenant, moduleName)) : undefined;
+    return mirrors && { mirrors, tap: new AnswerTap(mirrorBodyBytes), beganAt: performance.now() };
+  }
+
+  #offer(call: HttpForward, { mirrors, tap, beganAt }: RequestCopy, body: ReplayableBody | null): void {
+    const { moduleName, request, requestId } = call;
+    const method = request.method ?? 'GET';
+    this.#parts.mirror?.offer(mirrors, {
+      ...{ moduleName, method, call: method, isFunction: false, pin: 'x-hotswap-version' },
+      path: httpPath(call),
+      headers: [...requestHeaders(request, call), 'x-request-id', requestId],
+      body: body === null ? null : body.whole,
+      answer: tap.answer,
+      tookMs: performance.now() - beganAt,
+    });
+  }
+
+  async #deliver(call: HttpForward, copy: RequestCopy | undefined): Promise<void> {
     const { search } = this.#parts;
     const body = announcesBody(call.request) ? new ReplayableBody(call.request, this.#parts.maxBodyBytes) : null;
     const ask = this.#ask(call);
@@ -132,9 +165,10 @@ export class HttpForwarder {
     let why = 'none is reachable';
     for (;;) {
       const target = search.choose(ask, tried);
-      const end = target && (await this.#attempt(call, target, body));
+      const end = target && (await this.#attempt(call, target, body, copy?.tap));
       if (end?.kind === 'done') {
         this.#count(end);
+        if (copy !== undefined) this.#offer(call, copy, body);
         // The module has answered without reading everything.
         if (body !== null && !call.request.complete) body.discard().catch(() => call.request.destroy());
         return;
@@ -179,7 +213,12 @@ export class HttpForwarder {
     return end.why;
   }
 
-  async #attempt(call: HttpForward, target: RouteTarget, body: ReplayableBody | null): Promise<ForwardEnd> {
+  async #attempt(
+    call: HttpForward,
+    target: RouteTarget,
+    body: ReplayableBody | null,
+    tap: AnswerTap | undefined,
+  ): Promise<ForwardEnd> {
     const kept = this.#parts.tokens.headerFor(target.nodeId);
     const authorization = typeof kept === 'string' ? kept : await kept;
     const { request, response } = call;
@@ -190,6 +229,7 @@ export class HttpForwarder {
       const reply = new ForwardReply(response, {
         extraHeaders: { ...call.extraHeaders, 'x-request-id': call.requestId },
         onHead: call.onHead,
+        tap,
         end: (end) => {
           this.#open.delete(reply);
           response.removeListener('close', onClose);
@@ -204,7 +244,7 @@ export class HttpForwarder {
       this.#parts.nodes.forward(
         target.dataPlaneUrl,
         {
-          path: `/http/${encodeURIComponent(call.moduleName)}${call.url}`,
+          path: httpPath(call),
           method: request.method ?? 'GET',
           headers,
           // The types know of streams alone; iterables are taken as well and leave the request alone when given up.
@@ -222,3 +262,5 @@ export class HttpForwarder {
     if (isCut) this.#counts.cut++;
   }
 }
+
+const httpPath = ({ moduleName, url }: HttpForward): string => `/http/${encodeURIComponent(moduleName)}${url}`;

@@ -36,6 +36,11 @@ export class ReplayableBody {
     }
   }
 
+  /** All of it, once it has been read to its end and was small enough to keep. */
+  get whole(): Buffer | undefined {
+    return this.#hasEnded && this.#kept !== null ? Buffer.concat(this.#kept) : undefined;
+  }
+
   /** Reads what is left and throws it away, so that the connection can take another request. */
   async discard(): Promise<void> {
     this.#kept = null;

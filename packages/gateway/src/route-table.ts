@@ -61,6 +61,11 @@ export class RouteTable {
     return this.#follower.refresh(tenant, moduleName);
   }
 
+  /** All that calls are chosen by now. */
+  plans(): Iterable<RoutePlan> {
+    return this.#plans.values();
+  }
+
   /** Addresses of all nodes that any route names. */
   origins(): ReadonlySet<string> {
     const origins = new Set<string>();
