@@ -4,6 +4,7 @@ import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
 import { addAuditCommands } from './commands/audit.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addInterfaceCommands } from './commands/interfaces.ts';
 import { addInvokeCommand } from './commands/invoke.ts';
 import { addListCommands } from './commands/lists.ts';
@@ -64,6 +65,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addDeploymentActionCommands(program, sessionOf);
   addUndoCommand(program, sessionOf);
   addReleaseCommands(program, sessionOf);
+  addDoctorCommand(program, sessionOf);
   addWhyCommand(program, sessionOf);
   addAuditCommands(program, sessionOf);
   addInvokeCommand(program, sessionOf);

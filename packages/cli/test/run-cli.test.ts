@@ -144,6 +144,32 @@ describe('runCli', () => {
     expect(calls).toEqual([]);
   });
 
+  it('ends doctor with 1 when something is wrong, and reads every page of nodes before it says so', async () => {
+    answers['GET /health'] = { status: 200, body: { status: 'Healthy', version: '0.1.0', uptime: 'PT1H' } };
+    answers['GET /api/v1/wasm/nodes'] = { status: 200, body: { nodes: [], nextCursor: null } };
+    answers['GET /api/v1/wasm/deployments'] = { status: 200, body: { deployments: [], nextCursor: null } };
+    const well = await run(['doctor']);
+    expect(well.code).toBe(exitCodes.ok);
+    expect(well.stdout).toContain('next: hotswap join');
+    expect((await run(['doctor', '--strict'])).code).toBe(exitCodes.error);
+    answers['GET /api/v1/wasm/deployments'] = {
+      status: 200,
+      body: { deployments: [{ ...deployment, status: 'Paused', stuck: true }], nextCursor: null },
+    };
+    const ill = await run(['doctor', '-o', 'json']);
+    expect(ill.code).toBe(exitCodes.error);
+    expect(JSON.parse(ill.stdout)).toMatchObject({
+      findings: expect.arrayContaining([
+        expect.objectContaining({
+          check: 'deployments',
+          level: 'fail',
+          next: expect.stringContaining('rollback deploy-1') as string,
+        }),
+      ]) as unknown,
+    });
+    expect(calls.filter(({ query }) => query['stuck'] === 'true')).toHaveLength(3);
+  });
+
   it('takes name and version of a pushed module from its file name', async () => {
     const file = join(directory, 'greeter-1.2.3.wasm');
     await writeFile(file, new Uint8Array([0, 97, 115, 109]));

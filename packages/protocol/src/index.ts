@@ -24,6 +24,7 @@ export type {
 export {
   accessListQuerySchema,
   apiKeyListSchema,
+  apiKeyViewSchema,
   changePasswordSchema,
   createApiKeySchema,
   createdApiKeySchema,
@@ -170,6 +171,7 @@ export type {
   JoinTokenRequest,
   JoinTokenView,
   NodeCondition,
+  NodeConditionType,
   NodeHealthView,
   NodeList,
   NodeListQuery,

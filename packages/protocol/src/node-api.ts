@@ -10,9 +10,18 @@ export const nodeStatuses = ['Healthy', 'Degraded', 'Unhealthy', 'Disabled'] as 
 /** `Unhealthy`: no heartbeat for PT2M. `Degraded`: heard of, but a release could not be loaded. @public */
 export type NodeStatus = (typeof nodeStatuses)[number];
 
+/**
+ * What a condition is about: heartbeats, applied desired state, starts again and again, releases that could not be loaded,
+ * processor time.
+ * @public
+ */
+export type NodeConditionType = (typeof nodeConditionTypes)[number];
+
+const nodeConditionTypes = ['Connected', 'Synced', 'Stable', 'ModulesLoaded', 'CpuAvailable'] as const;
+
 /** One thing that is or is not as it should be with a node. @public */
 export interface NodeCondition {
-  readonly type: 'Connected' | 'Synced' | 'Stable' | 'ModulesLoaded' | 'CpuAvailable';
+  readonly type: NodeConditionType;
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -149,7 +158,7 @@ export const nodeViewSchema: z.ZodType<NodeView> = z
     isEnabled: z.boolean(),
     conditions: z.array(
       z.object({
-        type: z.enum(['Connected', 'Synced', 'Stable', 'ModulesLoaded', 'CpuAvailable']),
+        type: z.enum(nodeConditionTypes),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string(),
         message: z.string(),
