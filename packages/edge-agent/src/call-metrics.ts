@@ -5,6 +5,7 @@ import {
   type ModuleStats,
   type ReleaseCallDelta,
 } from '@hotswap/core';
+import { mergeDeltas } from './merge-deltas.ts';
 import { HttpCallCounts, type HttpCalls } from './http-call-counts.ts';
 import { ReportedUsage } from './reported-usage.ts';
 
@@ -62,6 +63,11 @@ export class ReleaseCallRecorder {
     this.moduleName = moduleName;
     this.releaseId = releaseId;
     this.#stats = stats;
+  }
+
+  /** Largest memory of one instance so far. */
+  get peakMemoryBytes(): number {
+    return this.#stats().peakMemoryBytes;
   }
 
   record(durationMs: number, outcome: CallOutcome): void {
@@ -128,6 +134,7 @@ export class CallMetrics {
   readonly #recorders = new Set<ReleaseCallRecorder>();
   readonly #http: HttpCallCounts;
   #left: ReleaseCallDelta[] = [];
+  #onCounted: ((delta: ReleaseCallDelta) => void) | undefined;
 
   /** @param httpStats counters of requests that the runtime answers by itself. Default: there are none */
   constructor(httpStats: () => readonly HttpVersionStats[] = () => []) {
@@ -146,20 +153,37 @@ export class CallMetrics {
     if (!this.#recorders.has(recorder)) return;
     this.countHttp();
     this.#recorders.delete(recorder);
-    const last = recorder.take();
-    if (last !== undefined) this.#left.push(last);
+    this.#count(recorder.take());
+  }
+
+  /** Has everything that is counted told once to somebody who sums it up. */
+  follow(onCounted: (delta: ReleaseCallDelta) => void): void {
+    this.#onCounted = onCounted;
+  }
+
+  /** Counts up to now without reporting: what came goes out with the next report all the same. */
+  collect(): void {
+    this.#left = mergeDeltas(this.take());
+  }
+
+  /** Largest memory by loaded release. */
+  memory(): readonly Pick<ReleaseCallDelta, 'moduleName' | 'peakMemoryBytes'>[] {
+    return [...this.#recorders].map(({ moduleName, peakMemoryBytes }) => ({ moduleName, peakMemoryBytes }));
   }
 
   /** Everything since the last time. */
   take(): readonly ReleaseCallDelta[] {
     this.countHttp();
+    for (const recorder of this.#recorders) this.#count(recorder.take());
     const deltas = this.#left;
     this.#left = [];
-    for (const recorder of this.#recorders) {
-      const delta = recorder.take();
-      if (delta !== undefined) deltas.push(delta);
-    }
-    return deltas;
+    return mergeDeltas(deltas);
+  }
+
+  #count(delta: ReleaseCallDelta | undefined): void {
+    if (delta === undefined) return;
+    this.#onCounted?.(delta);
+    this.#left.push(delta);
   }
 
   /**
@@ -171,7 +195,7 @@ export class CallMetrics {
       const isMeant = (one: ReleaseCallRecorder): boolean =>
         one.moduleName === moduleName && one.releaseId === releaseId;
       const recorder = [...this.#recorders].findLast(isMeant);
-      if (recorder === undefined) this.#left.push({ ...calls, peakMemoryBytes: 0, memoryRefusals: 0 });
+      if (recorder === undefined) this.#count({ ...calls, peakMemoryBytes: 0, memoryRefusals: 0 });
       else recorder.add(calls);
     }
   }

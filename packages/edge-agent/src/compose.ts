@@ -15,6 +15,10 @@ import { InvokeCalls } from './invoke-call.ts';
 import { InvokeTokens } from './invoke-token.ts';
 import { KeptVersions } from './kept-versions.ts';
 import { LoadQuarantine } from './load-quarantine.ts';
+import { agentVersion } from './agent-version.ts';
+import { AgentMetrics } from './agent-metrics.ts';
+import { LoadTimes } from './load-times.ts';
+import { MetricsListener } from './metrics-listener.ts';
 import { ModuleCache } from './module-cache.ts';
 import type { NodeFront } from './node-front.ts';
 import { NodeIdentity } from './node-identity.ts';
@@ -88,6 +92,7 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
 function registerServices(scope: DependencyContainer, config: AgentConfig): void {
   const { nodeId, dataDirectory, orchestratorApiUrl } = config;
   once(scope, CallMetrics, (from) => new CallMetrics(() => from.resolve(tokens.front).versionStats()));
+  once(scope, LoadTimes, () => new LoadTimes());
   once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId));
   once(scope, NodeIdentity, () => new NodeIdentity(dataDirectory, nodeId));
   once(scope, InvokeTokens, (from) => new InvokeTokens(nodeId, () => from.resolve(ServerClient).serverTime()));
@@ -110,6 +115,7 @@ function registerServices(scope: DependencyContainer, config: AgentConfig): void
         runtime: from.resolve(tokens.runtime),
         cache: from.resolve(tokens.cache),
         origin: from.resolve(ServerClient),
+        times: from.resolve(LoadTimes),
         quarantine: new LoadQuarantine(join(dataDirectory, 'loading')),
         grants: config.grants,
         concurrency: config.loadConcurrency,
@@ -212,7 +218,23 @@ function createAgent(from: DependencyContainer, config: AgentConfig, preferredPo
     publisher: from.resolve(HttpPublisher),
     client: from.resolve(ServerClient),
     identity: from.resolve(NodeIdentity),
+    loads: from.resolve(LoadTimes),
+    openMetrics: () => openMetrics(from, config),
   });
+}
+
+function openMetrics(from: DependencyContainer, config: AgentConfig): Promise<MetricsListener> | undefined {
+  if (config.metricsPort === 0) return undefined;
+  const reconciler = from.resolve(NodeReconciler);
+  const metrics = new AgentMetrics({
+    config,
+    version: agentVersion,
+    runtimeVersion: from.resolve(tokens.runtime).version,
+    calls: from.resolve(CallMetrics),
+    loads: from.resolve(LoadTimes),
+    observe: () => reconciler.observe(),
+  });
+  return MetricsListener.open(metrics, config.metricsHost, config.metricsPort);
 }
 
 function once<T>(scope: DependencyContainer, token: InjectionToken<T>, make: (from: DependencyContainer) => T): void {

@@ -8,6 +8,7 @@ import type { CallMetrics } from './call-metrics.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import type { HttpPublisher } from './http-publisher.ts';
 import type { InvokeTokens } from './invoke-token.ts';
+import type { LoadTimes } from './load-times.ts';
 import type { NodeFront } from './node-front.ts';
 import type { NodeIdentity, PublicJwk } from './node-identity.ts';
 import type { NodeReconciler } from './reconcile-node.ts';
@@ -34,6 +35,9 @@ export interface EdgeAgentParts {
   readonly publisher: HttpPublisher;
   readonly client: ServerClient;
   readonly identity: NodeIdentity;
+  readonly loads: LoadTimes;
+  /** Made only where there is a port for it. */
+  readonly openMetrics: () => Promise<AsyncDisposable> | undefined;
   readonly events: EventSink;
 }
 
@@ -48,6 +52,7 @@ export class EdgeAgent implements AsyncDisposable {
   #dataPlaneUrl = '';
   #port = 0;
   #recovering: NodeJS.Timeout | undefined;
+  #metricsPort: AsyncDisposable | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @internal */
@@ -102,6 +107,7 @@ export class EdgeAgent implements AsyncDisposable {
     }
     await atMost(reconciler.restore(), restoreTimeoutMs);
     this.#parts.publisher.flush();
+    this.#metricsPort = await this.#parts.openMetrics();
     this.#port = await this.#listen();
     this.#dataPlaneUrl = config.dataPlaneUrl ?? `http://${reachableHost(config.dataPlaneHost)}:${this.#port}`;
     this.#emit('agent.serving', {
@@ -139,6 +145,7 @@ export class EdgeAgent implements AsyncDisposable {
     const { front, reconciler, runtime, client } = this.#parts;
     clearInterval(this.#recovering);
     await front.close(closeDeadlineMs);
+    await this.#metricsPort?.[Symbol.asyncDispose]();
     await this.#connection.stop();
     await reconciler.stop();
     await runtime[Symbol.asyncDispose]();
@@ -151,11 +158,13 @@ export class EdgeAgent implements AsyncDisposable {
   }
 
   #report(): Omit<Heartbeat, 'bootId' | 'sequence'> {
-    const { reconciler, metrics } = this.#parts;
+    const { reconciler, metrics, loads } = this.#parts;
+    const loaded = loads.take();
     return {
       observed: reconciler.observe(),
       metrics: metrics.take(),
       resources: { ...this.#usage.read(), modulesLoaded: reconciler.moduleCount },
+      ...(loaded === undefined ? {} : { loads: loaded }),
     };
   }
 

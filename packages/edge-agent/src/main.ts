@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 import { isHotSwapError } from '@hotswap/core';
+import { agentVersion } from './agent-version.ts';
 import { agentUsage, loadAgentConfig, type AgentCommand } from './config/load-agent-config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
@@ -12,7 +12,7 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   const { kind } = readCommand(args);
   if (kind === 'help') return print(agentUsage());
-  if (kind === 'version') return print(`${ownVersion()}\n`);
+  if (kind === 'version') return print(`${agentVersion}\n`);
   const supervisor = new WorkerSupervisor({
     program: fileURLToPath(new URL(`./worker${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)),
     args,
@@ -34,13 +34,6 @@ function readCommand(args: readonly string[]): AgentCommand {
 function print(text: string): number {
   process.stdout.write(text);
   return exitCodes.stopped;
-}
-
-function ownVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string;
-  };
-  return manifest.version;
 }
 
 process.exit(await main());

@@ -7,6 +7,7 @@ import {
 } from '@hotswap/core';
 import { BackOff } from './back-off.ts';
 import { grantedNetwork, grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
+import type { LoadTimes } from './load-times.ts';
 import type { LoadQuarantine } from './load-quarantine.ts';
 import type { ModuleCache, ModuleOrigin } from './module-cache.ts';
 import { checkRuntimeFit } from './runtime-fit.ts';
@@ -17,6 +18,7 @@ export interface ReleaseLoaderOptions {
   readonly cache: ModuleCache;
   readonly origin: ModuleOrigin;
   readonly quarantine: LoadQuarantine;
+  readonly times: LoadTimes;
   readonly grants: CapabilityGrants;
   /** Releases that are pulled and compiled at once. */
   readonly concurrency: number;
@@ -82,8 +84,10 @@ export class ReleaseLoader {
   }
 
   #open(release: DesiredRelease, path: string, granted: LoadOptions): Promise<LoadedModule> {
-    const { runtime, quarantine } = this.#options;
-    return quarantine.watch(release.releaseId, () => runtime.load({ path, digest: release.digest }, granted));
+    const { runtime, quarantine, times } = this.#options;
+    return quarantine.watch(release.releaseId, () =>
+      times.measure(() => runtime.load({ path, digest: release.digest }, granted)),
+    );
   }
 
   #granted(release: DesiredRelease): LoadOptions {

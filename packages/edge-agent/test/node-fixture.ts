@@ -17,6 +17,7 @@ import { noGrants } from '../src/capability-grants.ts';
 import { agentError } from '../src/error-codes.ts';
 import { noAgentFailpoint } from '../src/failpoint.ts';
 import { KeptVersions } from '../src/kept-versions.ts';
+import { LoadTimes } from '../src/load-times.ts';
 import { LoadQuarantine } from '../src/load-quarantine.ts';
 import { ModuleCache, type ModuleOrigin } from '../src/module-cache.ts';
 import { NodeReconciler } from '../src/reconcile-node.ts';
@@ -67,6 +68,7 @@ export class NodeFixture implements AsyncDisposable {
       runtime: this.runtime,
       cache,
       origin,
+      times: new LoadTimes(),
       quarantine: new LoadQuarantine(join(folder, 'loading')),
       grants: noGrants,
       concurrency: options.concurrency ?? 4,

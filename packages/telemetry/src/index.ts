@@ -4,4 +4,3 @@ export type { HostMetricsOptions } from './host-metrics.ts';
 export { MetricsRegistry } from './metrics-registry.ts';
 export type { CountingMetric, DurationMetric, MetricLabels, MetricSample } from './metrics-registry.ts';
 export { SketchHistogram } from './sketch-histogram.ts';
-export { otlpEndpointSchema } from './otlp-endpoint.ts';

@@ -1,5 +1,6 @@
 import { arch, cpus, totalmem } from 'node:os';
 import { durationMs, durationSchema, positiveDurationSchema } from '@hotswap/core';
+import { otlpEndpointSchema } from '@hotswap/protocol';
 import { z } from 'zod';
 import type { CapabilityGrants } from '../capability-grants.ts';
 
@@ -38,6 +39,12 @@ export interface AgentConfig {
   readonly httpUrl?: string;
   /** Certificate and key of the public port; absent: plain HTTP. */
   readonly httpTls?: { readonly certFile: string; readonly keyFile: string };
+  /** Address on which Prometheus asks the node. */
+  readonly metricsHost: string;
+  /** Port of it; 0: there is none. */
+  readonly metricsPort: number;
+  /** OTLP receiver for traces over HTTP; absent: nothing is traced. */
+  readonly otlpEndpoint?: string;
   readonly joinToken?: string;
   readonly joinTokenFile?: string;
   readonly cacheMaxSizeBytes: number;
@@ -114,6 +121,12 @@ const fileSchema = z.strictObject({
   HttpTlsCertFile: text.exactOptional(),
   /** File with the key to it, in PEM. */
   HttpTlsKeyFile: text.exactOptional(),
+  /** Address on which a Prometheus server may ask the node for `/metrics`. Nobody is asked who they are. */
+  MetricsHost: text.default('127.0.0.1'),
+  /** Port of it; 0 (default) opens none. */
+  MetricsPort: integer.pipe(z.int().min(0).max(65_535)).default(0),
+  /** OTLP receiver for traces over HTTP, e.g. `http://localhost:4318`; without one nothing is traced. */
+  OtlpEndpoint: otlpEndpointSchema.exactOptional(),
   /** Token with which the node joins the first time. Never a flag: other users can read arguments. */
   JoinToken: text.exactOptional(),
   /** File that holds the join token. */
@@ -195,6 +208,9 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     httpPort: file.HttpPort,
     ...(file.HttpUrl === undefined ? {} : { httpUrl: file.HttpUrl.replace(/\/+$/, '') }),
     ...readTls(file),
+    metricsHost: file.MetricsHost,
+    metricsPort: file.MetricsPort,
+    ...(file.OtlpEndpoint === undefined ? {} : { otlpEndpoint: file.OtlpEndpoint }),
     ...(file.JoinToken === undefined ? {} : { joinToken: file.JoinToken }),
     ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
     cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,

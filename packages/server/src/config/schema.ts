@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { positiveDurationSchema, type Duration } from '@hotswap/core';
-import { otlpEndpointSchema } from '@hotswap/telemetry';
+import { otlpEndpointSchema } from '@hotswap/protocol';
 import { postgresUrl, redisUrl } from './connection-strings.ts';
 
 import { weaknessOf } from './secret-strength.ts';
