@@ -8,73 +8,26 @@ import { SetupProblem, runAsCommand } from './bootstrap/progress.mjs';
 
 const DAYS = '7';
 const NAMES = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+const newKey = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
 
 await runAsCommand('make-certificates', () => {
   const [folder, password = ''] = process.argv.slice(2);
   if (folder === undefined) throw new SetupProblem('name the folder that the files go to.');
   mkdirSync(folder, { recursive: true });
-  const at = (name) => join(folder, name);
-  const openssl = (...args) =>
-    execFileSync('openssl', args, {
+  const openssl = (line) =>
+    execFileSync('openssl', line.trim().split(/\s+/), {
+      cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, CERTIFICATE_PASSWORD: password },
     });
-  if (!existsSync(at('ca.pem')))
-    openssl(
-      'req',
-      '-x509',
-      ...newKey,
-      '-keyout',
-      at('ca-key.pem'),
-      '-out',
-      at('ca.pem'),
-      '-days',
-      DAYS,
-      '-subj',
-      '/CN=HotSwap test authority',
-    );
-  openssl('req', ...newKey, '-keyout', at('key.pem'), '-out', at('request.pem'), '-subj', '/CN=localhost');
-  writeFileSync(at('names.txt'), NAMES);
+  if (!existsSync(join(folder, 'ca.pem')))
+    openssl(`req -x509 ${newKey} -keyout ca-key.pem -out ca.pem -days ${DAYS} -subj /CN=hotswap-test-authority`);
+  openssl(`req ${newKey} -keyout key.pem -out request.pem -subj /CN=localhost`);
+  writeFileSync(join(folder, 'names.txt'), NAMES);
   openssl(
-    'x509',
-    '-req',
-    '-in',
-    at('request.pem'),
-    '-CA',
-    at('ca.pem'),
-    '-CAkey',
-    at('ca-key.pem'),
-    '-CAcreateserial',
-    '-days',
-    DAYS,
-    '-extfile',
-    at('names.txt'),
-    '-out',
-    at('cert.pem'),
+    `x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days ${DAYS} -extfile names.txt -out cert.pem`,
   );
-  openssl(
-    'pkcs12',
-    '-export',
-    '-in',
-    at('cert.pem'),
-    '-inkey',
-    at('key.pem'),
-    '-out',
-    at('cert.pfx'),
-    '-passout',
-    'env:CERTIFICATE_PASSWORD',
-  );
-  if (password !== '')
-    openssl(
-      'pkey',
-      '-in',
-      at('key.pem'),
-      '-aes256',
-      '-passout',
-      'env:CERTIFICATE_PASSWORD',
-      '-out',
-      at('key-encrypted.pem'),
-    );
+  openssl('pkcs12 -export -in cert.pem -inkey key.pem -out cert.pfx -passout env:CERTIFICATE_PASSWORD');
+  if (password !== '') openssl('pkey -in key.pem -aes256 -passout env:CERTIFICATE_PASSWORD -out key-encrypted.pem');
   return Promise.resolve();
 });

@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { ServerConfig } from '../config/schema.ts';
 import type { ServerParts } from '../server-parts.ts';
 import type { App } from './app-type.ts';
 import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
-import { ServerCertificate } from './server-certificate.ts';
+import { certificateLookMs, ServerCertificate } from './server-certificate.ts';
 
 const handshakeTimeoutMs = 10_000;
 const closeIdleEachMs = 100;
@@ -35,7 +36,11 @@ export interface HttpsListener {
  * @throws HS_CONFIG_INVALID
  * @internal
  */
-export async function listenHttps(app: App, { config, logger }: ServerParts): Promise<HttpsListener | null> {
+export async function listenHttps(
+  app: Pick<App, 'server' | 'routing'>,
+  { config, logger }: Pick<ServerParts, 'config' | 'logger'>,
+  lookEachMs: number = certificateLookMs,
+): Promise<HttpsListener | null> {
   const { certificateFile } = config;
   if (certificateFile === undefined) return null;
   const certificate = new ServerCertificate({ ...config, certificateFile }, (error) =>
@@ -47,6 +52,7 @@ export async function listenHttps(app: App, { config, logger }: ServerParts): Pr
     maxHeaderSize: maxHeaderBytes,
   });
   likePlainHttp(server, app);
+  const silent = silentConnections(server);
   const host = config.httpsHost ?? config.host;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen({ host, port: config.httpsPort }, () => {
@@ -57,12 +63,12 @@ export async function listenHttps(app: App, { config, logger }: ServerParts): Pr
   certificate.watch((options) => {
     server.setSecureContext(options);
     logger.info('the renewed certificate is in use');
-  });
+  }, lookEachMs);
   return {
     url: urlOf('https', host, server.address() as AddressInfo),
     close: () => {
       certificate.unwatch();
-      return close(server);
+      return close(server, silent);
     },
   };
 }
@@ -73,7 +79,7 @@ export function urlOf(scheme: 'http' | 'https', host: string, { port }: AddressI
   return `${scheme}://${name}:${port}`;
 }
 
-function likePlainHttp(server: Server, app: App): void {
+function likePlainHttp(server: Server, app: Pick<App, 'server' | 'routing'>): void {
   server.keepAliveTimeout = app.server.keepAliveTimeout;
   server.headersTimeout = app.server.headersTimeout;
   server.requestTimeout = app.server.requestTimeout;
@@ -82,9 +88,25 @@ function likePlainHttp(server: Server, app: App): void {
   server.on('clientError', answerMalformed);
 }
 
+/** Connections that have not asked for anything yet: Node counts them as busy. */
+function silentConnections(server: Server): ReadonlySet<Duplex> {
+  const silent = new Set<Duplex>();
+  server.on('secureConnection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
+  return silent;
+}
+
 /** Waits for the answers under way; connections are closed as they become idle. */
-async function close(server: Server): Promise<void> {
-  const timer = setInterval(() => server.closeIdleConnections(), closeIdleEachMs);
+async function close(server: Server, silent: ReadonlySet<Duplex>): Promise<void> {
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    for (const socket of silent) socket.destroy();
+  };
+  const timer = setInterval(closeIdle, closeIdleEachMs);
+  closeIdle();
   await new Promise((resolve) => server.close(resolve));
   clearInterval(timer);
 }

@@ -3,8 +3,8 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { ServerConfig } from '../config/schema.ts';
 import { serverError } from '../error-codes.ts';
 
-/** Renewed files are seen after that long; files that are links into another folder are, too. */
-const lookEachMs = 10_000;
+/** Renewed files are seen after that long; files that are links into another folder are, too. @internal */
+export const certificateLookMs = 10_000;
 
 /** Which files, and what they are encrypted with. */
 type CertificateFiles = Pick<ServerConfig, 'certificateKeyFile' | 'certificatePassword'> & {
@@ -64,7 +64,7 @@ export class ServerCertificate {
   }
 
   /** Hands over what the files hold whenever that has changed. */
-  watch(onRenewed: (options: SecureContextOptions) => void): void {
+  watch(onRenewed: (options: SecureContextOptions) => void, lookEachMs: number = certificateLookMs): void {
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#look(onRenewed));
     }, lookEachMs).unref();
