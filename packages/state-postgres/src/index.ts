@@ -43,6 +43,8 @@ export { ModuleRepository } from './repositories/module-repository.ts';
 export type { NewModule } from './repositories/module-repository.ts';
 export { NodeRepository } from './repositories/node-repository.ts';
 export type { NodeDescription, NodeQuery, NodeRecord } from './repositories/node-repository.ts';
+export { NodeSilenceRepository } from './repositories/node-silence-repository.ts';
+export type { NodeSilence, SilenceWording } from './repositories/node-silence-repository.ts';
 export { OutboxRepository } from './repositories/outbox-repository.ts';
 export type { OutboxMessage } from './repositories/outbox-repository.ts';
 export type { Page, PageQuery } from './repositories/page.ts';

@@ -13,6 +13,7 @@ import { addAllowedRegions } from './010-add-allowed-regions.ts';
 import { addMirrors } from './011-add-mirrors.ts';
 import { addAccess } from './012-add-access.ts';
 import { indexFailedObservations } from './013-index-failed-observations.ts';
+import { addAlerts } from './015-add-alerts.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -30,6 +31,7 @@ export const migrations: readonly Migration[] = [
   addMirrors,
   addAccess,
   indexFailedObservations,
+  addAlerts,
 ];
 
 /** Any constant that nothing else in the database locks. */
