@@ -249,9 +249,12 @@ export const createdApiKeySchema: z.ZodType<CreatedApiKey> = z
   .object({ ...apiKeyShape, key: z.string() })
   .meta({ id: 'CreatedApiKey' });
 
+/** @see {@link ApiKeyView} @public */
+export const apiKeyViewSchema: z.ZodType<ApiKeyView> = z.object(apiKeyShape).meta({ id: 'ApiKey' });
+
 /** @see {@link ApiKeyList} @public */
 export const apiKeyListSchema: z.ZodType<ApiKeyList> = z
-  .object({ keys: z.array(z.object(apiKeyShape).meta({ id: 'ApiKey' })), nextCursor: z.string().nullable() })
+  .object({ keys: z.array(apiKeyViewSchema), nextCursor: z.string().nullable() })
   .meta({ id: 'ApiKeyList' });
 
 /** Query of the lists of users and keys. @public */
