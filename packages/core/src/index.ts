@@ -109,6 +109,7 @@ export type { CoreErrorCode } from './errors/error-codes.ts';
 export { HotSwapError, errorFactory, hotSwapError } from './errors/hotswap-error.ts';
 export type { ErrorCodeEntry, ErrorCodeTable, ErrorDetails, ErrorFactory } from './errors/hotswap-error.ts';
 export { isHotSwapError } from './errors/is-hotswap-error.ts';
+export { nearestOf } from './errors/near-miss.ts';
 export { JournalExplainer, explainJournal } from './explain/journal-explainer.ts';
 export { autoRollbackSchema, builtInSource, defaultAutoRollback, pausesWithoutData } from './model/auto-rollback.ts';
 export type { AutoRollback, RollbackTrigger } from './model/auto-rollback.ts';

@@ -29,6 +29,7 @@ import { PublicCertificate } from './public-certificate.ts';
 import { NodeReconciler } from './reconcile-node.ts';
 import { ReleaseLoader } from './release-loader.ts';
 import { ServerClient } from './server-client.ts';
+import { trustedAuthorities } from './trusted-authorities.ts';
 
 /** Runtime adapters by the name that `Runtime` of the configuration has; a node loads the one that it uses. */
 const runtimes: Readonly<Record<string, (config: AgentConfig) => Promise<RuntimeHost>>> = {
@@ -90,10 +91,10 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
 }
 
 function registerServices(scope: DependencyContainer, config: AgentConfig): void {
-  const { nodeId, dataDirectory, orchestratorApiUrl } = config;
+  const { nodeId, dataDirectory, orchestratorApiUrl, caFile } = config;
   once(scope, CallMetrics, (from) => new CallMetrics(() => from.resolve(tokens.front).versionStats()));
   once(scope, LoadTimes, () => new LoadTimes());
-  once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId));
+  once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId, trustedAuthorities(caFile)));
   once(scope, NodeIdentity, () => new NodeIdentity(dataDirectory, nodeId));
   once(scope, InvokeTokens, (from) => new InvokeTokens(nodeId, () => from.resolve(ServerClient).serverTime()));
   once(scope, tokens.slots, (from) => from.resolve(tokens.runtime).createSlotTable());

@@ -35,13 +35,18 @@ type Body = Dispatcher.ResponseData['body'];
 export class ServerClient implements ModuleOrigin {
   readonly #baseUrl: string;
   readonly #nodeId: string;
-  readonly #http = new Agent({ connect: { timeout: connectTimeoutMs }, keepAliveTimeout: 30_000 });
+  readonly #http: Agent;
   #credential = '';
   #clockOffsetMs = 0;
 
-  constructor(baseUrl: string, nodeId: string) {
+  /** @param authorities certificates that are trusted; absent: those that Node trusts */
+  constructor(baseUrl: string, nodeId: string, authorities?: readonly string[]) {
     this.#baseUrl = baseUrl;
     this.#nodeId = nodeId;
+    this.#http = new Agent({
+      connect: { timeout: connectTimeoutMs, ...(authorities === undefined ? {} : { ca: [...authorities] }) },
+      keepAliveTimeout: 30_000,
+    });
   }
 
   /** The server's time in Unix milliseconds by the last answer, so that a node's wrong clock refuses no token (F44). */

@@ -105,6 +105,13 @@ describe('loadAgentConfig', () => {
 
   it.each<[string, unknown, readonly string[], RegExp]>([
     ['an unknown key', { ...guide, Colour: 'red' }, [], /Colour/],
+    [
+      'a key with a typo',
+      { ...guide, HearbeatInterval: 'PT1S' },
+      [],
+      /HearbeatInterval.*did you mean HeartbeatInterval\?/,
+    ],
+    ['a flag with a typo', guide, ['--zoone', 'x'], /no option --zoone: did you mean zone\?/],
     ['a missing key', { Region: 'r', OrchestratorApiUrl: 'http://x' }, [], /NodeId/],
     ['a wrong address', { ...guide, OrchestratorApiUrl: 'ftp://x' }, [], /OrchestratorApiUrl/],
     ['a wrong duration', { ...guide, HeartbeatInterval: 'soon' }, [], /HeartbeatInterval/],
@@ -116,6 +123,16 @@ describe('loadAgentConfig', () => {
   ])('refuses %s by name', (_what, file, args, message) => {
     expect(() => load(file, args)).toThrow(
       expect.objectContaining({ code: 'HS_AGENT_CONFIG_INVALID', message: expect.stringMatching(message) as unknown }),
+    );
+  });
+
+  it('quotes nothing of a file that is no JSON, and no token of the command line', () => {
+    for (const broken of ['{"JoinToken": "S3cr3t-hidden"', '{"JoinToken": S3cr3t-hidden}'])
+      expect(() => load(broken)).toThrow(
+        expect.not.objectContaining({ message: expect.stringContaining('S3cr3t') as unknown }),
+      );
+    expect(() => load(guide, ['--join-token=S3cr3t-hidden'])).toThrow(
+      /seen by everybody.*HOTSWAP_AGENT_JOIN_TOKEN instead$/,
     );
   });
 

@@ -107,7 +107,7 @@ describe('HTTPS of the server', () => {
     expect(answer.headers['strict-transport-security']).toBeUndefined();
   });
 
-  it.each([
+  it.each<[string, { certificateFile: string; certificateKeyFile?: string; certificatePassword?: string }]>([
     ['a PFX file with its password', { certificateFile: 'cert.pfx', certificatePassword: password }],
     [
       'a key with its password',

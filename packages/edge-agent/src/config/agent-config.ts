@@ -15,6 +15,8 @@ export interface AgentConfig {
   readonly zone?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly orchestratorApiUrl: string;
+  /** File with certificates of authorities in PEM that are trusted beside those of Node when the server is asked. */
+  readonly caFile?: string;
   /** Runtime adapter by name. */
   readonly runtime: string;
   /** What the operator expects; a differing real version is warned about and otherwise ignored (D-21). */
@@ -93,6 +95,8 @@ const fileSchema = z.strictObject({
   Labels: z.record(text.max(63), z.string().max(255)).default({}),
   /** Base URL of the server. */
   OrchestratorApiUrl: z.url({ protocol: /^https?$/ }),
+  /** File with certificates of authorities in PEM, trusted beside those that Node knows when the server is asked. */
+  CaFile: text.exactOptional(),
   /** Runtime adapter by name. */
   Runtime: text.default('Wasmtime'),
   RuntimeVersion: text.exactOptional(),
@@ -190,6 +194,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     ...(file.Zone === undefined ? {} : { zone: file.Zone }),
     labels: file.Labels,
     orchestratorApiUrl: file.OrchestratorApiUrl.replace(/\/+$/, ''),
+    ...(file.CaFile === undefined ? {} : { caFile: file.CaFile }),
     runtime: file.Runtime,
     ...(file.RuntimeVersion === undefined ? {} : { runtimeVersion: file.RuntimeVersion }),
     experimental: file.Experimental,

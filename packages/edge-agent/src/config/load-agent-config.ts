@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { nearestOf } from '@hotswap/core';
 import { agentError } from '../error-codes.ts';
 import { agentConfigSchema, configKeys, secretKeys, structuredKeys, type AgentConfig } from './agent-config.ts';
 
@@ -33,9 +34,16 @@ export function loadAgentConfig(
   if (read.success) return { kind: 'run', config: read.data };
   throw invalid(
     read.error.issues
-      .map(({ path: at, message }) => (at.length > 0 ? `${at.join('.')}: ${message}` : message))
+      .map((issue) => {
+        if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys);
+        return issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message;
+      })
       .join('; '),
   );
+}
+
+function unknownKeys(keys: readonly string[]): string {
+  return keys.map((key) => `${key}: there is no such key${nearestOf(key, configKeys)}`).join('; ');
 }
 
 /** One line per flag. @internal */
@@ -53,8 +61,18 @@ function readFlags(args: readonly string[]): Readonly<Record<string, string | bo
       options: { ...options, config: { type: 'string' }, help: boolean, version: boolean },
     }).values;
   } catch (error) {
-    throw invalid((error as Error).message);
+    throw invalid(whyNoFlag((error as Error).message));
   }
+}
+
+/** The option without what stands behind it. */
+function whyNoFlag(message: string): string {
+  const name = /^Unknown option '--([\w-]+)/.exec(message)?.[1];
+  if (name === undefined) return message;
+  const secret = [...secretKeys].find((key) => kebab(key) === name);
+  return secret === undefined
+    ? `there is no option --${name}${nearestOf(name, flagKeys.map(kebab))}`
+    : `--${name} would be seen by everybody on this machine: set ${variableOf(secret)} instead`;
 }
 
 function pickFlags(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -66,7 +84,7 @@ function pickFlags(flags: Readonly<Record<string, unknown>>): Record<string, unk
 function readEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const key of configKeys) {
-    const name = `HOTSWAP_AGENT_${kebab(key).replaceAll('-', '_').toUpperCase()}`;
+    const name = variableOf(key);
     const value = env[name];
     if (value !== undefined && value !== '') found[key] = structuredKeys.has(key) ? parseJson(value, name) : value;
   }
@@ -103,9 +121,13 @@ function parseJson(textOfIt: string, where: string): unknown {
   try {
     return JSON.parse(textOfIt);
   } catch (error) {
-    throw invalid(`${where} holds no JSON: ${(error as Error).message}`);
+    // The engine's message may quote the text, and with it a secret.
+    const line = /\(line \d+ column \d+\)/.exec((error as Error).message)?.[0] ?? '';
+    throw invalid(`${where} holds no JSON ${line}`.trimEnd());
   }
 }
+
+const variableOf = (key: string): string => `HOTSWAP_AGENT_${kebab(key).replaceAll('-', '_').toUpperCase()}`;
 
 /** `DataPlanePort` as `data-plane-port`, `CacheMaxSizeMB` as `cache-max-size-mb`. */
 function kebab(key: string): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nearestOf } from './near-miss.ts';
+import { nearestOf } from '@hotswap/core';
 import { unshield } from './shielded-text.ts';
 
 /** What a connection string comes to; shaped as zod's transforms want it. */

@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { serverError } from '../error-codes.ts';
 import { withPassword } from './connection-strings.ts';
-import { nearestOf } from './near-miss.ts';
+import { nearestOf } from '@hotswap/core';
 import { fileOfEnvironment, readConfigFile, type ConfigFile } from './read-file.ts';
 import { environmentNames, secretKeys, serverConfigSchema, type ServerConfig } from './schema.ts';
 import { unshield } from './shielded-text.ts';

@@ -1,4 +1,4 @@
-import { nearestOf } from './near-miss.ts';
+import { nearestOf } from '@hotswap/core';
 import type { ServerConfig } from './schema.ts';
 
 type Key = keyof ServerConfig;

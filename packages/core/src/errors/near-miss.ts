@@ -1,4 +1,4 @@
-/** `: did you mean "port"?` when one of the names is close to what was written, else nothing. @internal */
+/** `: did you mean "port"?` when one of the names is close to what was written, else nothing. For messages about names that nobody knows. @internal */
 export function nearestOf(written: string, names: Iterable<string>, most = 2): string {
   let best: string | undefined;
   let least = Math.min(most, Math.floor(written.length / 3)) + 1;
