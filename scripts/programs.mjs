@@ -7,8 +7,12 @@ import { debianProgram } from './services/debian-program.mjs';
 const PROGRAMS = {
   haproxy: 'usr/sbin/haproxy',
   prometheus: 'usr/bin/prometheus',
+  promtool: 'usr/bin/promtool',
   'redis-server': 'usr/bin/redis-server',
 };
+
+/** Where that package has another name. */
+const PACKAGES = { promtool: 'prometheus' };
 
 await runAsCommand('programs', async () => {
   const [name = ''] = process.argv.slice(2);
