@@ -95,6 +95,11 @@ function describe(program: Command, { stdout, stderr }: CliEnvironment): void {
       ).env('HOTSWAP_DATA_DIR'),
     )
     .addOption(
+      new Option('--ca-file <file>', 'certificates in PEM of authorities to trust when the server is asked').env(
+        'HOTSWAP_CA_FILE',
+      ),
+    )
+    .addOption(
       new Option('-o, --output <format>', 'how results are written')
         .choices(['text', 'json', 'ndjson'])
         .default('text'),
