@@ -3,7 +3,7 @@ import type { MirrorDifference, MirrorReport, RouteMirror } from '@hotswap/core'
 const mostExamples = 5;
 
 type Outcome = 'equal' | 'different' | 'failed' | 'skipped';
-type MirrorKey = Pick<RouteMirror, 'deploymentId' | 'step'>;
+type MirrorKey = Pick<RouteMirror, 'tenant' | 'deploymentId' | 'step'>;
 type Counts = Record<Outcome, number> & { readonly examples: MirrorDifference[]; isTold: boolean };
 
 /** What came of copied requests, by mirror. @internal */
@@ -22,10 +22,10 @@ export class MirrorCounts {
   /** Totals that have grown since they were taken last. */
   take(): readonly MirrorReport[] {
     const grown = [...this.#counts.values()].filter(({ counts }) => !counts.isTold);
-    return grown.map(({ deploymentId, step, counts }) => {
+    return grown.map(({ tenant, deploymentId, step, counts }) => {
       counts.isTold = true;
       const { equal, different, failed, skipped, examples } = counts;
-      return { deploymentId, step, equal, different, failed, skipped, examples: [...examples] };
+      return { tenant, deploymentId, step, equal, different, failed, skipped, examples: [...examples] };
     });
   }
 
@@ -43,15 +43,15 @@ export class MirrorCounts {
     for (const key of this.#counts.keys()) if (!keys.has(key)) this.#counts.delete(key);
   }
 
-  #of({ deploymentId, step }: MirrorKey): Counts {
-    const key = keyOf({ deploymentId, step });
+  #of({ tenant, deploymentId, step }: MirrorKey): Counts {
+    const key = keyOf({ tenant, deploymentId, step });
     let known = this.#counts.get(key);
     if (known === undefined) {
       const counts = { equal: 0, different: 0, failed: 0, skipped: 0, examples: [], isTold: false };
-      this.#counts.set(key, (known = { deploymentId, step, counts }));
+      this.#counts.set(key, (known = { tenant, deploymentId, step, counts }));
     }
     return known.counts;
   }
 }
 
-const keyOf = ({ deploymentId, step }: MirrorKey): string => `${deploymentId}:${step}`;
+const keyOf = ({ tenant, deploymentId, step }: MirrorKey): string => `${tenant}/${deploymentId}:${step}`;

@@ -12,7 +12,6 @@ import type {
   AutoRollback,
   Capabilities,
   DeploymentStatus,
-  DeploymentTraffic,
   Duration,
   HealthCheck,
   HealthCheckOverride,
@@ -24,7 +23,7 @@ import type {
 } from '@hotswap/core';
 import { listQueryShape, type ListQuery } from './list-api.ts';
 import { capabilitiesSchema, resourceLimitsSchema } from './module-api.ts';
-import { deploymentTrafficSchema } from './deployment-traffic.ts';
+import { deploymentTrafficSchema, type AskedTraffic, type DeploymentTrafficRequest } from './deployment-traffic.ts';
 import {
   moduleHttpSchema,
   moduleRuntimeSchema,
@@ -86,8 +85,8 @@ export interface CreateDeploymentRequest {
    * that need spare nodes.
    */
   readonly joiners?: 'catchUp' | 'leave';
-  /** Requests that get the release beside its share, e.g. of testers. Default none. */
-  readonly traffic?: DeploymentTraffic;
+  /** Requests that get the release beside its share, e.g. of testers, and copies that it gets before any. Default none. */
+  readonly traffic?: DeploymentTrafficRequest;
   /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
   readonly allowBreaking?: boolean;
   /** Time without progress, on top of configured waits, after which it is stuck and paused. Default PT30M. */
@@ -267,7 +266,10 @@ const nodeSelector = z.strictObject({ name: z.string().min(1).max(100), options:
 
 /** @see {@link CreateDeploymentRequest} @public */
 export const createDeploymentSchema: z.ZodType<
-  Omit<CreateDeploymentRequest, 'autoRollback' | 'nodeSelector' | 'progressDeadline' | 'release' | 'retention'> & {
+  Omit<
+    CreateDeploymentRequest,
+    'autoRollback' | 'nodeSelector' | 'progressDeadline' | 'release' | 'retention' | 'traffic'
+  > & {
     readonly release?: Omit<NonNullable<CreateDeploymentRequest['release']>, 'http' | 'runtime'> & {
       readonly http?: ModuleHttp | null;
       readonly runtime?: ModuleRuntime;
@@ -276,6 +278,7 @@ export const createDeploymentSchema: z.ZodType<
     readonly nodeSelector?: readonly NodeSelectorRequest[];
     readonly progressDeadline?: Duration;
     readonly retention?: Duration;
+    readonly traffic?: AskedTraffic;
   },
   unknown
 > = z

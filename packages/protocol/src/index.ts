@@ -248,3 +248,4 @@ export type { RouteClient } from './route-client.ts';
 export { nodeMetricsQuerySchema, nodeMetricsViewSchema } from './node-metrics-api.ts';
 export type { NodeMetricsQuery, NodeMetricsView, NodeModuleMetricsView } from './node-metrics-api.ts';
 export { otlpEndpointSchema } from './otlp-endpoint.ts';
+export type { AskedTraffic, DeploymentTrafficRequest } from './deployment-traffic.ts';

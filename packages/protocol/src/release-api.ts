@@ -19,6 +19,8 @@ export interface ReleaseView {
   readonly http: ModuleHttp | null;
   readonly runtime: ModuleRuntime;
   readonly healthCheck: HealthCheckOverride;
+  /** Release that this one stands for without its capabilities, to answer copies of requests. Absent: it is no such one. */
+  readonly shadowOf?: string;
 }
 
 /** @public */
@@ -56,6 +58,7 @@ export const releaseViewSchema: z.ZodType<ReleaseView> = z
     http: moduleHttpViewSchema.nullable(),
     runtime: moduleRuntimeViewSchema,
     healthCheck: healthCheckOverrideSchema,
+    shadowOf: z.string().exactOptional(),
   })
   .meta({ id: 'Release' });
 

@@ -28,6 +28,9 @@ export interface HaproxyRouterOptions {
  * @public
  */
 export class HaproxyRouter {
+  readonly name: string = 'haproxy';
+  /** Copying requests would take an agent beside HAProxy that it talks to (SPOE); its own rules cannot. */
+  readonly canMirror: boolean = false;
   readonly #api: RuntimeApi;
   readonly #follower: RouteFollower;
   readonly #mapFile: string;

@@ -8,6 +8,7 @@ import {
   type Failpoint,
   type Judge,
   type MetricsSource,
+  type MirrorBoard,
   type ModuleStore,
   type RuntimeHost,
   type Strategy,
@@ -251,9 +252,22 @@ function routeFollowing(scope: DependencyContainer): Pick<GatewayOptions, 'board
 function makeGateway(scope: DependencyContainer): Gateway {
   return new Gateway({
     ...routeFollowing(scope),
+    mirrors: makeMirrorBoard(scope),
     instanceId: scope.resolve(tokens.config).instanceId,
     signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
   });
+}
+
+/** Reports are looked at at once: too many differences should not wait for a timer. */
+function makeMirrorBoard(scope: DependencyContainer): MirrorBoard {
+  const routes = scope.resolve(tokens.routes);
+  return {
+    reportMirrors: async (instanceId, reports) => {
+      await routes.reportMirrors(instanceId, reports);
+      const { loop } = scope.resolve(tokens.parts);
+      for (const { tenant, deploymentId } of reports) loop.nudge(tenant, deploymentId);
+    },
+  };
 }
 
 /** The proxies that the configuration names. */

@@ -51,6 +51,7 @@ export interface Route {
 
 /** A release that gets copies of requests, whose answers are compared and dropped. @public */
 export interface RouteMirror {
+  readonly tenant: string;
   readonly deploymentId: string;
   /** Step of the deployment that asked for it, under which is counted. */
   readonly step: number;
@@ -62,6 +63,7 @@ export interface RouteMirror {
 
 /** What one instance of a router has counted of a mirror since it first served it. @public */
 export interface MirrorReport extends MirrorTally {
+  readonly tenant: string;
   readonly deploymentId: string;
   readonly step: number;
 }

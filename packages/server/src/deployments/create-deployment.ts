@@ -9,6 +9,7 @@ import {
 } from '@hotswap/core';
 import type {
   DeploymentSpec,
+  DeploymentTraffic,
   FleetReader,
   HealthCheckOverride,
   Json,
@@ -26,8 +27,10 @@ import { admitDeployment } from '../interfaces/admit-deployment.ts';
 import type { InterfaceGate } from '../interfaces/interface-gate.ts';
 import { healthProblem, httpProblem } from '../modules/check-module.ts';
 import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
+import { shadowRelease } from './mirror-release.ts';
 import { strategyOf } from './recommended-strategy.ts';
 import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
+import type { ProxyRouter } from '../ports/proxy-router.ts';
 
 /** A new deployment as the schema read it. @internal */
 export type NewDeployment = z.output<typeof createDeploymentSchema>;
@@ -42,6 +45,8 @@ export interface DeploymentServiceParts {
   readonly releases: ReleaseRegistry;
   readonly strategies: readonly Strategy<unknown>[];
   readonly selectors: readonly NodeSelectorPlugin<unknown>[];
+  /** Proxies in front of the fleet. */
+  readonly proxies: readonly ProxyRouter[];
 }
 
 /**
@@ -49,7 +54,7 @@ export interface DeploymentServiceParts {
  * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
  * HS_SELECT_REGION_FORBIDDEN, HS_SELECT_UNKNOWN, HS_SELECT_INVALID_OPTIONS,
  * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS,
- * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS
+ * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS, HS_DEPLOYMENT_CANNOT_MIRROR
  * @internal
  */
 export async function createDeployment(
@@ -68,13 +73,17 @@ export async function prepareDeployment(
   body: NewDeployment,
   author: Principal,
 ): Promise<DeploymentSpec> {
-  const { content, spec } = await draftDeployment(parts, body, author);
-  return { ...spec, releaseId: (await parts.releases.insert(content)).releaseId };
+  const { content, shadow, spec } = await draftDeployment(parts, body, author);
+  const { releaseId } = await parts.releases.insert(content);
+  if (shadow !== null) await parts.releases.insert(shadow);
+  return { ...spec, releaseId };
 }
 
 /** A deployment as it would be, and what its release would hold. @internal */
 export interface DeploymentDraft {
   readonly content: Omit<Release, 'releaseId'>;
+  /** What its copy of requests would be answered by; `null`: none are copied. */
+  readonly shadow: Omit<Release, 'releaseId'> | null;
   readonly spec: DeploymentSpec;
 }
 
@@ -103,12 +112,14 @@ export async function draftDeployment(
     { allowBreaking: body.allowBreaking, choosesNodes: 'nodeSelector' in body },
     author,
   );
+  const releaseId = await parts.releases.idOf(content);
+  const { traffic, shadow } = await trafficOf(parts, body.traffic, content, releaseId);
   const spec: DeploymentSpec = {
     tenant,
     deploymentId: body.deploymentId ?? `deploy-${randomBytes(5).toString('hex')}`,
     moduleName: module.name,
     moduleId: module.moduleId,
-    releaseId: await parts.releases.idOf(content),
+    releaseId,
     strategy,
     config,
     regions,
@@ -121,11 +132,25 @@ export async function draftDeployment(
       ? {}
       : { nodeSelector: parseNodeSelectors(parts.selectors, body.nodeSelector) }),
     ...joinersOf(parts.strategies, strategy, config, body),
-    ...(body.traffic === undefined ? {} : { traffic: body.traffic }),
+    ...(traffic === undefined ? {} : { traffic }),
     ...admission,
     requireApproval: parts.config.requireApproval || admission.requireApproval,
   };
-  return { content, spec };
+  return { content, shadow, spec };
+}
+
+/** @throws HS_DEPLOYMENT_CANNOT_MIRROR */
+async function trafficOf(
+  { releases, proxies }: DeploymentServiceParts,
+  asked: NewDeployment['traffic'],
+  content: DeploymentDraft['content'],
+  releaseId: string,
+): Promise<{ readonly traffic?: DeploymentTraffic; readonly shadow: DeploymentDraft['shadow'] }> {
+  if (asked === undefined) return { shadow: null };
+  const { mirror, ...traffic } = asked;
+  if (mirror === undefined) return { traffic, shadow: null };
+  const shadow = shadowRelease({ content, releaseId, proxies });
+  return { traffic: { ...traffic, mirror: { ...mirror, releaseId: await releases.idOf(shadow) } }, shadow };
 }
 
 /** What a caller says, else what the strategy needs; absent: nodes catch up. */

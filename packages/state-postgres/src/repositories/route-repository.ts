@@ -33,7 +33,7 @@ select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, 
   coalesce((select json_agg(json_build_object('releaseId', d.release_id, 'when', m.value) order by d.ordinal desc, m.ordinality)
     from deployments d, json_array_elements(d.spec->'traffic'->'match') with ordinality m(value, ordinality)
     where d.tenant = r.tenant and d.module_name = r.module_name and d.status in ('InProgress', 'Paused')), '[]') as matches,
-  coalesce((select json_agg(json_build_object('deploymentId', m.deployment_id, 'step', m.step, 'percent', m.percent, 'compare', m.compare,
+  coalesce((select json_agg(json_build_object('tenant', m.tenant, 'deploymentId', m.deployment_id, 'step', m.step, 'percent', m.percent, 'compare', m.compare,
       'targets', (select coalesce(json_agg(json_build_object('nodeId', a.node_id, 'dataPlaneUrl', n.data_plane_url, 'publicUrl', n.public_url,
           'releaseId', a.release_id, 'moduleId', rel.module_id, 'version', rel.version, 'http', rel.http, 'weight', a.weight) order by a.node_id), '[]')
         from assignments a

@@ -236,11 +236,16 @@ function rollbackRoute(app: App, parts: ServerParts): void {
 /** A module goes back to a release of its own, of which the bytes are there. */
 async function requireReleaseOf(
   { releases, modules }: ServerParts,
-  { spec }: DeploymentRecord,
+  { spec, summary: { status } }: DeploymentRecord,
   releaseId: string,
 ): Promise<void> {
   const release = await releases.get(spec.tenant, releaseId);
   await modules.get(spec.tenant, release.moduleId);
+  const { shadowOf } = release;
+  if (shadowOf !== undefined) {
+    const why = `${releaseId} is ${shadowOf} without its capabilities, for copies of requests only`;
+    throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command: 'rollback', status, why });
+  }
   if (release.moduleName !== spec.moduleName)
     throw serverError('HS_REGISTRY_OTHER_MODULE', {
       releaseId,
