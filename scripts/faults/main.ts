@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { agentCrashPoints } from './agent-crashes.ts';
 import { disturbancePoints } from './disturbances.ts';
@@ -17,10 +18,14 @@ const { values } = parseArgs({
   options: {
     /** A quick selection, for every test run. */
     sample: { type: 'boolean', default: false },
-    /** Also 100,000 seeds of chance, which takes the better part of an hour. */
+    /** Also 100,000 seeds of chance, which takes a quarter of an hour on two cores. */
     full: { type: 'boolean', default: false },
     /** Nothing but so many seeds. */
     seeds: { type: 'string', default: '' },
+    /** The first seed: the one that broke something, or the one with which a run goes on that was ended. */
+    from: { type: 'string', default: '0' },
+    /** A file of one's own that exports `strategyCases`, in place of the project's strategies. */
+    cases: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     /** Only points whose name contains this. */
     only: { type: 'string', default: '' },
@@ -74,9 +79,30 @@ async function run(): Promise<FaultReport> {
   }));
 }
 
+const seedCommand = (seeds: number, from: number): string =>
+  `npm run faults -- --seeds ${String(seeds)} --from ${String(from)}${values.cases === '' ? '' : ` --cases ${values.cases}`}`;
+
 async function runSeeds(count: number): Promise<FaultReport> {
-  const { seeds, failures } = await trySeeds(count);
-  console.error(`\n  ${String(seeds - failures.length)} of ${String(seeds)} seeds kept every invariant`);
+  const from = wholeNumber('--from', values.from);
+  const { seeds, failures, covered, tookMs } = await trySeeds({
+    count,
+    from,
+    cases: values.cases === '' ? new URL('./strategy-cases.ts', import.meta.url) : pathToFileURL(resolve(values.cases)),
+    onFailure: ({ seed, story, violations }) => {
+      console.error(`  FAILED    seed ${String(seed)}: ${story.join('; ')}`);
+      for (const violation of violations) console.error(`            ${violation}`);
+      console.error(`            again: ${seedCommand(1, seed)}`);
+    },
+    onProgress: (done, through, perSecond) =>
+      console.error(
+        `  ${String(done)} of ${String(count)} seeds, ${perSecond.toFixed(0)} a second; to go on from here: ${seedCommand(from + count - through, through)}`,
+      ),
+  });
+  console.error(`\n  what happened, and to how many seeds:`);
+  for (const [what, times] of Object.entries(covered)) console.error(`  ${String(times).padStart(8)}  ${what}`);
+  console.error(
+    `\n  ${String(seeds - failures.length)} of ${String(seeds)} seeds kept every invariant, in ${(tookMs / 1_000).toFixed(0)} s (${((1_000 * seeds) / tookMs).toFixed(0)} a second)`,
+  );
   return {
     points: seeds,
     survived: seeds - failures.length,
@@ -85,7 +111,14 @@ async function runSeeds(count: number): Promise<FaultReport> {
   };
 }
 
-const report = values.seeds === '' ? await run() : await runSeeds(Number(values.seeds));
+function wholeNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (text !== '' && Number.isSafeInteger(number) && number >= 0) return number;
+  console.error(`${option} must be a whole number that is not negative, not "${text}"`);
+  process.exit(2);
+}
+
+const report = values.seeds === '' ? await run() : await runSeeds(wholeNumber('--seeds', values.seeds));
 if (values.seeds === '')
   console.error(
     `\n  ${String(report.survived)} of ${String(report.points)} faults survived${report.void > 0 ? `; ${String(report.void)} moments never came` : ''}`,

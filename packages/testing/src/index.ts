@@ -32,7 +32,7 @@ export type { SchedulerRig } from './suites/scheduler/scheduler-rig.ts';
 export { stepThrough } from './scenario/step-through.ts';
 export type { SteppedThrough, StepThroughOptions } from './scenario/step-through.ts';
 export { historyViolations } from './history/history-checker.ts';
-export type { RolloutHistory } from './history/history-checker.ts';
+export type { RolloutHistory, TrainHistory } from './history/history-checker.ts';
 export { rollOutBySeed } from './history/seeded-rollout.ts';
 export type { SeededRun, SeededStrategy } from './history/seeded-rollout.ts';
 export { SeededRandom } from './scenario/seeded-random.ts';

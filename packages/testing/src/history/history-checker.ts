@@ -5,6 +5,7 @@ import {
   subtractNodes,
   unionNodes,
   verifyJournal,
+  type DeploymentStatus,
   type JournalEntry,
   type NodeSet,
   type Strategy,
@@ -17,6 +18,10 @@ export interface RolloutHistory {
   readonly reports?: readonly { readonly nodeId: string; readonly generation: number }[];
   /** Positions to which requests for a deployment's release went after its entry `seq` was stored. */
   readonly served?: readonly { readonly deploymentId: string; readonly seq: number; readonly nodes: NodeSet }[];
+  /** How many of all requests for a deployment's module had somewhere to go after its entry `seq` was stored: sum of weights. */
+  readonly routed?: readonly { readonly deploymentId: string; readonly seq: number; readonly weight: number }[];
+  /** Release trains as they are in the end, with their deployments in the order in which they go. */
+  readonly trains?: readonly TrainHistory[];
   /** Every node once nothing happens any more. */
   readonly nodes?: readonly {
     readonly nodeId: string;
@@ -28,11 +33,18 @@ export interface RolloutHistory {
   readonly isOver?: boolean;
 }
 
+/** A release train as a history knows it. @public */
+export interface TrainHistory {
+  readonly trainId: string;
+  readonly status: DeploymentStatus;
+  readonly members: readonly string[];
+}
+
 /** Ends after which no node may have the release. */
 const undone: readonly string[] = ['RolledBack', 'Cancelled'];
 
 /**
- * Holds a history against the invariants I2 to I6, I11 and I12 of rollouts.
+ * Holds a history against the invariants I1 to I6, I11 and I12 of rollouts, and against what a release train promises.
  * @param strategies - With them every journal is replayed, too.
  * @returns what is wrong, a sentence each; empty when nothing is
  * @public
@@ -44,14 +56,19 @@ export async function historyViolations(
   const wrong: string[] = [];
   for (const entries of history.journals) {
     wrong.push(...(await chainViolations(entries)), ...orderViolations(entries));
-    wrong.push(...allowanceViolations(entries, history), ...endViolations(entries, history));
+    wrong.push(...routeViolations(entries, history), ...allowanceViolations(entries, history));
+    wrong.push(...endViolations(entries, history));
     if (strategies) wrong.push(...replayViolations(entries, strategies));
   }
-  return [...wrong, ...epochViolations(history.journals), ...reportViolations(history.reports ?? [])];
+  for (const journals of Map.groupBy(history.journals, moduleOf).values()) wrong.push(...epochViolations(journals));
+  return [...wrong, ...reportViolations(history.reports ?? []), ...trainViolations(history)];
 }
 
 const nameOf = (entries: readonly JournalEntry[]): string =>
   entries[0]?.type === 'created' ? entries[0].spec.deploymentId : 'a deployment that was not created';
+
+const moduleOf = (entries: readonly JournalEntry[]): string =>
+  entries[0]?.type === 'created' ? `${entries[0].spec.tenant}/${entries[0].spec.moduleName}` : '';
 
 /** I3: numbers without gaps, an unbroken chain, contents that match their hashes. */
 async function chainViolations(entries: readonly JournalEntry[]): Promise<readonly string[]> {
@@ -154,6 +171,17 @@ function allowanceViolations(entries: readonly JournalEntry[], { served = [] }: 
   });
 }
 
+/** I1: whoever was reached before a deployment is reached at every moment of it. */
+function routeViolations(entries: readonly JournalEntry[], { routed = [] }: RolloutHistory): readonly string[] {
+  const deploymentId = nameOf(entries);
+  const executed = entries.find((entry) => entry.type === 'executed');
+  const served = executed?.baseline.some(({ releases }) => releases.some(({ weight }) => weight > 0)) ?? false;
+  if (!executed || !served) return [];
+  return routed
+    .filter((sample) => sample.deploymentId === deploymentId && sample.seq >= executed.seq && sample.weight <= 0)
+    .map(({ seq }) => `I1: ${deploymentId}: after entry ${seq} requests for the module have nowhere to go`);
+}
+
 /** I6, I11: what is undone is gone from every node that can be reached, and everything ends or says why it waits. */
 function endViolations(
   entries: readonly JournalEntry[],
@@ -191,4 +219,45 @@ function reportViolations(reports: NonNullable<RolloutHistory['reports']>): read
     highest.set(nodeId, Math.max(before, generation));
     return generation >= before ? [] : [`I2: ${nodeId} went back from generation ${before} to ${generation}`];
   });
+}
+
+/** A train's members go one after the other, and end alike: all there, or all back. */
+function trainViolations({ trains = [], journals, isOver = false }: RolloutHistory): readonly string[] {
+  const byId = new Map(journals.map((entries) => [nameOf(entries), entries]));
+  return trains.flatMap(({ trainId, status, members }) => {
+    const wrong: string[] = [];
+    const rows = members.map((deploymentId) => ({ deploymentId, entries: byId.get(deploymentId) ?? [] }));
+    for (const [n, { deploymentId, entries }] of rows.entries()) {
+      const beganAt = entries.find(({ type }) => type === 'executed')?.at;
+      const before = rows[n - 1];
+      if (beganAt !== undefined && before && !(completedAt(before.entries) <= beganAt))
+        wrong.push(`Train: ${deploymentId} of ${trainId} began before ${before.deploymentId} was completed`);
+    }
+    const isEnded = endsOfTrains.includes(status);
+    if (isOver && !isEnded) wrong.push(`Train: ${trainId} is ${status} and neither ends nor says what it waits for`);
+    // One that failed names those that could not be brought back; they are checked as deployments.
+    if (status === 'Completed') wrong.push(...strays(trainId, rows, (entries) => completedAt(entries) < Infinity));
+    if (status === 'RolledBack' || status === 'Cancelled') wrong.push(...strays(trainId, rows, isUndone));
+    return wrong;
+  });
+}
+
+const endsOfTrains: readonly string[] = ['Completed', 'RolledBack', 'Cancelled', 'Failed'];
+
+const completedAt = (entries: readonly JournalEntry[]): number =>
+  entries.find((entry) => entry.type === 'turned' && entry.to === 'retention')?.at ?? Infinity;
+
+function isUndone(entries: readonly JournalEntry[]): boolean {
+  const closed = entries.findLast((entry) => entry.type === 'closed');
+  return entries.length === 0 || (closed !== undefined && undone.includes(closed.status));
+}
+
+function strays(
+  trainId: string,
+  rows: readonly { readonly deploymentId: string; readonly entries: readonly JournalEntry[] }[],
+  isRight: (entries: readonly JournalEntry[]) => boolean,
+): readonly string[] {
+  return rows
+    .filter(({ entries }) => !isRight(entries))
+    .map(({ deploymentId }) => `Train: ${trainId} ended without ${deploymentId}, which stands otherwise`);
 }

@@ -19,11 +19,21 @@ export interface FleetScript {
   readonly loads?: (node: ScriptedNode, releaseId: ReleaseId, now: number) => boolean;
   /** What the health check of the release says there and then. Default: healthy. */
   readonly healthy?: (node: ScriptedNode, releaseId: ReleaseId, now: number) => boolean;
+  /**
+   * How long each copy of a message with a new desired state is under way: none when it is lost, several when it comes more
+   * than once. In place of `latencyMs`.
+   */
+  readonly arrivesAfterMs?: (node: ScriptedNode, generation: number) => readonly number[];
+  /** The same for the report on it. Default: it is there at once, and once. */
+  readonly reportsAfterMs?: (node: ScriptedNode, generation: number) => readonly number[];
+  /** Time after which what was lost is sent again. Default 10,000. */
+  readonly resendMs?: number;
   /** How often a probed release is asked again. Default: once per round, which keeps long waits cheap. */
   readonly recheckMs?: number;
 }
 
 const defaultLatencyMs = 20;
+const defaultResendMs = 10_000;
 
 /** Everything that all nodes with the same assignments have and report when nothing goes wrong: one object for all of them. */
 interface GoodState {
@@ -41,6 +51,9 @@ export class ScriptedFleet {
   readonly #script: FleetScript;
   readonly #onReports: (deploymentIds: readonly DeploymentId[]) => void;
   readonly #offline = new Set<string>();
+  /** Number of the last report that each node has sent, and of the last that was taken: an older one is worth nothing. */
+  readonly #sent = new Map<string, number>();
+  readonly #taken = new Map<string, number>();
   /** By the only module's assignments. */
   readonly #good = new WeakMap<Assignments, GoodState>();
 
@@ -90,24 +103,57 @@ export class ScriptedFleet {
   settle(nodeId: string, releases: readonly ReleaseId[]): void {
     const node = this.#database.node(nodeId);
     node.held = new Map(releases.map((releaseId) => [releaseId, 'ready']));
-    this.#apply(node);
+    this.#database.observe(node, this.#become(node));
   }
 
   /** Nodes that are equally slow answer at one moment, as one event. */
   #hear(nodes: readonly NodeRow[]): void {
-    const { latencyMs } = this.#script;
+    const { latencyMs, arrivesAfterMs } = this.#script;
+    if (arrivesAfterMs) {
+      for (const node of nodes) this.#hearCopies(node, arrivesAfterMs(node, node.generation));
+      return;
+    }
     const groups = latencyMs
       ? Map.groupBy(nodes, (node) => latencyMs(node, node.generation))
       : new Map([[defaultLatencyMs, nodes]]);
-    for (const [delayMs, group] of groups) {
-      const generations = group.map((node) => node.generation);
-      this.#time.after(delayMs, () => {
-        const heard = this.#stillConcerned(group, generations);
-        for (const node of heard) this.#apply(node);
-        if (heard.length > 0) this.#onReports(this.#database.activeOn(heard));
-        this.#askAgain(heard);
-      });
+    for (const [delayMs, group] of groups) this.#hearAfter(delayMs, group);
+  }
+
+  /** Whoever has heard nothing connects again, and is told anew. */
+  #hearCopies(node: NodeRow, delaysMs: readonly number[]): void {
+    const { resendMs = defaultResendMs } = this.#script;
+    for (const delayMs of delaysMs.length === 0 ? [resendMs] : delaysMs) this.#hearAfter(delayMs, [node]);
+  }
+
+  #hearAfter(delayMs: number, group: readonly NodeRow[]): void {
+    const generations = group.map((node) => node.generation);
+    this.#time.after(delayMs, () => {
+      const heard = this.#stillConcerned(group, generations);
+      for (const node of heard) this.#apply(node);
+      if (heard.length > 0) this.#onReports(this.#database.activeOn(heard));
+      this.#askAgain(heard);
+    });
+  }
+
+  /** What a node says of itself reaches the server at once, unless the script has it go astray. */
+  #report(node: NodeRow, observed: NodeRow['observed']): void {
+    const { reportsAfterMs, resendMs = defaultResendMs } = this.#script;
+    if (!reportsAfterMs) {
+      this.#database.observe(node, observed);
+      return;
     }
+    const sequence = (this.#sent.get(node.nodeId) ?? 0) + 1;
+    this.#sent.set(node.nodeId, sequence);
+    const delaysMs = reportsAfterMs(node, observed.generation);
+    for (const delayMs of delaysMs.length === 0 ? [resendMs] : delaysMs)
+      this.#time.after(delayMs, () => this.#take(node, sequence, observed));
+  }
+
+  #take(node: NodeRow, sequence: number, observed: NodeRow['observed']): void {
+    if (this.#offline.has(node.nodeId) || sequence <= (this.#taken.get(node.nodeId) ?? 0)) return;
+    this.#taken.set(node.nodeId, sequence);
+    this.#database.observe(node, observed);
+    this.#onReports(this.#database.activeOn([node]));
   }
 
   /** Nodes that are there and have not been told anything newer meanwhile. */
@@ -119,11 +165,15 @@ export class ScriptedFleet {
   }
 
   #apply(node: NodeRow): void {
+    this.#report(node, this.#become(node));
+  }
+
+  /** Makes the node what it shall be, as far as it can, and returns what it says of itself then. */
+  #become(node: NodeRow): NodeRow['observed'] {
     const good = this.#goodState(node);
     if (good && this.#goesWell(node, good)) {
       node.held = good.held;
-      this.#database.observe(node, { generation: node.generation, releases: good.releases });
-      return;
+      return { generation: node.generation, releases: good.releases };
     }
     const before = node.held;
     const now = new Map<ReleaseId, 'ready' | 'failed'>();
@@ -149,7 +199,7 @@ export class ScriptedFleet {
       }
     }
     node.held = now;
-    this.#database.observe(node, { generation: node.generation, releases });
+    return { generation: node.generation, releases };
   }
 
   /** Whether the node has anything new to say. What it has been told but not yet heard is not looked at. */

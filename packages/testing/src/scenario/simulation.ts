@@ -106,7 +106,8 @@ export const instantRouter: TrafficRouter = {
   servedRevision: async () => null,
 };
 
-const madeUpRelease = (moduleName: string, releaseId: string): Release => ({
+/** A release of which nothing matters but its name. @internal */
+export const madeUpRelease = (moduleName: string, releaseId: string): Release => ({
   tenant,
   releaseId,
   moduleId: `${moduleName}-${releaseId}`,
