@@ -20,5 +20,5 @@ await runAsCommand('programs', async () => {
   if (path === undefined)
     throw new SetupProblem(`there is no program "${name}" to fetch; there are ${Object.keys(PROGRAMS).join(', ')}.`);
   const given = process.env[`HOTSWAP_${name.toUpperCase().replaceAll('-', '_')}`];
-  console.log(JSON.stringify(given ? [given] : await debianProgram({ name, path })));
+  console.log(JSON.stringify(given ? [given] : await debianProgram({ name: PACKAGES[name] ?? name, path })));
 });

@@ -12,3 +12,5 @@ export type {
   GuardOptions,
   ModuleFallback,
 } from './guard-options.ts';
+export { guardMetricsText } from './guard-metrics-text.ts';
+export type { MetricsTextOptions } from './guard-metrics-text.ts';
