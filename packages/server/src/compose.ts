@@ -19,10 +19,12 @@ import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
   actAs,
+  ApiKeyRepository,
   AuditRepository,
   CatchUpRepository,
   CredentialRepository,
   DatabaseClock,
+  DayQuotaRepository,
   DeploymentRepository,
   DesiredStateRepository,
   FleetCountRepository,
@@ -30,6 +32,7 @@ import {
   IdempotencyRepository,
   InterfaceRepository,
   LiveUseRepository,
+  LoginFailureRepository,
   ModuleRepository,
   NodeRepository,
   openDatabase,
@@ -44,6 +47,7 @@ import {
   SettingRepository,
   TrainRepository,
   type Database,
+  UserRepository,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { standardSelectors } from '@hotswap/selectors-standard';
@@ -58,7 +62,8 @@ import { pino, type Logger } from 'pino';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
-import { CachedAuthenticator, storedCredentials } from './auth/authenticator.ts';
+import { openAccessSecrets, type AccessSecrets } from './auth/access-secrets.ts';
+import { makeAccess } from './auth/make-access.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
@@ -133,6 +138,7 @@ const tokens = {
   gateway: Symbol('gateway') as InjectionToken<Gateway>,
   parts: Symbol('parts') as InjectionToken<ServerParts>,
   metrics: Symbol('metrics') as InjectionToken<ServerMetrics>,
+  secrets: Symbol('secrets') as InjectionToken<AccessSecrets>,
   plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
 };
 
@@ -183,7 +189,9 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     scope.register(tokens.clock, { useValue: clock });
     scope.register(tokens.store, { useValue: store });
     scope.register(tokens.runtime, { useValue: runtime });
-    scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(new SettingRepository(database)) });
+    const settings = new SettingRepository(database);
+    scope.register(tokens.secrets, { useValue: await openAccessSecrets(config, settings) });
+    scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(settings) });
     scope.register(tokens.events, { useValue: new EventBus() });
     const routes = new RouteRepository(database);
     // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
@@ -321,7 +329,15 @@ function makeParts(scope: DependencyContainer): ServerParts {
     proxies: makeProxies(scope),
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
-    authenticator: new CachedAuthenticator(storedCredentials(new CredentialRepository(database), nodes)),
+    ...makeAccess({
+      ...{ config, nodes, logger: scope.resolve(tokens.logger), secrets: scope.resolve(tokens.secrets) },
+      users: new UserRepository(database),
+      apiKeys: new ApiKeyRepository(database),
+      credentials: new CredentialRepository(database),
+      failures: new LoginFailureRepository(database),
+      quotas: new DayQuotaRepository(database),
+      changes: database.changes,
+    }),
     moduleService: new ModuleService({ config, store, modules, runtime, onRegistered: () => measured.registered() }),
     telemetry: watchParts(scope, rollouts),
     releases: new ReleaseRepository(database),
@@ -510,3 +526,6 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
   });
 }
+      () => new UserRepository(database).forgetSessions(),
+      () => new LoginFailureRepository(database).forget(),
+      () => new DayQuotaRepository(database).forget(),

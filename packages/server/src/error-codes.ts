@@ -71,7 +71,44 @@ export const serverErrorCodes = {
   HS_AUTH_NOT_YOURS: { message: '{what} belongs to somebody else: ask its author or an admin', httpStatus: 403 },
   HS_AUTH_APPROVER_MISMATCH: {
     message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is the caller',
+  HS_LIMIT_RATE: {
+    message: '{what}: {limit} {per} is all; try again in {retryAfterSeconds} s',
+    httpStatus: 429,
+    retryable: true,
+  },
     httpStatus: 403,
+  HS_AUTH_LOGIN_FAILED: { message: 'The name and the password do not belong together', httpStatus: 401 },
+  HS_AUTH_LOGIN_BACK_OFF: {
+    message: 'Too many logins have failed: try again in {retryAfterSeconds} s',
+    httpStatus: 429,
+    retryable: true,
+  },
+  HS_AUTH_CROSS_SITE: {
+    message: 'The request carries a session cookie, but does not come from this site: send `Authorization: Bearer ...`',
+    httpStatus: 403,
+  },
+  HS_AUTH_PROVIDER_UNAVAILABLE: {
+    message: 'The keys of the identity provider cannot be had, so nobody knows whose token it is: try again shortly',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_AUTH_USER_NOT_FOUND: { message: 'There is no user {userId}', httpStatus: 404 },
+  HS_AUTH_KEY_NOT_FOUND: { message: 'There is no key {keyId}', httpStatus: 404 },
+  HS_AUTH_NOT_GRANTABLE: {
+    message: '{subject} cannot hand out {what}: it is more than {subject} has',
+    httpStatus: 403,
+  },
+  HS_AUTH_OTHER_TENANT: {
+    message: 'Only an admin of the tenant `default` makes users and keys in others',
+    httpStatus: 403,
+  },
+  HS_AUTH_OWN_ACCOUNT: {
+    message: 'Admins do not take away their own role or account: ask another one, so that one is always left',
+    httpStatus: 409,
+  },
+  HS_AUTH_NO_SESSION: { message: 'This needs somebody who has logged in, {subject} uses a {kind}', httpStatus: 409 },
+  HS_AUTH_WEAK_PASSWORD: { message: 'The password is too easy to guess: {why}', httpStatus: 400 },
+  HS_AUTH_RESERVED_NAME: { message: 'The name {username} is taken by the installation itself', httpStatus: 409 },
   },
   HS_REGISTRY_INVALID_BINARY: { message: 'Invalid WASM binary: {why}', httpStatus: 400 },
   HS_REGISTRY_INVALID_BASE64: {

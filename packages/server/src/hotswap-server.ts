@@ -96,7 +96,7 @@ async function stopAll(
   app: App | undefined,
   https: HttpsListener | null,
 ): Promise<void> {
-  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, logger } = parts;
+  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, limits, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -121,3 +121,4 @@ async function stopAll(
     logger.debug({ step, ms: Math.round(performance.now() - began) }, 'stopped');
   }
 }
+    limits: () => limits.close(),

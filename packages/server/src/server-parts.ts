@@ -14,17 +14,21 @@ import type { ProxyRouter } from './ports/proxy-router.ts';
 import type { Logger } from 'pino';
 import type { AgentHub } from './agents/agent-hub.ts';
 import type { HeartbeatIntake } from './agents/heartbeat-intake.ts';
+import type { AccessSecrets } from './auth/access-secrets.ts';
 import type { CachedAuthenticator } from './auth/authenticator.ts';
+import type { LoginService } from './auth/login-service.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
 import type { EventStreams } from './http/event-stream.ts';
 import type { CallerLedger } from './interfaces/caller-ledger.ts';
 import type { InterfaceGate } from './interfaces/interface-gate.ts';
 import type { InterfaceRegistry } from './interfaces/interface-registry.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
 import type { ServerMetrics } from './telemetry/server-metrics.ts';
 import type { TrainLoop } from './loops/train-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
+import type { ApiKeys } from './ports/api-keys.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import type { DeploymentList } from './ports/deployment-list.ts';
@@ -36,6 +40,7 @@ import type { LiveRoutes } from './ports/live-routes.ts';
 import type { ModuleRegistry, ReleaseRegistry } from './ports/module-registry.ts';
 import type { TrainStore } from './ports/train-store.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
+import type { Users } from './ports/users.ts';
 
 /** Everything that routes work with; `compose.ts` decides what stands behind it. @internal */
 export interface ServerParts {
@@ -43,6 +48,11 @@ export interface ServerParts {
   readonly version: string;
   readonly logger: Logger;
   readonly authenticator: CachedAuthenticator;
+  readonly secrets: AccessSecrets;
+  readonly login: LoginService;
+  readonly users: Users;
+  readonly apiKeys: ApiKeys;
+  readonly limits: RequestLimits;
   readonly modules: ModuleRegistry;
   readonly moduleService: ModuleService;
   readonly releases: ReleaseRegistry;

@@ -1,25 +1,81 @@
+import type { ApiKeys } from '../ports/api-keys.ts';
 import type { Credentials } from '../ports/credentials.ts';
 import type { NodeRegistry } from '../ports/node-registry.ts';
-import { roles, type Principal, type Role } from './principal.ts';
+import type { Users } from '../ports/users.ts';
+import { tiers } from '@hotswap/protocol';
+import type { AccessSecrets } from './access-secrets.ts';
+import { apiKeyPrefix, principalOfKey } from './api-keys.ts';
+import type { IdentityProvider } from './identity-provider.ts';
+import { roleOf, type Principal } from './principal.ts';
+import type { SessionTokens } from './session-tokens.ts';
 
-/** Proves who a bearer token stands for. Other kinds of tokens (JWT, API keys) are further implementations of this. @internal */
+/** Proves who a bearer token stands for. @internal */
 export interface Authenticator {
   /** `null` when the token stands for nobody. */
   authenticate(token: string): Promise<Principal | null>;
 }
 
-/** Tokens that the database knows: credentials of people and programs, and of nodes. @internal */
-export function storedCredentials(credentials: Credentials, nodes: NodeRegistry): Authenticator {
+/** Everything that can prove who somebody is. @internal */
+export interface AuthenticatorParts {
+  readonly credentials: Credentials;
+  readonly nodes: NodeRegistry;
+  readonly keys: ApiKeys;
+  readonly users: Users;
+  readonly secrets: AccessSecrets;
+  readonly tokens: SessionTokens;
+  readonly provider: IdentityProvider | null;
+}
+
+const jwtForm = /^([\w-]+)\.([\w-]+)\.[\w-]+$/;
+
+/** Tokens of people, programs and nodes; what a token looks like says who has to know it. @internal */
+export function makeAuthenticator(parts: AuthenticatorParts): Authenticator {
+  const { credentials, nodes, keys, secrets, provider } = parts;
   return {
     authenticate: async (token) => {
       if (token.startsWith('hsn_')) {
         const node = await nodes.authenticate(token);
         return node && { tenant: node.tenant, subject: `node:${node.nodeId}`, role: 'agent', nodeId: node.nodeId };
       }
+      if (token.startsWith(apiKeyPrefix)) return principalOfKey(token, keys, secrets);
+      const claims = jwtForm.exec(token)?.[2];
+      if (claims !== undefined)
+        return provider !== null && issuerOf(claims) === provider.issuer
+          ? provider.verify(token)
+          : principalOfSession(token, parts);
       const record = await credentials.authenticate(token);
-      const role = roles.find((known) => known === record?.role);
-      return record && role ? { tenant: record.tenant, subject: record.subject, role: role satisfies Role } : null;
+      const role = roleOf(record?.role);
+      return record && role ? { tenant: record.tenant, subject: record.subject, role } : null;
     },
+  };
+}
+
+/** Before anything is proved: it only says whose key to try. */
+function issuerOf(claims: string): unknown {
+  try {
+    return (JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) as { iss?: unknown } | null)?.iss;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whoever has logged in, as long as the session is not ended and the user may do what it was begun with. */
+async function principalOfSession(token: string, { tokens, users }: AuthenticatorParts): Promise<Principal | null> {
+  const claims = await tokens.verify(token);
+  if (claims === null) return null;
+  const user = await users.findSession(claims.userId, claims.sessionId);
+  const role = roleOf(user?.role);
+  if (user === null || role === undefined || !user.isEnabled || user.isEnded || user.sessionEpoch !== claims.epoch)
+    return null;
+  const tier = tiers.find((one) => one === user.tier);
+  return {
+    tenant: user.tenant,
+    subject: user.username,
+    role,
+    kind: 'session',
+    expiresAt: claims.expiresAt,
+    session: { userId: user.userId, sessionId: claims.sessionId },
+    ...(tier === undefined ? {} : { tier }),
   };
 }
 
@@ -49,6 +105,13 @@ export class CachedAuthenticator implements Authenticator {
     this.#inner = inner;
   }
 
+  /** Asks anew about one token, or about all: somebody may no longer be let in. */
+  forget(token?: string): void {
+    if (token === undefined) this.#kept.clear();
+    else this.#kept.delete(token);
+    this.#asking.clear();
+  }
+
   /** The answer if it is known: the hot path, without waiting. `undefined` when it has to be asked for. */
   known(token: string): Principal | null | undefined {
     const kept = this.#kept.get(token);
@@ -76,10 +139,19 @@ export class CachedAuthenticator implements Authenticator {
         if (this.#kept.size >= maxKept) this.#kept.clear();
         const keptMs =
           principal === null ? { fresh: unknownMs, believed: unknownMs } : { fresh: freshMs, believed: believedMs };
-        this.#kept.set(token, { principal, freshUntil: now + keptMs.fresh, believedUntil: now + keptMs.believed });
+        const leftMs = (principal?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+        // An answer that was under way when everything was forgotten may be out of date.
+        if (this.#asking.get(token) === asking)
+          this.#kept.set(token, {
+            principal,
+            freshUntil: now + Math.min(keptMs.fresh, leftMs),
+            believedUntil: now + Math.min(keptMs.believed, leftMs),
+          });
         return principal;
       })
-      .finally(() => this.#asking.delete(token));
+      .finally(() => {
+        if (this.#asking.get(token) === asking) this.#asking.delete(token);
+      });
     this.#asking.set(token, asking);
     return asking;
   }

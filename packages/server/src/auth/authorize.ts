@@ -1,7 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { serverError } from '../error-codes.ts';
 import type { CachedAuthenticator } from './authenticator.ts';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Principal, Role } from './principal.ts';
+import { cookieToken, requireSameOrigin } from './session-cookie.ts';
 
 /**
  * Who may use a route: anybody (a token, if there is one, still says who), whoever holds a join token (the route itself
@@ -14,6 +16,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Every route declares it; one without does not register. */
     role?: RouteRole;
+    /** Which of the installation's limits counts its requests, besides those of the caller's tier. */
+    rateClass?: 'registration' | 'execution';
     /** Takes an `Idempotency-Key`. */
     idempotent?: boolean;
   }
@@ -24,10 +28,14 @@ declare module 'fastify' {
 }
 
 /**
- * Makes every route say who may use it, and holds them to it before anything of the body is read.
+ * Makes every route say who may use it, and holds callers to it and to their limits before anything of the body is read.
  * @internal
  */
-export function authorizeRoutes(app: FastifyInstance, authenticator: CachedAuthenticator): void {
+export function authorizeRoutes(
+  app: FastifyInstance,
+  authenticator: CachedAuthenticator,
+  limits?: RequestLimits,
+): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.role === undefined)
@@ -35,23 +43,64 @@ export function authorizeRoutes(app: FastifyInstance, authenticator: CachedAuthe
         why: `the route ${String(route.method)} ${route.url} declares no role`,
       });
   });
-  app.addHook('onRequest', (request, _reply: FastifyReply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (request.is404) {
       done();
       return;
     }
-    const token = bearerToken(request);
-    const known = token === undefined ? null : authenticator.known(token);
-    if (known !== undefined) {
-      done(admit(request, known));
+    const finish = (principal: Principal | null, credential: Credential | undefined): void => {
+      const refusal = admit(request, principal, credential);
+      if (refusal !== undefined && principal === null) limits?.noteStranger(request.ip);
+      if (refusal !== undefined || principal === null || limits === undefined) {
+        done(refusal);
+        return;
+      }
+      const verdict = limits.hold(principal, request.routeOptions.config.rateClass, reply);
+      if (verdict instanceof Promise) verdict.then(done, done);
+      else done(verdict);
+    };
+    const credential = credentialOf(request);
+    const known = credential === undefined ? null : authenticator.known(credential.token);
+    if (known) {
+      finish(known, credential);
       return;
     }
-    authenticator.authenticate(token as string).then(
-      (principal) => done(admit(request, principal)),
+    const tired = isClosed(request) ? limits?.refuseStranger(request.ip) : undefined;
+    if (tired !== undefined || known === null) {
+      if (tired === undefined) finish(null, credential);
+      else done(tired);
+      return;
+    }
+    authenticator.authenticate((credential as Credential).token).then(
+      (principal) => finish(principal, credential),
       (error: unknown) => done(error as Error),
     );
   });
 }
+
+/** A token and whether a browser sent it by itself. */
+interface Credential {
+  readonly token: string;
+  readonly isCookie: boolean;
+}
+
+/** Whoever sends a header means it, so no cookie counts beside it; what a module serves is no place for a session. */
+function credentialOf(request: FastifyRequest): Credential | undefined {
+  if (request.headers.authorization !== undefined) {
+    const token = bearerToken(request);
+    return token === undefined ? undefined : { token, isCookie: false };
+  }
+  if (request.headers.cookie === undefined || request.routeOptions.config.role === 'module') return undefined;
+  const token = cookieToken(request);
+  return token === undefined ? undefined : { token, isCookie: true };
+}
+
+function isClosed(request: FastifyRequest): boolean {
+  const { role } = request.routeOptions.config;
+  return role !== 'open' && role !== 'module';
+}
+
+const readingMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
 /** The caller of a route that is not open. @internal */
 export function callerOf(request: FastifyRequest): Principal {
@@ -67,8 +116,19 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 }
 
 /** Remembers the caller; returns the refusal, if any. */
-function admit(request: FastifyRequest, principal: Principal | null): Error | undefined {
+function admit(
+  request: FastifyRequest,
+  principal: Principal | null,
+  credential: Credential | undefined,
+): Error | undefined {
   const role = request.routeOptions.config.role;
+  if (principal !== null && credential?.isCookie === true) {
+    try {
+      requireSameOrigin(request, readingMethods.includes(request.method));
+    } catch (error) {
+      return error as Error;
+    }
+  }
   request.principal = principal;
   if (role === 'open' || role === 'module') return undefined;
   if (role === 'joinToken') {

@@ -21,7 +21,9 @@ import { answerRepeats } from './idempotency.ts';
 import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
 import { answerProblems } from './problem-details.ts';
 import { readJsonBodies } from './read-json.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { authRoutes } from './routes/auth.ts';
 import { deploymentRoutes } from './routes/deployments.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -37,6 +39,7 @@ import { releaseRoutes } from './routes/releases.ts';
 import { strategyRoutes } from './routes/strategies.ts';
 import { trafficRoutes } from './routes/routes.ts';
 import { trainRoutes } from './routes/trains.ts';
+import { userRoutes } from './routes/users.ts';
 import { validateByZod } from './validate-request.ts';
 
 const jsonBodyLimitBytes = 1_048_576;
@@ -47,6 +50,26 @@ const requestTimeoutMs = 120_000;
 const handlerTimeoutMs = 75_000;
 /** Longer than clients keep idle connections. */
 const keepAliveTimeoutMs = 75_000;
+
+const routeGroups: readonly ((app: App, parts: ServerParts) => void)[] = [
+  healthRoutes,
+  metricsRoutes,
+  moduleRoutes,
+  releaseRoutes,
+  interfaceRoutes,
+  deploymentRoutes,
+  trainRoutes,
+  auditRoutes,
+  authRoutes,
+  userRoutes,
+  apiKeyRoutes,
+  nodeRoutes,
+  nodeAgentRoutes,
+  trafficRoutes,
+  strategyRoutes,
+  eventRoutes,
+  docsRoutes,
+];
 
 /** Builds the HTTP application; it does not listen yet. @internal */
 export async function createApp(parts: ServerParts): Promise<App> {
@@ -79,8 +102,8 @@ export async function createApp(parts: ServerParts): Promise<App> {
         : undefined,
     );
   });
-  authorizeRoutes(app, parts.authenticator);
   tellStrictTransport(app, parts.config);
+  authorizeRoutes(app, parts.authenticator, parts.limits);
   answerRepeats(app, parts.keys);
   actAsCaller(app, parts.audit);
   answerNotModified(app);
@@ -88,23 +111,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
   describeApi(app);
   await app.register(fastifySwagger, openApiOptions(parts.version));
   app.after(() => {
-    for (const register of [
-      healthRoutes,
-      metricsRoutes,
-      moduleRoutes,
-      releaseRoutes,
-      interfaceRoutes,
-      deploymentRoutes,
-      trainRoutes,
-      auditRoutes,
-      nodeRoutes,
-      nodeAgentRoutes,
-      trafficRoutes,
-      strategyRoutes,
-      eventRoutes,
-      docsRoutes,
-    ])
-      register(app, parts);
+    for (const register of routeGroups) register(app, parts);
     invokeRoutes(app, parts);
     moduleHttpRoutes(app, parts);
   });

@@ -4,7 +4,7 @@ import { isHotSwapError, type HotSwapError, type Json } from '@hotswap/core';
 import { problemMediaType, problemTypeBase, type ProblemDetails } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
 
-const retryAfterSeconds = '1';
+const defaultRetryAfterSeconds = 1;
 
 /** Answers every failure with a problem document; what really happened goes to the log alone. @internal */
 export function answerProblems(app: FastifyInstance): void {
@@ -44,7 +44,10 @@ function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply)
     request.log.error({ err: error, code: problem.code }, 'request failed');
   else request.log.debug({ code: problem.code, status: problem.status }, 'request refused');
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
-  if (problem.status === 503 || problem.status === 429) void reply.header('retry-after', retryAfterSeconds);
+  if (problem.status === 503 || problem.status === 429) {
+    const asked = problem.details?.['retryAfterSeconds'];
+    void reply.header('retry-after', String(typeof asked === 'number' ? asked : defaultRetryAfterSeconds));
+  }
   return reply
     .code(problem.status)
     .header('content-type', problemMediaType)

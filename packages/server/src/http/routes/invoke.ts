@@ -39,7 +39,7 @@ export function invokeRoutes(app: App, { gateway, callers }: ServerParts): void 
       `${apiBase}/modules/:ref/functions/:function/invoke`,
       {
         bodyLimit: maxBodyBytes,
-        config: { role: invoking },
+        config: { role: invoking, rateClass: 'execution' },
         // Described, but not run: the node reads the body by the same schema, and names are checked once below.
         validatorCompiler: () => (value: unknown) => ({ value }),
         serializerCompiler: () => JSON.stringify,

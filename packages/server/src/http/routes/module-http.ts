@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { apiBase, moduleNameSchema } from '@hotswap/protocol';
 import { forbidden } from '../../auth/authorize.ts';
 import { invoking, type Principal } from '../../auth/principal.ts';
+import { hideSessionCookies } from '../../auth/session-cookie.ts';
 import { serverError } from '../../error-codes.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -41,7 +42,7 @@ export function moduleHttpRoutes(app: App, parts: ServerParts): void {
         method: [...methods],
         url,
         handlerTimeout: longestAnswerMs,
-        config: { role: 'module' },
+        config: { role: 'module', rateClass: 'execution' },
         // Described, but not run: the name is checked below, and everything else is the module's own.
         validatorCompiler: () => (value: unknown) => ({ value }),
         schema: { tags: ['modules'], params, hide: !url.endsWith('*') },
@@ -82,6 +83,7 @@ async function forward(request: FastifyRequest, reply: FastifyReply, { gateway }
   const moduleName = nameOf(request) ?? '';
   const { principal, raw } = request;
   const prefix = `${apiBase}/http/${moduleName}`;
+  hideSessionCookies(raw.rawHeaders);
   try {
     await gateway.forward({
       tenant: principal?.tenant ?? openTenant,

@@ -48,7 +48,7 @@ function uploadRoutes(app: App, { moduleService, config, events }: ServerParts):
     base,
     {
       ...uploads,
-      config: { role: writing, idempotent: true },
+      config: { role: writing, idempotent: true, rateClass: 'registration' },
       validatorCompiler: validateUnlessUpload,
       preValidation: explainLimit(config.maxWasmSizeBytes),
       schema: {
