@@ -35,6 +35,7 @@ import {
   LoginFailureRepository,
   ModuleRepository,
   NodeRepository,
+  NodeSilenceRepository,
   openDatabase,
   OutboxRepository,
   poolUse,
@@ -60,6 +61,9 @@ import { regional } from '@hotswap/strategy-regional';
 import { rolling } from '@hotswap/strategy-rolling';
 import { pino, type Logger } from 'pino';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
+import { AlertLoop } from './alerts/alert-loop.ts';
+import { AlertWebhook } from './alerts/alert-webhook.ts';
+import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { openAccessSecrets, type AccessSecrets } from './auth/access-secrets.ts';
@@ -122,6 +126,8 @@ export interface ServerOverrides {
   readonly checksAnswers?: boolean;
   /** Time between two readings of rollback triggers. Default as in the engine. */
   readonly triggerIntervalMs?: number;
+  /** When silent nodes are noted, and how often that is looked at. Default after two minutes, each five seconds. */
+  readonly nodeWatch?: { readonly unhealthyAfterMs: number; readonly lookMs: number };
 }
 
 const tokens = {
@@ -204,6 +210,7 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
       credentials: new CredentialRepository(database),
       housekeeping: makeHousekeeping(scope),
       catchUp: makeCatchUp(scope),
+      ...makeAlerts(scope),
       release,
     };
   } catch (error) {
@@ -497,6 +504,24 @@ function relayHints({ changes }: Database, events: EventBus): void {
 }
 
 const callersRetentionMs = 30 * 86_400_000;
+function makeAlerts(scope: DependencyContainer): Pick<ComposedServer, 'alerts' | 'nodeWatch'> {
+  const database = scope.resolve(tokens.database);
+  const clock = scope.resolve(tokens.clock);
+  const { events, logger, changes, config } = scope.resolve(tokens.parts);
+  const { alertsWebhookUrl: url, alertsWebhookSecret: secret } = config;
+  const signed = secret === undefined ? {} : { secret };
+  const webhook = url === undefined ? {} : { webhook: new AlertWebhook({ url, now: () => clock.now(), ...signed }) };
+  return {
+    alerts: new AlertLoop({ outbox: new OutboxRepository(database), changes, events, logger, ...webhook }),
+    nodeWatch: new NodeWatchLoop({
+      silences: new NodeSilenceRepository(database),
+      events,
+      onError: (error) => logger.warn({ err: error }, 'nodes were not looked at and will be later'),
+      ...scope.resolve(tokens.overrides).nodeWatch,
+    }),
+  };
+}
+
 function makeCatchUp(scope: DependencyContainer): CatchUpLoop {
   const { catchUps, fleet, selectors, events, logger } = scope.resolve(tokens.parts);
   return new CatchUpLoop({
@@ -510,12 +535,11 @@ const metricsRetentionMs = 7 * 86_400_000;
 const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;
 
 function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
-  const { keys, logger, events } = scope.resolve(tokens.parts);
+  const { keys, logger } = scope.resolve(tokens.parts);
   const database = scope.resolve(tokens.database);
   const metrics = new PostgresMetricsSource(database);
   return new HousekeepingLoop({
     keys,
-    events,
     outbox: new OutboxRepository(database),
     cleaners: [
       () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),

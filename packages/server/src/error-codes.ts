@@ -57,6 +57,11 @@ export const serverErrorCodes = {
     httpStatus: 503,
     retryable: true,
   },
+  HS_ALERT_NOT_DELIVERED: {
+    message: 'The webhook did not take the alert {alertId}: {why}. Look at alertsWebhookUrl and at its receiver',
+    httpStatus: 502,
+    retryable: true,
+  },
   HS_LIMIT_STREAMS: {
     message: 'Too many event streams are open ({limit}): close some first',
     httpStatus: 503,

@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net';
+import type { AlertLoop } from './alerts/alert-loop.ts';
+import type { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
 import { createApp } from './http/app.ts';
 import type { App } from './http/app-type.ts';
@@ -14,6 +16,8 @@ export interface ComposedServer {
   readonly credentials: Credentials;
   readonly housekeeping: HousekeepingLoop;
   readonly catchUp: CatchUpLoop;
+  readonly alerts: AlertLoop;
+  readonly nodeWatch: NodeWatchLoop;
   /** Closes database, store and runtime. */
   readonly release: () => Promise<void>;
 }
@@ -49,6 +53,8 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     parts.trainLoop.start();
     housekeeping.start();
     composed.catchUp.start();
+    composed.alerts.start();
+    composed.nodeWatch.start();
     https = await listenHttps(app, parts);
     if (config.plainHttp) await app.listen({ host: config.host, port: config.port });
     parts.lifecycle.state = 'running';
@@ -92,7 +98,7 @@ const httpDrainMs = 8_000;
 
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll(
-  { parts, housekeeping, catchUp, release }: ComposedServer,
+  { parts, housekeeping, catchUp, alerts, nodeWatch, release }: ComposedServer,
   app: App | undefined,
   https: HttpsListener | null,
 ): Promise<void> {
@@ -105,6 +111,8 @@ async function stopAll(
     requests: () => Promise.all([app?.close(), https?.close()]),
     housekeeping: () => housekeeping.stop(),
     catchUp: () => catchUp.stop(),
+    nodeWatch: () => nodeWatch.stop(),
+    alerts: () => alerts.stop(),
     callers: () => callers.stop(),
     agents: () => hub.stop(),
     trains: () => trainLoop.stop(),

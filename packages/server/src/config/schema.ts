@@ -127,6 +127,10 @@ export interface ServerConfig {
   readonly otlpEndpoint?: string;
   /** Share of requests without a `traceparent` that are traced, 0 to 1; rollouts always are. Default 1. */
   readonly traceSampleRatio: number;
+  /** Address that alerts are sent to as JSON. Absent: they are in the log and in event streams only. */
+  readonly alertsWebhookUrl?: string;
+  /** Secret: what alerts are signed with, at least 16 characters. Absent: they are not signed. */
+  readonly alertsWebhookSecret?: string;
   /** File with the first admin's token, for servers without a development credential. */
   readonly adminTokenFile?: string;
   /**
@@ -252,12 +256,18 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .exactOptional(),
     otlpEndpoint: otlpEndpointSchema.exactOptional(),
     traceSampleRatio: z.coerce.number().min(0).max(1).exactOptional(),
+    alertsWebhookUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
+    alertsWebhookSecret: secret.min(16).exactOptional(),
     adminTokenFile: z.string().min(1).exactOptional(),
     plugins: list.exactOptional(),
   })
   .refine((config) => (config.haproxySocket === undefined) === (config.haproxyMapFile === undefined), {
     path: ['haproxyMapFile'],
     message: 'belongs to haproxySocket: give both or neither',
+  })
+  .refine((config) => config.alertsWebhookSecret === undefined || config.alertsWebhookUrl !== undefined, {
+    path: ['alertsWebhookSecret'],
+    message: 'belongs to alertsWebhookUrl: give that too',
   })
   .refine((config) => config.certificateFile !== undefined || config.certificateKeyFile === undefined, {
     path: ['certificateKeyFile'],
@@ -270,6 +280,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
 
 /** Keys whose values are secrets: never an argument, which other users can read, and never shown. @internal */
 export const secretKeys: ReadonlySet<string> = new Set([
+  'alertsWebhookSecret',
   'certificatePassword',
   'databasePassword',
   'jwtSecretKey',
@@ -344,6 +355,8 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   metricsPath: ['HOTSWAP_METRICS_PATH', 'METRICS_ENDPOINT'],
   otlpEndpoint: ['HOTSWAP_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   traceSampleRatio: ['HOTSWAP_TRACE_SAMPLE_RATIO'],
+  alertsWebhookUrl: ['HOTSWAP_ALERTS_WEBHOOK_URL'],
+  alertsWebhookSecret: ['HOTSWAP_ALERTS_WEBHOOK_SECRET'],
   adminTokenFile: ['HOTSWAP_ADMIN_TOKEN_FILE'],
   plugins: ['HOTSWAP_PLUGINS'],
 };

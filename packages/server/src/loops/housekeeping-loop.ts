@@ -1,18 +1,14 @@
-import type { EventSink } from '@hotswap/core';
 import type { IdempotencyKeys } from '../ports/idempotency-keys.ts';
 import type { Outbox } from '../ports/outbox.ts';
 
-const outboxMs = 1_000;
 const cleaningMs = 600_000;
 const compactingMs = 60_000;
-const batchSize = 100;
 const keepMessagesMs = 30 * 86_400_000;
 
 /** @internal */
 export interface HousekeepingParts {
   readonly outbox: Outbox;
   readonly keys: IdempotencyKeys;
-  readonly events: EventSink;
   /** Further things to be forgotten once in a while. */
   readonly cleaners: readonly (() => Promise<unknown>)[];
   /** What has to be made smaller each minute. */
@@ -20,7 +16,7 @@ export interface HousekeepingParts {
   readonly onError: (error: unknown) => void;
 }
 
-/** Delivers what rollouts have to say to people, and forgets what is out of date. @internal */
+/** Forgets what is out of date, and makes smaller what has grown. @internal */
 export class HousekeepingLoop {
   readonly #parts: HousekeepingParts;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -32,7 +28,6 @@ export class HousekeepingLoop {
   }
 
   start(): void {
-    this.#every(outboxMs, () => this.#deliver());
     this.#every(compactingMs, () => this.#compact());
     this.#every(cleaningMs, () => this.#clean());
   }
@@ -41,21 +36,6 @@ export class HousekeepingLoop {
     this.#isStopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     await this.#running;
-  }
-
-  /** In-process events are the one notifier so far; further ones subscribe to them. */
-  async #deliver(): Promise<void> {
-    const { outbox, events } = this.#parts;
-    const messages = await outbox.claim(batchSize);
-    for (const { tenant, deploymentId, text, severity, facts } of messages) {
-      events.emit({
-        topic: 'deployment.notification',
-        tenant,
-        subject: deploymentId,
-        facts: { text, severity, facts },
-      });
-    }
-    if (messages.length > 0) await outbox.markDelivered(messages.map((message) => message.messageId));
   }
 
   async #compact(): Promise<void> {

@@ -4,6 +4,8 @@ export type ChangeHint =
   | { readonly topic: 'desired'; readonly tenant: string; readonly nodeId: string }
   | { readonly topic: 'route'; readonly tenant: string; readonly moduleName: string }
   | { readonly topic: 'deployment'; readonly tenant: string; readonly deploymentId: string }
+  /** A message of the outbox has been taken for delivery. */
+  | { readonly topic: 'message'; readonly tenant: string; readonly messageId: number }
   /** Somebody may no longer be let in: forget what is remembered of tokens. */
   | { readonly topic: 'access' }
   /** Hints may have been missed: look at everything. */
