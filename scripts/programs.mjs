@@ -3,22 +3,24 @@
 import { SetupProblem, runAsCommand } from './bootstrap/progress.mjs';
 import { debianProgram } from './services/debian-program.mjs';
 
-/** Where the Debian package of that name puts the program. */
+/** Where the Debian package puts the program; the package has its name where it says nothing else. */
 const PROGRAMS = {
-  haproxy: 'usr/sbin/haproxy',
-  prometheus: 'usr/bin/prometheus',
-  promtool: 'usr/bin/promtool',
-  'redis-server': 'usr/bin/redis-server',
+  haproxy: { path: 'usr/sbin/haproxy' },
+  prometheus: { path: 'usr/bin/prometheus' },
+  'redis-server': { path: 'usr/bin/redis-server' },
+  promtool: { package: 'prometheus', path: 'usr/bin/promtool' },
+  shellcheck: { path: 'usr/bin/shellcheck' },
+  nginx: { package: 'nginx-light', path: 'usr/sbin/nginx' },
+  // As new as the PostgreSQL of scripts/services: older ones refuse to dump it.
+  pg_dump: { package: 'postgresql-client-18', suite: 'forky', path: 'usr/lib/postgresql/18/bin/pg_dump' },
+  psql: { package: 'postgresql-client-18', suite: 'forky', path: 'usr/lib/postgresql/18/bin/psql' },
 };
-
-/** Where that package has another name. */
-const PACKAGES = { promtool: 'prometheus' };
 
 await runAsCommand('programs', async () => {
   const [name = ''] = process.argv.slice(2);
-  const path = PROGRAMS[name];
-  if (path === undefined)
+  const program = PROGRAMS[name];
+  if (program === undefined)
     throw new SetupProblem(`there is no program "${name}" to fetch; there are ${Object.keys(PROGRAMS).join(', ')}.`);
   const given = process.env[`HOTSWAP_${name.toUpperCase().replaceAll('-', '_')}`];
-  console.log(JSON.stringify(given ? [given] : await debianProgram({ name: PACKAGES[name] ?? name, path })));
+  console.log(JSON.stringify(given ? [given] : await debianProgram({ name: program.package ?? name, ...program })));
 });

@@ -1,17 +1,20 @@
 // Programs that tests run for real, from Debian's packages with the C library they were built against, in the cache: nothing
 // is installed on the machine.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../bootstrap/paths.mjs';
 import { SetupProblem, say } from '../bootstrap/progress.mjs';
 import { unpackDebianPackages } from '../engines/debian-archive.mjs';
 
-/** Release whose packages are taken: what it carries stays the same for years. */
+/** Release whose packages are taken where nothing else is said: what it carries stays the same for years. */
 const SUITE = 'bookworm';
 
 function findLoader(root) {
-  for (const folder of readdirSync(join(root, 'lib'))) {
-    const inFolder = join(root, 'lib', folder);
+  // Newer releases have everything below usr.
+  const folders = ['lib', 'usr/lib'].filter((top) => existsSync(join(root, top)));
+  for (const [top, folder] of folders.flatMap((name) => readdirSync(join(root, name)).map((below) => [name, below]))) {
+    const inFolder = join(root, top, folder);
+    if (!statSync(inFolder).isDirectory()) continue;
     const loader = readdirSync(inFolder).find((name) => /^ld-linux-[\w-]+\.so\.\d$/.test(name));
     if (loader !== undefined) return { loader: join(inFolder, loader), folder };
   }
@@ -23,15 +26,15 @@ function findLoader(root) {
  * `path` is where the package puts it, e.g. `usr/sbin/haproxy`.
  * @throws SetupProblem on a machine without a Debian archive.
  */
-export async function debianProgram({ name, path }) {
+export async function debianProgram({ name, path, suite = SUITE }) {
   const programs = join(cacheFolder, 'programs');
-  const kept = join(programs, `${name}-${SUITE}-${process.arch}`);
+  const kept = join(programs, `${name}-${suite}-${process.arch}`);
   if (!existsSync(kept)) {
-    say('services', `fetching ${name} from Debian ${SUITE} …`);
+    say('services', `fetching ${name} from Debian ${suite} …`);
     mkdirSync(programs, { recursive: true });
     const folder = mkdtempSync(join(programs, 'fetch-'));
     try {
-      const root = await unpackDebianPackages({ suite: SUITE, packages: [name], folder });
+      const root = await unpackDebianPackages({ suite, packages: [name], folder });
       // In one step, so that two test runs at once see all of it or nothing.
       try {
         renameSync(root, kept);
