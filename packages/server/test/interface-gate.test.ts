@@ -62,12 +62,14 @@ interface Scene {
   readonly hosts?: readonly HostKind[];
   readonly callers?: readonly FunctionCaller[];
   readonly consumers?: readonly InterfaceConsumer[];
+  /** Modules that move before it in a train. */
+  readonly ahead?: Readonly<Record<string, ModuleDescription>>;
   readonly registered?: readonly (readonly [version: string, items: string, status: InterfaceStatus])[];
 }
 
 /** Asks the gate about version 2.0.0 of the module `img`. */
 async function ask(now: ModuleDescription, scene: Scene, http: ModuleHttp | null = null): Promise<GateFindings> {
-  const { live = {}, hosts = [wasmtime], callers = [], consumers = [], registered = [] } = scene;
+  const { live = {}, hosts = [wasmtime], callers = [], consumers = [], registered = [], ahead = {} } = scene;
   const records = registered.map(([version, items, status]): InterfaceRecord => ({
     ...{ tenant: 'default', name: 'acme:img', version, status, comparedWith: null, changes: [], createdBy: 'dev' },
     ...{ createdAt: 0, decidedBy: null, decidedAt: null, reason: null, revision: 1 },
@@ -97,10 +99,13 @@ async function ask(now: ModuleDescription, scene: Scene, http: ModuleHttp | null
     interfaces: store,
     registry,
     use,
-    modules: { get: (_tenant, moduleId) => Promise.resolve({ ...moduleOf(live[moduleId] ?? now), moduleId }) },
+    modules: {
+      get: (_tenant, moduleId) => Promise.resolve({ ...moduleOf(live[moduleId] ?? ahead[moduleId] ?? now), moduleId }),
+    },
     callers: new CallerLedger(use, () => undefined),
   });
-  return gate.check({ module: moduleOf(now), http, regions: null });
+  const before = Object.keys(ahead).map((moduleId) => ({ name: moduleId.split('-v')[0] ?? '', moduleId }));
+  return gate.check({ module: moduleOf(now), http, regions: null, ahead: before });
 }
 
 function moduleOf(description: ModuleDescription): ModuleRecord {
@@ -142,6 +147,15 @@ describe('live consumers', () => {
       message: expect.stringContaining('module shop-v1.0.0 (acme:img/resize@1.0.0#scale.param[0:w])') as string,
     });
     expect(refusal(found, true)).toBeNull();
+  });
+
+  it('one that moves before it in a train counts at the version that it will have then', async () => {
+    const live = { 'img-v1.0.0': before, 'shop-v1.0.0': importing('1.0.0', 'scale: func(w: u32);') };
+    const now = exporting('1.1.0', 'scale: func(w: u64); crop: func();');
+    const fits = await ask(now, { live, ahead: { 'shop-v2.0.0': importing('1.0.0', 'crop: func();') } });
+    expect(fits.consumers).toEqual([]);
+    const breaks = await ask(now, { live, ahead: { 'desk-v1.0.0': importing('1.0.0', 'scale: func(w: u32);') } });
+    expect(breaks.consumers.map(({ name }) => name)).toEqual(['shop-v1.0.0', 'desk-v1.0.0']);
   });
 
   it('one that imports only what stays is not concerned', async () => {

@@ -72,8 +72,9 @@ export async function prepareDeployment(
   parts: DeploymentServiceParts,
   body: NewDeployment,
   author: Principal,
+  ahead: readonly ModuleRecord[] = [],
 ): Promise<DeploymentSpec> {
-  const { content, shadow, spec } = await draftDeployment(parts, body, author);
+  const { content, shadow, spec } = await draftDeployment(parts, body, author, ahead);
   const { releaseId } = await parts.releases.insert(content);
   if (shadow !== null) await parts.releases.insert(shadow);
   return { ...spec, releaseId };
@@ -87,11 +88,16 @@ export interface DeploymentDraft {
   readonly spec: DeploymentSpec;
 }
 
-/** The same without writing anything: everything is checked, and the release gets the id that it would have. @internal */
+/**
+ * The same without writing anything: everything is checked, and the release gets the id that it would have. `ahead` are
+ * modules that will have moved before.
+ * @internal
+ */
 export async function draftDeployment(
   parts: DeploymentServiceParts,
   body: NewDeployment,
   author: Principal,
+  ahead: readonly ModuleRecord[] = [],
 ): Promise<DeploymentDraft> {
   const { tenant } = author;
   const strategy = strategyOf(body, parts.config.environment);
@@ -108,7 +114,7 @@ export async function draftDeployment(
   if (problem) throw problem;
   const admission = await admitDeployment(
     parts,
-    { module, http: content.http, regions },
+    { module, http: content.http, regions, ahead },
     { allowBreaking: body.allowBreaking, choosesNodes: 'nodeSelector' in body },
     author,
   );

@@ -41,16 +41,18 @@ export async function admitDeployment(
 
 /**
  * The same check when a deployment is executed for the first time: nodes, registry and consumers may have changed since.
+ * `ahead` are modules that will have moved before.
  * @throws HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS
  * @internal
  */
 export async function readmitDeployment(
   parts: { readonly gate: InterfaceGate; readonly modules: ModuleRegistry; readonly releases: ReleaseRegistry },
   spec: DeploymentSpec,
+  ahead: NonNullable<GateQuestion['ahead']> = [],
 ): Promise<void> {
   const module: ModuleRecord = await parts.modules.get(spec.tenant, spec.moduleId);
   const { http } = await parts.releases.get(spec.tenant, spec.releaseId);
-  const findings = await parts.gate.check({ module, http, regions: spec.regions });
+  const findings = await parts.gate.check({ module, http, regions: spec.regions, ahead });
   requireSafe(findings, module, {
     allowBreaking: spec.allowBreaking === true,
     choosesNodes: spec.nodeSelector !== undefined,

@@ -17,6 +17,11 @@ export interface GateQuestion {
   readonly http: ModuleHttp | null;
   /** Regions of the deployment; `null`: all. */
   readonly regions: readonly string[] | null;
+  /**
+   * Modules that will have moved when its turn comes, as those before it in a release train: they count at these versions,
+   * not at those that serve now. Default none.
+   */
+  readonly ahead?: readonly Pick<ModuleRecord, 'name' | 'moduleId'>[];
 }
 
 /** What the gate found. @internal */
@@ -62,7 +67,7 @@ export class InterfaceGate {
     this.#parts = parts;
   }
 
-  async check({ module, http, regions }: GateQuestion): Promise<GateFindings> {
+  async check({ module, http, regions, ahead = [] }: GateQuestion): Promise<GateFindings> {
     const { use, registry, interfaces, callers } = this.#parts;
     const { tenant } = module;
     await callers.flush();
@@ -76,7 +81,8 @@ export class InterfaceGate {
     const replaced = live.filter(
       ({ moduleName, moduleId }) => moduleName === module.name && moduleId !== module.moduleId,
     );
-    const found = await Promise.all(replaced.map((old) => this.#replace(module, http, old, live)));
+    const users = versionsThen(live, ahead, module.name);
+    const found = await Promise.all(replaced.map((old) => this.#replace(module, http, old, users)));
     return {
       misfits,
       hosts: hosts.reduce((sum, { nodes }) => sum + nodes, 0),
@@ -105,7 +111,7 @@ export class InterfaceGate {
     module: ModuleRecord,
     http: ModuleHttp | null,
     old: LiveModule,
-    live: readonly LiveModule[],
+    users: ReadonlySet<string>,
   ): Promise<Pick<GateFindings, 'changes' | 'consumers'>> {
     const { tenant } = module;
     const before = await this.#description(tenant, old.moduleId);
@@ -119,7 +125,7 @@ export class InterfaceGate {
         ? []
         : [
             ...affectedDeclared(from, to, await this.#declared(tenant, [...from.exports.keys()])),
-            ...affectedImporters(from, to, await this.#importers(tenant, module.name, live)),
+            ...affectedImporters(from, to, await this.#importers(tenant, users)),
           ];
     return {
       changes,
@@ -150,12 +156,10 @@ export class InterfaceGate {
 
   async #importers(
     tenant: string,
-    moduleName: string,
-    live: readonly LiveModule[],
+    users: ReadonlySet<string>,
   ): Promise<readonly { readonly moduleId: string; readonly description: ModuleDescription }[]> {
-    const others = new Set(live.filter((each) => each.moduleName !== moduleName).map(({ moduleId }) => moduleId));
     return Promise.all(
-      [...others].map(async (moduleId) => ({ moduleId, description: await this.#description(tenant, moduleId) })),
+      [...users].map(async (moduleId) => ({ moduleId, description: await this.#description(tenant, moduleId) })),
     );
   }
 
@@ -168,6 +172,18 @@ export class InterfaceGate {
     this.#descriptions.set(key, description);
     return description;
   }
+}
+
+/** Versions of the other modules that serve when the module's turn comes. */
+function versionsThen(
+  live: readonly LiveModule[],
+  ahead: NonNullable<GateQuestion['ahead']>,
+  moduleName: string,
+): ReadonlySet<string> {
+  const stay = live.filter(
+    (each) => each.moduleName !== moduleName && !ahead.some(({ name }) => name === each.moduleName),
+  );
+  return new Set([...stay, ...ahead].map(({ moduleId }) => moduleId));
 }
 
 /**

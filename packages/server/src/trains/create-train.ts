@@ -29,9 +29,11 @@ export async function createTrain(
   if (twice) throw serverError('HS_DEPLOYMENT_TRAIN_TWICE', { moduleName: twice.name });
   const placed = orderModules(modules, order);
   const specs: DeploymentSpec[] = [];
-  for (const { module } of placed) {
+  for (const [n, { module }] of placed.entries()) {
     const deploymentId = `${trainId}-${module.name}`.slice(0, 100);
-    const spec = await prepareDeployment(parts, { ...common, moduleId: module.moduleId, deploymentId }, author);
+    const ahead = placed.slice(0, n).map((earlier) => earlier.module);
+    const body = { ...common, moduleId: module.moduleId, deploymentId };
+    const spec = await prepareDeployment(parts, body, author, ahead);
     specs.push({ ...spec, trainId, retention: toDuration(durationMs(spec.retention) + longestTrainMs) });
   }
   const train: Omit<Train, 'revision' | 'createdAt' | 'updatedAt'> = {

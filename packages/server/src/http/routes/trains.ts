@@ -12,6 +12,7 @@ import {
 import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading, writing } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
+import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { createTrain } from '../../trains/create-train.ts';
 import { toTrainView } from '../../trains/train-view.ts';
@@ -82,6 +83,7 @@ function executeRoute(app: App, parts: ServerParts): void {
       requireMatch(request, trainTag(train), `train ${train.trainId}`);
       if (train.intent === 'back' || train.intent === 'assemble') throw refused('execute', train, whyNot[train.intent]);
       if (train.intent === 'forward') return answer(parts, train, reply.code(202));
+      await readmit(parts, train);
       // Members need the approval of whoever executes, at the time when it is their turn: an approval from before would lapse.
       if (train.status === 'PendingApproval' && train.author === caller.subject)
         throw hotSwapError('HS_AUTH_SELF_APPROVAL', { subject: caller.subject, deploymentId: train.trainId });
@@ -111,6 +113,15 @@ function backRoute(app: App, parts: ServerParts, command: 'abort' | 'rollback'):
       return change(parts, train, { intent: 'back', backEnd, reason, actor: caller.subject, status }, command, reply);
     },
   );
+}
+
+/** Nodes, registry and consumers may have changed since; each member is checked against what serves when its turn comes. */
+async function readmit(parts: ServerParts, { tenant, members }: Train): Promise<void> {
+  for (const [n, { deploymentId, moduleName }] of members.entries()) {
+    const record = await parts.deployments.find(tenant, deploymentId);
+    const ahead = members.slice(0, n).map(({ moduleName: name, moduleId }) => ({ name, moduleId }));
+    if (record !== null && record.spec.moduleName === moduleName) await readmitDeployment(parts, record.spec, ahead);
+  }
 }
 
 const whyNot = { back: 'it goes back, or is back', assemble: 'its deployments are still being created' } as const;
