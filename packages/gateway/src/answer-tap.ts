@@ -19,7 +19,8 @@ export class AnswerTap {
   /** The whole answer; `undefined` when it was cut, too large, or a stream. */
   get answer(): WholeAnswer | undefined {
     const { status, headers } = this.#head ?? {};
-    if (!this.#hasEnded || this.#chunks === undefined || status === undefined || headers === undefined) return undefined;
+    if (!this.#hasEnded || this.#chunks === undefined || status === undefined || headers === undefined)
+      return undefined;
     return { status, headers, body: Buffer.concat(this.#chunks) };
   }
 

@@ -60,9 +60,14 @@ function isUntaken({ status }: WholeAnswer, code: string): boolean {
   return untaken.has(status) || code === 'HS_HTTP_NO_ROUTE' || code.startsWith('HS_AGENT_');
 }
 
-function compareBodies(live: WholeAnswer, mirrored: WholeAnswer, { isFunction, ignore = [] }: ComparedCall): Comparison {
+function compareBodies(
+  live: WholeAnswer,
+  mirrored: WholeAnswer,
+  { isFunction, ignore = [] }: ComparedCall,
+): Comparison {
   if (live.body.equals(mirrored.body)) return { kind: 'equal' };
-  const [a, b] = isJson(live, isFunction) && isJson(mirrored, isFunction) ? [parsed(live.body), parsed(mirrored.body)] : [];
+  const [a, b] =
+    isJson(live, isFunction) && isJson(mirrored, isFunction) ? [parsed(live.body), parsed(mirrored.body)] : [];
   if (a === undefined || b === undefined)
     return differ('', `${live.body.byteLength} bytes`, `${mirrored.body.byteLength} bytes`);
   const found = isFunction ? firstDifference(ofFunction(a), ofFunction(b), ignore) : firstDifference(a, b, ignore);

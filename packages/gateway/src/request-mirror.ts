@@ -85,7 +85,7 @@ export class RequestMirror {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
-    this.#queue.length = 0;
+    for (const { mirror } of this.#queue.splice(0)) this.#counts.add(mirror, 'skipped');
     await this.#connections.close();
     await this.#reporting;
     await this.#report();
@@ -158,7 +158,10 @@ export class RequestMirror {
     else this.#counts.add(mirror, compared.kind === 'unknown' ? 'skipped' : compared.kind);
   }
 
-  async #copyFor(target: RouteTarget, request: AnsweredRequest & { body: Buffer | string | null }): Promise<CopiedRequest> {
+  async #copyFor(
+    target: RouteTarget,
+    request: AnsweredRequest & { body: Buffer | string | null },
+  ): Promise<CopiedRequest> {
     const authorization = await this.#options.tokens.headerFor(target.nodeId);
     return {
       path: request.path,

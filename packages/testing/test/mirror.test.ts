@@ -88,7 +88,11 @@ describe('a deployment that mirrors requests first', () => {
 
   it('goes back as soon as enough answers differ, and says how many', async () => {
     const rollout = await begin(() =>
-      counted({ equal: 90, different: 10, examples: [{ call: 'greet', at: '/result', live: 'string', mirrored: 'number' }] }),
+      counted({
+        equal: 90,
+        different: 10,
+        examples: [{ call: 'greet', at: '/result', live: 'string', mirrored: 'number' }],
+      }),
     );
     await rollout.run();
     const { summary } = await rollout.simulation.state('d');
@@ -96,7 +100,9 @@ describe('a deployment that mirrors requests first', () => {
     nothingLeft(rollout);
     const entries = await journal(rollout);
     const ended = entries.find((entry) => entry.type === 'ended' && entry.step === 1);
-    expect(ended).toMatchObject({ result: { ok: false, failure: { cause: 'metrics', facts: { differentPercent: 10 } } } });
+    expect(ended).toMatchObject({
+      result: { ok: false, failure: { cause: 'metrics', facts: { differentPercent: 10 } } },
+    });
     expect((ended?.at ?? 0) - (entries[0]?.at ?? 0)).toBeLessThan(60_000);
     expect(explainJournal(entries).join('\n')).toMatch(/copy 20 % of the requests to v2-shadow for 60 s/);
   });
@@ -180,7 +186,11 @@ describe('a deployment that mirrors requests first', () => {
     await restarted.run(8 * 3_600_000);
     const told = async (rollout: Rollout) =>
       (await journal(rollout)).map((entry) =>
-        entry.type === 'began' ? [entry.type, entry.effect] : entry.type === 'ended' ? [entry.type, entry.result] : entry.type,
+        entry.type === 'began'
+          ? [entry.type, entry.effect]
+          : entry.type === 'ended'
+            ? [entry.type, entry.result]
+            : entry.type,
       );
     expect(await told(restarted)).toEqual(await told(straight));
     nothingLeft(restarted);

@@ -25,7 +25,12 @@ export const mirrorCompareSchema: z.ZodType<MirrorCompare, unknown> = z.strictOb
   body: z.boolean().exactOptional(),
   ignore: z.array(pointer).max(50).readonly().exactOptional(),
   headers: z
-    .array(z.string().max(100).regex(/^[a-z0-9-]+$/, 'must be a header name in lower case'))
+    .array(
+      z
+        .string()
+        .max(100)
+        .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case'),
+    )
     .max(20)
     .readonly()
     .exactOptional(),

@@ -33,8 +33,6 @@ export const mirrorHandler: EffectHandler<'mirror'> = {
   expectedMs: ({ input }) => input.forMs + (input.timeoutMs ?? defaultTimeoutMs),
 };
 
-
-
 /** Where nothing answers there is nothing to copy and nothing to compare with. */
 const servesAnything = ({ frozen }: EffectScope): boolean =>
   frozen.baseline.some(({ releases }) => releases.some(({ weight }) => weight > 0));
