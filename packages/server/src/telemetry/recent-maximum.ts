@@ -18,7 +18,7 @@ export class RecentMaximum {
 
   entries(nowMs: number): readonly (readonly [string, number])[] {
     this.#turn(nowMs);
-    const all = new Map(this.#before);
+    const all = new Map<string, number>(this.#before);
     for (const [name, value] of this.#current) all.set(name, Math.max(value, all.get(name) ?? 0));
     return [...all];
   }
