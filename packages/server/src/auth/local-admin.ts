@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerConfig } from '../config/schema.ts';
 import { serverError } from '../error-codes.ts';
@@ -7,6 +7,8 @@ import type { Credentials } from '../ports/credentials.ts';
 
 /** File in the data directory by which the command line finds a development server. @internal */
 export const localAdminFile = 'local-admin.json';
+/** File that decides which token is that of a data directory, whoever comes first. */
+const localTokenFile = 'local-admin.token';
 
 /** What a first administrator gets. @internal */
 export interface LocalAdmin {
@@ -17,17 +19,18 @@ export interface LocalAdmin {
 
 /**
  * Makes sure that somebody can administer the server. In Development a credential of its own lies in the data directory,
- * for this user alone; elsewhere the token comes from a file, or is made and shown at the very first start. No default
+ * for this user alone: servers of one directory share it, and those of other directories on the same database keep theirs.
+ * Elsewhere the token comes from a file, or is made and shown at the very first start. No default
  * password exists.
  * @returns `null` when administrators exist and nothing is to be done
  * @internal
  */
 export async function ensureAdmin(config: ServerConfig, credentials: Credentials): Promise<LocalAdmin | null> {
-  const put = (token: string): Promise<unknown> =>
-    credentials.put({ tenant: 'default', credentialId: 'local-admin', subject: 'local-admin', role: 'admin' }, token);
+  const put = (token: string, credentialId = 'local-admin'): Promise<unknown> =>
+    credentials.put({ tenant: 'default', credentialId, subject: 'local-admin', role: 'admin' }, token);
   if (config.environment === 'Development') {
-    const token = (await readLocalAdmin(config.dataDir)) ?? newToken();
-    await put(token);
+    const token = (await readLocalAdmin(config.dataDir)) ?? (await claimToken(config.dataDir));
+    await put(token, `local-admin-${createHash('sha256').update(token).digest('hex').slice(0, 12)}`);
     return { token };
   }
   if (config.adminTokenFile !== undefined) {
@@ -54,6 +57,23 @@ export async function writeLocalAdmin(
   await writeFile(draft, JSON.stringify({ ...content, pid: process.pid }), { mode: 0o600 });
   await rename(draft, file);
   return file;
+}
+
+/** Whoever is first makes the token of a data directory; all others get the same. */
+async function claimToken(dataDir: string): Promise<string> {
+  const file = join(dataDir, localTokenFile);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, newToken(), { mode: 0o600 });
+  try {
+    // A link is there whole or not at all, and never replaces what is there.
+    await link(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(draft);
+  }
+  return readFile(file, 'utf8');
 }
 
 async function readLocalAdmin(dataDir: string): Promise<string | null> {

@@ -1,0 +1,71 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startLocalCluster, startProgram, type ChildProgram } from '@hotswap/local-cluster';
+
+const postgres = process.env['HOTSWAP_TEST_POSTGRES_URL'];
+
+describe('two servers on one data directory', () => {
+  let dataDirectory: string;
+  const programs: ChildProgram[] = [];
+
+  beforeEach(async () => {
+    dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-two-servers-'));
+  });
+  afterEach(async () => {
+    await Promise.all(programs.splice(0).map((program) => program.stop(10_000)));
+    await rm(dataDirectory, { recursive: true, force: true });
+  });
+
+  const startServer = (name: string, env: NodeJS.ProcessEnv): ChildProgram => {
+    const program = startProgram({
+      name,
+      entry: import.meta.resolve('@hotswap/server/main'),
+      args: ['--data-dir', dataDirectory, '--host', '127.0.0.1', '--port', '0'],
+      logFile: join(dataDirectory, `${name}.log`),
+      env: { HOTSWAP_INSTANCE_ID: name, ...env },
+    });
+    programs.push(program);
+    return program;
+  };
+  const localAdmin = async (): Promise<{ url: string; token: string; pid: number }> =>
+    JSON.parse(await readFile(join(dataDirectory, 'local-admin.json'), 'utf8')) as {
+      url: string;
+      token: string;
+      pid: number;
+    };
+  const isKnown = async (url: string, token: string): Promise<number> =>
+    (await fetch(new URL('/api/v1/wasm/nodes', url), { headers: { authorization: `Bearer ${token}` } })).status;
+
+  it('with the embedded database: the second one refuses, and leaves the credential of the first one alone', async () => {
+    await using cluster = await startLocalCluster({ dataDirectory, nodes: [] });
+    const before = await localAdmin();
+    const second = startServer('second', {});
+    expect(await second.ended).not.toBe(0);
+    expect(await readFile(second.logFile, 'utf8')).toContain('HS_STORE_');
+    expect(await localAdmin()).toEqual(before);
+    expect(await isKnown(cluster.url, before.token)).toBe(200);
+  });
+
+  it.runIf(postgres !== undefined)('with Postgres: both take the one credential of the directory', async () => {
+    const env = { HOTSWAP_DATABASE_URL: postgres ?? '' };
+    const servers = ['first', 'second'].map((name) => startServer(name, env));
+    const urls = new Set<string>();
+    await expect
+      .poll(
+        async () => {
+          for (const { logFile } of servers) {
+            const [, url] = /server at (http:\S+),/.exec(await readFile(logFile, 'utf8').catch(() => '')) ?? [];
+            if (url !== undefined) urls.add(url);
+          }
+          return urls.size;
+        },
+        { timeout: 60_000, interval: 100 },
+      )
+      .toBe(2);
+    const { token, pid } = await localAdmin();
+    expect(servers.map((server) => server.pid)).toContain(pid);
+    for (const url of urls) expect(await isKnown(url, token)).toBe(200);
+  });
+});
