@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { guardMetricsText, type GuardMetrics } from '@hotswap/resilience';
 import { describe, expect, it } from 'vitest';
 
@@ -55,4 +56,15 @@ describe('guardMetricsText', () => {
     const text = guardMetricsText({ ...metrics, peakMemoryPages: null, coldStartTimeMs: null, successRate: null });
     expect(text).not.toMatch(/memory_pages|cold_start|success_rate/);
   });
+});
+
+it('has every figure that the dashboard and the alerts of an extractor ask for', async () => {
+  const text = guardMetricsText(metrics, { features: { links: 1 } });
+  const asked = new Set<string>();
+  for (const path of ['grafana/dashboards/riptide-extraction.json', 'prometheus/rules/riptide.yml']) {
+    const content = await readFile(new URL(`../../../deploy/${path}`, import.meta.url), 'utf8');
+    for (const [name] of content.matchAll(/\briptide_wasm_\w+/g)) asked.add(name);
+  }
+  expect(asked.size).toBeGreaterThanOrEqual(11);
+  expect([...asked].filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([]);
 });
