@@ -59,6 +59,7 @@ export type {
 export type { Scheduler } from './contracts/scheduler.ts';
 export type { SlotAssignment, SlotCall, SlotResult, SlotTable } from './contracts/slot-table.ts';
 export type { Outcome, RolloutContext, Steps, Strategy } from './contracts/strategy.ts';
+export type { SpanAttributes, SpanStart, Tracer, TraceSpan } from './contracts/tracer.ts';
 export type {
   MirrorBoard,
   MirrorReport,

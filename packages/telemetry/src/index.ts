@@ -4,3 +4,5 @@ export type { HostMetricsOptions } from './host-metrics.ts';
 export { MetricsRegistry } from './metrics-registry.ts';
 export type { CountingMetric, DurationMetric, MetricLabels, MetricSample } from './metrics-registry.ts';
 export { SketchHistogram } from './sketch-histogram.ts';
+export { openTracer } from './otlp-tracer.ts';
+export type { OtlpTracer, TracingOptions } from './otlp-tracer.ts';
