@@ -63,7 +63,8 @@ export async function standStill({ cluster }: FaultBench): Promise<readonly stri
   return [];
 }
 
-async function loseNode(bench: FaultBench): Promise<readonly string[]> {
+/** A node dies, and is back half a second later. */
+export async function loseNode(bench: FaultBench): Promise<readonly string[]> {
   const victim = bench.nodeIds.at(-1) as string;
   await bench.cluster.agents.get(victim)?.kill();
   await sleep(500);

@@ -4,12 +4,15 @@ import { isHotSwapError, type Json } from '@hotswap/core';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type DeploymentView, type HotSwapClient, type JournalEntryView } from '@hotswap/protocol';
+import { ModuleLine, type Probe } from './module-line.ts';
 import { strategyCases } from './strategy-cases.ts';
 
 /** How a strategy is run for its crash points. */
 export interface Rollout {
   readonly strategy: string;
   readonly strategyConfig: Json;
+  /** Default: all. */
+  readonly targetRegions?: readonly string[];
 }
 
 /** The rollouts whose every point is tried. */
@@ -24,20 +27,24 @@ const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({
   zone: `${region}-1a`,
 }));
 const deploymentTimeoutMs = 60_000;
+const catchUpMs = 20_000;
 
 /** A small running system that faults are tried on, one after the other. */
 export class FaultBench implements AsyncDisposable {
   readonly cluster: LocalCluster;
   /** What every server of the bench runs with, beside a failpoint. */
   readonly serverEnv: NodeJS.ProcessEnv;
-  readonly #moduleIds: readonly string[];
-  #serving = 0;
+  /** The module on which most is tried. */
+  readonly adder: ModuleLine;
+  /** Another one on the same nodes. Its second version sells more than its first. */
+  readonly shop: ModuleLine;
   #counter = 0;
 
-  private constructor(cluster: LocalCluster, moduleIds: readonly string[], serverEnv: NodeJS.ProcessEnv) {
+  private constructor(cluster: LocalCluster, adder: ModuleLine, shop: ModuleLine, serverEnv: NodeJS.ProcessEnv) {
     this.serverEnv = serverEnv;
     this.cluster = cluster;
-    this.#moduleIds = moduleIds;
+    this.adder = adder;
+    this.shop = shop;
   }
 
   static async start(dataDirectory: string, serverEnv: NodeJS.ProcessEnv = {}): Promise<FaultBench> {
@@ -48,14 +55,10 @@ export class FaultBench implements AsyncDisposable {
       nodes,
       serverEnv: environment,
     });
-    const moduleIds: string[] = [];
-    for (const version of ['1.0.0', '1.1.0']) {
-      const wasm = await readFile(exampleModule('adder', version).path);
-      moduleIds.push((await cluster.client.modules.register({ name: 'adder', version, wasm })).moduleId);
-    }
-    const bench = new FaultBench(cluster, moduleIds, environment);
-    const first = await bench.runToEnd({ strategy: 'AllAtOnce', strategyConfig: {} });
-    bench.keep(first);
+    const adder = await registerLine(cluster, 'adder', { functionName: 'add', args: [2, 3] });
+    const shop = await registerLine(cluster, 'shop', { functionName: 'visit', args: [] });
+    const bench = new FaultBench(cluster, adder, shop, environment);
+    for (const line of [adder, shop]) await bench.runToEnd({ strategy: 'AllAtOnce', strategyConfig: {} }, line.serving);
     return bench;
   }
 
@@ -69,12 +72,12 @@ export class FaultBench implements AsyncDisposable {
 
   /** Module id that all nodes should serve now. */
   get serving(): string {
-    return this.#moduleIds[this.#serving] as string;
+    return this.adder.serving;
   }
 
   /** Module id of the next rollout. */
   get next(): string {
-    return this.#moduleIds[1 - this.#serving] as string;
+    return this.adder.next;
   }
 
   /** An id that no earlier deployment had. */
@@ -82,31 +85,33 @@ export class FaultBench implements AsyncDisposable {
     return `fault-${String(++this.#counter)}`;
   }
 
-  /** Whether the deployment's module serves now that it has ended: an experiment may be completed without a winner. */
-  serves({ status, verdict }: DeploymentView): boolean {
-    return status === 'Completed' && (verdict === undefined || verdict === 'B');
+  /** @see {@link ModuleLine.serves} */
+  serves(deployment: DeploymentView): boolean {
+    return this.adder.serves(deployment);
   }
 
-  /** Notes that a completed deployment's module is the one that serves. */
+  /** @see {@link ModuleLine.keep} */
   keep(deployment: DeploymentView): void {
-    if (this.serves(deployment)) this.#serving = this.#moduleIds.indexOf(deployment.moduleId);
+    this.adder.keep(deployment);
   }
 
   /** Creates and executes; safe to repeat after a crash at any moment of it. */
   async begin(rollout: Rollout, deploymentId: string, moduleId: string): Promise<void> {
-    await this.#persist(async () => {
+    await this.persist(async () => {
       try {
-        await this.client.deployments.create({ ...rollout, moduleId, deploymentId });
+        const { targetRegions, ...common } = rollout;
+        const regions = targetRegions === undefined ? {} : { targetRegions: [...targetRegions] };
+        await this.client.deployments.create({ ...common, ...regions, moduleId, deploymentId });
       } catch (error) {
         if (!isHotSwapError(error, 'HS_DEPLOYMENT_EXISTS') && !(await this.#exists(deploymentId))) throw error;
       }
     });
-    await this.#persist(() => this.client.deployments.execute(deploymentId));
+    await this.persist(() => this.client.deployments.execute(deploymentId));
   }
 
-  async runToEnd(rollout: Rollout): Promise<DeploymentView> {
+  async runToEnd(rollout: Rollout, moduleId: string = this.next): Promise<DeploymentView> {
     const deploymentId = this.newId();
-    await this.begin(rollout, deploymentId, this.#counter === 1 ? (this.#moduleIds[0] as string) : this.next);
+    await this.begin(rollout, deploymentId, moduleId);
     return this.waitForEnd(deploymentId);
   }
 
@@ -135,18 +140,19 @@ export class FaultBench implements AsyncDisposable {
     return entries;
   }
 
-  /** What is wrong with where requests go: everything must reach one module id, on all nodes. */
+  /** @see {@link ModuleLine.routeViolations} */
   async routeViolations(moduleId: string): Promise<string[]> {
-    const route = await this.client.routes.get('adder');
-    const strays = route.targets
-      .filter((target) => target.moduleId !== moduleId)
-      .map((target) => `${target.nodeId} serves ${target.moduleId}`);
-    const missing = nodes
-      .filter((node) => !route.targets.some((target) => target.nodeId === node.nodeId))
-      .map((node) => `${node.nodeId} serves nothing`);
-    const answer = await this.client.modules.invoke('adder', 'add', { args: [2, 3] });
-    const wrong = answer.moduleId === moduleId ? [] : [`a request was answered by ${answer.moduleId}`];
-    return [...strays, ...missing, ...wrong].map((what) => `${what} instead of ${moduleId}`);
+    return this.adder.routeViolations(moduleId, this.nodeIds);
+  }
+
+  /** The same once everybody has had the time to catch up. */
+  async settledViolations(line: ModuleLine, nodeIds: readonly string[] = this.nodeIds): Promise<readonly string[]> {
+    const deadline = performance.now() + catchUpMs;
+    for (;;) {
+      const wrong = await line.routeViolations(line.serving, nodeIds);
+      if (wrong.length === 0 || performance.now() > deadline) return wrong;
+      await sleep(100);
+    }
   }
 
   /** Resolves when the server process has died by itself. */
@@ -162,7 +168,7 @@ export class FaultBench implements AsyncDisposable {
    * Repeats what did not reach a server that runs: a connection kept from before a restart is found dead only when it is
    * used. Everything repeated here is the same when it is done twice.
    */
-  async #persist(request: () => Promise<unknown>): Promise<void> {
+  async persist(request: () => Promise<unknown>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         await request();
@@ -181,4 +187,12 @@ export class FaultBench implements AsyncDisposable {
       () => false,
     );
   }
+}
+
+async function registerLine(cluster: LocalCluster, name: string, probe: Probe): Promise<ModuleLine> {
+  const register = async (version: string): Promise<string> => {
+    const wasm = await readFile(exampleModule(name, version).path);
+    return (await cluster.client.modules.register({ name, version, wasm })).moduleId;
+  };
+  return new ModuleLine(name, [await register('1.0.0'), await register('1.1.0')], probe, () => cluster.client);
 }

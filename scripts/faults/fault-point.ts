@@ -1,11 +1,8 @@
 /** One fault with its check. */
 export interface FaultPoint {
   readonly name: string;
-  /**
-   * Brings the fault about and resolves with what it broke; empty when the system survived it, `void` when the moment
-   * never came, so that nothing was tried.
-   */
-  readonly run: () => Promise<readonly string[] | 'void'>;
+  /** Brings the fault about and resolves with what it broke; empty when the system survived it. */
+  readonly run: () => Promise<readonly string[]>;
 }
 
 /** Result of a whole run. */
@@ -13,8 +10,6 @@ export interface FaultReport {
   /** Faults that were brought about. */
   readonly points: number;
   readonly survived: number;
-  /** Moments that never came; not among the points. */
-  readonly void: number;
   readonly failures: readonly { readonly point: string; readonly violations: readonly string[] }[];
 }
 
@@ -30,10 +25,9 @@ export function sampleOf(points: readonly FaultPoint[], count: number): readonly
 /** Runs points one after the other. */
 export async function runPoints(
   points: readonly FaultPoint[],
-  onEnded: (point: FaultPoint, result: readonly string[] | 'void', tookMs: number) => void,
+  onEnded: (point: FaultPoint, result: readonly string[], tookMs: number) => void,
 ): Promise<FaultReport> {
   const failures: { point: string; violations: readonly string[] }[] = [];
-  let voided = 0;
   for (const point of points) {
     const began = performance.now();
     const result = await point
@@ -41,10 +35,8 @@ export async function runPoints(
       .catch((error: unknown) => [
         `the check itself failed: ${error instanceof Error ? error.message : String(error)}`,
       ]);
-    if (result === 'void') voided++;
-    else if (result.length > 0) failures.push({ point: point.name, violations: result });
+    if (result.length > 0) failures.push({ point: point.name, violations: result });
     onEnded(point, result, performance.now() - began);
   }
-  const tried = points.length - voided;
-  return { points: tried, survived: tried - failures.length, void: voided, failures };
+  return { points: points.length, survived: points.length - failures.length, failures };
 }

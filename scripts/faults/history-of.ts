@@ -1,12 +1,20 @@
 import { canonicalJson, type JournalEntry } from '@hotswap/core';
 import type { JournalEntryView } from '@hotswap/protocol';
-import { historyViolations } from '@hotswap/testing';
+import { historyViolations, type TrainHistory } from '@hotswap/testing';
 import { strategyCases } from './strategy-cases.ts';
 
 /** What journals on the wire say, held against the invariants by the checker that simulations use too. */
 export async function violationsOf(...journals: readonly (readonly JournalEntryView[])[]): Promise<readonly string[]> {
+  return historyOf(journals);
+}
+
+/** The same with the release trains that the journals belong to. */
+export async function historyOf(
+  journals: readonly (readonly JournalEntryView[])[],
+  trains: readonly TrainHistory[] = [],
+): Promise<readonly string[]> {
   return historyViolations(
-    { journals: journals.map((entries) => entries.map(stored)) },
+    { journals: journals.map((entries) => entries.map(stored)), trains },
     strategyCases.map(({ strategy }) => strategy),
   );
 }

@@ -4,15 +4,19 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { agentCrashPoints } from './agent-crashes.ts';
+import { churnPoints } from './churn.ts';
 import { disturbancePoints } from './disturbances.ts';
 import { doubleCommandPoints } from './double-commands.ts';
 import { FaultBench, rollouts, type Rollout } from './fault-bench.ts';
 import { runPoints, sampleOf, type FaultPoint, type FaultReport } from './fault-point.ts';
+import { manyDeploymentPoints } from './many-deployments.ts';
 import { rollbackPoints } from './rollbacks.ts';
 import { trySeeds } from './seeds.ts';
-import { serverCrashPoints } from './server-crashes.ts';
+import { rollbackCrashPoints, serverCrashPoints } from './server-crashes.ts';
+import { trainCrashPoints } from './train-crashes.ts';
 import { twoServerPoints } from './two-servers.ts';
 import { virtualCrashPoints } from './virtual-crashes.ts';
+import { winnerPoints } from './winners.ts';
 
 const { values } = parseArgs({
   options: {
@@ -41,10 +45,9 @@ const lanes = values.sample ? 1 : 2;
 const chosen = (group: readonly FaultPoint[]): readonly FaultPoint[] =>
   (values.sample ? sampleOf(group, sampleSize) : group).filter((point) => point.name.includes(values.only));
 
-function tell(point: FaultPoint, result: readonly string[] | 'void', tookMs: number): void {
-  const verdict = result === 'void' ? 'void    ' : result.length === 0 ? 'survived' : 'FAILED  ';
-  console.error(`  ${verdict}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
-  if (result !== 'void') for (const violation of result) console.error(`            ${violation}`);
+function tell(point: FaultPoint, result: readonly string[], tookMs: number): void {
+  console.error(`  ${result.length === 0 ? 'survived' : 'FAILED  '}  ${point.name} (${(tookMs / 1_000).toFixed(1)} s)`);
+  for (const violation of result) console.error(`            ${violation}`);
 }
 
 /** One cluster and the points of some strategies on it. */
@@ -56,10 +59,12 @@ async function runLane(lane: number): Promise<FaultReport> {
   try {
     const groups: (readonly FaultPoint[])[] = lane === 0 ? [doubleCommandPoints(bench)] : [];
     for (const rollout of strategies) groups.push(await rollbackPoints(bench, rollout));
-    const agents = agentCrashPoints(bench, strategies);
-    const disturbances = disturbancePoints(bench, strategies);
-    groups.push(agents, disturbances);
+    groups.push(agentCrashPoints(bench, strategies), disturbancePoints(bench, strategies));
+    groups.push(churnPoints(bench, strategies), manyDeploymentPoints(bench, strategies));
+    groups.push(strategies.flatMap((rollout) => rollbackCrashPoints(bench, rollout)));
     for (const rollout of strategies) groups.push(await serverCrashPoints(bench, rollout));
+    if (lane === 0) groups.push(await trainCrashPoints(bench));
+    if (lane === lanes - 1) groups.push(winnerPoints(bench));
     return await runPoints(groups.flatMap(chosen), tell);
   } finally {
     await bench[Symbol.asyncDispose]();
@@ -74,7 +79,6 @@ async function run(): Promise<FaultReport> {
   return [virtual, ...reports, two].reduce((sum, report) => ({
     points: sum.points + report.points,
     survived: sum.survived + report.survived,
-    void: sum.void + report.void,
     failures: [...sum.failures, ...report.failures],
   }));
 }
@@ -106,7 +110,6 @@ async function runSeeds(count: number): Promise<FaultReport> {
   return {
     points: seeds,
     survived: seeds - failures.length,
-    void: 0,
     failures: failures.map(({ seed, violations }) => ({ point: `seed ${String(seed)}`, violations })),
   };
 }
@@ -118,10 +121,11 @@ function wholeNumber(option: string, text: string): number {
   process.exit(2);
 }
 
+const began = performance.now();
 const report = values.seeds === '' ? await run() : await runSeeds(wholeNumber('--seeds', values.seeds));
 if (values.seeds === '')
   console.error(
-    `\n  ${String(report.survived)} of ${String(report.points)} faults survived${report.void > 0 ? `; ${String(report.void)} moments never came` : ''}`,
+    `\n  ${String(report.survived)} of ${String(report.points)} faults survived, in ${((performance.now() - began) / 60_000).toFixed(1)} minutes`,
   );
 const seeds = values.full ? await runSeeds(seedsOfFullRun) : undefined;
 if (values.json) console.log(JSON.stringify({ ...report, ...(seeds ? { seeds } : {}) }));

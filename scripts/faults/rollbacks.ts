@@ -46,7 +46,8 @@ export async function reachStep(bench: FaultBench, deploymentId: string, step: n
   }
 }
 
-async function rollBack(bench: FaultBench, deploymentId: string): Promise<void> {
+/** Asks for a rollback; one that is under way or over already is as good. */
+export async function rollBack(bench: FaultBench, deploymentId: string): Promise<void> {
   try {
     await bench.client.deployments.rollback(deploymentId, { reason: 'fault test' });
   } catch (error) {
@@ -54,7 +55,8 @@ async function rollBack(bench: FaultBench, deploymentId: string): Promise<void> 
   }
 }
 
-async function waitUntilRolledBack(bench: FaultBench, deploymentId: string): Promise<string> {
+/** The status in which a deployment ends that is rolled back. */
+export async function waitUntilRolledBack(bench: FaultBench, deploymentId: string): Promise<string> {
   const deadline = performance.now() + 60_000;
   for (;;) {
     const { status } = await bench.client.deployments.get(deploymentId);

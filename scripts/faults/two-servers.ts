@@ -8,7 +8,7 @@ import { disturb, standStill } from './disturbances.ts';
 import { FaultBench, rollouts } from './fault-bench.ts';
 import type { FaultPoint, FaultReport } from './fault-point.ts';
 
-const nothing: FaultReport = { points: 0, survived: 0, void: 0, failures: [] };
+const nothing: FaultReport = { points: 0, survived: 0, failures: [] };
 const deadMs = 1_500;
 
 /**

@@ -1,15 +1,29 @@
-import type { Failpoint } from '@hotswap/core';
+import type { Failpoint, JournalBatch, JournalEntry } from '@hotswap/core';
 
 /**
- * Kills the process, as `kill -9` would, when it comes to the n-th passage of one moment; for fault tests.
- * @param setting `name`, or `name@n` for the n-th passage (from 1)
+ * Kills the process, as `kill -9` would, when it comes to a moment; for fault tests.
+ * @param setting `name` for its first passage, `name@n` for its n-th (from 1), `name@deployment/label` for the first with an
+ * entry of that deployment: `began-2`, `turned-rollback`, `closed`
  * @internal
  */
 export function killingFailpoint(setting: string): Failpoint {
   const at = setting.lastIndexOf('@');
   const wanted = at < 0 ? setting : setting.slice(0, at);
-  let left = at < 0 ? 1 : Number(setting.slice(at + 1));
-  return (name) => {
-    if (name === wanted && --left === 0) process.kill(process.pid, 'SIGKILL');
+  const which = at < 0 ? '1' : setting.slice(at + 1);
+  const slash = which.indexOf('/');
+  let left = slash < 0 ? Number(which) : 1;
+  const isMeant = (batches: readonly JournalBatch[]): boolean =>
+    slash < 0 ||
+    batches.some(
+      ({ deploymentId, entries }) =>
+        deploymentId === which.slice(0, slash) && entries.some((entry) => labelOf(entry) === which.slice(slash + 1)),
+    );
+  return (name, batches = []) => {
+    if (name === wanted && isMeant(batches) && --left === 0) process.kill(process.pid, 'SIGKILL');
   };
+}
+
+function labelOf(entry: JournalEntry): string {
+  if (entry.type === 'turned') return `turned-${entry.to}`;
+  return 'step' in entry ? `${entry.type}-${String(entry.step)}` : entry.type;
 }

@@ -73,9 +73,9 @@ export class PostgresJournalStore implements JournalStore {
       for (const batch of batches)
         hints.push(...(await this.#write(session, batch, targets.get(batch) as ChangeTarget)));
       await session.query(sendHints, [[...new Set(hints.map((hint) => JSON.stringify(hint)))]]);
-      this.#failpoint('journal.append.before-commit');
+      this.#failpoint('journal.append.before-commit', batches);
     });
-    this.#failpoint('journal.append.after-commit');
+    this.#failpoint('journal.append.after-commit', batches);
   }
 
   /** Moves all heads first, in order of their ids: two appends over the same deployments then wait, and do not deadlock. */

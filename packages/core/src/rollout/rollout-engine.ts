@@ -154,8 +154,7 @@ class JournalRolloutEngine implements RolloutEngine {
   async #append(draft: Draft, wakeAt: Instant | undefined): Promise<void> {
     const { live } = draft;
     const entries = await chainEntries(live.head, draft.entries);
-    this.#failpoint('engine.append.before');
-    await this.#journal.append([
+    const batches = [
       {
         tenant: live.tenant,
         deploymentId: live.deploymentId,
@@ -166,8 +165,10 @@ class JournalRolloutEngine implements RolloutEngine {
         ...(wakeAt === undefined ? {} : { wakeAt }),
       },
       ...draft.companions,
-    ]);
-    this.#failpoint('engine.append.after');
+    ];
+    this.#failpoint('engine.append.before', batches);
+    await this.#journal.append(batches);
+    this.#failpoint('engine.append.after', batches);
     live.head = entries.at(-1)?.hash ?? live.head;
   }
 
