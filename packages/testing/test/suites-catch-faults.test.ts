@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import {
   createMemoryJournalStoreRig,
+  fanOutSuite,
   journalStoreSuite,
   MemoryModuleStore,
   moduleStoreSuite,
+  rateCounterSuite,
   runtimeHostSuite,
   schedulerSuite,
   strategySuite,
   V8RuntimeHost,
   type SuiteOptions,
 } from '@hotswap/testing';
+import { fanOutFaults, fanOutRig } from './faults/fan-out-faults.ts';
 import { brokenJournalStoreRig, journalStoreFaults } from './faults/journal-store-faults.ts';
 import { brokenModuleStore, moduleStoreFaults } from './faults/module-store-faults.ts';
+import { rateCounterFaults, rateCounterRig } from './faults/rate-counter-faults.ts';
 import { brokenRuntimeHost, runtimeHostFaults } from './faults/runtime-host-faults.ts';
 import { brokenSchedulerRig, schedulerFaults } from './faults/scheduler-faults.ts';
 import { plainStrategy, strategyFaults, strategyRig } from './faults/strategy-faults.ts';
@@ -66,6 +70,14 @@ describe('the scheduler suite', () => {
     schedulerFaults,
     async (fault) => brokenSchedulerRig(fault),
   );
+});
+
+describe('the rate counter suite', () => {
+  catches(rateCounterSuite, rateCounterRig, rateCounterFaults, rateCounterRig);
+});
+
+describe('the fan-out suite', () => {
+  catches(fanOutSuite, fanOutRig, fanOutFaults, fanOutRig);
 });
 
 describe('the runtime suite', () => {
