@@ -47,8 +47,8 @@ import {
   RouteRepository,
   SettingRepository,
   TrainRepository,
-  type Database,
   UserRepository,
+  type Database,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { standardSelectors } from '@hotswap/selectors-standard';
@@ -138,13 +138,13 @@ const tokens = {
   clock: Symbol('clock') as InjectionToken<Clock & Disposable>,
   store: Symbol('store') as InjectionToken<ModuleStore>,
   runtime: Symbol('runtime') as InjectionToken<Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>>,
+  secrets: Symbol('secrets') as InjectionToken<AccessSecrets>,
   signingKey: Symbol('signingKey') as InjectionToken<InvokeSigningKey>,
   events: Symbol('events') as InjectionToken<EventBus>,
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
   gateway: Symbol('gateway') as InjectionToken<Gateway>,
   parts: Symbol('parts') as InjectionToken<ServerParts>,
   metrics: Symbol('metrics') as InjectionToken<ServerMetrics>,
-  secrets: Symbol('secrets') as InjectionToken<AccessSecrets>,
   plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
 };
 
@@ -543,6 +543,9 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     outbox: new OutboxRepository(database),
     cleaners: [
       () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),
+      () => new UserRepository(database).forgetSessions(),
+      () => new LoginFailureRepository(database).forget(),
+      () => new DayQuotaRepository(database).forget(),
       () => metrics.deleteOlderThan(metricsRetentionMs),
       () => metrics.rollUp(...metricsRollUps.hours),
     ],
@@ -550,6 +553,3 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
   });
 }
-      () => new UserRepository(database).forgetSessions(),
-      () => new LoginFailureRepository(database).forget(),
-      () => new DayQuotaRepository(database).forget(),

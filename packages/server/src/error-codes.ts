@@ -71,17 +71,12 @@ export const serverErrorCodes = {
     message: '{limit} of {asked} is above the ceiling of {ceiling} that this server is configured with',
     httpStatus: 400,
   },
-  HS_AUTH_REQUIRED: { message: 'This needs a valid credential: send `Authorization: Bearer ...`', httpStatus: 401 },
-  HS_AUTH_FORBIDDEN: { message: '{subject} has the role {role}, this needs {needed}', httpStatus: 403 },
-  HS_AUTH_NOT_YOURS: { message: '{what} belongs to somebody else: ask its author or an admin', httpStatus: 403 },
-  HS_AUTH_APPROVER_MISMATCH: {
-    message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is the caller',
   HS_LIMIT_RATE: {
     message: '{what}: {limit} {per} is all; try again in {retryAfterSeconds} s',
     httpStatus: 429,
     retryable: true,
   },
-    httpStatus: 403,
+  HS_AUTH_REQUIRED: { message: 'This needs a valid credential: send `Authorization: Bearer ...`', httpStatus: 401 },
   HS_AUTH_LOGIN_FAILED: { message: 'The name and the password do not belong together', httpStatus: 401 },
   HS_AUTH_LOGIN_BACK_OFF: {
     message: 'Too many logins have failed: try again in {retryAfterSeconds} s',
@@ -114,6 +109,11 @@ export const serverErrorCodes = {
   HS_AUTH_NO_SESSION: { message: 'This needs somebody who has logged in, {subject} uses a {kind}', httpStatus: 409 },
   HS_AUTH_WEAK_PASSWORD: { message: 'The password is too easy to guess: {why}', httpStatus: 400 },
   HS_AUTH_RESERVED_NAME: { message: 'The name {username} is taken by the installation itself', httpStatus: 409 },
+  HS_AUTH_FORBIDDEN: { message: '{subject} has the role {role}, this needs {needed}', httpStatus: 403 },
+  HS_AUTH_NOT_YOURS: { message: '{what} belongs to somebody else: ask its author or an admin', httpStatus: 403 },
+  HS_AUTH_APPROVER_MISMATCH: {
+    message: 'approvedBy names {approvedBy}, but the caller is {subject}: the approver is the caller',
+    httpStatus: 403,
   },
   HS_REGISTRY_INVALID_BINARY: { message: 'Invalid WASM binary: {why}', httpStatus: 400 },
   HS_REGISTRY_INVALID_BASE64: {

@@ -121,6 +121,7 @@ async function stopAll(
       await drained;
       await Promise.all([gateway, ...proxies].map((router) => router.stop()));
     },
+    limits: () => limits.close(),
     stores: release,
   };
   for (const [step, stop] of Object.entries(steps)) {
@@ -129,4 +130,3 @@ async function stopAll(
     logger.debug({ step, ms: Math.round(performance.now() - began) }, 'stopped');
   }
 }
-    limits: () => limits.close(),

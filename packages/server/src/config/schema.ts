@@ -1,9 +1,10 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { positiveDurationSchema, type Duration } from '@hotswap/core';
 import { otlpEndpointSchema } from '@hotswap/protocol';
 import { postgresUrl, redisUrl } from './connection-strings.ts';
-
 import { weaknessOf } from './secret-strength.ts';
+
 /** Configuration of one server process, with every default filled in. @public */
 export interface ServerConfig {
   /** One server is one environment (D-17). Default `Development`. */
@@ -51,7 +52,6 @@ export interface ServerConfig {
   readonly moduleRegistrationsPerMinute?: number;
   /** Functions that one principal may call in a minute. Absent: any number. */
   readonly moduleExecutionsPerMinute?: number;
-  /** Object store for module bytes, as `host:port` or a URL. Absent: they are kept in the data directory. */
   /** Requests per minute of one address that prove to be nobody's. Default 300 in Production, else no limit. */
   readonly strangerRequestsPerMinute?: number;
   /** Requests per minute of an owner whose key or user has the tier `free`. Default 10. */
@@ -78,6 +78,7 @@ export interface ServerConfig {
   readonly identityAudience?: string;
   /** Claim that holds the role, a text or a list. Default `role`. */
   readonly identityRoleClaim: string;
+  /** Object store for module bytes, as `host:port` or a URL. Absent: they are kept in the data directory. */
   readonly s3Endpoint?: string;
   /** Whether an `s3Endpoint` without a scheme is spoken to over TLS. Default `false` in Development, else `true`. */
   readonly s3UseTls: boolean;
@@ -117,6 +118,11 @@ export interface ServerConfig {
   readonly haproxySocket?: string;
   /** The map file that its configuration names; belongs to `haproxySocket`. */
   readonly haproxyMapFile?: string;
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies that may say by `X-Forwarded-For` and `X-Forwarded-Proto` where a
+   * request came from. Default none: the address of the connection is the client's, whatever a request says.
+   */
+  readonly trustedProxies: readonly string[];
   /** URL of a Prometheus server that rollback triggers may ask. Absent: they ask the nodes' own reports only. */
   readonly prometheusUrl?: string;
   /** Whether metrics are served. Default `true`. */
@@ -152,6 +158,10 @@ const duration = z
   .pipe(positiveDurationSchema);
 const rate = z.coerce.number().int().min(1).max(1_000_000_000);
 const secret = z.string().min(1).max(4_096);
+const strongSecret = secret.superRefine((value, context) => {
+  const message = weaknessOf(value);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 const environment = z
   .string()
@@ -161,10 +171,6 @@ const level = z
   .string()
   .toLowerCase()
   .transform((text) =>
-const strongSecret = secret.superRefine((value, context) => {
-  const message = weaknessOf(value);
-  if (message !== null) context.addIssue({ code: 'custom', message });
-});
     text === 'information' ? 'info' : text === 'warning' ? 'warn' : text === 'critical' ? 'fatal' : text,
   );
 const logLevel = level.pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']));
@@ -177,6 +183,24 @@ const list = z.union([
     .transform((text) => text.split(','))
     .pipe(z.array(plugin)),
 ]);
+
+const network = z
+  .string()
+  .trim()
+  .refine(isNetwork, 'must be an address, or a network such as 10.0.0.0/8');
+const networks = z.union([
+  z.array(network).readonly(),
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(network)),
+]);
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits));
+}
 
 /** Reads the merged sources; texts of flags and environment are turned into numbers and booleans. @internal */
 export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
@@ -206,15 +230,6 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
     jwtExpiration: duration.exactOptional(),
     moduleRegistrationsPerMinute: rate.exactOptional(),
     moduleExecutionsPerMinute: rate.exactOptional(),
-    s3Endpoint: z
-      .string()
-      .regex(/^(?:https?:\/\/)?[^\s/@]+\/?$/, 'must be host:port or a URL without a path')
-      .exactOptional(),
-    s3UseTls: flag.exactOptional(),
-    s3Bucket: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 lower-case letters, digits, dots and dashes')
-      .exactOptional(),
     strangerRequestsPerMinute: rate.exactOptional(),
     freeTierPerMinute: rate.exactOptional(),
     freeTierPerDay: rate.exactOptional(),
@@ -228,6 +243,15 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
     identityIssuer: z.string().min(1).max(1_000).exactOptional(),
     identityAudience: z.string().min(1).max(1_000).exactOptional(),
     identityRoleClaim: z.string().min(1).max(200).exactOptional(),
+    s3Endpoint: z
+      .string()
+      .regex(/^(?:https?:\/\/)?[^\s/@]+\/?$/, 'must be host:port or a URL without a path')
+      .exactOptional(),
+    s3UseTls: flag.exactOptional(),
+    s3Bucket: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 lower-case letters, digits, dots and dashes')
+      .exactOptional(),
     s3Region: z.string().min(1).max(60).exactOptional(),
     s3AccessKey: z.string().min(1).max(200).exactOptional(),
     s3SecretKey: secret.exactOptional(),
@@ -248,6 +272,7 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
       .regex(/^(?:\/.+|[^/]+:\d+)$/, 'must be a path that begins with a slash, or host:port')
       .exactOptional(),
     haproxyMapFile: z.string().min(1).exactOptional(),
+    trustedProxies: networks.exactOptional(),
     prometheusUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
     metricsEnabled: flag.exactOptional(),
     metricsPath: z
@@ -265,6 +290,10 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
     path: ['haproxyMapFile'],
     message: 'belongs to haproxySocket: give both or neither',
   })
+  .refine((config) => (config.identityJwksUrl === undefined) === (config.identityIssuer === undefined), {
+    path: ['identityIssuer'],
+    message: 'belongs to identityJwksUrl: give both or neither',
+  })
   .refine((config) => config.alertsWebhookSecret === undefined || config.alertsWebhookUrl !== undefined, {
     path: ['alertsWebhookSecret'],
     message: 'belongs to alertsWebhookUrl: give that too',
@@ -280,16 +309,14 @@ export const serverConfigSchema: z.ZodType<Partial<ServerConfig>, unknown> = z
 
 /** Keys whose values are secrets: never an argument, which other users can read, and never shown. @internal */
 export const secretKeys: ReadonlySet<string> = new Set([
+  'apiSalt',
   'alertsWebhookSecret',
   'certificatePassword',
   'databasePassword',
+  'jwtPreviousSecretKey',
   'jwtSecretKey',
   'redisPassword',
   's3SecretKey',
-  .refine((config) => (config.identityJwksUrl === undefined) === (config.identityIssuer === undefined), {
-    path: ['identityIssuer'],
-    message: 'belongs to identityJwksUrl: give both or neither',
-  })
 ]);
 
 /** Environment variables by key; the first that is set wins. Names of the texts stand after our own. @internal */
@@ -301,10 +328,8 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   httpsHost: ['HOTSWAP_HTTPS_HOST'],
   httpsPort: ['HOTSWAP_HTTPS_PORT'],
   certificateFile: ['HOTSWAP_CERTIFICATE_FILE', 'TLS_CERT_PATH'],
-  'apiSalt',
   certificateKeyFile: ['HOTSWAP_CERTIFICATE_KEY_FILE', 'TLS_KEY_PATH'],
   certificatePassword: ['HOTSWAP_CERTIFICATE_PASSWORD', 'CERT_PASSWORD'],
-  'jwtPreviousSecretKey',
   strictTransportSecurity: ['HOTSWAP_STRICT_TRANSPORT_SECURITY'],
   dataDir: ['HOTSWAP_DATA_DIR'],
   databaseUrl: ['HOTSWAP_DATABASE_URL', 'DATABASE_URL'],
@@ -317,6 +342,19 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   jwtExpiration: ['HOTSWAP_JWT_EXPIRATION'],
   moduleRegistrationsPerMinute: ['HOTSWAP_MODULE_REGISTRATIONS_PER_MINUTE'],
   moduleExecutionsPerMinute: ['HOTSWAP_MODULE_EXECUTIONS_PER_MINUTE'],
+  strangerRequestsPerMinute: ['HOTSWAP_STRANGER_REQUESTS_PER_MINUTE'],
+  freeTierPerMinute: ['HOTSWAP_FREE_TIER_PER_MINUTE', 'FREE_TIER_RATE_MINUTE'],
+  freeTierPerDay: ['HOTSWAP_FREE_TIER_PER_DAY', 'FREE_TIER_RATE_DAY'],
+  basicTierPerMinute: ['HOTSWAP_BASIC_TIER_PER_MINUTE', 'BASIC_TIER_RATE_MINUTE'],
+  basicTierPerDay: ['HOTSWAP_BASIC_TIER_PER_DAY', 'BASIC_TIER_RATE_DAY'],
+  proTierPerMinute: ['HOTSWAP_PRO_TIER_PER_MINUTE', 'PRO_TIER_RATE_MINUTE'],
+  proTierPerDay: ['HOTSWAP_PRO_TIER_PER_DAY', 'PRO_TIER_RATE_DAY'],
+  apiSalt: ['HOTSWAP_API_SALT', 'API_SALT'],
+  jwtPreviousSecretKey: ['HOTSWAP_JWT_PREVIOUS_SECRET_KEY'],
+  identityJwksUrl: ['HOTSWAP_IDENTITY_JWKS_URL'],
+  identityIssuer: ['HOTSWAP_IDENTITY_ISSUER'],
+  identityAudience: ['HOTSWAP_IDENTITY_AUDIENCE'],
+  identityRoleClaim: ['HOTSWAP_IDENTITY_ROLE_CLAIM'],
   s3Endpoint: ['HOTSWAP_S3_ENDPOINT'],
   s3UseTls: ['HOTSWAP_S3_USE_TLS'],
   s3Bucket: ['HOTSWAP_S3_BUCKET'],
@@ -333,23 +371,11 @@ export const environmentNames: Readonly<Record<keyof ServerConfig, readonly stri
   retention: ['HOTSWAP_RETENTION'],
   maxMemoryCeilingMB: ['HOTSWAP_MAX_MEMORY_CEILING_MB'],
   maxExecutionTimeCeiling: ['HOTSWAP_MAX_EXECUTION_TIME_CEILING'],
-  strangerRequestsPerMinute: ['HOTSWAP_STRANGER_REQUESTS_PER_MINUTE'],
-  freeTierPerMinute: ['HOTSWAP_FREE_TIER_PER_MINUTE', 'FREE_TIER_RATE_MINUTE'],
-  freeTierPerDay: ['HOTSWAP_FREE_TIER_PER_DAY', 'FREE_TIER_RATE_DAY'],
-  basicTierPerMinute: ['HOTSWAP_BASIC_TIER_PER_MINUTE', 'BASIC_TIER_RATE_MINUTE'],
-  basicTierPerDay: ['HOTSWAP_BASIC_TIER_PER_DAY', 'BASIC_TIER_RATE_DAY'],
-  proTierPerMinute: ['HOTSWAP_PRO_TIER_PER_MINUTE', 'PRO_TIER_RATE_MINUTE'],
-  proTierPerDay: ['HOTSWAP_PRO_TIER_PER_DAY', 'PRO_TIER_RATE_DAY'],
-  apiSalt: ['HOTSWAP_API_SALT', 'API_SALT'],
-  jwtPreviousSecretKey: ['HOTSWAP_JWT_PREVIOUS_SECRET_KEY'],
-  identityJwksUrl: ['HOTSWAP_IDENTITY_JWKS_URL'],
-  identityIssuer: ['HOTSWAP_IDENTITY_ISSUER'],
-  identityAudience: ['HOTSWAP_IDENTITY_AUDIENCE'],
-  identityRoleClaim: ['HOTSWAP_IDENTITY_ROLE_CLAIM'],
   flappingStarts: ['HOTSWAP_FLAPPING_STARTS'],
   instanceId: ['HOTSWAP_INSTANCE_ID'],
   haproxySocket: ['HOTSWAP_HAPROXY_SOCKET'],
   haproxyMapFile: ['HOTSWAP_HAPROXY_MAP_FILE'],
+  trustedProxies: ['HOTSWAP_TRUSTED_PROXIES'],
   prometheusUrl: ['HOTSWAP_PROMETHEUS_URL'],
   metricsEnabled: ['HOTSWAP_METRICS_ENABLED', 'PROMETHEUS_ENABLED'],
   metricsPath: ['HOTSWAP_METRICS_PATH', 'METRICS_ENDPOINT'],
