@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { EventSink, RuntimeHost, SlotTable } from '@hotswap/core';
 import { pino, type Logger } from 'pino';
+import type { OtlpTracer } from '@hotswap/telemetry';
 import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
 import { AppliedStateFile } from './applied-state.ts';
 import { CallMetrics } from './call-metrics.ts';
@@ -60,6 +61,7 @@ const tokens = {
   cache: Symbol('cache') as InjectionToken<ModuleCache>,
   slots: Symbol('slots') as InjectionToken<SlotTable>,
   front: Symbol('front') as InjectionToken<NodeFront>,
+  tracing: Symbol('tracing') as InjectionToken<{ readonly tracer: OtlpTracer | undefined }>,
   failpoint: Symbol('failpoint') as InjectionToken<AgentFailpoint>,
 };
 
@@ -80,6 +82,7 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
   scope.register(tokens.cache, {
     useValue: await ModuleCache.open(join(config.dataDirectory, 'modules'), config.cacheMaxSizeBytes),
   });
+  scope.register(tokens.tracing, { useValue: { tracer: await openTracing(config, log) } });
   const { failpoint } = parts;
   scope.register(tokens.failpoint, {
     useValue: failpoint === undefined ? noAgentFailpoint : killingFailpoint(failpoint),
@@ -159,6 +162,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         nodeId: config.nodeId,
         tokens: from.resolve(InvokeTokens),
         calls: from.resolve(InvokeCalls),
+        tracer: from.resolve(tokens.tracing).tracer,
         onInternalError: (requestId, error) =>
           from.resolve(tokens.log).error({ requestId, err: error }, 'a call failed unexpectedly'),
       }),
@@ -220,8 +224,19 @@ function createAgent(from: DependencyContainer, config: AgentConfig, preferredPo
     client: from.resolve(ServerClient),
     identity: from.resolve(NodeIdentity),
     loads: from.resolve(LoadTimes),
+    tracing: from.resolve(tokens.tracing).tracer,
     openMetrics: () => openMetrics(from, config),
   });
+}
+
+async function openTracing(
+  { otlpEndpoint: endpoint, nodeId }: AgentConfig,
+  log: Logger,
+): Promise<OtlpTracer | undefined> {
+  if (endpoint === undefined) return undefined;
+  const { openTracer } = await import('@hotswap/telemetry');
+  const onError = (error: unknown): void => log.warn({ err: error }, 'traces could not be delivered and are lost');
+  return openTracer({ endpoint, service: 'wasm-edge-agent', instance: nodeId, version: agentVersion, onError });
 }
 
 function openMetrics(from: DependencyContainer, config: AgentConfig): Promise<MetricsListener> | undefined {

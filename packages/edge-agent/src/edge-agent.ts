@@ -36,6 +36,8 @@ export interface EdgeAgentParts {
   readonly client: ServerClient;
   readonly identity: NodeIdentity;
   readonly loads: LoadTimes;
+  /** Absent: nothing is traced. */
+  readonly tracing: AsyncDisposable | undefined;
   /** Made only where there is a port for it. */
   readonly openMetrics: () => Promise<AsyncDisposable> | undefined;
   readonly events: EventSink;
@@ -146,6 +148,7 @@ export class EdgeAgent implements AsyncDisposable {
     clearInterval(this.#recovering);
     await front.close(closeDeadlineMs);
     await this.#metricsPort?.[Symbol.asyncDispose]();
+    await this.#parts.tracing?.[Symbol.asyncDispose]();
     await this.#connection.stop();
     await reconciler.stop();
     await runtime[Symbol.asyncDispose]();

@@ -1,4 +1,11 @@
-import { isHotSwapError, type CommandOptions, type Json, type SlotCall, type SlotTable } from '@hotswap/core';
+import {
+  isHotSwapError,
+  type CommandOptions,
+  type Json,
+  type SlotCall,
+  type SlotTable,
+  type TraceSpan,
+} from '@hotswap/core';
 import { decodeBase64, encodeBase64, toWitValues, witToJson, type InvokeAnswer } from '@hotswap/protocol';
 import { outcomeOfFailure, type CallOutcome } from './call-metrics.ts';
 import { agentError } from './error-codes.ts';
@@ -14,6 +21,8 @@ export interface InvokeCall {
   readonly stickyKey: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
+  /** The call's own span. Absent: it is not traced. */
+  readonly span?: TraceSpan | undefined;
 }
 
 interface InvokeBody {
@@ -72,7 +81,7 @@ export class InvokeCalls {
       throw invalid('stdin and env are for WASI commands, and this is a function');
     const args = toWitValues(signature, readArgs(request.args));
     const options = slotCall(call, target);
-    return this.#counted(target, async () => {
+    return this.#counted(call, target, async () => {
       try {
         const { result } = await this.#slots.invoke(call.moduleName, signature.name, args, options);
         return { outcome: 'ok', answer: { result: witToJson(result.value), ...fuelOf(result) } };
@@ -86,7 +95,7 @@ export class InvokeCalls {
   #run(call: InvokeCall, target: Target, request: InvokeBody): Promise<string> {
     const options: CommandOptions & SlotCall = { ...slotCall(call, target), ...readCommand(request) };
     const { moduleName } = call;
-    return this.#counted(target, async () => {
+    return this.#counted(call, target, async () => {
       const { result } = await this.#slots.run(moduleName, options);
       const { exitCode } = result;
       const answer = {
@@ -101,16 +110,25 @@ export class InvokeCalls {
   }
 
   async #counted(
+    { span, functionName }: InvokeCall,
     { live, ready }: Target,
     work: () => Promise<{
       readonly outcome: CallOutcome;
       readonly answer: Omit<InvokeAnswer, 'moduleId' | 'releaseId' | 'durationMs'>;
     }>,
   ): Promise<string> {
+    const execution = span?.child('module execution', {
+      attributes: {
+        'hotswap.module.id': live.desired.moduleId,
+        'hotswap.release.id': live.releaseId,
+        'hotswap.function': functionName,
+      },
+    });
     const started = performance.now();
     try {
       const { outcome, answer } = await work();
       const durationMs = performance.now() - started;
+      execution?.end(outcome === 'ok' ? undefined : 'the guest answered with an error');
       ready.calls.record(durationMs, outcome);
       const { moduleId, releaseId } = live.desired;
       return JSON.stringify({
@@ -120,6 +138,7 @@ export class InvokeCalls {
         durationMs: Math.round(durationMs * 1_000) / 1_000,
       } satisfies InvokeAnswer);
     } catch (error) {
+      execution?.end(isHotSwapError(error) ? error.code : 'unexpected');
       if (isHotSwapError(error) && goneCodes.has(error.code)) throw notHere(live.moduleName, live.releaseId);
       const outcome = outcomeOfFailure(error);
       if (outcome !== undefined) ready.calls.record(performance.now() - started, outcome);

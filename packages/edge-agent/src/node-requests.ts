@@ -1,5 +1,13 @@
 import { STATUS_CODES } from 'node:http';
-import { isHotSwapError, type HotSwapError, type HttpFallbackRequest, type HttpHeader, type Json } from '@hotswap/core';
+import {
+  isHotSwapError,
+  type HotSwapError,
+  type HttpFallbackRequest,
+  type HttpHeader,
+  type Json,
+  type Tracer,
+  type TraceSpan,
+} from '@hotswap/core';
 import { invokeHeaders, problemMediaType, problemTypeBase, type ProblemDetails } from '@hotswap/protocol';
 import { agentError } from './error-codes.ts';
 import type { InvokeCall, InvokeCalls } from './invoke-call.ts';
@@ -15,6 +23,8 @@ export interface NodeRequestsOptions {
   readonly nodeId: string;
   readonly tokens: InvokeTokens;
   readonly calls: InvokeCalls;
+  /** Traces what its callers trace. Absent: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** An answer of 500: what really happened, for the log. */
   readonly onInternalError: (requestId: string, error: unknown) => void;
 }
@@ -67,6 +77,31 @@ export class NodeRequests {
   }
 
   async #invoke(path: InvokePath, request: HttpFallbackRequest): Promise<NodeAnswer> {
+    const span = this.#span(path, request);
+    if (span === undefined) return this.#perform(path, request);
+    try {
+      const answer = await this.#perform(path, request, span);
+      span.end();
+      return answer;
+    } catch (error) {
+      span.end(isHotSwapError(error) ? error.code : 'HS_AGENT_INTERNAL');
+      throw error;
+    }
+  }
+
+  #span({ moduleName, functionName }: InvokePath, request: HttpFallbackRequest): TraceSpan | undefined {
+    const { tracer, nodeId } = this.#options;
+    const traceparent = tracer === undefined ? undefined : header(request, invokeHeaders.traceparent);
+    if (traceparent === undefined) return undefined;
+    const attributes = {
+      'hotswap.node.id': nodeId,
+      'hotswap.module.name': moduleName,
+      'hotswap.function': functionName,
+    };
+    return tracer?.start('invoke', { kind: 'server', traceparent, sampling: 'parent', attributes }) ?? undefined;
+  }
+
+  async #perform(path: InvokePath, request: HttpFallbackRequest, span?: TraceSpan): Promise<NodeAnswer> {
     const { authorization, release, sticky, timeoutMs, contentLength } = readHeaders(request);
     if (authorization === undefined || !this.#options.tokens.isAdmitted(authorization))
       await this.#options.tokens.admit(authorization);
@@ -77,6 +112,7 @@ export class NodeRequests {
       stickyKey: sticky,
       timeoutMs,
       signal: request.signal,
+      span,
     };
     const body = await readText(request.body, contentLength, this.#options.calls.bodyLimitBytes(call));
     return json(200, 'application/json', await this.#options.calls.perform(call, body));

@@ -8,6 +8,7 @@ import {
   type Route,
   type RouteSource,
   type RouteTarget,
+  type TraceSpan,
   type TrafficRouter,
 } from '@hotswap/core';
 import { gatewayError } from './error-codes.ts';
@@ -17,6 +18,7 @@ import { NodeCallFailure, NodeConnections, type NodeReply } from './node-connect
 import { pairOf, RouteSearch } from './route-search.ts';
 import { mirrorBodyBytes, RequestMirror, type AnsweredRequest } from './request-mirror.ts';
 import { RouteTable } from './route-table.ts';
+import { tracedAttempt } from './traced-attempt.ts';
 
 /** What a gateway is made of. @public */
 export interface GatewayOptions {
@@ -58,6 +60,8 @@ export interface GatewayCall {
   /** A version, module id or release id that it has to be. */
   readonly version?: string | undefined;
   readonly timeoutMs?: number | undefined;
+  /** The call's own span. Absent: it is not traced. */
+  readonly span?: TraceSpan | undefined;
   /** Takes the function that gives the call up, for when the caller leaves. */
   readonly onCancel?: ((cancel: () => void) => void) | undefined;
 }
@@ -177,7 +181,7 @@ export class Gateway implements TrafficRouter {
     let deadline = 0;
     for (;;) {
       const target = this.#search.choose(call, tried);
-      const attempt = target && (await this.#attempt(call, target));
+      const attempt = target && (await this.#traced(call, target));
       if (attempt && 'reply' in attempt) return attempt.reply;
       deadline ||= performance.now() + Math.min(this.#options.searchMs ?? defaultSearchMs, call.timeoutMs ?? Infinity);
       if (attempt) tried.add(attempt.refusedBy);
@@ -225,11 +229,17 @@ export class Gateway implements TrafficRouter {
     return this.#http.stats();
   }
 
+  #traced(call: GatewayCall, target: RouteTarget): Promise<Attempt> {
+    return tracedAttempt(
+      call.span,
+      target,
+      (traceparent) => this.#attempt(call, target, traceparent),
+      (attempt) => ('reply' in attempt ? failureOf(attempt.reply.status) : attempt.why),
+    );
+  }
+
   /** Sends once. `refusedBy`: it has certainly not run there and may be sent elsewhere. */
-  async #attempt(
-    call: GatewayCall,
-    target: RouteTarget,
-  ): Promise<{ reply: GatewayReply } | { refusedBy: string; why: string }> {
+  async #attempt(call: GatewayCall, target: RouteTarget, traceparent: string | undefined): Promise<Attempt> {
     const timeoutMs = (call.timeoutMs ?? this.#options.callTimeoutMs ?? defaultCallTimeoutMs) + 1_000;
     const kept = this.#tokens.headerFor(target.nodeId);
     const authorization = typeof kept === 'string' ? kept : await kept;
@@ -241,6 +251,7 @@ export class Gateway implements TrafficRouter {
     };
     if (call.stickyKey !== undefined) headers[invokeHeaders.sticky] = call.stickyKey;
     if (call.timeoutMs !== undefined) headers[invokeHeaders.timeoutMs] = String(call.timeoutMs);
+    if (traceparent !== undefined) headers[invokeHeaders.traceparent] = traceparent;
     let reply: NodeReply;
     try {
       reply = await this.#nodes.send(target.dataPlaneUrl, {
@@ -274,6 +285,10 @@ export class Gateway implements TrafficRouter {
     return path;
   }
 }
+
+type Attempt = { readonly reply: GatewayReply } | { readonly refusedBy: string; readonly why: string };
+
+const failureOf = (status: number): string | undefined => (status >= 500 ? `status ${status}` : undefined);
 
 /** Why a node has certainly not run the call; `null` when it may have, or when another node would say the same. */
 function refusalOf({ status, body }: NodeReply): string | null {

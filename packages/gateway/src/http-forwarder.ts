@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { ModuleHttp, RouteMirror, RouteTarget } from '@hotswap/core';
+import type { ModuleHttp, RouteMirror, RouteTarget, TraceSpan } from '@hotswap/core';
 import { AnswerTap } from './answer-tap.ts';
 import type { RoutePlan } from './choose-target.ts';
 import { gatewayError } from './error-codes.ts';
@@ -12,6 +12,7 @@ import { announcesBody, ReplayableBody } from './replayable-body.ts';
 import { mirrorBodyBytes, type RequestMirror } from './request-mirror.ts';
 import { pairOf, type RouteSearch, type SearchAsk } from './route-search.ts';
 import { stickyKeyOf } from './sticky-key.ts';
+import { setTraceparent, tracedAttempt } from './traced-attempt.ts';
 
 /** A request for a module's own HTTP handler. @public */
 export interface HttpForward {
@@ -31,6 +32,8 @@ export interface HttpForward {
   readonly version?: string | undefined;
   /** Headers that every answer gets besides the module's own. Default none. */
   readonly extraHeaders?: Readonly<Record<string, string>>;
+  /** The request's own span. Absent: it is not traced. */
+  readonly span?: TraceSpan | undefined;
   /** Called once, when the head of the answer is written. Until then a failure is thrown. */
   readonly onHead: () => void;
 }
@@ -165,7 +168,7 @@ export class HttpForwarder {
     let why = 'none is reachable';
     for (;;) {
       const target = search.choose(ask, tried);
-      const end = target && (await this.#attempt(call, target, body, copy?.tap));
+      const end = target && (await this.#traced(call, target, body, copy?.tap));
       if (end?.kind === 'done') {
         this.#count(end);
         if (copy !== undefined) this.#offer(call, copy, body);
@@ -213,11 +216,32 @@ export class HttpForwarder {
     return end.why;
   }
 
-  async #attempt(
+  #traced(
     call: HttpForward,
     target: RouteTarget,
     body: ReplayableBody | null,
     tap: AnswerTap | undefined,
+  ): Promise<ForwardEnd> {
+    return tracedAttempt(
+      call.span,
+      target,
+      (traceparent) => this.#attempt(call, target, { body, tap, traceparent }),
+      (end) => (end.kind !== 'done' ? end.why : end.status >= 500 ? `status ${end.status}` : undefined),
+    );
+  }
+
+  async #attempt(
+    call: HttpForward,
+    target: RouteTarget,
+    {
+      body,
+      tap,
+      traceparent,
+    }: {
+      readonly body: ReplayableBody | null;
+      readonly tap: AnswerTap | undefined;
+      readonly traceparent: string | undefined;
+    },
   ): Promise<ForwardEnd> {
     const kept = this.#parts.tokens.headerFor(target.nodeId);
     const authorization = typeof kept === 'string' ? kept : await kept;
@@ -225,6 +249,7 @@ export class HttpForwarder {
     if (response.destroyed) throw clientLeft();
     const headers = requestHeaders(request, call);
     headers.push('authorization', authorization, 'x-hotswap-version', target.releaseId, 'x-request-id', call.requestId);
+    setTraceparent(headers, traceparent);
     return new Promise<ForwardEnd>((resolve) => {
       const reply = new ForwardReply(response, {
         extraHeaders: { ...call.extraHeaders, 'x-request-id': call.requestId },

@@ -298,9 +298,11 @@ export const invokeHeaders: {
   readonly sticky: string;
   readonly timeoutMs: string;
   readonly requestId: string;
+  readonly traceparent: string;
 } = {
   release: 'x-hotswap-release',
   sticky: 'x-hotswap-sticky',
   timeoutMs: 'x-hotswap-timeout-ms',
   requestId: 'x-request-id',
+  traceparent: 'traceparent',
 };
