@@ -270,6 +270,36 @@ describe('bad input', () => {
     });
   });
 
+  it('gives a module five seconds and 128 MB, or what it asks for up to the ceilings (X-17, X-18)', async () => {
+    const plain = await test.client.modules.register({ name: 'limits', version: '1.0.0', wasm: coreModule() });
+    expect(plain.resourceLimits).toMatchObject({ maxMemoryMB: 128, maxExecutionTime: 'PT5S' });
+    const asked = { maxMemoryMB: 512, maxExecutionTime: 'PT60S' };
+    const wide = await test.client.modules.register({
+      name: 'limits',
+      version: '2.0.0',
+      wasm: coreModule({ salt: 'wide' }),
+      resourceLimits: asked,
+    });
+    expect(wide.resourceLimits).toMatchObject(asked);
+    expect(await refused('POST', modules, json({ resourceLimits: { maxExecutionTime: 'PT61S' } }))).toMatchObject({
+      status: 400,
+      code: 'HS_LIMIT_RESOURCES',
+      detail: expect.stringContaining('PT60S') as unknown,
+    });
+    const deployment = (resourceLimits: object): object => ({
+      body: { moduleId: 'limits-v1.0.0', release: { resourceLimits } },
+    });
+    const made = await test.send('POST', '/api/v1/wasm/deployments', deployment({ maxMemoryMB: 256 }));
+    expect(made.status).toBe(201);
+    const release = await test.client.releases.get(String(made.body['releaseId']));
+    expect(release.resourceLimits).toMatchObject({ maxMemoryMB: 256, maxExecutionTime: 'PT5S' });
+    await test.client.deployments.abort(String(made.body['deploymentId']));
+    expect(await refused('POST', '/api/v1/wasm/deployments', deployment({ maxMemoryMB: 513 }))).toMatchObject({
+      status: 400,
+      code: 'HS_LIMIT_RESOURCES',
+    });
+  });
+
   it('answers the same module again with 200, and another one under its version with 409 naming what differs', async () => {
     const same = { body: { name: 'greeter', version: '1.0.0', wasmBinary: base64(coreModule()) } };
     expect((await test.send('POST', modules, same)).status).toBe(200);

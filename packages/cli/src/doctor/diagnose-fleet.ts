@@ -98,7 +98,7 @@ function flapping({ nodes }: FleetSigns): Finding {
     check: 'stability',
     level: 'fail',
     summary: `${found.length} start again and again: ${named(found)}`,
-    next: 'hotswap logs NODE tells why; rollouts pass it over until it stays up for ten minutes',
+    next: 'the log of its agent tells why; rollouts pass it over until it stays up for ten minutes',
   };
 }
 
@@ -109,7 +109,7 @@ function outstanding({ nodes }: FleetSigns): Finding {
     check: 'sync',
     level: 'warn',
     summary: `${found.length} still to apply what they were told: ${named(found)}`,
-    next: 'normal during a rollout; else hotswap logs NODE',
+    next: 'normal during a rollout; else look at the log of its agent',
   };
 }
 
