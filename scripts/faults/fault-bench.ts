@@ -27,6 +27,8 @@ const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({
   zone: `${region}-1a`,
 }));
 const deploymentTimeoutMs = 60_000;
+/** A machine that is busy with other things takes its time over the first start. */
+const startTimeoutMs = 180_000;
 const catchUpMs = 20_000;
 
 /** A small running system that faults are tried on, one after the other. */
@@ -54,6 +56,7 @@ export class FaultBench implements AsyncDisposable {
       dataDirectory,
       nodes,
       serverEnv: environment,
+      startTimeoutMs,
     });
     const adder = await registerLine(cluster, 'adder', { functionName: 'add', args: [2, 3] });
     const shop = await registerLine(cluster, 'shop', { functionName: 'visit', args: [] });

@@ -37,10 +37,10 @@ const { values } = parseArgs({
 });
 
 /** Points of each group that `--sample` takes. */
-const sampleSize = 3;
+const sampleSize = 2;
 const seedsOfFullRun = 100_000;
 /** Real systems side by side; more would only wait for each other on two cores. */
-const lanes = values.sample ? 1 : 2;
+const lanes = values.sample || values.only !== '' ? 1 : 2;
 
 const chosen = (group: readonly FaultPoint[]): readonly FaultPoint[] =>
   (values.sample ? sampleOf(group, sampleSize) : group).filter((point) => point.name.includes(values.only));
@@ -50,22 +50,44 @@ function tell(point: FaultPoint, result: readonly string[], tookMs: number): voi
   for (const violation of result) console.error(`            ${violation}`);
 }
 
+/** Points that are alike: how their names begin, and how they are found, which may take a rollout that nothing disturbs. */
+interface Group {
+  readonly named: string;
+  readonly points: () => readonly FaultPoint[] | Promise<readonly FaultPoint[]>;
+}
+
+/** Groups of one lane; what concerns no strategy is in the first or the last. */
+function groupsOf(bench: FaultBench, strategies: readonly Rollout[], lane: number): readonly Group[] {
+  const ofEach = strategies.flatMap((rollout): readonly Group[] => [
+    { named: `${rollout.strategy}: rolled back at step`, points: () => rollbackPoints(bench, rollout) },
+    { named: `${rollout.strategy}: server killed at`, points: () => serverCrashPoints(bench, rollout) },
+  ]);
+  const ofAll = [agentCrashPoints, disturbancePoints, churnPoints, manyDeploymentPoints].map((points): Group => ({
+    named: '',
+    points: () => points(bench, strategies),
+  }));
+  return [
+    ...(lane === 0 ? [{ named: '20 parallel ', points: () => doubleCommandPoints(bench) }] : []),
+    ...ofEach,
+    ...ofAll,
+    { named: '', points: () => strategies.flatMap((rollout) => rollbackCrashPoints(bench, rollout)) },
+    ...(lane === 0 ? [{ named: 'train: ', points: () => trainCrashPoints(bench) }] : []),
+    ...(lane === lanes - 1 ? [{ named: 'ABTesting: B wins ', points: () => winnerPoints(bench) }] : []),
+  ];
+}
+
+const isAsked = ({ named }: Group): boolean =>
+  named === '' || named.includes(values.only) || values.only.startsWith(named);
+
 /** One cluster and the points of some strategies on it. */
 async function runLane(lane: number): Promise<FaultReport> {
-  const mine = (_: unknown, index: number): boolean => index % lanes === lane;
-  const strategies: readonly Rollout[] = rollouts.filter(mine);
+  const strategies: readonly Rollout[] = rollouts.filter((_, index) => index % lanes === lane);
   const dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-faults-'));
   const bench = await FaultBench.start(dataDirectory);
   try {
-    const groups: (readonly FaultPoint[])[] = lane === 0 ? [doubleCommandPoints(bench)] : [];
-    for (const rollout of strategies) groups.push(await rollbackPoints(bench, rollout));
-    groups.push(agentCrashPoints(bench, strategies), disturbancePoints(bench, strategies));
-    groups.push(churnPoints(bench, strategies), manyDeploymentPoints(bench, strategies));
-    groups.push(strategies.flatMap((rollout) => rollbackCrashPoints(bench, rollout)));
-    for (const rollout of strategies) groups.push(await serverCrashPoints(bench, rollout));
-    if (lane === 0) groups.push(await trainCrashPoints(bench));
-    if (lane === lanes - 1) groups.push(winnerPoints(bench));
-    return await runPoints(groups.flatMap(chosen), tell);
+    const found: FaultPoint[] = [];
+    for (const group of groupsOf(bench, strategies, lane).filter(isAsked)) found.push(...chosen(await group.points()));
+    return await runPoints(found, tell);
   } finally {
     await bench[Symbol.asyncDispose]();
     await rm(dataDirectory, { recursive: true, force: true });
