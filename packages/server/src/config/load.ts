@@ -95,6 +95,7 @@ export function withDefaults(given: Partial<ServerConfig>): ServerConfig {
     metricsPath: '/metrics',
     traceSampleRatio: 1,
     plugins: [],
+    trustedProxies: [],
     instanceId: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     ...given,
     ...(databaseUrl === undefined ? {} : { databaseUrl: withPassword(databaseUrl, databasePassword) }),

@@ -184,10 +184,7 @@ const list = z.union([
     .pipe(z.array(plugin)),
 ]);
 
-const network = z
-  .string()
-  .trim()
-  .refine(isNetwork, 'must be an address, or a network such as 10.0.0.0/8');
+const network = z.string().trim().refine(isNetwork, 'must be an address, or a network such as 10.0.0.0/8');
 const networks = z.union([
   z.array(network).readonly(),
   z
@@ -199,7 +196,9 @@ const networks = z.union([
 function isNetwork(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/');
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits));
+  return (
+    bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
+  );
 }
 
 /** Reads the merged sources; texts of flags and environment are turned into numbers and booleans. @internal */

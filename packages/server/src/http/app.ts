@@ -86,6 +86,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     routerOptions: { maxParamLength: 600 },
+    trustProxy: parts.config.trustedProxies.length === 0 ? false : [...parts.config.trustedProxies],
     exposeHeadRoutes: false,
     genReqId: requestId,
   }).withTypeProvider<ZodTypeProvider>();
