@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { isHotSwapError, type HotSwapError } from '@hotswap/core';
 import type { AnswerTap } from './answer-tap.ts';
 import { gatewayError } from './error-codes.ts';
-import { responseHeaders } from './forwarded-headers.ts';
+import { passedTrailers, responseHeaders } from './forwarded-headers.ts';
 
 /** Answers of this size and below are read whole when they may say that a node has not taken the request. */
 const maxRefusalBytes = 16_384;
@@ -123,7 +123,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
     });
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
     if (this.#refusal) {
       const code = codeOf(this.#refusal);
       if (this.#status === 421 || refusals.has(code) || (code === '' && this.#saysNoByItself())) {
@@ -133,6 +133,8 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
       }
       this.#writeRefusal(this.#refusal);
     }
+    const passedOn = passedTrailers(trailers, this.#extraHeaders);
+    if (passedOn !== null) this.#response.addTrailers(passedOn);
     this.#response.end();
     this.#tap?.end();
     this.#end({ kind: 'done', status: this.#status, isCut: false });

@@ -48,6 +48,7 @@ export function requestHeaders(request: IncomingMessage, from: ForwardedFrom): s
   const length = request.headers['content-length'];
   if (length !== undefined && request.headers['transfer-encoding'] === undefined)
     headers.push('content-length', length);
+  if (wantsTrailers(request)) headers.push('te', 'trailers');
   headers.push('x-forwarded-for', from.remoteAddress, 'x-forwarded-proto', from.scheme);
   if (request.headers.host !== undefined) headers.push('x-forwarded-host', request.headers.host);
   headers.push('x-forwarded-prefix', from.prefix);
@@ -70,10 +71,49 @@ export function responseHeaders(
   for (const [name, value] of pairs) {
     const lower = name.toLowerCase();
     const isOwn = Object.hasOwn(own, lower) && lower !== 'content-security-policy';
-    if (!hopByHop.has(lower) && !named.has(lower) && !isOwn) headers.push(name, value);
+    const isPassed = lower === 'trailer' || (!hopByHop.has(lower) && !named.has(lower));
+    if (isPassed && !isOwn) headers.push(name, value);
   }
   for (const [name, value] of Object.entries(own)) headers.push(name, value);
   return headers;
+}
+
+/** What may never come after a body, where whoever has read the head would not see it any more (RFC 9110, 6.5.1). */
+const neverTrailers: ReadonlySet<string> = new Set([
+  ...hopByHop,
+  ...replaced,
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'cookie',
+  'location',
+  'max-forwards',
+  'set-cookie',
+  'www-authenticate',
+]);
+
+/**
+ * The trailers of a message as the other side gets them; `null` when there are none. Fields that decide how a message is
+ * read, whom it is from or what a client keeps are left out, and those that the gateway has set itself.
+ * @internal
+ */
+export function passedTrailers(
+  trailers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> | null {
+  const passed = Object.entries(trailers).flatMap(([name, value]) => {
+    const lower = name.toLowerCase();
+    if (value === undefined || neverTrailers.has(lower) || Object.hasOwn(own, lower)) return [];
+    if (lower.startsWith('x-forwarded-') || lower.startsWith('x-hotswap-')) return [];
+    return [[lower, typeof value === 'string' ? value : value.join(', ')] as const];
+  });
+  return passed.length === 0 ? null : Object.fromEntries(passed);
+}
+
+/** Whether the client says that it reads trailers; nodes send none otherwise. */
+function wantsTrailers({ headers: { te } }: IncomingMessage): boolean {
+  return te !== undefined && /(?:^|,)\s*trailers\s*(?:$|,|;)/i.test(String(te));
 }
 
 function textOf(bytes: Buffer | string | undefined): string {

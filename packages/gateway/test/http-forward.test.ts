@@ -172,7 +172,33 @@ describe('Gateway.forward', () => {
       'x-forwarded-proto': 'http',
       'x-forwarded-prefix': '/modules/shop',
     });
-    for (const gone of ['forwarded', 'x-private', 'te', 'x-hotswap-sticky']) expect(headers[gone]).toBeUndefined();
+    for (const gone of ['forwarded', 'x-private', 'x-hotswap-sticky']) expect(headers[gone]).toBeUndefined();
+    expect(headers['te']).toBe('trailers');
+  });
+
+  it('passes the trailers of an answer on, but for those that would change what has been read', async () => {
+    node(0).answer = (_request, response) => {
+      response.writeHead(200, { trailer: 'x-checksum, set-cookie' });
+      response.write('body');
+      response.addTrailers({
+        ...{ 'x-checksum': 'abc', 'set-cookie': 'a=1', 'content-type': 'text/html', location: '/x' },
+        ...{ 'x-hotswap-version': 'forged', 'x-request-id': 'forged', authorization: 'Bearer x' },
+      });
+      response.end();
+    };
+    const request = httpRequest(`${url}/`, { headers: { te: 'trailers' } });
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    let body = '';
+    for await (const chunk of response) body += String(chunk);
+    expect([body, response.headers.trailer]).toEqual(['body', 'x-checksum, set-cookie']);
+    expect(response.trailers).toEqual({ 'x-checksum': 'abc' });
+    expect(node(0).seen[0]?.headers['te']).toBe('trailers');
+  });
+
+  it('asks nodes for no trailers where the client has not said that it reads them', async () => {
+    await (await fetch(`${url}/`)).text();
+    expect(node(0).seen[0]?.headers['te']).toBeUndefined();
   });
 
   it('streams both ways: the answer begins and goes on while the request is being sent', async () => {
