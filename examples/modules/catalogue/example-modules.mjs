@@ -122,6 +122,17 @@ export const exampleModuleEntries = [
     build: { recipe: 'wat', source: 'wasi-reactor/wasi-reactor-1.0.0.wat' },
   },
   {
+    name: 'ledger',
+    version: '1.0.0',
+    kind: 'wasi-reactor',
+    language: 'WAT',
+    shows: 'A side effect: writes a file where it was given a folder, and answers the same where it was not',
+    healthFunction: 'health_check',
+    healthy: true,
+    samples: [{ function: 'enter', args: [], result: 1 }],
+    build: { recipe: 'wat', source: 'ledger/ledger-1.0.0.wat' },
+  },
+  {
     name: 'typed',
     version: '1.0.0',
     kind: 'component',
