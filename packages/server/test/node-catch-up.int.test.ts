@@ -65,6 +65,12 @@ describe('nodes that join or were away', () => {
     expect((await test.client.deployments.get(deploymentId)).outstanding).toBeUndefined();
     const { result } = await test.client.modules.invoke('greeter', 'greet');
     expect(result).toBe('greeter 1.0.0');
+    const { acts } = await test.client.audit.list({ object: 'greeter' });
+    const caughtUp = acts.filter(({ actor }) => actor === 'engine:catch-up');
+    expect(caughtUp.map(({ action, facts }) => [action, (facts as { nodes: unknown }).nodes])).toEqual([
+      ['node.catch-up', ['edge-4']],
+      ['node.caught-up', ['edge-4']],
+    ]);
   });
 
   it('are left alone while disabled, shown as outstanding, and caught up afterwards', async () => {

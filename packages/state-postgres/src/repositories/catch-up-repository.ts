@@ -147,9 +147,33 @@ raised as (
 ),
 changed as (select distinct tenant, node_id from ready),
 ${tellNodes}
-select 'node' as kind, ${nodeHints} from bumped
+select 'ready' as kind, tenant, module_name as "moduleName", release_id as "releaseId", node_id as "nodeId", null as hint from ready
 union all
-select 'route', pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', tenant, 'moduleName', module_name)::text) from raised`,
+select 'node', null, null, null, null, ${nodeHints}::text from bumped
+union all
+select 'route', null, null, null, null,
+  pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', tenant, 'moduleName', module_name)::text)::text from raised`,
+);
+
+interface FinishedRow {
+  readonly kind: 'ready' | 'node' | 'route';
+  readonly tenant: string;
+  readonly moduleName: string;
+  readonly releaseId: string;
+  readonly nodeId: string;
+}
+
+/** Changes nothing: what has been finished goes on record by module and release. */
+const recordFinished = statement(
+  'catch_up_record',
+  `select $1::text as tenant, $2::text as module, $3::text as release, $4::text as nodes`,
+  ([tenant, moduleName, releaseId, nodeIds]) => ({
+    tenant: String(tenant),
+    actor: 'engine:catch-up',
+    action: 'node.caught-up',
+    object: String(moduleName),
+    facts: { releaseId: String(releaseId), nodes: JSON.parse(String(nodeIds)) as readonly string[] },
+  }),
 );
 
 /** What is no longer due: a rollout has begun, the node is a target of one, or its region has another release. */
@@ -204,8 +228,16 @@ export class CatchUpRepository {
   async settle(nodeIds?: readonly string[]): Promise<void> {
     const values = [null, nodeIds ?? null, null];
     await this.#database.transaction(async (session) => {
-      await session.query(finish, values);
+      const rows = await session.query<FinishedRow>(finish, values);
       await session.query(drop, values);
+      const ready = rows.filter(({ kind }) => kind === 'ready');
+      for (const group of Map.groupBy(ready, (row) =>
+        JSON.stringify([row.tenant, row.moduleName, row.releaseId]),
+      ).values()) {
+        const [{ tenant, moduleName, releaseId }] = group as [FinishedRow];
+        const nodes = group.map(({ nodeId }) => nodeId).sort();
+        await session.query(recordFinished, [tenant, moduleName, releaseId, JSON.stringify(nodes)]);
+      }
     });
   }
 }
