@@ -78,10 +78,11 @@ import { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
 import { CatchUpLoop } from './loops/catch-up-loop.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
-import { ServerMetrics } from './telemetry/server-metrics.ts';
+import { openTelemetry } from './telemetry/open-telemetry.ts';
 import { observedJournal } from './telemetry/observed-journal.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { TrainLoop } from './loops/train-loop.ts';
+import { traceDeployment } from './telemetry/trace-deployment.ts';
 import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
@@ -144,7 +145,7 @@ const tokens = {
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
   gateway: Symbol('gateway') as InjectionToken<Gateway>,
   parts: Symbol('parts') as InjectionToken<ServerParts>,
-  metrics: Symbol('metrics') as InjectionToken<ServerMetrics>,
+  telemetry: Symbol('telemetry') as InjectionToken<Telemetry>,
   plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
 };
 
@@ -172,11 +173,12 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
   try {
     const plugins = await loadPlugins(config.plugins);
     const scope = container.createChildContainer();
-    const metrics = new ServerMetrics();
-    scope.register(tokens.metrics, { useValue: metrics });
+    const telemetry = await openTelemetry(config, logger);
+    opened.push(async () => telemetry[Symbol.asyncDispose]());
+    scope.register(tokens.telemetry, { useValue: telemetry });
     const database = await openDatabase({
       ...(overrides.database ?? databaseOptions(config, logger)),
-      onWork: (durationMs, failed) => metrics.worked(durationMs, failed),
+      onWork: (durationMs, failed) => telemetry.metrics.worked(durationMs, failed),
     });
     opened.push(async () => database[Symbol.asyncDispose]());
     const clock = await DatabaseClock.open(database);
@@ -320,7 +322,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const runtime = scope.resolve(tokens.runtime);
   const modules = new ModuleRepository(database);
   const nodes = new NodeRepository(database);
-  const measured = scope.resolve(tokens.metrics);
+  const { metrics: measured } = scope.resolve(tokens.telemetry);
   relayHints(database, events);
   const rollouts = makeRollouts(scope, overrides);
   return {
@@ -365,20 +367,19 @@ function makeParts(scope: DependencyContainer): ServerParts {
 
 /** Shows what the parts know to whoever reads metrics. */
 function watchParts(scope: DependencyContainer, { strategies, hub }: RolloutParts): Telemetry {
-  const metrics = scope.resolve(tokens.metrics);
+  const telemetry = scope.resolve(tokens.telemetry);
   const database = scope.resolve(tokens.database);
   const gateway = scope.resolve(tokens.gateway);
   const counts = new FleetCountRepository(database);
-  metrics.watch({
+  telemetry.metrics.watch({
     dataDirectory: scope.resolve(tokens.config).dataDir,
-    version: serverVersion,
     strategies: strategies.map(({ name }) => name),
     fleet: () => counts.read(unhealthyAfterMs),
     pool: () => poolUse(database),
-    forwarded: () => gateway.httpStats(),
+    forwarded: () => scope.resolve(tokens.gateway).httpStats(),
     connectedAgents: () => hub.size,
   });
-  return { metrics };
+  return telemetry;
 }
 
 /** The registry of interfaces and the gate that stands on it. */
@@ -415,10 +416,13 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   ]);
   const selectors = [...standardSelectors(), ...plugins.flatMap((plugin) => plugin.selectors ?? [])];
   const judges = Object.assign({}, ...plugins.map((plugin) => plugin.judges)) as Readonly<Record<string, Judge>>;
-  const measured = scope.resolve(tokens.metrics);
+  const { metrics: measured, tracer } = scope.resolve(tokens.telemetry);
   const journal = observedJournal(
     new PostgresJournalStore(database, { failpoint }),
-    (ended) => measured.ended(ended),
+    (ended) => {
+      measured.ended(ended);
+      if (tracer) traceDeployment(tracer, ended);
+    },
     (error) => logger.warn({ err: error }, 'the end of a deployment could not be counted'),
   );
   const { flappingStarts } = scope.resolve(tokens.config);

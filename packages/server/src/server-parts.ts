@@ -7,6 +7,7 @@ import type {
   ModuleStore,
   RolloutEngine,
   Strategy,
+  Tracer,
   NodeSelectorPlugin,
 } from '@hotswap/core';
 import type { Gateway } from '@hotswap/gateway';
@@ -105,6 +106,8 @@ export interface Telemetry {
   readonly metrics: ServerMetrics;
 }
 
+  /** `null`: nothing is traced. */
+  readonly tracer: Tracer | null;
 /** Where the process is in its life. @internal */
 export interface Lifecycle {
   state: 'starting' | 'running' | 'stopping';

@@ -124,7 +124,7 @@ class SdkBackedTracer implements OtlpTracer {
       {
         kind: kinds[kind ?? 'internal'],
         ...(attributes === undefined ? {} : { attributes }),
-        ...(startedAt === undefined ? {} : { startTime: startedAt }),
+        ...(startedAt === undefined ? {} : { startTime: new Date(startedAt) }),
       },
       context,
     );
@@ -140,7 +140,7 @@ class SdkBackedTracer implements OtlpTracer {
       set: (attributes) => void span.setAttributes(attributes),
       end: (failure, endedAt) => {
         if (failure !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
-        span.end(endedAt);
+        span.end(endedAt === undefined ? undefined : new Date(endedAt));
       },
     };
   }

@@ -40,6 +40,7 @@ import { strategyRoutes } from './routes/strategies.ts';
 import { trafficRoutes } from './routes/routes.ts';
 import { trainRoutes } from './routes/trains.ts';
 import { userRoutes } from './routes/users.ts';
+import { traceRequests } from './trace-requests.ts';
 import { validateByZod } from './validate-request.ts';
 
 const jsonBodyLimitBytes = 1_048_576;
@@ -104,6 +105,7 @@ export async function createApp(parts: ServerParts): Promise<App> {
     );
   });
   tellStrictTransport(app, parts.config);
+  traceRequests(app, parts.telemetry.tracer, parts.config.metricsPath);
   authorizeRoutes(app, parts.authenticator, parts.limits);
   answerRepeats(app, parts.keys);
   actAsCaller(app, parts.audit);

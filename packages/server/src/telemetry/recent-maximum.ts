@@ -26,7 +26,7 @@ export class RecentMaximum {
   #turn(nowMs: number): void {
     const passed = nowMs - this.#beganAt;
     if (passed < this.#windowMs) return;
-    this.#before = passed < 2 * this.#windowMs ? this.#current : new Map();
+    this.#before = passed < 2 * this.#windowMs ? this.#current : new Map<string, number>();
     this.#current = new Map();
     this.#beganAt = nowMs;
   }

@@ -8,6 +8,7 @@ import {
   type DurationMetric,
   type SketchHistogram,
 } from '@hotswap/telemetry';
+import { serverVersion } from '../server-version.ts';
 import type { FleetCounts } from '../ports/fleet-counts.ts';
 import type { HeartbeatOutcome, HeartbeatReport } from '../ports/node-registry.ts';
 import type { EndedDeployment } from './ended-deployment.ts';
@@ -17,7 +18,6 @@ import { RecentMaximum } from './recent-maximum.ts';
 /** What gauges read when somebody asks. @internal */
 export interface MeasuredParts {
   readonly dataDirectory: string;
-  readonly version: string;
   /** Names of strategies; their counters are 0 from the start. */
   readonly strategies: readonly string[];
   readonly fleet: () => Promise<FleetCounts>;
@@ -106,7 +106,7 @@ export class ServerMetrics {
   /** Begins to show what the parts of a server know. */
   watch(parts: MeasuredParts): void {
     const { registry } = this;
-    registerHostMetrics(registry, { ...parts, program: 'server' });
+    registerHostMetrics(registry, { dataDirectory: parts.dataDirectory, version: serverVersion, program: 'server' });
     this.#deployments = registry.counter(
       'wasm_deployments_total',
       'Rollouts and rollbacks that have ended, counted by the replica that wrote their end.',

@@ -58,6 +58,7 @@ export function invokeRoutes(app: App, { gateway, callers }: ServerParts): void 
           version: version ?? textHeader(request, 'x-hotswap-version'),
           stickyKey: textHeader(request, invokeHeaders.sticky),
           headers: request.headers,
+          span: request.span ?? undefined,
           timeoutMs: timeoutOf(request),
           onCancel: (cancel) => {
             reply.raw.once('close', () => {

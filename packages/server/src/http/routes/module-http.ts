@@ -93,6 +93,7 @@ async function forward(request: FastifyRequest, reply: FastifyReply, { gateway }
       request: raw,
       response: reply.raw,
       requestId: request.id,
+      span: request.span ?? undefined,
       remoteAddress: request.ip,
       scheme: request.protocol === 'https' ? 'https' : 'http',
       version: principal !== null && invoking.includes(principal.role) ? versionOf(request) : undefined,
