@@ -139,8 +139,8 @@ module.exports = {
       name: 'only-compose-names-adapters',
       severity: 'error',
       comment:
-        'Which plugins run is decided in src/compose.ts and nowhere else: adapters, strategies and the container are imported there only.',
-      from: { path: '^packages/(server|edge-agent)/src/', pathNot: '/src/compose\\.ts$' },
+        'Which plugins run is decided in src/compose.ts and its parts (compose-*.ts) and nowhere else: adapters, strategies and the container are imported there only.',
+      from: { path: '^packages/(server|edge-agent)/src/', pathNot: '/src/compose(?:-[a-z]+)?\\.ts$' },
       to: {
         path: [
           ...ADAPTERS,

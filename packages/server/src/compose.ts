@@ -52,6 +52,7 @@ import {
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { standardSelectors } from '@hotswap/selectors-standard';
+import { RedisRateCounter, type RedisConnection } from '@hotswap/state-redis';
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
@@ -71,6 +72,7 @@ import { makeAccess } from './auth/make-access.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
+import { openRedis } from './compose-redis.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { CallerLedger } from './interfaces/caller-ledger.ts';
 import { InterfaceGate } from './interfaces/interface-gate.ts';
@@ -140,6 +142,7 @@ const tokens = {
   store: Symbol('store') as InjectionToken<ModuleStore>,
   runtime: Symbol('runtime') as InjectionToken<Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>>,
   secrets: Symbol('secrets') as InjectionToken<AccessSecrets>,
+  redis: Symbol('redis') as InjectionToken<{ readonly redis: RedisConnection | null }>,
   signingKey: Symbol('signingKey') as InjectionToken<InvokeSigningKey>,
   events: Symbol('events') as InjectionToken<EventBus>,
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
@@ -201,6 +204,9 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     scope.register(tokens.secrets, { useValue: await openAccessSecrets(config, settings) });
     scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(settings) });
     scope.register(tokens.events, { useValue: new EventBus() });
+    scope.register(tokens.redis, {
+      useValue: { redis: await openRedis(config, logger, scope.resolve(tokens.events), opened) },
+    });
     const routes = new RouteRepository(database);
     // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
     if (database.kind === 'pglite') await routes.takeOver(config.instanceId);
@@ -316,6 +322,7 @@ async function nudgeModules(
 function makeParts(scope: DependencyContainer): ServerParts {
   const config = scope.resolve(tokens.config);
   const overrides = scope.resolve(tokens.overrides);
+  const { redis } = scope.resolve(tokens.redis);
   const database = scope.resolve(tokens.database);
   const store = scope.resolve(tokens.store);
   const events = scope.resolve(tokens.events);
@@ -346,6 +353,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
       failures: new LoginFailureRepository(database),
       quotas: new DayQuotaRepository(database),
       changes: database.changes,
+      ...(redis === null ? {} : { shared: new RedisRateCounter(redis) }),
     }),
     moduleService: new ModuleService({ config, store, modules, runtime, onRegistered: () => measured.registered() }),
     telemetry: watchParts(scope, rollouts),
@@ -360,6 +368,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     streams: new EventStreams(),
     serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
     checkDatabase: async () => void (await database.query('select 1')),
+    ...(redis === null ? {} : { isRedisUp: () => redis.isUp }),
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
     checksAnswers: overrides.checksAnswers ?? false,
   };

@@ -96,6 +96,8 @@ export interface ServerParts {
   readonly serverPublicKey: Readonly<Record<string, Json>>;
   /** Rejects when the database does not answer. */
   readonly checkDatabase: () => Promise<void>;
+  /** Whether Redis answers. Absent: none is used. */
+  readonly isRedisUp?: () => boolean;
   readonly lifecycle: Lifecycle;
   /** `true`: answers are checked against their schemas; for tests, since clients are the ones who suffer otherwise. */
   readonly checksAnswers: boolean;

@@ -11,11 +11,15 @@ export function healthRoutes(app: App, parts: ServerParts): void {
 
   app.get('/health', { config: { role: 'open' }, schema: answers }, async (request): Promise<HealthView> => {
     const isDatabaseUp = await databaseAnswers(parts);
-    const status = isDatabaseUp ? 'Healthy' : 'Degraded';
+    const isRedisUp = parts.isRedisUp?.();
+    const status = isDatabaseUp && isRedisUp !== false ? 'Healthy' : 'Degraded';
     if (request.principal === null) return { status };
     return {
       status,
-      dependencies: { postgresql: isDatabaseUp ? 'Healthy' : 'Unhealthy' },
+      dependencies: {
+        postgresql: isDatabaseUp ? 'Healthy' : 'Unhealthy',
+        ...(isRedisUp === undefined ? {} : { redis: isRedisUp ? 'Healthy' : 'Unhealthy' }),
+      },
       version: parts.version,
       uptime: toDuration(Math.floor((performance.now() - parts.lifecycle.startedAtMs) / 1_000) * 1_000),
     };
