@@ -37,6 +37,7 @@ const finalStatuses: readonly DeploymentSummary['status'][] = [
 ];
 /** A rollout that waits for people this long after the script's last line waits for ever. */
 const patienceMs = 600_000;
+const raisesRevision: ReadonlySet<string> = new Set(['route', 'restore', 'mirror', 'endMirror']);
 const eventsPerBreath = 50;
 const mostLeftOut = 100;
 
@@ -62,6 +63,7 @@ class LiveSimulation {
   readonly #faults: ScriptedFaults;
   #summary: DeploymentSummary | null = null;
   #endedMs: number | null = null;
+  #mirroredSinceMs = 0;
   #before: Awaited<ReturnType<Simulation['fleetReader']['candidates']>> = [];
 
   constructor(run: SimulationRun) {
@@ -85,6 +87,8 @@ class LiveSimulation {
       ...(releases ? { releases } : {}),
       ...(selectors ? { selectors } : {}),
     });
+    this.#simulation.database.mirrorTally = ({ percent }) =>
+      this.#calls.mirrored(percent, this.#mirroredSinceMs, this.#nowMs());
   }
 
   async play(): Promise<void> {
@@ -138,7 +142,8 @@ class LiveSimulation {
     this.#timeline.follow(batch, nowMs);
     this.#summary = batch.summary;
     if (finalStatuses.includes(batch.summary.status)) this.#endedMs ??= nowMs;
-    if (batch.changes.some((change) => change.kind === 'route' || change.kind === 'restore'))
+    if (batch.changes.some(({ kind }) => kind === 'mirror')) this.#mirroredSinceMs = nowMs;
+    if (batch.changes.some(({ kind }) => raisesRevision.has(kind)))
       time.after(0, async () => {
         const servedAtMs = this.#router.note(await fleetReader.routeRevision(spec.tenant, spec.moduleName));
         if (servedAtMs !== null && servedAtMs > this.#nowMs()) this.#nudgeAt(servedAtMs);

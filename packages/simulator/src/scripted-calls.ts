@@ -1,4 +1,4 @@
-import { noMetrics, type VariantMetrics } from '@hotswap/core';
+import { noMetrics, noMirrorTally, type MirrorTally, type VariantMetrics } from '@hotswap/core';
 import type { SimulatedMetrics } from '@hotswap/protocol';
 import { activePeriod, isActiveAt, type ActivePeriod } from './active-period.ts';
 import type { TrafficShare } from './traffic-share.ts';
@@ -16,6 +16,7 @@ interface CallRates {
 
 /** A stretch of time over which nothing about the calls of a release changes. */
 interface Stretch extends CallRates {
+  readonly beginsMs: number;
   readonly calls: number;
 }
 
@@ -72,6 +73,21 @@ export class ScriptedCalls {
     };
   }
 
+  /** What routers would have counted of copies: those that fail of the new version crash or, as errors, answer differently. */
+  mirrored(percent: number, fromMs: number, toMs: number): MirrorTally {
+    const counts = { samples: 0, different: 0, failed: 0 };
+    for (const { calls, beginsMs } of this.stretches('old', fromMs, toMs)) {
+      const { errorRatePercent, crashRatePercent } = this.#ratesAt('new', beginsMs);
+      const copies = (calls * percent) / 100;
+      counts.samples += copies;
+      counts.failed += (copies * crashRatePercent) / 100;
+      counts.different += (copies * Math.max(0, errorRatePercent - crashRatePercent)) / 100;
+    }
+    const [failed, different] = [Math.round(counts.failed), Math.round(counts.different)];
+    const equal = Math.max(0, Math.round(counts.samples) - failed - different);
+    return { ...noMirrorTally, equal, different, failed };
+  }
+
   /** Calls of a release in a time, cut wherever its share or the script changes. */
   stretches(release: 'new' | 'old', fromMs: number, toMs: number): readonly Stretch[] {
     const edges = new Set([fromMs, toMs]);
@@ -85,7 +101,7 @@ export class ScriptedCalls {
       const rates = this.#ratesAt(release, beginsMs);
       const percent = this.#percentAt(beginsMs);
       const calls = rates.requestsPerSecond * seconds * ((release === 'new' ? percent : 100 - percent) / 100);
-      return calls > 0 ? [{ ...rates, calls }] : [];
+      return calls > 0 ? [{ ...rates, beginsMs, calls }] : [];
     });
   }
 

@@ -32,6 +32,7 @@ const defaultUntil = 'PT24H';
 const defaultStart = Date.UTC(2026, 0, 1);
 /** Releases of a described fleet: before, and what is rolled out. */
 const oldRelease = 'old';
+const shadowRelease = 'new-shadow';
 const newRelease = 'new';
 
 /**
@@ -146,6 +147,9 @@ function specOf(
     progressDeadline: deployment.progressDeadline ?? 'PT30M',
     retention: deployment.retention ?? 'PT1H',
     author: 'operator',
+    ...(deployment.traffic?.mirror === undefined
+      ? {}
+      : { traffic: { mirror: { ...deployment.traffic.mirror, releaseId: shadowRelease } } }),
     ...(deployment.nodeSelector === undefined
       ? {}
       : { nodeSelector: parseNodeSelectors(selectors, deployment.nodeSelector) }),

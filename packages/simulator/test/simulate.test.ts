@@ -44,6 +44,22 @@ describe('simulate', () => {
     expect(other.durationMs).not.toBe(first.durationMs);
   });
 
+  it('mirrors requests first, judges them by what the script says of the new version, and leaves nothing of it', async () => {
+    const mirror = { percent: 10, duration: 'PT2M', minimumSamples: 500 } as const;
+    const deployment = { ...base.deployment, traffic: { mirror } };
+    const good = await run({ deployment });
+    expect(good).toMatchObject({ status: 'Completed', changes: [{ after: [{ releaseId: 'new' }] }, {}] });
+    const told = good.timeline.map(({ sentence }) => sentence).join('\n');
+    expect(told).toMatch(/verdict is Passed: of 1200 compared answers 1200 were equal/);
+    const bad = await run({ deployment, script: { metrics: [{ at: 0, errorRatePercent: 40 }] } });
+    expect(bad).toMatchObject({ status: 'RolledBack', blastRadius: { trafficPercent: 0, requests: 0 } });
+    expect(bad.reason).toMatch(/mirrored answers differ, above 0 %/);
+    const silent = await run({
+      deployment: { ...deployment, traffic: { mirror: { ...mirror, minimumSamples: 5_000 } } },
+    });
+    expect(silent.status).toBe('Paused');
+  });
+
   it('rolls back when errors rise, and says what that cost', async () => {
     const result = await run({ script: { metrics: [{ at: 'PT90S', requestsPerSecond: 100, errorRatePercent: 40 }] } });
     expect(result).toMatchObject({ status: 'RolledBack', blastRadius: { nodes: 5, trafficPercent: 25 } });

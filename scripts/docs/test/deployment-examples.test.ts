@@ -23,7 +23,7 @@ async function knownStrategies(): Promise<readonly Strategy<unknown>[]> {
 
 describe('examples of deployments', () => {
   it.each(files)('%s rolls out to its end', async (file) => {
-    const { strategy, strategyConfig, autoRollback, targetRegions } = read(file);
+    const { strategy, strategyConfig, autoRollback, targetRegions, traffic } = read(file);
     const simulation = new Simulation({
       strategies: await knownStrategies(),
       nodes: { 'us-east': 2, 'us-west': 2, 'eu-central': 2 },
@@ -34,12 +34,16 @@ describe('examples of deployments', () => {
           ? { ...healthyMetrics, latency: { averageMs: 10, varianceMs2: 4, p50Ms: 10, p95Ms: 12, p99Ms: 13 } }
           : healthyMetrics,
     });
+    simulation.database.mirrorTally = () => ({ equal: 500, different: 0, failed: 0, skipped: 0, examples: [] });
     await simulation.deploy({
       strategy: String(strategy),
       config: strategyConfig,
       spec: {
         ...(autoRollback === undefined ? {} : { autoRollback }),
         ...(targetRegions === undefined ? {} : { regions: targetRegions }),
+        ...(traffic?.mirror === undefined
+          ? {}
+          : { traffic: { mirror: { ...traffic.mirror, releaseId: 'v2-shadow' } } }),
       },
     });
     for (let days = 0; days < 7 && (await simulation.state()).summary.status === 'InProgress'; days++)

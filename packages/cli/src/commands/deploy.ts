@@ -21,6 +21,8 @@ export interface DeployOptions {
   readonly healthCheck?: string;
   readonly autoRollback?: string;
   readonly retention?: string;
+  readonly mirror?: number;
+  readonly mirrorFor?: string;
   readonly allowBreaking?: boolean;
   readonly execute: boolean;
   readonly watch?: boolean;
@@ -48,6 +50,12 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--health-check <json>', 'healthCheck block, as JSON or @file')
     .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
     .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
+    .option(
+      '--mirror <percent>',
+      'first copy that share of the requests to it, compare and drop its answers',
+      positiveNumber,
+    )
+    .option('--mirror-for <duration>', 'how long, e.g. PT10M', 'PT10M')
     .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins')
     .option('--no-execute', 'only create it')
     .option('-w, --watch', 'follow it to its end')
@@ -137,5 +145,8 @@ async function givenOptions(
       ? {}
       : { autoRollback: (await jsonOption('--auto-rollback', options.autoRollback)) as AutoRollbackRequest }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
+    ...(options.mirror === undefined
+      ? {}
+      : { traffic: { mirror: { percent: options.mirror, duration: options.mirrorFor ?? 'PT10M' } } }),
   };
 }
