@@ -149,4 +149,26 @@ describe('nodes that join or were away', () => {
     await test.client.deployments.promote(deploymentId);
     await expect.poll(() => served('busy'), { timeout: 20_000 }).toMatchObject({ 'edge-7': '2.0.0' });
   });
+
+  it('get what serves after an experiment that the new version did not win', async () => {
+    await rollOut('tried', '1.0.0');
+    await test.client.modules.register({ name: 'tried', version: '2.0.0', wasm: coreModule({ salt: 'tried 2.0.0' }) });
+    const { deploymentId } = await test.client.deployments.create({
+      moduleId: 'tried-v2.0.0',
+      strategy: 'ABTesting',
+      strategyConfig: {
+        placement: 'in-place',
+        experimentDuration: 'PT1S',
+        lookInterval: 'PT0.5S',
+        minimumSampleSize: 10,
+        onInconclusive: 'rollback',
+      },
+    });
+    await test.client.deployments.execute(deploymentId);
+    await expect
+      .poll(async () => (await test.client.deployments.get(deploymentId)).verdict, { timeout: 20_000 })
+      .toBe('Inconclusive');
+    await join('edge-8', 'us-east');
+    await expect.poll(() => served('tried'), { timeout: 20_000 }).toMatchObject({ 'edge-8': '1.0.0' });
+  });
 });

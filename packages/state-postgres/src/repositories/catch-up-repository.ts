@@ -34,7 +34,8 @@ export interface OutstandingQuery {
 }
 
 /**
- * For each node and module the last deployment that reached the node's region and went on. When that has ended well, most
+ * For each node and module the last deployment that reached the node's region and went on; an experiment that the new version
+ * did not win changed nothing, and is passed over. When that has ended well, most
  * of the region serves its release, and the node was none of its targets (or has registered since), the node should have
  * the release too. `$1` tenant or null, `$2` nodes or null, `$3` deployment or null.
  */
@@ -47,11 +48,12 @@ outstanding as materialized (
     select d.* from deployments d
     where d.tenant = n.tenant and d.module_name = r.module_name and (d.regions is null or n.region = any (d.regions))
       and d.status in ('InProgress', 'Paused', 'RollingBack', 'Completed', 'PartiallyCompleted')
+      and (d.status in ${movingStatuses} or coalesce(d.summary ->> 'verdict', 'B') = 'B')
     order by d.ordinal desc limit 1
   ) d
   where n.is_enabled and ($1::text is null or n.tenant = $1) and ($2::text[] is null or n.node_id = any ($2))
     and ($3::text is null or (d.deployment_id = $3 and r.module_name = (select x.module_name from deployments x where x.deployment_id = $3)))
-    and d.status not in ${movingStatuses} and coalesce(d.summary ->> 'verdict', 'B') = 'B' and coalesce(d.spec ->> 'joiners', 'catchUp') = 'catchUp'
+    and d.status not in ${movingStatuses} and coalesce(d.spec ->> 'joiners', 'catchUp') = 'catchUp'
     and not exists (
       select 1 from assignments a
       where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = d.module_name and a.release_id = d.release_id and a.weight > 0)
