@@ -17,6 +17,7 @@ import { InvokeTokens } from './invoke-token.ts';
 import { KeptVersions } from './kept-versions.ts';
 import { LoadQuarantine } from './load-quarantine.ts';
 import { agentVersion } from './agent-version.ts';
+import { eventLog, logTimeLimit, warnOfVersion } from './agent-log.ts';
 import { AgentMetrics } from './agent-metrics.ts';
 import { LoadTimes } from './load-times.ts';
 import { MetricsListener } from './metrics-listener.ts';
@@ -77,7 +78,7 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
   warnOfVersion(config, runtime, log);
   const scope = container.createChildContainer();
   scope.register(tokens.log, { useValue: log });
-  scope.register(tokens.events, { useValue: parts.events ?? logEvents(log) });
+  scope.register(tokens.events, { useValue: parts.events ?? eventLog(log) });
   scope.register(tokens.runtime, { useValue: runtime });
   scope.register(tokens.cache, {
     useValue: await ModuleCache.open(join(config.dataDirectory, 'modules'), config.cacheMaxSizeBytes),
@@ -163,6 +164,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         tokens: from.resolve(InvokeTokens),
         calls: from.resolve(InvokeCalls),
         tracer: from.resolve(tokens.tracing).tracer,
+        onTimeLimit: (requestId, url) => logTimeLimit(from.resolve(tokens.log), requestId, url),
         onInternalError: (requestId, error) =>
           from.resolve(tokens.log).error({ requestId, err: error }, 'a call failed unexpectedly'),
       }),
@@ -269,22 +271,4 @@ function createRuntime(config: AgentConfig): Promise<RuntimeHost> {
   throw agentError('HS_AGENT_CONFIG_INVALID', {
     why: `Runtime: ${config.runtime} is not known, known are ${Object.keys(runtimes).join(', ')}`,
   });
-}
-
-/** D-21: the operator's version is a wish, the real one is reported. */
-function warnOfVersion({ runtimeVersion }: AgentConfig, runtime: RuntimeHost, log: Logger): void {
-  if (runtimeVersion === undefined || runtimeVersion === runtime.version) return;
-  log.warn(
-    { configured: runtimeVersion, actual: runtime.version },
-    'RuntimeVersion differs from the runtime that runs: the real one is reported',
-  );
-}
-
-function logEvents(log: Logger): EventSink {
-  return {
-    emit: ({ topic, facts }) => {
-      const isTrouble = /refused|ignored|lost|not-/.test(topic);
-      log[isTrouble ? 'warn' : 'info']({ event: topic, facts }, topic);
-    },
-  };
 }

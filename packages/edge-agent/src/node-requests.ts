@@ -25,6 +25,8 @@ export interface NodeRequestsOptions {
   readonly calls: InvokeCalls;
   /** Traces what its callers trace. Absent: nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  /** A call has used up its time. */
+  readonly onTimeLimit?: (requestId: string, url: string) => void;
   /** An answer of 500: what really happened, for the log. */
   readonly onInternalError: (requestId: string, error: unknown) => void;
 }
@@ -136,6 +138,7 @@ export class NodeRequests {
       this.#options.onInternalError(requestId, cause);
       error = agentError('HS_AGENT_INTERNAL', { requestId });
     }
+    if (error.code === 'HS_RUNTIME_TIMEOUT') this.#options.onTimeLimit?.(requestId, request.url);
     const status = error.code === 'HS_RUNTIME_CANCELLED' ? 503 : error.httpStatus;
     const problem: ProblemDetails = {
       type: problemTypeBase + error.code,

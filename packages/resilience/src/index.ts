@@ -14,3 +14,4 @@ export type {
 } from './guard-options.ts';
 export { guardMetricsText } from './guard-metrics-text.ts';
 export type { MetricsTextOptions } from './guard-metrics-text.ts';
+export { guardLog } from './guard-log.ts';

@@ -149,7 +149,14 @@ const checkedJson: FastifySerializerCompiler<z.ZodType> =
 function logAnswers(app: App, { telemetry: { metrics } }: ServerParts): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { url } = request.routeOptions;
-    metrics.answered(request.method, url ?? 'none', reply.statusCode, reply.elapsedTime);
+    // Of the answer that was sent, also where the gateway has written it.
+    const status = reply.raw.statusCode;
+    metrics.answered(request.method, url ?? 'none', status, reply.elapsedTime);
+    if (status === 504 && url !== undefined)
+      request.log.warn(
+        { event: 'execution_timeout', route: url, requestId: request.id },
+        'execution_timeout: a WASM call has reached its time limit',
+      );
     if (url !== undefined && !isCounted(url)) {
       request.log.info(
         {

@@ -25,7 +25,7 @@ export function traceRequests(app: FastifyInstance, tracer: Tracer | null, ownPa
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { statusCode } = reply;
+    const { statusCode } = reply.raw;
     request.span?.set({ 'http.response.status_code': statusCode });
     request.span?.end(statusCode >= 500 ? `status ${statusCode}` : undefined);
     done();
