@@ -142,6 +142,13 @@ export {
   resolveHealthCheck,
 } from './model/health-check.ts';
 export type { HealthCheck, HealthCheckOverride } from './model/health-check.ts';
+export {
+  refuseTwoHealthFunctions,
+  settleHealthFunction,
+  strategyHealthCheck,
+  strategyHealthCheckShape,
+} from './model/strategy-health-check.ts';
+export type { StrategyHealthCheck, WrittenHealthFunction } from './model/strategy-health-check.ts';
 export { httpServingOf } from './model/http-serving.ts';
 export { canonicalJson, deepFreeze } from './model/json.ts';
 export type { Json } from './model/json.ts';

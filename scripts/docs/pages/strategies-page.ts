@@ -14,6 +14,9 @@ export interface StrategyKey {
   readonly meaning: string;
 }
 
+/** Keys that all strategies have, with their schema. */
+const sharedKeys = 'packages/core/src/model/strategy-health-check.ts';
+
 /** Strategies, what they do, and every key of their configuration. */
 export const strategiesPage: ReferencePage = {
   path: 'docs/reference/strategies.md',
@@ -42,10 +45,14 @@ function section(source: StrategySource): readonly string[] {
 export function strategyKeys({ strategy, folder }: StrategySource): readonly StrategyKey[] {
   const [file = ''] = findFiles(`${folder}/src/*-options.ts`);
   const source = parseSource(file);
+  const shared = parseSource(sharedKeys);
   const declared = new Map(
-    interfaceProperties(source, configInterface(source)).map((member) => [member.name, member.doc]),
+    [
+      ...interfaceProperties(shared, 'StrategyHealthCheck'),
+      ...interfaceProperties(source, configInterface(source)),
+    ].map((member) => [member.name, member.doc]),
   );
-  const written = literalDocs(source);
+  const written = new Map([...literalDocs(shared), ...literalDocs(source)]);
   const filled = strategy.configSchema.parse(undefined) as Record<string, unknown>;
   const properties: Readonly<Record<string, JsonSchema>> = inputSchema(strategy.configSchema).properties ?? {};
   return Object.entries(properties).map(([name, schema]) => {

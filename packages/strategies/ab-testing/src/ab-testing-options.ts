@@ -3,13 +3,16 @@ import {
   durationMs,
   metricNameSchema,
   positiveDurationSchema,
+  refuseTwoHealthFunctions,
+  settleHealthFunction,
+  strategyHealthCheckShape,
   type Duration,
-  type HealthCheckOverride,
   type MetricName,
+  type StrategyHealthCheck,
 } from '@hotswap/core';
 
 /** Configuration of the ABTesting strategy with every default filled in. @public */
-export interface ABTestingConfig {
+export interface ABTestingConfig extends StrategyHealthCheck {
   /** Percent of nodes and of requests that variant B gets, above 0 and below 100. Default 20. */
   readonly variantBPercentage: number;
   /** Longest time that the experiment takes; it ends with the first verdict. Default PT2H. */
@@ -38,18 +41,10 @@ export interface ABTestingConfig {
   readonly maxExtensions: number;
   /** `separate`: variant B has nodes of its own. `in-place`: every node has both variants. Default `separate`. */
   readonly placement: 'separate' | 'in-place';
-  /** Function that is asked. Absent: the deployment's or the module's own. */
-  readonly healthCheckFunction?: string;
-  /** Good answers in a row that make a node healthy. Absent: the deployment's or the module's own. */
-  readonly successThreshold?: number;
-  /** Bad answers in a row that make a node unhealthy. Absent: the deployment's or the module's own. */
-  readonly failureThreshold?: number;
 }
 
 /** Looks of one experiment: each is journalled. */
 const mostLooks = 1_000;
-const threshold = z.int().min(1).max(1_000);
-const functionName = z.string().min(1).max(200);
 
 const criteriaSchema = z
   .strictObject({
@@ -80,11 +75,7 @@ const written = z
     onInconclusive: z.enum(['rollback', 'pause', 'extend']).default('rollback'),
     maxExtensions: z.int().min(1).max(100).exactOptional(),
     placement: z.enum(['separate', 'in-place']).default('separate'),
-    healthCheckFunction: functionName.exactOptional(),
-    /** The same key as `healthCheckFunction` (X-14); give one of them. */
-    functionName: functionName.exactOptional(),
-    successThreshold: threshold.exactOptional(),
-    failureThreshold: threshold.exactOptional(),
+    ...strategyHealthCheckShape,
   })
   .superRefine((config, context) => {
     const issue = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
@@ -94,9 +85,7 @@ const written = z
     // The default may be written: a configuration that was read has to be readable once more, inside another strategy.
     if ((config.maxExtensions ?? 1) !== 1 && config.onInconclusive !== 'extend')
       issue('maxExtensions', 'needs onInconclusive: "extend"');
-    const { healthCheckFunction, functionName: alias } = config;
-    if (healthCheckFunction !== undefined && alias !== undefined && healthCheckFunction !== alias)
-      issue('functionName', 'is the same key as healthCheckFunction: give one of them');
+    refuseTwoHealthFunctions(config, context);
   });
 
 /**
@@ -104,17 +93,8 @@ const written = z
  * @public
  */
 export const abTestingConfigSchema: z.ZodType<ABTestingConfig, unknown> = written
-  .transform(({ functionName: alias, maxExtensions = 1, ...config }): ABTestingConfig => {
-    const named = config.healthCheckFunction ?? alias;
-    return { ...config, maxExtensions, ...(named === undefined ? {} : { healthCheckFunction: named }) };
-  })
+  .transform(({ maxExtensions = 1, ...config }): ABTestingConfig => ({
+    ...settleHealthFunction(config),
+    maxExtensions,
+  }))
   .prefault({});
-
-/** The health check keys among them. @internal */
-export function abTestingHealthCheck(config: ABTestingConfig): HealthCheckOverride {
-  return {
-    ...(config.healthCheckFunction === undefined ? {} : { functionName: config.healthCheckFunction }),
-    ...(config.successThreshold === undefined ? {} : { successThreshold: config.successThreshold }),
-    ...(config.failureThreshold === undefined ? {} : { failureThreshold: config.failureThreshold }),
-  };
-}

@@ -16,9 +16,10 @@ import {
   type Outcome,
   type Steps,
   type Strategy,
+  strategyHealthCheck,
   type WinnerCriteria,
 } from '@hotswap/core';
-import { abTestingConfigSchema, abTestingHealthCheck, type ABTestingConfig } from './ab-testing-options.ts';
+import { abTestingConfigSchema, type ABTestingConfig } from './ab-testing-options.ts';
 import { lookPeriodsMs, variantBNodes } from './ab-testing-plan.ts';
 
 const failure = 'Health checks failed for variant B';
@@ -45,7 +46,7 @@ export function abTesting(): Strategy<ABTestingConfig> {
     name: 'ABTesting',
     version: 1,
     configSchema: abTestingConfigSchema,
-    healthCheck: abTestingHealthCheck,
+    healthCheck: strategyHealthCheck,
 
     *rollout({ targets, running, config }) {
       if (nodeCount(running) === 0)

@@ -1,5 +1,5 @@
-import { deploy, durationMs, progress, shiftTraffic, verify, type Strategy } from '@hotswap/core';
-import { allAtOnceConfigSchema, allAtOnceHealthCheck, type AllAtOnceConfig } from './all-at-once-options.ts';
+import { deploy, durationMs, progress, shiftTraffic, verify, strategyHealthCheck, type Strategy } from '@hotswap/core';
+import { allAtOnceConfigSchema, type AllAtOnceConfig } from './all-at-once-options.ts';
 
 /**
  * The direct swap (D-1): every node at once, checked while the release has no traffic yet, then one change of the route.
@@ -11,7 +11,7 @@ export function allAtOnce(): Strategy<AllAtOnceConfig> {
     name: 'AllAtOnce',
     version: 1,
     configSchema: allAtOnceConfigSchema,
-    healthCheck: allAtOnceHealthCheck,
+    healthCheck: strategyHealthCheck,
 
     *rollout({ targets, config }) {
       yield* deploy({ nodes: targets });

@@ -1,6 +1,17 @@
-import { bake, deploy, durationMs, fail, nodeCount, pause, progress, shiftTraffic, verify } from '@hotswap/core';
+import {
+  bake,
+  deploy,
+  durationMs,
+  fail,
+  nodeCount,
+  pause,
+  progress,
+  shiftTraffic,
+  verify,
+  strategyHealthCheck,
+} from '@hotswap/core';
 import type { Strategy } from '@hotswap/core';
-import { blueGreenConfigSchema, blueGreenHealthCheck, type BlueGreenConfig } from './blue-green-options.ts';
+import { blueGreenConfigSchema, type BlueGreenConfig } from './blue-green-options.ts';
 import { environmentsOf } from './blue-green-plan.ts';
 
 const failure = 'Green environment health checks failed';
@@ -15,7 +26,7 @@ export function blueGreen(): Strategy<BlueGreenConfig> {
     name: 'BlueGreen',
     version: 1,
     configSchema: blueGreenConfigSchema,
-    healthCheck: blueGreenHealthCheck,
+    healthCheck: strategyHealthCheck,
     // What has no release now is the room of the next Green.
     keepsSpareNodes: ({ placement }) => placement === 'separate',
 

@@ -1,5 +1,15 @@
-import { bake, deploy, durationMs, nodeCount, pause, progress, shiftTraffic, type Strategy } from '@hotswap/core';
-import { canaryConfigSchema, canaryHealthCheck, type CanaryConfig } from './canary-options.ts';
+import {
+  bake,
+  deploy,
+  durationMs,
+  nodeCount,
+  pause,
+  progress,
+  shiftTraffic,
+  strategyHealthCheck,
+  type Strategy,
+} from '@hotswap/core';
+import { canaryConfigSchema, type CanaryConfig } from './canary-options.ts';
 import { canaryStages } from './canary-plan.ts';
 
 /**
@@ -12,7 +22,7 @@ export function canary(): Strategy<CanaryConfig> {
     name: 'Canary',
     version: 1,
     configSchema: canaryConfigSchema,
-    healthCheck: canaryHealthCheck,
+    healthCheck: strategyHealthCheck,
 
     *rollout({ targets, config }) {
       for (const stage of canaryStages(targets, config.stages)) {

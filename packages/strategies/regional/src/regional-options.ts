@@ -1,6 +1,15 @@
 import { z } from 'zod';
-import { isHotSwapError, offPeakWindowsSchema, parseStrategyConfig, positiveDurationSchema } from '@hotswap/core';
-import type { Duration, HealthCheckOverride, Json, OffPeakWindow, Strategy } from '@hotswap/core';
+import {
+  isHotSwapError,
+  offPeakWindowsSchema,
+  parseStrategyConfig,
+  positiveDurationSchema,
+  refuseTwoHealthFunctions,
+  settleHealthFunction,
+  strategyHealthCheckShape,
+  type StrategyHealthCheck,
+} from '@hotswap/core';
+import type { Duration, Json, OffPeakWindow, Strategy } from '@hotswap/core';
 
 /** A strategy that runs inside a region. @public */
 export interface InnerStrategy {
@@ -11,7 +20,7 @@ export interface InnerStrategy {
 }
 
 /** Configuration of the Regional strategy with every default filled in. @public */
-export interface RegionalConfig {
+export interface RegionalConfig extends StrategyHealthCheck {
   /** Regions in their order; those without targets are skipped, and the rest follows in the default order. Default none. */
   readonly regionOrder: readonly string[];
   /** How long a region is watched before the next one begins; none after the last. Default PT10M. */
@@ -24,12 +33,6 @@ export interface RegionalConfig {
   readonly regions: Readonly<Record<string, InnerStrategy>>;
   /** Hours in which a region may begin: `[{timeZone, days, from, to}]` by region, local times `HH:MM`. Default: at any time. */
   readonly offPeak: Readonly<Record<string, readonly OffPeakWindow[]>>;
-  /** Function that is asked. Absent: the deployment's or the module's own. */
-  readonly healthCheckFunction?: string;
-  /** Good answers in a row that make a node healthy. Absent: the deployment's or the module's own. */
-  readonly successThreshold?: number;
-  /** Bad answers in a row that make a node unhealthy. Absent: the deployment's or the module's own. */
-  readonly failureThreshold?: number;
 }
 
 /** What {@link regional} is made with. @public */
@@ -44,8 +47,6 @@ export interface RegionalOptions {
 /** Name of the strategy on the wire. @internal */
 export const regionalName = 'Regional';
 
-const functionName = z.string().min(1).max(200);
-const threshold = z.int().min(1).max(1_000);
 const regionName = z.string().min(1).max(200);
 
 const innerShape = z.strictObject({
@@ -101,46 +102,25 @@ export function makeRegionalSchema(strategies?: RegionalOptions['strategies']): 
       inner: inner.optional(),
       regions: z.record(regionName, inner).readonly().default({}),
       offPeak: z.record(regionName, offPeakWindowsSchema).readonly().default({}),
-      healthCheckFunction: functionName.exactOptional(),
-      /** The same key as `healthCheckFunction` (X-14); give one of them. */
-      functionName: functionName.exactOptional(),
-      successThreshold: threshold.exactOptional(),
-      failureThreshold: threshold.exactOptional(),
+      ...strategyHealthCheckShape,
     })
-    .superRefine(({ regionOrder, healthCheckFunction: named, functionName: alias }, context) => {
+    .superRefine((config, context) => {
+      const { regionOrder } = config;
       regionOrder.forEach((region, index) => {
         if (regionOrder.indexOf(region) < index)
           context.addIssue({ code: 'custom', path: ['regionOrder', index], message: `names ${region} twice` });
       });
-      if (named !== undefined && alias !== undefined && named !== alias)
-        context.addIssue({
-          code: 'custom',
-          path: ['functionName'],
-          message: 'is the same key as healthCheckFunction: give one of them',
-        });
+      refuseTwoHealthFunctions(config, context);
     })
-    .transform(({ functionName: alias, inner: chosen, ...config }): RegionalConfig => {
-      const named = config.healthCheckFunction ?? alias;
-      return {
-        ...config,
-        ...(named === undefined ? {} : { healthCheckFunction: named }),
-        ...(chosen === undefined ? {} : { inner: chosen }),
-      };
-    })
+    .transform(({ inner: chosen, ...config }): RegionalConfig => ({
+      ...settleHealthFunction(config),
+      ...(chosen === undefined ? {} : { inner: chosen }),
+    }))
     .prefault({});
 }
 
 /** Reads a `strategyConfig` of Regional; unknown keys are refused, inner configurations are taken as they are. @public */
 export const regionalConfigSchema: z.ZodType<RegionalConfig, unknown> = makeRegionalSchema();
-
-/** The health check keys among them. @internal */
-export function regionalHealthCheck(config: RegionalConfig): HealthCheckOverride {
-  return {
-    ...(config.healthCheckFunction === undefined ? {} : { functionName: config.healthCheckFunction }),
-    ...(config.successThreshold === undefined ? {} : { successThreshold: config.successThreshold }),
-    ...(config.failureThreshold === undefined ? {} : { failureThreshold: config.failureThreshold }),
-  };
-}
 
 /** Regions with a strategy or hours of their own. Those of `regionOrder` may be missing (D-14). @internal */
 export function regionsNamed(config: RegionalConfig): readonly { readonly region: string; readonly pointer: string }[] {

@@ -12,10 +12,11 @@ import {
   verify,
   wait,
   within,
+  strategyHealthCheck,
 } from '@hotswap/core';
 import type { OffPeakWindow, Outcome, RolloutContext, Steps, Strategy } from '@hotswap/core';
 import { regionsInOrder, type Region } from './region-order.ts';
-import { makeRegionalSchema, regionalHealthCheck, regionalName, regionsNamed } from './regional-options.ts';
+import { makeRegionalSchema, regionalName, regionsNamed } from './regional-options.ts';
 import type { InnerStrategy, RegionalConfig, RegionalOptions } from './regional-options.ts';
 import { regionalOutcome, type RegionResult } from './regional-outcome.ts';
 import { servedBy } from './serving-nodes.ts';
@@ -32,7 +33,7 @@ export function regional(options: RegionalOptions = {}): Strategy<RegionalConfig
     name: regionalName,
     version: 1,
     configSchema: makeRegionalSchema(options.strategies),
-    healthCheck: regionalHealthCheck,
+    healthCheck: strategyHealthCheck,
     namedRegions: regionsNamed,
     keepsSpareNodes: ({ inner, regions }) =>
       [inner, ...Object.values(regions)].some((chosen) =>

@@ -13,9 +13,10 @@ import {
   unionNodes,
   verify,
   wait,
+  strategyHealthCheck,
 } from '@hotswap/core';
 import type { NodeSet, Outcome, StageFailure, Steps, Strategy } from '@hotswap/core';
-import { rollingConfigSchema, rollingHealthCheck, type RollingConfig } from './rolling-options.ts';
+import { rollingConfigSchema, type RollingConfig } from './rolling-options.ts';
 import { rollingBatches, succeededPercent, type RollingBatch } from './rolling-plan.ts';
 
 /**
@@ -28,7 +29,7 @@ export function rolling(): Strategy<RollingConfig> {
     name: 'Rolling',
     version: 1,
     configSchema: rollingConfigSchema,
-    healthCheck: rollingHealthCheck,
+    healthCheck: strategyHealthCheck,
 
     *rollout({ targets, config }) {
       const total = nodeCount(targets);
