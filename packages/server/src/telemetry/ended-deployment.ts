@@ -79,7 +79,7 @@ function statusOf(end: JournalEntry): { readonly status: string; readonly reason
 function stepsOf(attempt: readonly JournalEntry[], endedAt: number): readonly EndedStep[] {
   const ends = new Map(attempt.flatMap((entry) => (entry.type === 'ended' ? [[entry.step, entry] as const] : [])));
   return attempt.flatMap((entry) => {
-    if (entry.type !== 'began') return [];
+    if (entry.type !== 'began' || entry.effect.kind === 'retain') return [];
     const end = ends.get(entry.step);
     const failure = end === undefined ? 'broken off' : end.result.ok ? undefined : end.result.failure.message;
     return [
