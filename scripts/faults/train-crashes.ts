@@ -40,14 +40,14 @@ export async function trainCrashPoints(bench: FaultBench): Promise<readonly Faul
       name: `train: server killed at ${nameOf(bench, crash)}`,
       run: () => crashForward(bench, crash, reference),
     })),
-    ...back.map((crash) => ({
-      name: `train: server killed at ${nameOf(bench, crash)} on the way back`,
-      run: () => crashBack(bench, crash),
-    })),
     {
       name: 'train: server killed while its deployments are created',
       run: () => crashAssembly(bench, { moment: moments[0], member: 1, label: 'created' }),
     },
+    ...back.map((crash) => ({
+      name: `train: server killed at ${nameOf(bench, crash)} on the way back`,
+      run: () => crashBack(bench, crash),
+    })),
   ];
 }
 

@@ -31,9 +31,6 @@ export async function twoServerPoints(
     const second = await startSecond(directory, url);
     try {
       await untilReady(second);
-      // The local admin of a database is that of the server which started last.
-      await bench.cluster.restartServer();
-      await bench.cluster.waitForNodes(bench.nodeIds.length);
       return await run(pointsOn(bench));
     } finally {
       await second.stop(10_000);

@@ -156,6 +156,36 @@ describe('a release train', () => {
     expect(await refusal({ moduleIds: ['tax-v1.0.0', 'tax-v2.0.0'], strategy })).toEqual([
       400,
       'HS_DEPLOYMENT_TRAIN_TWICE',
+      '/moduleIds/1',
+    ]);
+    const nonsense: readonly (readonly [object, ...string[]])[] = [
+      [{ moduleIds: [] }, '/moduleIds'],
+      [{ moduleIds: ['tax-v1.0.0', 7] }, '/moduleIds/1'],
+      [{ moduleIds: Array.from({ length: 51 }, (_, n) => `m${n}-v1.0.0`) }, '/moduleIds'],
+      [{ moduleIds, order: 'sideways' }, '/order'],
+      [{ moduleIds, trainId: 'shop' }, '/trainId'],
+      [{ moduleIds, retention: 'soon', progressDeadline: 'PT0S' }, '/progressDeadline', '/retention'],
+      [{ moduleIds, allowBreaking: 'yes' }, '/allowBreaking'],
+      [{ moduleIds, targetRegions: [] }, '/targetRegions'],
+    ];
+    for (const [body, ...pointers] of nonsense) {
+      const [status, code, ...found] = await refusal({ strategy, ...body });
+      expect([status, code, ...found.toSorted()], JSON.stringify(body)).toEqual([
+        400,
+        'HS_API_INVALID_REQUEST',
+        ...pointers,
+      ]);
+    }
+    expect(await refusal({ moduleIds, strategy: 'Rolling', strategyConfig: { batchSize: 0 } })).toEqual([
+      400,
+      'HS_STRATEGY_INVALID_CONFIG',
+      '/strategyConfig/batchSize',
+    ]);
+    expect(await refusal({ moduleIds, strategy: 'Sideways' })).toEqual([400, 'HS_STRATEGY_UNKNOWN', '/strategy']);
+    expect(await refusal({ moduleIds, strategy, targetRegions: ['us-east', 'atlantis'] })).toEqual([
+      400,
+      'HS_SELECT_UNKNOWN_REGION',
+      '/targetRegions/1',
     ]);
     expect(await refusal({ moduleIds: ['tax-v1.0.0', 'none-v1.0.0'], strategy })).toEqual([
       404,

@@ -1,4 +1,4 @@
-import { hashEntry, genesisHash, type JournalEntry } from '@hotswap/core';
+import { hashEntry, genesisHash, type DeploymentStatus, type JournalEntry } from '@hotswap/core';
 import { historyViolations, simulateRollout, type RolloutHistory } from '@hotswap/testing';
 import { describe, expect, it } from 'vitest';
 import { staged } from './engine/test-strategies.ts';
@@ -29,6 +29,35 @@ const at = (journal: readonly JournalEntry[], type: JournalEntry['type']): numbe
 describe('historyViolations', () => {
   it('finds nothing in a rollout that went as it should', async () => {
     expect(await historyViolations(history(entries), [staged])).toEqual([]);
+  });
+
+  it('I1: finds a moment at which requests have nowhere to go', async () => {
+    const seq = at(entries, 'executed') + 2;
+    const routed = [
+      { deploymentId: 'd', seq: seq - 1, weight: 100 },
+      { deploymentId: 'd', seq, weight: 0 },
+    ];
+    expect(await historyViolations(history(entries, { routed }))).toEqual([
+      `I1: d: after entry ${seq} requests for the module have nowhere to go`,
+    ]);
+  });
+
+  it('finds a release train whose members begin too early, end otherwise, or never end', async () => {
+    const second = (
+      await simulateRollout({ strategies: [staged], moduleName: 'other', spec: { deploymentId: 'e' } })
+    ).journal('e');
+    const of = (
+      status: DeploymentStatus,
+      ...journals: readonly (readonly JournalEntry[])[]
+    ): Promise<readonly string[]> =>
+      historyViolations({ journals, isOver: true, trains: [{ trainId: 'train-1', status, members: ['d', 'e'] }] });
+    expect(await of('Completed', entries, second)).toEqual(['Train: e of train-1 began before d was completed']);
+    expect(await of('Completed', entries)).toEqual(['Train: train-1 ended without e, which stands otherwise']);
+    expect(await of('RolledBack', entries)).toEqual(['Train: train-1 ended without d, which stands otherwise']);
+    expect(await of('InProgress', entries)).toEqual([
+      'Train: train-1 is InProgress and neither ends nor says what it waits for',
+    ]);
+    expect(await of('RolledBack')).toEqual([]);
   });
 
   it('I2: finds a node that went back', async () => {

@@ -25,8 +25,14 @@ export async function createTrain(
 ): Promise<string> {
   const { tenant, subject } = author;
   const modules = await Promise.all(moduleIds.map((moduleId) => parts.modules.get(tenant, moduleId)));
-  const twice = modules.find(({ name }, n) => modules.findIndex((other) => other.name === name) !== n);
-  if (twice) throw serverError('HS_DEPLOYMENT_TRAIN_TWICE', { moduleName: twice.name });
+  const twice = modules.findIndex(({ name }, n) => modules.findIndex((other) => other.name === name) !== n);
+  if (twice >= 0) {
+    const moduleName = modules[twice]?.name ?? '';
+    const errors = [
+      { pointer: `/moduleIds/${twice}`, detail: `${moduleName} is named before: one version of a module` },
+    ];
+    throw serverError('HS_DEPLOYMENT_TRAIN_TWICE', { moduleName, errors });
+  }
   const placed = orderModules(modules, order);
   const specs: DeploymentSpec[] = [];
   for (const [n, { module }] of placed.entries()) {
