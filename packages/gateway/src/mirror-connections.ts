@@ -35,7 +35,7 @@ export class MirrorConnections {
     let isConnected = false;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      const answer = await this.#pool(origin).request({ path, method: method as 'POST', headers, body, signal });
+      const answer = await this.#pool(origin).request({ path, method: method, headers, body, signal });
       isConnected = true;
       const chunks: Buffer[] = [];
       let sizeBytes = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { canary } from '@hotswap/strategy-canary';
 import { explainJournal, type JournalBatch, type MirrorTally, type TrafficMirror } from '@hotswap/core';
-import { Simulation, type SimulationOptions } from '../src/index.ts';
+import { Simulation, sweepCrashes, type SimulationOptions } from '../src/index.ts';
 
 const asked: TrafficMirror = {
   releaseId: 'v2-shadow',
@@ -194,5 +194,20 @@ describe('a deployment that mirrors requests first', () => {
       );
     expect(await told(restarted)).toEqual(await told(straight));
     nothingLeft(restarted);
+  });
+
+  it.each([
+    ['passes', { equal: 500 }, 'Completed'],
+    ['fails', { different: 500 }, 'RolledBack'],
+    ['has no verdict', {}, 'RolledBack'],
+  ])('comes to the same journal from every crash point when it %s', async (_, tally, status) => {
+    const survived = await sweepCrashes({
+      ...{ strategies: [canary()], nodes: { here: 4 }, mirrored: () => counted(tally) },
+      config: { stages: [50, 100], evaluationPeriod: 'PT1M' },
+      spec: { traffic: { mirror: { ...asked, onInconclusive: 'rollback' } } },
+    });
+    expect(survived.length).toBeGreaterThan(10);
+    for (const { same, summary, ...point } of survived)
+      expect({ point, same, status: summary.status }).toMatchObject({ same: true, status });
   });
 });

@@ -50,11 +50,7 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--health-check <json>', 'healthCheck block, as JSON or @file')
     .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
     .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
-    .option(
-      '--mirror <percent>',
-      'first copy that share of the requests to it, compare and drop its answers',
-      positiveNumber,
-    )
+    .option('--mirror <percent>', 'first copy that share of requests to it, and compare', positiveNumber)
     .option('--mirror-for <duration>', 'how long, e.g. PT10M', 'PT10M')
     .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins')
     .option('--no-execute', 'only create it')
@@ -77,11 +73,7 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
         session.setExitCode(exitCodes.paused);
       } else if (options.watch === true && options.execute) {
         session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
-        await watchDeployment(
-          session,
-          created.deploymentId,
-          options.timeout === undefined ? {} : { timeoutSeconds: options.timeout },
-        );
+        await watchDeployment(session, created.deploymentId, patienceOf(options));
         return undefined;
       }
       session.terminal.result(
@@ -92,6 +84,9 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
       return undefined;
     });
 }
+
+const patienceOf = ({ timeout }: DeployOptions): { readonly timeoutSeconds?: number } =>
+  timeout === undefined ? {} : { timeoutSeconds: timeout };
 
 async function trainOf(moduleIds: readonly string[], options: DeployOptions): Promise<CreateTrainRequest> {
   const { file, id, order } = options;

@@ -73,6 +73,8 @@ export interface SimulationOptions {
   readonly script?: FleetScript;
   /** Default: healthy traffic. */
   readonly metrics?: (query: MetricsQuery) => VariantMetrics;
+  /** What routers have counted of a mirror. Default: nothing. */
+  readonly mirrored?: MemoryDatabase['mirrorTally'];
   /** Default: a router that chooses between nodes and serves every revision at once. */
   readonly router?: TrafficRouter;
   /** Further sources that triggers may ask. Default none. */
@@ -152,6 +154,7 @@ export class Simulation {
     this.fleet = new ScriptedFleet(this.database, this.time, options.script ?? {}, (deploymentIds) =>
       this.#nudge(deploymentIds),
     );
+    if (options.mirrored) this.database.mirrorTally = options.mirrored;
     this.database.onWake = (wake) => this.scheduler.request(wake);
     this.#populate();
     this.#engines = this.#makeEngines();
