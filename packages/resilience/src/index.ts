@@ -15,3 +15,5 @@ export type {
 export { guardMetricsText } from './guard-metrics-text.ts';
 export type { MetricsTextOptions } from './guard-metrics-text.ts';
 export { guardLog } from './guard-log.ts';
+export { readModuleSettings } from './module-settings.ts';
+export type { ModuleSettings } from './module-settings.ts';
