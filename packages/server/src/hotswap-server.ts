@@ -79,6 +79,8 @@ async function announced(
     config.environment === 'Development' && admin
       ? await writeLocalAdmin(config.dataDir, { url, token: admin.token })
       : null;
+  if (config.s3Endpoint !== undefined)
+    logger.warn('s3Endpoint (MinIO) is not used yet: module bytes are kept in the data directory');
   logger.info({ url, httpsUrl, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= stopAll(composed, app, https));
