@@ -140,7 +140,10 @@ module.exports = {
       severity: 'error',
       comment:
         'Which plugins run is decided in src/compose.ts and its parts (compose-*.ts) and nowhere else: adapters, strategies and the container are imported there only.',
-      from: { path: '^packages/(server|edge-agent)/src/', pathNot: '/src/compose(?:-[a-z]+)?\\.ts$' },
+      from: {
+        path: '^packages/(server|edge-agent)/src/',
+        pathNot: ['/src/compose\\.ts$', '/src/compose-[a-z]+\\.ts$'],
+      },
       to: {
         path: [
           ...ADAPTERS,

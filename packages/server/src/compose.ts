@@ -19,12 +19,10 @@ import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
   actAs,
-  ApiKeyRepository,
   AuditRepository,
   CatchUpRepository,
   CredentialRepository,
   DatabaseClock,
-  DayQuotaRepository,
   DeploymentRepository,
   DesiredStateRepository,
   FleetCountRepository,
@@ -32,7 +30,6 @@ import {
   IdempotencyRepository,
   InterfaceRepository,
   LiveUseRepository,
-  LoginFailureRepository,
   ModuleRepository,
   NodeRepository,
   NodeSilenceRepository,
@@ -47,12 +44,10 @@ import {
   RouteRepository,
   SettingRepository,
   TrainRepository,
-  UserRepository,
   type Database,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
 import { standardSelectors } from '@hotswap/selectors-standard';
-import { RedisRateCounter, type RedisConnection } from '@hotswap/state-redis';
 import { fsModuleStore } from '@hotswap/storage-fs';
 import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
@@ -67,12 +62,10 @@ import { AlertWebhook } from './alerts/alert-webhook.ts';
 import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
-import { openAccessSecrets, type AccessSecrets } from './auth/access-secrets.ts';
-import { makeAccess } from './auth/make-access.ts';
+import { accessCleaners, composeAccess, openAccess, type OpenAccess } from './compose-access.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
-import { openRedis } from './compose-redis.ts';
 import { EventStreams } from './http/event-stream.ts';
 import { CallerLedger } from './interfaces/caller-ledger.ts';
 import { InterfaceGate } from './interfaces/interface-gate.ts';
@@ -82,9 +75,9 @@ import { CatchUpLoop } from './loops/catch-up-loop.ts';
 import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { openTelemetry } from './telemetry/open-telemetry.ts';
 import { observedJournal } from './telemetry/observed-journal.ts';
+import { traceDeployment } from './telemetry/trace-deployment.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { TrainLoop } from './loops/train-loop.ts';
-import { traceDeployment } from './telemetry/trace-deployment.ts';
 import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
@@ -141,8 +134,7 @@ const tokens = {
   clock: Symbol('clock') as InjectionToken<Clock & Disposable>,
   store: Symbol('store') as InjectionToken<ModuleStore>,
   runtime: Symbol('runtime') as InjectionToken<Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>>,
-  secrets: Symbol('secrets') as InjectionToken<AccessSecrets>,
-  redis: Symbol('redis') as InjectionToken<{ readonly redis: RedisConnection | null }>,
+  access: Symbol('access') as InjectionToken<OpenAccess>,
   signingKey: Symbol('signingKey') as InjectionToken<InvokeSigningKey>,
   events: Symbol('events') as InjectionToken<EventBus>,
   routes: Symbol('routes') as InjectionToken<RouteRepository>,
@@ -200,13 +192,10 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     scope.register(tokens.clock, { useValue: clock });
     scope.register(tokens.store, { useValue: store });
     scope.register(tokens.runtime, { useValue: runtime });
-    const settings = new SettingRepository(database);
-    scope.register(tokens.secrets, { useValue: await openAccessSecrets(config, settings) });
+    const [settings, events] = [new SettingRepository(database), new EventBus()];
     scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(settings) });
-    scope.register(tokens.events, { useValue: new EventBus() });
-    scope.register(tokens.redis, {
-      useValue: { redis: await openRedis(config, logger, scope.resolve(tokens.events), opened) },
-    });
+    scope.register(tokens.events, { useValue: events });
+    scope.register(tokens.access, { useValue: await openAccess({ config, logger, settings, events, opened }) });
     const routes = new RouteRepository(database);
     // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
     if (database.kind === 'pglite') await routes.takeOver(config.instanceId);
@@ -322,7 +311,6 @@ async function nudgeModules(
 function makeParts(scope: DependencyContainer): ServerParts {
   const config = scope.resolve(tokens.config);
   const overrides = scope.resolve(tokens.overrides);
-  const { redis } = scope.resolve(tokens.redis);
   const database = scope.resolve(tokens.database);
   const store = scope.resolve(tokens.store);
   const events = scope.resolve(tokens.events);
@@ -345,16 +333,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     proxies: makeProxies(scope),
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
-    ...makeAccess({
-      ...{ config, nodes, logger: scope.resolve(tokens.logger), secrets: scope.resolve(tokens.secrets) },
-      users: new UserRepository(database),
-      apiKeys: new ApiKeyRepository(database),
-      credentials: new CredentialRepository(database),
-      failures: new LoginFailureRepository(database),
-      quotas: new DayQuotaRepository(database),
-      changes: database.changes,
-      ...(redis === null ? {} : { shared: new RedisRateCounter(redis) }),
-    }),
+    ...composeAccess(scope.resolve(tokens.access), database, nodes),
     moduleService: new ModuleService({ config, store, modules, runtime, onRegistered: () => measured.registered() }),
     telemetry: watchParts(scope, rollouts),
     releases: new ReleaseRepository(database),
@@ -368,7 +347,6 @@ function makeParts(scope: DependencyContainer): ServerParts {
     streams: new EventStreams(),
     serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
     checkDatabase: async () => void (await database.query('select 1')),
-    ...(redis === null ? {} : { isRedisUp: () => redis.isUp }),
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
     checksAnswers: overrides.checksAnswers ?? false,
   };
@@ -378,7 +356,6 @@ function makeParts(scope: DependencyContainer): ServerParts {
 function watchParts(scope: DependencyContainer, { strategies, hub }: RolloutParts): Telemetry {
   const telemetry = scope.resolve(tokens.telemetry);
   const database = scope.resolve(tokens.database);
-  const gateway = scope.resolve(tokens.gateway);
   const counts = new FleetCountRepository(database);
   telemetry.metrics.watch({
     dataDirectory: scope.resolve(tokens.config).dataDir,
@@ -556,9 +533,7 @@ function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
     outbox: new OutboxRepository(database),
     cleaners: [
       () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),
-      () => new UserRepository(database).forgetSessions(),
-      () => new LoginFailureRepository(database).forget(),
-      () => new DayQuotaRepository(database).forget(),
+      ...accessCleaners(database),
       () => metrics.deleteOlderThan(metricsRetentionMs),
       () => metrics.rollUp(...metricsRollUps.hours),
     ],

@@ -106,10 +106,10 @@ export interface ServerParts {
 /** What the server tells of itself. @internal */
 export interface Telemetry {
   readonly metrics: ServerMetrics;
-}
-
   /** `null`: nothing is traced. */
   readonly tracer: Tracer | null;
+}
+
 /** Where the process is in its life. @internal */
 export interface Lifecycle {
   state: 'starting' | 'running' | 'stopping';

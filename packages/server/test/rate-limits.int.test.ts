@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHotSwapClient, type CreatedApiKey, type Tier } from '@hotswap/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { RealRedis } from '../../state-redis/test/real-redis.ts';
+import { RealRedis } from './real-redis.ts';
 import { startTestServer, type TestServer } from './start-test-server.ts';
 import { coreModule } from './v8-inspector.ts';
 

@@ -31,6 +31,7 @@ export function healthRoutes(app: App, parts: ServerParts): void {
     '/health/ready',
     { config: { role: 'open' }, schema: answers },
     async (_request, reply): Promise<HealthView> => {
+      // Requests do not need Redis, so a server without it goes on.
       const isReady = parts.lifecycle.state === 'running' && (await databaseAnswers(parts));
       if (!isReady) void reply.code(503);
       return { status: isReady ? 'Healthy' : 'Unhealthy' };
