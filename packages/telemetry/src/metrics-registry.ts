@@ -1,4 +1,6 @@
-import { Counter, Histogram, Registry, type Metric } from 'prom-client';
+import { Registry, type Metric } from 'prom-client';
+import { BucketHistogram, type HistogramSample } from './bucket-histogram.ts';
+import { SeriesTable } from './series-table.ts';
 import { SketchHistogram } from './sketch-histogram.ts';
 
 /** Labels of one series. @public */
@@ -47,9 +49,16 @@ export class MetricsRegistry {
     labelNames: readonly string[] = [],
     initial: readonly MetricLabels[] = [],
   ): CountingMetric {
-    const counter = new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
-    for (const labels of initial) counter.inc(labels, 0);
-    return { add: (labels = {}, by = 1) => void counter.inc(labels, by) };
+    const table = new SeriesTable(labelNames, (labels) => ({ labels, value: 0 }));
+    for (const labels of initial) table.of(labels);
+    // One without labels is there from the start.
+    if (labelNames.length === 0) table.of({});
+    this.#register(name, help, 'counter', () => table.all());
+    return {
+      add: (labels = {}, by = 1) => {
+        table.of(labels).value += by;
+      },
+    };
   }
 
   /** `bounds`: upper bounds of the buckets in seconds. Default 5 ms to 30 s. */
@@ -59,22 +68,15 @@ export class MetricsRegistry {
     labelNames: readonly string[] = [],
     bounds: readonly number[] = apiSeconds,
   ): DurationMetric {
-    const histogram = new Histogram({
-      name,
-      help,
-      labelNames: [...labelNames],
-      buckets: [...bounds],
-      registers: [this.#registry],
-    });
-    return { observe: (labels, seconds) => void histogram.observe(labels, seconds) };
+    const histogram = new BucketHistogram(labelNames, bounds);
+    this.#histogram(name, help, histogram);
+    return histogram;
   }
 
   /** A histogram that takes up durations which others have counted into latency sketches. */
   sketches(name: string, help: string, labelNames: readonly string[] = []): SketchHistogram {
     const histogram = new SketchHistogram(labelNames);
-    this.#register(name, help, 'histogram', () =>
-      histogram.samples().map(({ suffix, ...sample }) => ({ ...sample, metricName: `${name}_${suffix}` })),
-    );
+    this.#histogram(name, help, histogram);
     return histogram;
   }
 
@@ -99,6 +101,12 @@ export class MetricsRegistry {
   /** The exposition, version 0.0.4. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #histogram(name: string, help: string, histogram: { samples(): readonly HistogramSample[] }): void {
+    this.#register(name, help, 'histogram', () =>
+      histogram.samples().map(({ suffix, ...sample }) => ({ ...sample, metricName: `${name}_${suffix}` })),
+    );
   }
 
   #read(
