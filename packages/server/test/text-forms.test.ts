@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadServerConfig, type ServerConfig } from '@hotswap/server';
+import { loadServerConfig, withDefaults, type ServerConfig } from '@hotswap/server';
+import { limitsOf } from '../src/modules/module-service.ts';
 import { shownConfig } from '../src/config/shown-config.ts';
 
 /** The `appsettings.Production.json` of the deployment guide, and its block for Production. */
@@ -269,5 +271,45 @@ describe('limits of modules that do not say', () => {
     await expect(loadServerConfig([], { MEMORY_LIMIT: '1000' })).rejects.toThrow(
       /memoryLimitBytes \(from MEMORY_LIMIT\)/,
     );
+  });
+
+  it('are what such a module gets', () => {
+    const config = withDefaults({ maxInputSizeBytes: 2_048, executionTimeout: 'PT7S', memoryLimitBytes: 67_108_864 });
+    const limits = { maxMemoryMB: 64, maxCpuPercent: 100, maxExecutionTime: 'PT7S', maxInputSize: 2_048 };
+    expect(limitsOf(undefined, config)).toEqual(limits);
+    expect(limitsOf({ maxMemoryMB: 8 }, config)).toEqual({ ...limits, maxMemoryMB: 8 });
+  });
+});
+
+describe('variables of the operations guide', () => {
+  it('are understood, every one that is needed', async () => {
+    const env = {
+      DATABASE_URL: 'postgresql://user:password@host:5432/wasmwiz',
+      REDIS_URL: 'redis://host:6379',
+      API_SALT: randomBytes(32).toString('base64'),
+      ENVIRONMENT: 'production',
+      SERVER_HOST: '0.0.0.0',
+      SERVER_PORT: '8080',
+      LOG_LEVEL: 'info',
+      MAX_WASM_SIZE: '10485760',
+      MAX_INPUT_SIZE: '1048576',
+      EXECUTION_TIMEOUT: '5',
+      MEMORY_LIMIT: '134217728',
+      TLS_CERT_PATH: '/path/to/cert.pem',
+      TLS_KEY_PATH: '/path/to/key.pem',
+    };
+    expect(await loadServerConfig([], env)).toMatchObject({
+      databaseUrl: env.DATABASE_URL,
+      redisUrl: env.REDIS_URL,
+      apiSalt: env.API_SALT,
+      environment: 'Production',
+      host: '0.0.0.0',
+      port: 8080,
+      logLevel: 'info',
+      maxWasmSizeBytes: 10_485_760,
+      executionTimeout: 'PT5S',
+      certificateFile: '/path/to/cert.pem',
+      certificateKeyFile: '/path/to/key.pem',
+    });
   });
 });
