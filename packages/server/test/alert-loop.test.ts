@@ -95,7 +95,7 @@ describe('AlertWebhook', () => {
     ['a redirect', answering(302), 'it answered 302'],
     [
       'no connection',
-      (() => Promise.reject(Object.assign(new TypeError(), { cause: { code: 'ECONNREFUSED' } }))) as typeof fetch,
+      () => Promise.reject(Object.assign(new TypeError(), { cause: { code: 'ECONNREFUSED' } })),
       'ECONNREFUSED',
     ],
   ])('is not content with %s', async (_what, fetch, why) => {

@@ -1,5 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSse } from '@hotswap/protocol';
@@ -15,26 +21,13 @@ interface Received {
   readonly alert: { alertId: string; severity: string; topic: string; subject: string; text: string };
 }
 
-/** Somebody who takes alerts, and refuses as many as it is told to. */
+/** Somebody who takes alerts. */
 class Receiver {
   readonly received: Received[] = [];
-  refuses = 0;
-  refused = 0;
   readonly #server: Server;
 
   constructor() {
-    this.#server = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      if (this.refused < this.refuses) {
-        this.refused++;
-        response.writeHead(503).end();
-        return;
-      }
-      const body = Buffer.concat(chunks).toString();
-      this.received.push({ headers: request.headers, body, alert: JSON.parse(body) as Received['alert'] });
-      response.writeHead(204).end();
-    });
+    this.#server = createServer((request, response) => void this.#take(request, response));
   }
 
   async start(): Promise<string> {
@@ -45,6 +38,14 @@ class Receiver {
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString();
+    this.received.push({ headers: request.headers, body, alert: JSON.parse(body) as Received['alert'] });
+    response.writeHead(204).end();
   }
 
   of(topic: string): readonly string[] {
