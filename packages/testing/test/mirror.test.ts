@@ -1,8 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { canary } from '@hotswap/strategy-canary';
-import { explainJournal, type JournalBatch, type MirrorTally, type TrafficMirror } from '@hotswap/core';
+import { z } from 'zod';
+import {
+  bake,
+  deploy,
+  explainJournal,
+  nodeCount,
+  progress,
+  shiftTraffic,
+  sliceNodes,
+  type JournalBatch,
+  type MirrorTally,
+  type Strategy,
+  type TrafficMirror,
+} from '@hotswap/core';
 import { Simulation, sweepCrashes, type SimulationOptions } from '../src/index.ts';
 
+/** Half of the nodes, then all. */
+const halves: Strategy<unknown> = {
+  name: 'Halves',
+  version: 1,
+  configSchema: z.unknown().transform(() => ({})),
+  *rollout({ targets }) {
+    for (const percent of [50, 100]) {
+      const nodes = sliceNodes(targets, 0, (nodeCount(targets) * percent) / 100);
+      yield* deploy({ nodes });
+      yield* shiftTraffic({ percent, to: nodes, among: targets });
+      yield* bake({ forMs: 60_000, nodes, failure: 'sick' });
+      yield* progress({ percent });
+    }
+    return { status: 'Completed' };
+  },
+};
 const asked: TrafficMirror = {
   releaseId: 'v2-shadow',
   percent: 20,
@@ -35,15 +63,14 @@ async function begin(
 ): Promise<Rollout> {
   const batches: JournalBatch[] = [];
   const simulation = new Simulation({
-    strategies: [canary()],
+    strategies: [halves],
     nodes: { here: 4 },
     onCommit: (some) => batches.push(...some),
     ...options,
   });
   simulation.database.mirrorTally = ({ step }) => tally(step);
   await simulation.create({
-    strategy: 'Canary',
-    config: { stages: [50, 100], evaluationPeriod: 'PT1M' },
+    strategy: 'Halves',
     spec: { traffic: { mirror: { ...asked, ...mirror } } },
   });
   await simulation.engine.command('default', 'd', 'execute', 'bob');
@@ -202,8 +229,7 @@ describe('a deployment that mirrors requests first', () => {
     ['has no verdict', {}, 'RolledBack'],
   ])('comes to the same journal from every crash point when it %s', async (_, tally, status) => {
     const survived = await sweepCrashes({
-      ...{ strategies: [canary()], nodes: { here: 4 }, mirrored: () => counted(tally) },
-      config: { stages: [50, 100], evaluationPeriod: 'PT1M' },
+      ...{ strategies: [halves], nodes: { here: 4 }, mirrored: () => counted(tally) },
       spec: { traffic: { mirror: { ...asked, onInconclusive: 'rollback' } } },
     });
     expect(survived.length).toBeGreaterThan(10);

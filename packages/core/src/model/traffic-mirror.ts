@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { ReleaseId } from './deployment.ts';
 import type { Duration } from './duration.ts';
 
 /** What of two answers has to be the same; their statuses always have to be. @public */
@@ -43,7 +42,7 @@ export const mirrorCompareSchema: z.ZodType<MirrorCompare, unknown> = z.strictOb
  */
 export interface TrafficMirror {
   /** The new version without capabilities, under an id of its own. */
-  readonly releaseId: ReleaseId;
+  readonly releaseId: string;
   /** Share of the requests that is copied. */
   readonly percent: number;
   /** How long. */
