@@ -1,18 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { rollOutBySeed, type SeededStrategy } from '@hotswap/testing';
-import type { SeedFailure } from './seeds.ts';
-
-/** Seeds `from` up to, but not including, `to`. */
-export interface SeedChunk {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** What a chunk came to. */
-export interface SeedResult {
-  readonly failures: readonly SeedFailure[];
-  readonly covered: Readonly<Record<string, number>>;
-}
+import type { SeedChunk, SeedFailure, SeedResult } from './seed-result.ts';
 
 async function tryChunk({ from, to }: SeedChunk, strategies: readonly SeededStrategy[]): Promise<SeedResult> {
   const failures: SeedFailure[] = [];

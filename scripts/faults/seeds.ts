@@ -1,13 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { SeedChunk, SeedResult } from './seed-worker.ts';
-
-/** A seed that broke something. */
-export interface SeedFailure {
-  readonly seed: number;
-  readonly story: readonly string[];
-  readonly violations: readonly string[];
-}
+import type { SeedChunk, SeedFailure, SeedResult } from './seed-result.ts';
 
 /** What a range of seeds came to. */
 export interface SeedReport {
