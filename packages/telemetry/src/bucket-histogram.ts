@@ -1,4 +1,4 @@
-import type { MetricLabels } from './metrics-registry.ts';
+import type { MetricLabels } from './metric-labels.ts';
 import { SeriesTable } from './series-table.ts';
 
 /** A line of a histogram. @internal */

@@ -1,10 +1,8 @@
 import { Registry, type Metric } from 'prom-client';
 import { BucketHistogram, type HistogramSample } from './bucket-histogram.ts';
+import type { MetricLabels } from './metric-labels.ts';
 import { SeriesTable } from './series-table.ts';
 import { SketchHistogram } from './sketch-histogram.ts';
-
-/** Labels of one series. @public */
-export type MetricLabels = Readonly<Record<string, string>>;
 
 /** One value that is read when somebody asks. @public */
 export interface MetricSample {

@@ -1,4 +1,4 @@
-import type { MetricLabels } from './metrics-registry.ts';
+import type { MetricLabels } from './metric-labels.ts';
 
 /** Series of one metric by the values of its labels. Finding a known one makes no objects: requests wait for it. @internal */
 export class SeriesTable<Series> {

@@ -1,6 +1,6 @@
 import { latencyBucketEdgeMs, type LatencySketch } from '@hotswap/core';
 import { BucketHistogram, type HistogramSample } from './bucket-histogram.ts';
-import type { MetricLabels } from './metrics-registry.ts';
+import type { MetricLabels } from './metric-labels.ts';
 
 /** Upper bounds in seconds; the objectives (1 ms, 5 ms, 10 ms, 20 ms) are among them. */
 const boundsSeconds: readonly number[] = [

@@ -1,0 +1,2 @@
+/** Labels of one series. @public */
+export type MetricLabels = Readonly<Record<string, string>>;
