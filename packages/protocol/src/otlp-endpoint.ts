@@ -9,7 +9,7 @@ const jaegerPorts: ReadonlySet<string> = new Set(['14268', '14250', '6831', '683
  * @public
  */
 export const otlpEndpointSchema: z.ZodType<string, unknown> = z
-  .url({ protocol: /^https?$/, error: 'must be the URL of an OTLP receiver, e.g. http://localhost:4318' })
+  .url({ protocol: /^https?$/, error: 'must be the URL of an OTLP receiver, e.g. http://localhost:4318', abort: true })
   .check(({ value, issues }) => {
     const { protocol, hostname, port, pathname } = new URL(value);
     if (!jaegerPorts.has(port) && !/^\/api\/traces\/?$/.test(pathname)) return;
