@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildExampleModules, exampleModule } from '@hotswap/example-modules';
 import { type Bench, type BenchContext, type BenchResult, type Target, atLeast, atMost } from './bench.ts';
+import { coresCanBeChosen } from './cores.ts';
 import { type LoadReport, httpLoad } from './http-load.ts';
 import { type HttpContestant, type Instances, besideHalfBusy, nodeHttp, ours, serve, workerd } from './http-peers.ts';
 import { type NativeTools, nativeTools } from './native-tools.ts';
@@ -21,6 +22,8 @@ interface Row {
   readonly contestants: readonly HttpContestant[];
   /** Key of the ratio to the peer after ours, and what it has to be; `null`: printed only. */
   readonly bounds: readonly (number | null)[];
+  /** Default: the server has one core, the load the other. */
+  readonly shared?: boolean;
 }
 
 interface Guests {
@@ -99,7 +102,15 @@ async function rowsOf(tools: NativeTools, guests: Guests, folder: string): Promi
       bounds: [bounds[0] ?? null],
     };
   });
-  return [...quiet, ...busy];
+  const shared = quiet.slice(0, 2).map(({ key, title, body, contestants }): Row => ({
+    key: `${key}Shared`,
+    title: `${title}; servers and load share both cores`,
+    body,
+    contestants: contestants.filter(({ name }) => name.startsWith('HotSwap') || name.startsWith('serve')),
+    bounds: [],
+    shared: true,
+  }));
+  return [...quiet, ...busy, ...shared];
 }
 
 interface Measured extends LoadReport {
@@ -111,11 +122,11 @@ interface Measured extends LoadReport {
 async function measure(
   tools: NativeTools,
   contestant: HttpContestant,
-  body: string,
+  { body, shared = false }: Row,
   seconds: number,
 ): Promise<Measured> {
-  await using server = await contestant.start();
-  const load = { port: server.port, bodies: [body] };
+  await using server = await contestant.start(shared ? 'both' : 'server');
+  const load = { port: server.port, bodies: [body], cores: shared ? 'both' : 'load' } as const;
   const warmUp = await httpLoad(tools.loadgen, { ...load, seconds: warmupSeconds, warmupSeconds: 0 });
   const before = await server.cpuSeconds();
   const report = await httpLoad(tools.loadgen, { ...load, seconds, warmupSeconds: 0 });
@@ -130,7 +141,7 @@ async function runRow(tools: NativeTools, row: Row, rounds: number, seconds: num
     const order = [...row.contestants.keys()];
     for (const at of round % 2 === 0 ? order : order.toReversed()) {
       const contestant = row.contestants[at];
-      if (contestant !== undefined) runs[at]?.push(await measure(tools, contestant, row.body, seconds));
+      if (contestant !== undefined) runs[at]?.push(await measure(tools, contestant, row, seconds));
     }
   }
   return runs;
@@ -143,9 +154,13 @@ const keyOf = (name: string): string => {
   return { serve: 'Serve', workerd: 'Workerd', 'node:http': 'NodeHttp' }[name.split(',')[0] ?? ''] ?? name;
 };
 
-function shownLine(name: string, perSecond: number, p99Ms: number, residentBytes: number, failures: string): string {
-  const rate = Math.round(perSecond).toLocaleString('en').padStart(9);
-  return `  ${name.padEnd(28)} ${rate} requests/s   p99 ${p99Ms.toFixed(2)} ms   ${Math.round(residentBytes / 1e6)} MB${failures}`;
+type Shown = Pick<Measured, 'perSecond' | 'p99Ms' | 'residentBytes' | 'cpuUs' | 'idleShare'>;
+
+function shownLine(name: string, shown: Shown, failures: string): string {
+  const rate = Math.round(shown.perSecond).toLocaleString('en').padStart(9);
+  const times = `p99 ${shown.p99Ms.toFixed(2)} ms   ${shown.cpuUs.toFixed(1)} us each`;
+  const rest = `${Math.round(shown.residentBytes / 1e6)} MB   load idle ${Math.round(shown.idleShare * 100)} %`;
+  return `  ${name.padEnd(28)} ${rate} requests/s   ${times}   ${rest}${failures}`;
 }
 
 /** The result as it grows row by row. */
@@ -161,16 +176,18 @@ class Findings {
       const theirs = runs[at] ?? [];
       const medianOf = (pick: (one: Measured) => number): number => median(theirs.map(pick));
       const [perSecond, p99Ms] = [medianOf((one) => one.perSecond), medianOf((one) => one.p99Ms)];
+      const [cpuUs, idleShare] = [medianOf((one) => one.cpuUs), medianOf((one) => one.idleShare)];
       const residentBytes = medianOf((one) => one.residentBytes);
       const lost = theirs.reduce((sum, one) => sum + one.failed, 0);
       const first = theirs.find((one) => one.failed > 0)?.failures['first'];
       const failures = lost > 0 ? `   ${lost} failed, the first: ${String(first)}` : '';
-      say(shownLine(name, perSecond, p99Ms, residentBytes, failures));
+      say(shownLine(name, { perSecond, p99Ms, residentBytes, cpuUs, idleShare }, failures));
       const key = `${row.key}${keyOf(name)}`;
       this.figures[`${key}PerSecond`] = perSecond;
       this.figures[`${key}P99Ms`] = p99Ms;
       this.figures[`${key}ResidentBytes`] = residentBytes;
-      this.figures[`${key}CpuUs`] = medianOf((one) => one.cpuUs);
+      this.figures[`${key}CpuUs`] = cpuUs;
+      this.figures[`${key}LoadIdleShare`] = idleShare;
       if (at === 0) this.failed += lost;
       else this.#compare(row, at, mine, theirs);
     }
@@ -191,6 +208,7 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await using folder = await scratchFolder();
   const tools = await nativeTools(say);
   say(`the peer is ${tools.wasmtimeIs}`);
+  if (!coresCanBeChosen()) say('programs cannot be put on cores here: servers and load share what there is');
   const guests = await prepareGuests(tools, folder.path, say);
   const [rounds, seconds] = full ? ([7, 6] as const) : ([3, 2] as const);
   const findings = new Findings();

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import type { Cores } from './cores.ts';
 import type { NativeTools } from './native-tools.ts';
 import type { PlaneSettings } from './plane-settings.ts';
 import { type ServerCommand, type ServerProcess, startServer } from './server-process.ts';
@@ -10,7 +11,8 @@ import { type ServerCommand, type ServerProcess, startServer } from './server-pr
 /** A server that answers every request with one line. */
 export interface HttpContestant {
   readonly name: string;
-  start(): Promise<ServerProcess>;
+  /** `cores`: where it runs. Default `both`. */
+  start(cores?: Cores): Promise<ServerProcess>;
 }
 
 /** Instances: a new one for each request, or kept for as many as are said. */
@@ -28,8 +30,9 @@ export function ours(
   const settings: PlaneSettings = { paths, reusedFor: reusedFor(instances), ...options };
   return {
     name: 'HotSwap',
-    start: () =>
+    start: (cores) =>
       startServer({
+        ...placed(cores),
         command: [
           process.execPath,
           '--conditions=@hotswap/source',
@@ -42,6 +45,8 @@ export function ours(
       }),
   };
 }
+
+const placed = (cores: Cores | undefined): { readonly cores?: Cores } => (cores === undefined ? {} : { cores });
 
 const reusedFor = (instances: Instances): number => (instances === 'fresh' ? 1 : instances.reusedFor);
 
@@ -68,8 +73,9 @@ export function serve(
   const { tuned = false } = options;
   return {
     name: tuned ? 'serve, tuned' : 'serve',
-    start: () =>
+    start: (cores) =>
       startServer({
+        ...placed(cores),
         command: [
           tools.wasmtime,
           'serve',
@@ -91,8 +97,8 @@ export function besideHalfBusy(contestant: HttpContestant): HttpContestant {
   const busy: ServerCommand = { command: [process.execPath, script('half-busy-process.ts')], portPattern: nodePort };
   return {
     name: `${contestant.name}, half a core taken`,
-    start: async () => {
-      const [server, loop] = await Promise.all([contestant.start(), startServer(busy)]);
+    start: async (cores) => {
+      const [server, loop] = await Promise.all([contestant.start(cores), startServer({ ...placed(cores), ...busy })]);
       return {
         port: server.port,
         residentBytes: () => server.residentBytes(),
@@ -110,8 +116,12 @@ export function besideHalfBusy(contestant: HttpContestant): HttpContestant {
 export function nodeHttp(body: string): HttpContestant {
   return {
     name: 'node:http',
-    start: () =>
-      startServer({ command: [process.execPath, script('node-http-process.ts'), body], portPattern: nodePort }),
+    start: (cores) =>
+      startServer({
+        ...placed(cores),
+        command: [process.execPath, script('node-http-process.ts'), body],
+        portPattern: nodePort,
+      }),
   };
 }
 
@@ -135,6 +145,11 @@ export async function workerd(body: string, folder: string): Promise<HttpContest
   const program = createRequire(import.meta.url).resolve('workerd/bin/workerd');
   return {
     name: 'workerd',
-    start: () => startServer({ command: [program, 'serve', '--control-fd=1', config], portPattern: /"port":\s*(\d+)/ }),
+    start: (cores) =>
+      startServer({
+        ...placed(cores),
+        command: [program, 'serve', '--control-fd=1', config],
+        portPattern: /"port":\s*(\d+)/,
+      }),
   };
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { onTheSameCores } from './same-cores.ts';
+import { type Cores, onCores } from './cores.ts';
 
 /** A server in a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
@@ -20,13 +20,20 @@ export interface ServerCommand {
   readonly portPattern: RegExp;
   /** Whether messages can be sent to it. Default false. */
   readonly ipc?: boolean;
+  /** Default `both`. */
+  readonly cores?: Cores;
 }
 
 const startTimeoutMs = 120_000;
 
 /** Starts a server and waits until it says where it listens. */
-export async function startServer({ command, portPattern, ipc = false }: ServerCommand): Promise<ServerProcess> {
-  const [program, ...args] = onTheSameCores(command);
+export async function startServer({
+  command,
+  portPattern,
+  ipc = false,
+  cores = 'both',
+}: ServerCommand): Promise<ServerProcess> {
+  const [program, ...args] = onCores(cores, command);
   const child = spawn(program ?? '', args, { stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])] });
   const port = await portOf(child, command.join(' '), portPattern);
   return {

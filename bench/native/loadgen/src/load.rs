@@ -9,7 +9,7 @@ use rustix::event::{Timespec, epoll};
 use serde::Serialize;
 
 use crate::Options;
-use crate::connection::{Connection, Failure};
+use crate::connection::{Connection, Failure, Known, Received};
 use crate::histogram::Histogram;
 use crate::response::{self, Answer};
 
@@ -35,6 +35,8 @@ pub struct Report {
     failures: Failures,
     counted: BTreeMap<String, u64>,
     connections_opened: u64,
+    /// The part of the time in which there was nothing to do. Near 0: what was measured is the load, not the server.
+    idle_share: f64,
 }
 
 /// Requests that had no good answer, those of the warm-up included.
@@ -70,8 +72,11 @@ struct Run<'a> {
     finished: Option<Instant>,
     latencies: Histogram,
     failures: Failures,
-    counted: BTreeMap<Vec<u8>, u64>,
+    known: Known,
+    /// How many answers had which value in the header that is counted; the first: none.
+    counted: Vec<(Vec<u8>, u64)>,
     opened: u64,
+    idle: Duration,
 }
 
 /// Runs the load and tells what came of it.
@@ -92,8 +97,10 @@ pub fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         finished: None,
         latencies: Histogram::new(),
         failures: Failures::default(),
-        counted: BTreeMap::new(),
+        known: Known::default(),
+        counted: vec![(Vec::new(), 0)],
         opened: 0,
+        idle: Duration::ZERO,
     };
     for index in 0..options.connections {
         let connection = run.open(index)?;
@@ -123,13 +130,17 @@ impl Run<'_> {
                 return Ok(());
             }
             let until = self.next_due(now).map_or(next_look, |due| due.min(next_look));
-            let timeout = Timespec::try_from(until.saturating_duration_since(now))?;
+            let pause = if self.options.spin { Duration::ZERO } else { until.saturating_duration_since(now) };
+            let timeout = Timespec::try_from(pause)?;
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            now = Instant::now();
+            let before = std::mem::replace(&mut now, Instant::now());
+            if events.is_empty() || !self.options.spin {
+                self.idle += now - before;
+            }
             for event in &events {
                 self.step(event.data.u64() as usize, event.flags)?;
             }
@@ -206,20 +217,18 @@ impl Run<'_> {
         let connection = &mut self.connections[index];
         let (due, counted) = (connection.due, connection.counted);
         let (options, failures, versions) = (self.options, &mut self.failures, &mut self.counted);
-        let end = connection.receive(|answer, body| check(options, failures, versions, answer, body));
+        let end = connection.receive(&mut self.known, |answer, body| check(options, failures, versions, answer, body));
         match end {
-            Ok(None) => Ok(()),
-            Ok(Some(closes)) => {
-                let now = Instant::now();
-                if let Some(due) = due.filter(|_| counted) {
-                    self.latencies.record(now.duration_since(due).as_nanos() as u64);
-                }
+            Ok(Received::Part) => Ok(()),
+            Ok(Received::Known(version)) => {
+                self.counted[version].1 += 1;
+                self.answered(index, due.filter(|_| counted))
+            }
+            Ok(Received::Answer(closes)) => {
                 if closes {
                     self.connections[index] = self.open(index)?;
                 }
-                self.free.push(index);
-                // At full speed the next request goes out at once, without another turn of the loop.
-                if self.options.rate == 0 { self.start_requests(now) } else { Ok(()) }
+                self.answered(index, due.filter(|_| counted))
             }
             // A server may close a connection that is not in use.
             Err(Failure::Cut) if due.is_none() => {
@@ -228,6 +237,16 @@ impl Run<'_> {
             }
             Err(failure) => self.fail(index, failure),
         }
+    }
+
+    fn answered(&mut self, index: usize, due: Option<Instant>) -> Result<(), Box<dyn Error>> {
+        let now = Instant::now();
+        if let Some(due) = due {
+            self.latencies.record(now.duration_since(due).as_nanos() as u64);
+        }
+        self.free.push(index);
+        // At full speed the next request goes out at once, without another turn of the loop.
+        if self.options.rate == 0 { self.start_requests(now) } else { Ok(()) }
     }
 
     fn fail(&mut self, index: usize, failure: Failure) -> Result<(), Box<dyn Error>> {
@@ -275,33 +294,37 @@ impl Run<'_> {
             max_ms: ms(self.latencies.max()),
             failed: self.failures.total(),
             failures: self.failures,
-            counted: self.counted.into_iter().map(|(value, count)| (text(value), count)).collect(),
+            counted: self.counted.into_iter().skip(1).map(|(value, count)| (text(value), count)).collect(),
             connections_opened: self.opened,
+            idle_share: self.idle.as_secs_f64() / self.started.elapsed().as_secs_f64(),
         }
     }
 }
 
+/// The place of an answer's version in what is counted; `None`: the answer is wrong.
 fn check(
     options: &Options,
     failures: &mut Failures,
-    counted: &mut BTreeMap<Vec<u8>, u64>,
+    counted: &mut Vec<(Vec<u8>, u64)>,
     answer: &Answer<'_>,
     body: &[u8],
-) {
+) -> Option<usize> {
+    let value = response::header(answer.head, &options.count_header).unwrap_or_default();
+    let version = counted.iter().position(|(known, _)| known == value).unwrap_or_else(|| {
+        counted.push((value.to_vec(), 0));
+        counted.len() - 1
+    });
+    counted[version].1 += 1;
     let wrong_status = answer.status != options.status;
     let wrong_body = !options.bodies.is_empty() && !options.bodies.iter().any(|wanted| wanted.as_bytes() == body);
-    if wrong_status || wrong_body {
-        let count = if wrong_status { &mut failures.status } else { &mut failures.body };
-        *count += 1;
-        failures.first.get_or_insert_with(|| {
-            let shown = &body[..body.len().min(200)];
-            format!("{} {}", answer.status, String::from_utf8_lossy(shown))
-        });
+    if !wrong_status && !wrong_body {
+        return Some(version);
     }
-    if let Some(value) = response::header(answer.head, &options.count_header) {
-        match counted.get_mut(value) {
-            Some(count) => *count += 1,
-            None => drop(counted.insert(value.to_vec(), 1)),
-        }
-    }
+    let count = if wrong_status { &mut failures.status } else { &mut failures.body };
+    *count += 1;
+    failures.first.get_or_insert_with(|| {
+        let shown = &body[..body.len().min(200)];
+        format!("{} {}", answer.status, String::from_utf8_lossy(shown))
+    });
+    None
 }

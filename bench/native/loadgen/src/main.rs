@@ -41,6 +41,9 @@ pub struct Options {
     /// Load before the run that is not counted, but whose failures are.
     #[arg(long, default_value_t = 1.0)]
     warmup_seconds: f64,
+    /// Never sleeps. For a load with a core of its own: waking a sleeper is work of whoever sends to it, here a sixth of a server's time.
+    #[arg(long)]
+    spin: bool,
     /// Time after which a request has failed.
     #[arg(long, default_value_t = 10_000)]
     timeout_ms: u64,
