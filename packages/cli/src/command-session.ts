@@ -16,6 +16,8 @@ export interface CommandSession {
   readonly signal: AbortSignal;
   /** Connects at the first call, so that usage errors do not need a server. */
   client(): Promise<HotSwapClient>;
+  /** Address of that server. */
+  server(): Promise<string>;
   /** Opens the runtime that modules are run on here. */
   openRuntime(experimental?: readonly string[]): Promise<RuntimeHost>;
   /** What the process ends with unless the command throws. */

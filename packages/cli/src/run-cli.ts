@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { Command, CommanderError, Option } from 'commander';
 import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
+import { addAccessCommands } from './commands/access.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addDeployCommand } from './commands/deploy.ts';
 import { addDeploymentActionCommands } from './commands/deployment-actions.ts';
@@ -22,7 +23,7 @@ import type { CommandSession } from './command-session.ts';
 import { openLocalRuntime } from './compose.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { Terminal, type OutputFormat } from './output/terminal.ts';
-import { connect, type ConnectionOptions } from './server-connection.ts';
+import { connect, serverOf, type ConnectionOptions } from './server-connection.ts';
 
 /** What a run of the command line needs of its process; tests give their own. @public */
 export interface CliEnvironment {
@@ -68,6 +69,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addDoctorCommand(program, sessionOf);
   addWhyCommand(program, sessionOf);
   addAuditCommands(program, sessionOf);
+  addAccessCommands(program, sessionOf);
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
   addStrategiesCommand(program, sessionOf);
@@ -136,6 +138,7 @@ function makeSession(
     ownsProcess: environment.ownsProcess ?? false,
     openRuntime: environment.openRuntime ?? openLocalRuntime,
     client: () => connect(options, env, environment.fetch),
+    server: () => serverOf(options, env),
   };
 }
 

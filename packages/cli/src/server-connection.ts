@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createHotSwapClient, type HotSwapClient } from '@hotswap/protocol';
 import { cliError } from './error-codes.ts';
+import { storedToken } from './stored-logins.ts';
 import { trustingFetch } from './trusting-fetch.ts';
 
 /** Global options that say which server a command talks to. @public */
@@ -17,7 +18,8 @@ export interface ConnectionOptions {
 const localAdminFile = 'local-admin.json';
 
 /**
- * Finds the server: flags before environment before the data directory of a local server.
+ * Finds the server: flags before environment before the data directory of a local server. Without a token the session that
+ * `hotswap login` left is used, and of a local server its own administrator's.
  * @throws HS_CONFIG_NO_SERVER when none of them names one; HS_CLI_INVALID_OPTION for a file of authorities that is none.
  * @public
  */
@@ -27,15 +29,29 @@ export async function connect(
   fetchWith?: typeof fetch,
 ): Promise<HotSwapClient> {
   const server = options.server ?? env['HOTSWAP_SERVER'];
-  const token = options.token ?? env['HOTSWAP_TOKEN'];
+  const token =
+    options.token ?? env['HOTSWAP_TOKEN'] ?? (server === undefined ? undefined : await storedToken(env, server));
   const caFile = options.caFile ?? env['HOTSWAP_CA_FILE'];
   const trusting = fetchWith ?? (caFile === undefined ? undefined : await trustingFetch(caFile));
   const custom = trusting ? { fetch: trusting } : {};
   if (server !== undefined)
     return createHotSwapClient({ baseUrl: server, ...(token === undefined ? {} : { token }), ...custom });
-  const file = join(resolve(options.dataDir ?? env['HOTSWAP_DATA_DIR'] ?? '.hotswap'), localAdminFile);
-  const local = await readLocalAdmin(file);
-  return createHotSwapClient({ baseUrl: local.url, token: token ?? local.token, ...custom });
+  const local = await readLocalAdmin(localFileOf(options, env));
+  const known = token ?? (await storedToken(env, local.url)) ?? local.token;
+  return createHotSwapClient({ baseUrl: local.url, token: known, ...custom });
+}
+
+/**
+ * Address of the server that {@link connect} finds.
+ * @throws HS_CONFIG_NO_SERVER
+ * @internal
+ */
+export async function serverOf(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<string> {
+  return options.server ?? env['HOTSWAP_SERVER'] ?? (await readLocalAdmin(localFileOf(options, env))).url;
+}
+
+function localFileOf(options: ConnectionOptions, env: NodeJS.ProcessEnv): string {
+  return join(resolve(options.dataDir ?? env['HOTSWAP_DATA_DIR'] ?? '.hotswap'), localAdminFile);
 }
 
 async function readLocalAdmin(file: string): Promise<{ readonly url: string; readonly token: string }> {
