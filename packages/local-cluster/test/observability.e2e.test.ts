@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,20 @@ describe('the rules of deploy/prometheus', () => {
     const files = await filesOf('rules');
     const found = await promtool('check', 'rules', ...files);
     expect(found.match(/SUCCESS: \d+ rules found/g)).toHaveLength(files.length);
+  });
+
+  it('belong to a configuration that Prometheus takes, with the job wasm-orchestrator each 15 s', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hotswap-prometheus-config-'));
+    const config = await readFile(join(deploy, 'prometheus', 'prometheus.yml'), 'utf8');
+    expect(config).toMatch(/scrape_interval: 15s[^]*job_name: wasm-orchestrator/);
+    await writeFile(join(folder, 'key'), 'hs_key');
+    const [key, rules] = [join(folder, 'key'), join(deploy, 'prometheus', 'rules')];
+    await writeFile(
+      join(folder, 'prometheus.yml'),
+      config.replace('/etc/prometheus/hotswap-metrics.key', key).replace('- rules/', `- ${rules}/`),
+    );
+    expect(await promtool('check', 'config', join(folder, 'prometheus.yml'))).toContain('3 rule files found');
+    await rm(folder, { recursive: true, force: true });
   });
 
   it('fire where they should and nowhere else', async () => {
