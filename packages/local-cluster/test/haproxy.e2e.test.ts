@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type CreateDeploymentRequest, type DeploymentView } from '@hotswap/protocol';
-import { RealHaproxy } from '../../router-haproxy/test/real-haproxy.ts';
+import { freePorts } from '../src/free-ports.ts';
+import { startHaproxy, type HaproxyProgram } from './haproxy-program.ts';
 
 const nodes = ['a', 'b', 'c'].map((zone) => ({ nodeId: `proxied-${zone}`, region: 'here', zone }));
 const callers = 4;
@@ -16,12 +17,12 @@ const lines: Readonly<Record<string, string>> = {
 
 describe('a canary behind a real HAProxy', () => {
   let cluster: LocalCluster;
-  let haproxy: RealHaproxy;
+  let haproxy: HaproxyProgram;
   let dataDirectory: string;
 
   beforeAll(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-proxied-'));
-    haproxy = await RealHaproxy.start({ affinityHeaders: ['x-client'] });
+    haproxy = await startHaproxy(dataDirectory, (await freePorts(1))[0] as number);
     cluster = await startLocalCluster({
       ...{ dataDirectory, nodes, publicHttp: true },
       serverEnv: { HOTSWAP_HAPROXY_SOCKET: haproxy.socket, HOTSWAP_HAPROXY_MAP_FILE: haproxy.mapFile },
@@ -42,7 +43,7 @@ describe('a canary behind a real HAProxy', () => {
 
   afterAll(async () => {
     await cluster.stop();
-    await haproxy[Symbol.asyncDispose]();
+    await haproxy.stop();
     await rm(dataDirectory, { recursive: true, force: true });
   });
 
