@@ -109,9 +109,9 @@ async function crashRollback(bench: FaultBench, rollout: Rollout, crash: CrashMo
   await bench.begin(rollout, deploymentId, bench.next);
   await reachStep(bench, deploymentId, 1);
   await rollBack(bench, deploymentId).catch(() => undefined);
-  const died = await bench.serverDeath(30_000);
+  const died = await bench.serverDeath(60_000);
   await bench.cluster.restartServer();
-  await rollBack(bench, deploymentId);
+  await bench.persist(() => rollBack(bench, deploymentId));
   const status = await waitUntilRolledBack(bench, deploymentId);
   return [
     ...(died ? [] : ['the moment never came']),

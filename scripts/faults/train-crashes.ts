@@ -115,7 +115,7 @@ async function crashAssembly(bench: FaultBench, crash: TrainCrash): Promise<read
   const trainId = newTrain(bench);
   await arm(bench, memberOf(bench, trainId, crash.member), crash);
   await create(bench, trainId, nextOf(bench)).catch(() => undefined);
-  const died = await bench.serverDeath(30_000);
+  const died = await bench.serverDeath(60_000);
   await bench.cluster.restartServer();
   const train = await waitForEnd(bench, trainId);
   return [
