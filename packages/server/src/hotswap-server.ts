@@ -4,6 +4,7 @@ import type { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { ensureAdmin, writeLocalAdmin, type LocalAdmin } from './auth/local-admin.ts';
 import { createApp } from './http/app.ts';
 import type { App } from './http/app-type.ts';
+import { closeWhenIdle } from './http/close-when-idle.ts';
 import { listenHttps, urlOf, type HttpsListener } from './http/https-listener.ts';
 import type { CatchUpLoop } from './loops/catch-up-loop.ts';
 import type { HousekeepingLoop } from './loops/housekeeping-loop.ts';
@@ -42,11 +43,12 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(composed: ComposedServer): Promise<RunningServer> {
   const { parts, credentials, housekeeping } = composed;
   const { config } = parts;
-  let app: App | undefined;
-  let https: HttpsListener | null = null;
+  const requests: (() => Promise<unknown>)[] = [];
   try {
     const admin = await ensureAdmin(config, credentials);
-    app = await createApp(parts);
+    const app = await createApp(parts);
+    const endIdle = closeWhenIdle(app.server);
+    requests.push(() => endIdle(() => app.close()));
     await Promise.all([parts.gateway, ...parts.proxies].map((router) => router.start()));
     parts.hub.start();
     await parts.loop.start();
@@ -55,22 +57,27 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     composed.catchUp.start();
     composed.alerts.start();
     composed.nodeWatch.start();
-    https = await listenHttps(app, parts);
+    const https = await listenHttps(app, parts);
+    if (https) requests.push(() => https.close());
     if (config.plainHttp) await app.listen({ host: config.host, port: config.port });
     parts.lifecycle.state = 'running';
-    return await announced(composed, app, https, admin);
+    return await announced(composed, { app, https, admin, stop: () => stopAll(composed, requests) });
   } catch (error) {
-    await stopAll(composed, app, https);
+    await stopAll(composed, requests);
     throw error;
   }
 }
 
 async function announced(
   composed: ComposedServer,
-  app: App,
-  https: HttpsListener | null,
-  admin: LocalAdmin | null,
+  started: {
+    readonly app: App;
+    readonly https: HttpsListener | null;
+    readonly admin: LocalAdmin | null;
+    readonly stop: () => Promise<void>;
+  },
 ): Promise<RunningServer> {
+  const { app, https, admin } = started;
   const { config, logger } = composed.parts;
   const httpsUrl = https?.url ?? null;
   // Without plain HTTP there is HTTPS: the configuration is held to that.
@@ -83,7 +90,7 @@ async function announced(
     logger.warn('s3Endpoint (MinIO) is not used yet: module bytes are kept in the data directory');
   logger.info({ url, httpsUrl, environment: config.environment, instanceId: config.instanceId }, 'the server is ready');
   let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopping ??= stopAll(composed, app, https));
+  const stop = (): Promise<void> => (stopping ??= started.stop());
   return {
     url,
     httpsUrl,
@@ -101,8 +108,7 @@ const httpDrainMs = 8_000;
 /** In the order in which nothing is pulled from under anything else. */
 async function stopAll(
   { parts, housekeeping, catchUp, alerts, nodeWatch, release }: ComposedServer,
-  app: App | undefined,
-  https: HttpsListener | null,
+  requests: readonly (() => Promise<unknown>)[],
 ): Promise<void> {
   const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, limits, logger } = parts;
   lifecycle.state = 'stopping';
@@ -110,7 +116,7 @@ async function stopAll(
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
   const drained = gateway.drainHttp(httpDrainMs);
   const steps: Readonly<Record<string, () => Promise<unknown> | undefined>> = {
-    requests: () => Promise.all([app?.close(), https?.close()]),
+    requests: () => Promise.all(requests.map((close) => close())),
     housekeeping: () => housekeeping.stop(),
     catchUp: () => catchUp.stop(),
     nodeWatch: () => nodeWatch.stop(),

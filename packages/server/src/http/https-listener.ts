@@ -1,15 +1,14 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { ServerConfig } from '../config/schema.ts';
 import type { ServerParts } from '../server-parts.ts';
 import type { App } from './app-type.ts';
+import { closeWhenIdle } from './close-when-idle.ts';
 import { answerMalformed, maxHeaderBytes } from './malformed-request.ts';
 import { certificateLookMs, ServerCertificate } from './server-certificate.ts';
 
 const handshakeTimeoutMs = 10_000;
-const closeIdleEachMs = 100;
 
 /** Answers over HTTPS tell browsers to stay with it. @internal */
 export function tellStrictTransport(app: App, { strictTransportSecurity }: ServerConfig): void {
@@ -52,7 +51,7 @@ export async function listenHttps(
     maxHeaderSize: maxHeaderBytes,
   });
   likePlainHttp(server, app);
-  const silent = silentConnections(server);
+  const endIdle = closeWhenIdle(server);
   const host = config.httpsHost ?? config.host;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen({ host, port: config.httpsPort }, () => {
@@ -68,7 +67,7 @@ export async function listenHttps(
     url: urlOf('https', host, server.address() as AddressInfo),
     close: () => {
       certificate.unwatch();
-      return close(server, silent);
+      return endIdle(() => new Promise((resolve) => server.close(resolve)));
     },
   };
 }
@@ -86,27 +85,4 @@ function likePlainHttp(server: Server, app: Pick<App, 'server' | 'routing'>): vo
   server.setTimeout(app.server.timeout);
   server.on('request', (request, response) => app.routing(request, response));
   server.on('clientError', answerMalformed);
-}
-
-/** Connections that have not asked for anything yet: Node counts them as busy. */
-function silentConnections(server: Server): ReadonlySet<Duplex> {
-  const silent = new Set<Duplex>();
-  server.on('secureConnection', (socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-  });
-  server.on('request', ({ socket }) => silent.delete(socket));
-  return silent;
-}
-
-/** Waits for the answers under way; connections are closed as they become idle. */
-async function close(server: Server, silent: ReadonlySet<Duplex>): Promise<void> {
-  const closeIdle = (): void => {
-    server.closeIdleConnections();
-    for (const socket of silent) socket.destroy();
-  };
-  const timer = setInterval(closeIdle, closeIdleEachMs);
-  closeIdle();
-  await new Promise((resolve) => server.close(resolve));
-  clearInterval(timer);
 }
