@@ -38,7 +38,13 @@ const inputs: { readonly [K in EffectKind]: readonly [good: object, bad: object]
     { percent: 101, to: nodes, among: nodes },
   ],
   mirror: [
-    { releaseId: 'shadow', percent: 10, forMs: 1_000, minimumSamples: 1, compare: { body: true, ignore: ['/result/at'] } },
+    {
+      releaseId: 'shadow',
+      percent: 10,
+      forMs: 1_000,
+      minimumSamples: 1,
+      compare: { body: true, ignore: ['/result/at'] },
+    },
     { releaseId: 'shadow', percent: 10, forMs: 1_000, compare: { ignore: ['no pointer'] } },
   ],
   observe: [
