@@ -9,7 +9,7 @@ import { engineManifest, engineTargetFolder } from './engines/engine-workspaces.
 import { cargoTargetFolder, environmentOfClone, inRoot, pinnedNode, root } from './bootstrap/paths.mjs';
 import { runAsCommand, say, seconds } from './bootstrap/progress.mjs';
 import { runCommand, tail } from './bootstrap/run-command.mjs';
-import { countsOfCargoTest, countsOfFaults, countsOfVitest } from './test/count-results.mjs';
+import { countsOfCargoTest, countsOfFaults, countsOfVitest, failuresOfVitest } from './test/count-results.mjs';
 import { printParts, writeSummary } from './test/print-parts.mjs';
 import { startServices } from './services.mjs';
 
@@ -30,10 +30,12 @@ async function runVitest(environment, args) {
       echo: true,
     });
     if (!existsSync(report)) return failed(`vitest ended with exit code ${run.code} and no report`);
-    const counts = countsOfVitest(JSON.parse(readFileSync(report, 'utf8')));
-    return run.code !== 0 && counts.failed === 0
-      ? { ...counts, failed: 1, note: `vitest ended with exit code ${run.code}` }
-      : counts;
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    const counts = countsOfVitest(result);
+    if (run.code !== 0 && counts.failed === 0)
+      return { ...counts, failed: 1, note: `vitest ended with exit code ${run.code}` };
+    // Said again beneath the closing table: by then the faults and the engine's tests have scrolled the reasons away.
+    return { ...counts, failures: failuresOfVitest(result).map((failure) => failure.replaceAll(`${root}/`, '')) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

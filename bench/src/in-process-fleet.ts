@@ -54,6 +54,8 @@ export class InProcessFleet implements AsyncDisposable {
         dataPlanePort: 0,
         httpHost: '127.0.0.1',
         httpPort: 0,
+        metricsHost: '127.0.0.1',
+        metricsPort: 0,
         joinToken,
         cacheMaxSizeBytes: 1_073_741_824,
         keepVersions: 2,

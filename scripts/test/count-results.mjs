@@ -14,6 +14,19 @@ export function countsOfVitest(report) {
   };
 }
 
+/** What vitest's JSON report says of each failure: where, which test, and the first line of why. */
+export function failuresOfVitest(report) {
+  return report.testResults
+    .filter((file) => file.status === 'failed')
+    .flatMap((file) => {
+      const tests = file.assertionResults.filter((test) => test.status === 'failed');
+      if (tests.length === 0) return [`${file.name}: ${firstLine(file.message)}`];
+      return tests.map((test) => `${file.name} > ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`);
+    });
+}
+
+const firstLine = (text) => (text ?? '').trim().split('\n', 1)[0];
+
 /** From cargo's output: one `test result:` line for each test binary. */
 export function countsOfCargoTest(output) {
   const lines = [...output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];

@@ -16,6 +16,8 @@ export function printParts(parts) {
     ];
     console.log(`${part.name.padEnd(width)}  ${numbers.join('  ')}${part.note ? `  ${part.note}` : ''}`);
   }
+  const failures = parts.flatMap((part) => part.failures ?? []);
+  if (failures.length > 0) console.log(`\n${failures.map((failure) => `  failed: ${failure}`).join('\n')}`);
   console.log(closingLine(total));
   return total;
 }
