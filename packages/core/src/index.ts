@@ -235,8 +235,11 @@ export { chooseTargets, parseNodeSelectors, selectorShelf } from './rollout/choo
 export type { ChosenTargets } from './rollout/choose-targets.ts';
 export type { PassedOver } from './rollout/journal-entry.ts';
 export type { NamedSelector } from './model/named-selector.ts';
+export { commandTrain } from './trains/command-train.ts';
+export type { TrainAnswer, TrainCommand } from './trains/command-train.ts';
 export { decideTrain } from './trains/decide-train.ts';
 export type { MemberState, TrainDecision } from './trains/decide-train.ts';
 export { driveTrain } from './trains/drive-train.ts';
 export type { TrainDriveParts } from './trains/drive-train.ts';
+export { explainTrain, explainTrainCommand } from './trains/explain-train.ts';
 export type { Train, TrainChange, TrainIntent, TrainMember } from './trains/train.ts';

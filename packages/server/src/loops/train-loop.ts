@@ -1,7 +1,8 @@
-import { driveTrain, isHotSwapError, type MemberState, type RolloutEngine, type Train } from '@hotswap/core';
+import { driveTrain, isHotSwapError, type RolloutEngine, type Train } from '@hotswap/core';
 import type { ChangeHints } from '../ports/change-hints.ts';
 import type { DeploymentList } from '../ports/deployment-list.ts';
 import type { TrainStore } from '../ports/train-store.ts';
+import { trainMembers } from '../trains/train-members.ts';
 
 /** Trains of other servers, and members that changed unnoticed, are looked at after that time. */
 const sweepMs = 2_000;
@@ -75,10 +76,10 @@ export class TrainLoop {
   }
 
   #drive(read: Train): Promise<void> {
-    const { trains, engine, nudge } = this.#parts;
+    const { trains, deployments, engine, nudge } = this.#parts;
     return driveTrain(
       {
-        members: (train) => this.#members(train),
+        members: (train) => trainMembers(deployments, train),
         update: (train, change) => trains.update(train, change),
         command: async ({ tenant, actor }, deploymentId, command, options) => {
           await engine.command(tenant, deploymentId, command, actor, options);
@@ -87,16 +88,6 @@ export class TrainLoop {
         now: Date.now,
       },
       read,
-    );
-  }
-
-  async #members({ tenant, members }: Train): Promise<readonly MemberState[]> {
-    return Promise.all(
-      members.map(async ({ deploymentId }) => {
-        const record = await this.#parts.deployments.find(tenant, deploymentId);
-        const { status, reason, retainedUntil } = record?.summary ?? { status: null };
-        return { deploymentId, status, reason, isRetained: retainedUntil !== undefined };
-      }),
     );
   }
 

@@ -1,6 +1,13 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { hotSwapError, type Train, type TrainChange } from '@hotswap/core';
+import {
+  commandTrain,
+  hotSwapError,
+  type Train,
+  type TrainAnswer,
+  type TrainChange,
+  type TrainCommand,
+} from '@hotswap/core';
 import {
   apiBase,
   createTrainSchema,
@@ -15,6 +22,7 @@ import { serverError } from '../../error-codes.ts';
 import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { createTrain } from '../../trains/create-train.ts';
+import { trainMembers } from '../../trains/train-members.ts';
 import { toTrainView } from '../../trains/train-view.ts';
 import type { App } from '../app-type.ts';
 import { entityTag, requireMatch } from '../entity-tag.ts';
@@ -81,13 +89,13 @@ function executeRoute(app: App, parts: ServerParts): void {
       const caller = callerOf(request);
       const train = await find(parts, caller.tenant, request.params.id);
       requireMatch(request, trainTag(train), `train ${train.trainId}`);
-      if (train.intent === 'back' || train.intent === 'assemble') throw refused('execute', train, whyNot[train.intent]);
-      if (train.intent === 'forward') return answer(parts, train, reply.code(202));
+      const wanted = changeBy(commandTrain(train, [], 'execute', { actor: caller.subject }), 'execute', train);
+      if (wanted === null) return answer(parts, train, reply.code(202));
       await readmit(parts, train);
       // Members need the approval of whoever executes, at the time when it is their turn: an approval from before would lapse.
       if (train.status === 'PendingApproval' && train.author === caller.subject)
         throw hotSwapError('HS_AUTH_SELF_APPROVAL', { subject: caller.subject, deploymentId: train.trainId });
-      return change(parts, train, { intent: 'forward', status: 'InProgress', actor: caller.subject }, 'execute', reply);
+      return change(parts, train, wanted, 'execute', reply);
     },
   );
 }
@@ -105,12 +113,11 @@ function backRoute(app: App, parts: ServerParts, command: 'abort' | 'rollback'):
       requireMatch(request, trainTag(train), `train ${train.trainId}`);
       if (caller.role === 'developer' && train.author !== caller.subject)
         throw serverError('HS_AUTH_NOT_YOURS', { what: `Train ${train.trainId}` });
-      if (train.intent === 'back') return answer(parts, train, reply.code(202));
-      await requireReversible(parts, train, command);
-      const backEnd = command === 'abort' || train.intent === 'wait' ? 'Cancelled' : 'RolledBack';
-      const reason = request.body.reason ?? `${command === 'abort' ? 'Aborted' : 'Rolled back'} by ${caller.subject}`;
-      const status = 'RollingBack';
-      return change(parts, train, { intent: 'back', backEnd, reason, actor: caller.subject, status }, command, reply);
+      const members = await trainMembers(parts.deployments, train);
+      const { reason } = request.body;
+      const wanted = changeBy(commandTrain(train, members, command, { actor: caller.subject, reason }), command, train);
+      if (wanted === null) return answer(parts, train, reply.code(202));
+      return change(parts, train, wanted, command, reply);
     },
   );
 }
@@ -124,29 +131,17 @@ async function readmit(parts: ServerParts, { tenant, members }: Train): Promise<
   }
 }
 
-const whyNot = { back: 'it goes back, or is back', assemble: 'its deployments are still being created' } as const;
-
-/** A completed train goes back as a whole or not at all. */
-async function requireReversible({ deployments }: ServerParts, train: Train, command: string): Promise<void> {
-  if (train.intent === 'assemble') throw refused(command, train, whyNot.assemble);
-  if (train.status !== 'Completed') return;
-  if (command === 'abort') throw refused(command, train, 'it is completed: roll it back instead');
-  for (const { deploymentId } of train.members) {
-    const record = await deployments.find(train.tenant, deploymentId);
-    if (record?.summary.status === 'Completed' && record.summary.retainedUntil === undefined)
-      throw refused(command, train, `what ${deploymentId} replaced has been retired`);
-  }
-}
-
-function refused(command: string, { status }: Train, why: string): Error {
-  return serverError('HS_DEPLOYMENT_TRAIN_REFUSED', { command, status, why });
+/** @throws HS_DEPLOYMENT_TRAIN_REFUSED */
+function changeBy(given: TrainAnswer, command: TrainCommand, { status }: Train): TrainChange | null {
+  if ('change' in given) return given.change;
+  throw serverError('HS_DEPLOYMENT_TRAIN_REFUSED', { command, status, why: given.refused });
 }
 
 async function change(
   parts: ServerParts,
   train: Train,
   wanted: TrainChange,
-  command: string,
+  command: TrainCommand,
   reply: FastifyReply,
 ): Promise<TrainView> {
   const changed = await parts.trains.update(train, wanted, `train.${command}`);
