@@ -9,7 +9,15 @@ export type { FleetScript, ScriptedNode } from './scenario/scripted-fleet.ts';
 export { healthyMetrics, ScriptedMetrics } from './scenario/scripted-metrics.ts';
 export type { MetricsQuery } from './scenario/scripted-metrics.ts';
 export { instantRouter, simulateRollout, Simulation } from './scenario/simulation.ts';
-export type { CommitListener, SimulatedDeployment, SimulatedNode, SimulationOptions } from './scenario/simulation.ts';
+export type {
+  CommitListener,
+  ServedRelease,
+  SimulatedDeployment,
+  SimulatedNode,
+  SimulationOptions,
+} from './scenario/simulation.ts';
+export { SimulatedTrain } from './scenario/simulated-train.ts';
+export type { SimulatedTrainOptions } from './scenario/simulated-train.ts';
 export { createMemoryJournalStoreRig } from './memory/memory-journal-store-rig.ts';
 export type { RunningTest, SuiteOptions, TestFunction } from './suites/define-suite.ts';
 export { journalStoreSuite } from './suites/journal-store/index.ts';

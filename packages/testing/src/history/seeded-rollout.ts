@@ -7,10 +7,10 @@ import {
   type Strategy,
 } from '@hotswap/core';
 import { SeededRandom } from '../scenario/seeded-random.ts';
+import { SimulatedTrain } from '../scenario/simulated-train.ts';
 import { instantRouter, Simulation } from '../scenario/simulation.ts';
 import { historyViolations, type RolloutHistory } from './history-checker.ts';
 import { coverageOf, placeOf } from './storm-coverage.ts';
-import { StormTrain } from './storm-train.ts';
 import { makeFleet, makeWeather, stormModules, stormReleases, type StormModule } from './storm-weather.ts';
 
 /** A strategy, and configurations for it that chance may choose. @public */
@@ -76,7 +76,7 @@ class Storm {
   readonly #reports: { nodeId: string; generation: number }[] = [];
   readonly #crashes: Set<number>;
   readonly #violations: string[] = [];
-  #train: StormTrain | null = null;
+  #train: SimulatedTrain | null = null;
   #commits = 0;
   #isCalm = false;
 
@@ -294,11 +294,15 @@ class Storm {
     const chosen = this.#random.pick(this.#strategies);
     const fixed = chosen.config(this.#random);
     const wishes = modules.map((module, n) => this.#wish(n === 0 ? 'd' : module.moduleName, module, module.after));
-    const train = new StormTrain(
-      this.#simulation,
-      wishes.map(({ deploymentId, module: { moduleName } }) => ({ deploymentId, moduleName })),
-      (deploymentId, command, reason) => this.#command(deploymentId, command, reason),
-    );
+    const train = new SimulatedTrain(this.#simulation, {
+      members: wishes.map(({ deploymentId, releaseId, module: { moduleName } }) => ({
+        deploymentId,
+        moduleName,
+        moduleId: `${moduleName}-${releaseId}`,
+        after: [],
+      })),
+      command: (deploymentId, command, reason) => this.#command(deploymentId, command, reason),
+    });
     this.#train = train;
     train.sweep((error) => this.#hear('the train', error));
     this.#scheduleTrain(train);
@@ -307,7 +311,7 @@ class Storm {
   }
 
   /** Somebody takes all of it back, at whatever time. */
-  #scheduleTrain(train: StormTrain): void {
+  #scheduleTrain(train: SimulatedTrain): void {
     if (!this.#random.chance(0.4)) return;
     this.#soon(async () => {
       const { row } = train;

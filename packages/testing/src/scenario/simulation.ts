@@ -38,6 +38,12 @@ const coalesceMs = 50;
 /** Longer than any rollout of a suite; one that polls for ever has to end somewhere. */
 const longestRolloutMs = 12 * 3_600_000;
 
+/** A release with its share of a node's requests for the module. @public */
+export interface ServedRelease {
+  readonly releaseId: string;
+  readonly weight: number;
+}
+
 /** A node of a simulated fleet. @public */
 export interface SimulatedNode {
   readonly nodeId: string;
@@ -47,7 +53,9 @@ export interface SimulatedNode {
   /** Default as in `addNode`. */
   readonly inventory?: Partial<NodeInventory>;
   /** Releases of the module with weights, before the rollout. Default: only `v1`. Nodes that serve the same had better share one list. */
-  readonly serving?: readonly { readonly releaseId: string; readonly weight: number }[];
+  readonly serving?: readonly ServedRelease[];
+  /** The same of other modules, by their names. Default: none. */
+  readonly alsoServing?: Readonly<Record<string, readonly ServedRelease[]>>;
   /** Default: enabled and reachable. */
   readonly enabled?: boolean;
   readonly reachable?: boolean;
@@ -226,7 +234,7 @@ export class Simulation {
       author: 'alice',
       ...deployment.spec,
     };
-    this.#ensureRelease(spec.releaseId);
+    this.#ensureRelease(spec.releaseId, spec.moduleName);
     return this.engine.create(spec, spec.author);
   }
 
@@ -315,14 +323,17 @@ export class Simulation {
     this.#ensureRelease('v1');
     const shared = new Map<SimulatedNode['serving'], Assignments>();
     for (const node of this.#options.fleet ?? this.#madeUpFleet()) {
-      const { serving = onlyFirst, enabled = true, reachable = true, ...place } = node;
+      const { serving = onlyFirst, alsoServing = {}, enabled = true, reachable = true, ...place } = node;
       this.database.addNode(place);
-      if (serving.length > 0) {
-        const assignments = shared.get(serving) ?? this.#assignmentsOf(serving);
-        shared.set(serving, assignments);
-        this.database.node(node.nodeId).modules.set(this.moduleName, assignments);
-        this.fleet.settle(node.nodeId, [...assignments.keys()]);
+      const settled: string[] = [];
+      for (const [moduleName, served] of [[this.moduleName, serving] as const, ...Object.entries(alsoServing)]) {
+        if (served.length === 0) continue;
+        const assignments = shared.get(served) ?? this.#assignmentsOf(served, moduleName);
+        shared.set(served, assignments);
+        this.database.node(node.nodeId).modules.set(moduleName, assignments);
+        settled.push(...assignments.keys());
       }
+      if (settled.length > 0) this.fleet.settle(node.nodeId, settled);
       if (!enabled) this.database.setEnabled(node.nodeId, false);
       if (!reachable) this.fleet.disconnect(node.nodeId);
     }
@@ -339,13 +350,13 @@ export class Simulation {
     }
   }
 
-  #assignmentsOf(serving: NonNullable<SimulatedNode['serving']>): Assignments {
-    for (const { releaseId } of serving) this.#ensureRelease(releaseId);
+  #assignmentsOf(serving: NonNullable<SimulatedNode['serving']>, moduleName: string): Assignments {
+    for (const { releaseId } of serving) this.#ensureRelease(releaseId, moduleName);
     return new Map(serving.map(({ releaseId, weight }) => [releaseId, { weight, probe: null }]));
   }
 
-  #ensureRelease(releaseId: string): void {
-    if (!this.database.releases.has(releaseId)) this.database.addRelease(madeUpRelease(this.moduleName, releaseId));
+  #ensureRelease(releaseId: string, moduleName: string = this.moduleName): void {
+    if (!this.database.releases.has(releaseId)) this.database.addRelease(madeUpRelease(moduleName, releaseId));
   }
 
   #watched(store: JournalStore, onCommit: CommitListener): JournalStore {
