@@ -19,6 +19,15 @@ export const gatewayErrorCodes = {
     message: 'Node {nodeId} was lost after it had got the call ({why}): whether the function ran is not known',
     httpStatus: 502,
   },
+  HS_ROUTE_NODE_UNREACHABLE: {
+    message: 'Node {nodeId} cannot be reached ({why}): look at whether its agent runs, and try again',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_ROUTE_NODE_REFUSED: {
+    message: 'Node {nodeId} did not answer the question (status {status}, {why}): look at the version of its agent',
+    httpStatus: 502,
+  },
   HS_ROUTE_NO_HTTP: {
     message: '{moduleName} is not reached by HTTP: deploy a release whose module has an `http` block',
     httpStatus: 404,

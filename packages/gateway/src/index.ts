@@ -6,5 +6,7 @@ export { Gateway } from './gateway.ts';
 export type { GatewayCall, GatewayOptions, GatewayReply } from './gateway.ts';
 export type { HttpForward, HttpForwardStats } from './http-forwarder.ts';
 export type { SignInvokeToken } from './invoke-token-signer.ts';
+export { NodeQuestions } from './node-questions.ts';
+export type { AskedNode } from './node-questions.ts';
 export { RouteFollower } from './route-follower.ts';
 export type { RouteFollowerOptions } from './route-follower.ts';

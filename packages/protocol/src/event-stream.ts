@@ -8,6 +8,7 @@ const longestRetryMs = 5_000;
 /**
  * Follows an event stream of the API for as long as the caller reads: a broken connection is opened again with
  * `Last-Event-ID`, after a pause that doubles up to five seconds and is spread at random.
+ * @param mustOpen - `true`: a stream that cannot be opened the first time is an error, whatever the reason. Default `false`.
  * @throws the server's own codes when it refuses the stream (an answer of 4xx)
  * @internal
  */
@@ -15,9 +16,11 @@ export async function* followEvents(
   transport: HttpTransport,
   request: ApiRequest,
   lastEventId?: string,
+  mustOpen = false,
 ): AsyncGenerator<SseEvent, void, undefined> {
   let id = lastEventId;
   let retryMs = firstRetryMs;
+  let mayFail = !mustOpen;
   const aborted = (): boolean => request.signal?.aborted === true;
   while (!aborted()) {
     try {
@@ -27,6 +30,7 @@ export async function* followEvents(
         ...(id === undefined ? {} : { 'last-event-id': id }),
       };
       const response = await transport.open({ ...request, headers });
+      mayFail = true;
       for await (const event of readSse(response.body as unknown as AsyncIterable<Uint8Array>)) {
         retryMs = firstRetryMs;
         id = event.id ?? id;
@@ -34,6 +38,7 @@ export async function* followEvents(
       }
     } catch (error) {
       if (aborted()) return;
+      if (!mayFail) throw error;
       if (isHotSwapError(error) && !error.retryable && error.httpStatus < 500) throw error;
     }
     await pause(retryMs * (0.5 + Math.random() / 2), request.signal);

@@ -63,6 +63,13 @@ export type { AuditListQuery, AuditPage } from './audit-api.ts';
 export { createTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';
 export type { CheckedTrain, CreateTrainRequest, TrainList, TrainMemberView, TrainView } from './train-api.ts';
 export type { TrainClient, TrainCommandRequest } from './train-client.ts';
+export { simulateTrainRequestSchema, trainSimulationResultSchema } from './train-simulation-api.ts';
+export type {
+  CheckedTrainSimulation,
+  SimulatedMember,
+  SimulateTrainRequest,
+  TrainSimulationResult,
+} from './train-simulation-api.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export {
   approvalSchema,
@@ -179,7 +186,33 @@ export type {
   NodeView,
   UpdateNodeRequest,
 } from './node-api.ts';
-export type { NodeClient } from './node-client.ts';
+export { nodeChecksAnswerSchema, nodeChecksRequestSchema, nodeCheckViewSchema } from './node-check-api.ts';
+export type {
+  ModuleCheckState,
+  ModuleCheckView,
+  NodeChecksAnswer,
+  NodeChecksRequest,
+  NodeCheckView,
+} from './node-check-api.ts';
+export type { NodeClient, NodeLogOptions } from './node-client.ts';
+export {
+  isNodeLogId,
+  mostLogWaitMs,
+  nodeLogBatchSchema,
+  nodeLogQuerySchema,
+  nodeLogReadSchema,
+  nodePaths,
+} from './node-log-api.ts';
+export type {
+  NodeLogBatch,
+  NodeLogEvent,
+  NodeLogLevel,
+  NodeLogLine,
+  NodeLogLoss,
+  NodeLogQuery,
+  NodeLogRead,
+  NodeLogStream,
+} from './node-log-api.ts';
 export {
   errorFromProblem,
   problemDetailsSchema,
@@ -234,13 +267,16 @@ export {
 export type {
   SimulatedChange,
   SimulatedCommand,
+  SimulatedCourse,
   SimulatedEvent,
   SimulatedFault,
   SimulatedFleet,
   SimulatedMetrics,
   SimulatedNodes,
+  SimulatedOutcome,
   SimulatedPeriod,
   SimulateRequest,
+  SimulationConditions,
   SimulationResult,
   SimulationScript,
 } from './simulation-api.ts';
