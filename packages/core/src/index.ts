@@ -120,6 +120,7 @@ export type {
   DeploymentSpec,
   DeploymentStatus,
   DeploymentSummary,
+  GivenApproval,
   Instant,
   ReleaseId,
 } from './model/deployment.ts';
@@ -193,6 +194,15 @@ export {
 export type { NodeRange, NodeSet } from './model/node-set.ts';
 export { offPeakWindowSchema, offPeakWindowsSchema, weekdays } from './model/off-peak-window.ts';
 export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
+export { approvalRuleSchema, approversBesides, isApprover, requiredApprovals } from './policy/approval-rule.ts';
+export type { ApprovalActor, ApprovalNeed, ApprovalRule, ApproverRole, Approvers } from './policy/approval-rule.ts';
+export { changeRefusal, changeRefusedError, changeRulesOf } from './policy/change-rules.ts';
+export type { ChangeRefusal, ChangeRules } from './policy/change-rules.ts';
+export { deploymentEnvironments, forEnvironment, noPolicy, policySchema, policyShape } from './policy/policy.ts';
+export type { ByEnvironment, DeploymentEnvironment, Policy, PolicyFreeze } from './policy/policy.ts';
+export { policyChanges } from './policy/policy-changes.ts';
+export type { PolicyChange } from './policy/policy-changes.ts';
+export type { PolicyStore, StoredPolicy } from './contracts/policy-store.ts';
 export type { Change, DeploymentChange } from './rollout/change.ts';
 export { hashEntry, verifyJournal } from './rollout/chain-entries.ts';
 export { commandSituations, commandTable } from './rollout/command-table.ts';
@@ -209,6 +219,7 @@ export type {
   JournalEvent,
   JournalPosition,
   RetainEffect,
+  RuleOverride,
 } from './rollout/journal-entry.ts';
 export { judgeSequential } from './rollout/judge-sequential.ts';
 export { judgeWelch } from './rollout/judge-welch.ts';

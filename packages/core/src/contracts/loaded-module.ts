@@ -112,6 +112,12 @@ export interface CallResult {
   readonly durationMs: number;
   /** Only when the module's fuel is metered. */
   readonly fuelUsed?: number;
+  /** Head of what the call wrote to its standard output. Absent: nothing, or the runtime does not tell. */
+  readonly stdout?: Uint8Array;
+  /** The same of its standard error. */
+  readonly stderr?: Uint8Array;
+  /** Bytes of both that were not kept. Absent: none, or the runtime does not tell. */
+  readonly droppedBytes?: number;
 }
 
 /** @public */

@@ -17,6 +17,7 @@ import type {
 } from '../model/deployment.ts';
 import type { NodeSet } from '../model/node-set.ts';
 import type { Failpoint } from '../rollout/failpoint.ts';
+import type { ChangeRules } from '../policy/change-rules.ts';
 import type { BaselineGroup, DeploymentCommand, EntryHash, HoldReason } from '../rollout/journal-entry.ts';
 
 /**
@@ -75,6 +76,15 @@ export interface CommandOptions {
   readonly toReleaseId?: ReleaseId;
   /** With `rollback` of a completed deployment: brings these regions back and leaves the others. Default: all. */
   readonly regions?: readonly string[];
+  /** Role of the actor, for rules that name roles of approvers. Absent: whoever calls has checked it. */
+  readonly actorRole?: string;
+  /**
+   * With `execute`: sets aside windows and freezes that would refuse it, and says why. Callers see to it that the actor may
+   * do that. Default: they hold.
+   */
+  readonly overrideReason?: string;
+  /** With `execute`: windows and freezes were looked at before, for the train that it is part of. Default `false`. */
+  readonly isAdmitted?: boolean;
 }
 
 /**
@@ -100,6 +110,10 @@ export interface RolloutEngine {
    * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`
    * @throws HS_AUTH_SELF_APPROVAL from `approve`, and from `execute` without an approval, when the actor is the author of a
    * deployment that needs one; HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
+   * @throws HS_AUTH_NOT_APPROVER from the same when the rule of the deployment names others, and
+   * HS_DEPLOYMENT_APPROVALS_MISSING from `execute` while more than the actor's own is missing
+   * @throws HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW from `execute`, and from whatever else begins a rollout anew,
+   * unless it goes back
    * @throws HS_SELECT_UNKNOWN_REGION from `rollback` for a region that the deployment has no nodes in
    * @throws HS_DEPLOYMENT_NO_TARGETS from `execute` when no node can take the module
    * @throws HS_DEPLOYMENT_ACTIVE from `execute` when another deployment is at work on the same nodes
@@ -151,6 +165,11 @@ export interface RolloutEngineOptions {
   readonly pendingExpiryMs?: number;
   /** Time in which an approval has to be used. Default one hour. */
   readonly approvalExpiryMs?: number;
+  /**
+   * When deployments of a tenant may begin; asked at each execution. `null`, and the default: at any time. The clock that
+   * decides is the engine's.
+   */
+  readonly changeRules?: (tenant: string) => Promise<ChangeRules | null>;
 }
 
 /** Type of `createRolloutEngine`. @public */

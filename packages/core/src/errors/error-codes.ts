@@ -46,6 +46,32 @@ export const coreErrorCodes = {
       '{subject} is the author of {deploymentId}: where approval is required another admin has to approve or execute it',
     httpStatus: 409,
   },
+  HS_AUTH_NOT_APPROVER: {
+    message: '{subject} is not among those who may approve {deploymentId}: have one of them do it',
+    httpStatus: 403,
+  },
+  HS_DEPLOYMENT_APPROVALS_MISSING: {
+    message:
+      '{deploymentId} needs {required} approvals and has {given} (by {by}): have it approved by others before it is executed',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_TOO_FEW_APPROVERS: {
+    message:
+      '{deploymentId} needs {required} approvals, and besides {author}, its author, only {left} may give one: have somebody else create it, or an admin name more approvers in the policy',
+    httpStatus: 409,
+  },
+  HS_DEPLOYMENT_FROZEN: {
+    message:
+      'Changes to {environment} are frozen ({reason}): {what} can be executed from {allowedAt} on. In an emergency an admin sets that aside with an override and its reason',
+    httpStatus: 409,
+    retryable: true,
+  },
+  HS_DEPLOYMENT_OUTSIDE_WINDOW: {
+    message:
+      '{environment} is closed for changes now: {what} can be executed from {allowedAt} on. In an emergency an admin sets that aside with an override and its reason',
+    httpStatus: 409,
+    retryable: true,
+  },
   HS_DEPLOYMENT_APPROVAL_EXPIRED: {
     message: 'The approval of {deploymentId} by {by} ended at {expiresAt}: have it approved again',
     httpStatus: 409,

@@ -39,6 +39,18 @@ export function explainJournal(entries: readonly JournalEntry[]): readonly strin
   return entries.map((entry) => explainer.explain(entry));
 }
 
+function approvalText({ requireApproval, approvals }: Entry<'created'>['spec']): string {
+  if (requireApproval !== true) return '';
+  if (approvals === undefined) return '; somebody else has to approve it';
+  const { required, allowAuthor } = approvals;
+  return `; ${String(required)} ${required === 1 ? 'approval is' : 'different approvals are'} needed${allowAuthor === true ? ", of which its author's may be one" : ''}`;
+}
+
+const overrideText = (override: Entry<'command'>['override']): string =>
+  override === undefined
+    ? ''
+    : `, setting aside ${override.code === 'HS_DEPLOYMENT_FROZEN' ? 'a freeze' : 'the change windows'}: ${override.reason}`;
+
 const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
 const who = ({ actor }: JournalEntry): string => (/^engine\b/.test(actor) ? `The engine (${actor})` : actor);
 const withFacts = (...facts: Parameters<typeof factsText>[0][]): string => {
@@ -73,7 +85,7 @@ function passedOverText(passedOver: PassedOver | undefined): string {
 /** One sentence for each type of entry; the compiler sees to it that none is missing. */
 const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
   created: ({ spec, actor }) =>
-    `${actor} created the deployment of ${spec.moduleId} (${spec.releaseId}) with the strategy ${spec.strategy} in ${spec.regions?.join(', ') ?? 'all regions'}${spec.requireApproval === true ? '; somebody else has to approve it' : ''}.`,
+    `${actor} created the deployment of ${spec.moduleId} (${spec.releaseId}) with the strategy ${spec.strategy} in ${spec.regions?.join(', ') ?? 'all regions'}${approvalText(spec)}.`,
   approved: ({ by, releaseId, expiresAt, reason }) =>
     stop(
       `${by} approved this specification of ${releaseId} for one execution until ${instantText(expiresAt)}${because(reason)}`,
@@ -89,9 +101,9 @@ const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
   moved: ({ step, cursor }, { effects }) =>
     `Step ${step}${kindText(effects.get(step))} moved on: ${movedText(cursor, effects.get(step))}.`,
   ended: endedSentence,
-  command: ({ actor, command, reason, toReleaseId, regions }) =>
+  command: ({ actor, command, reason, toReleaseId, regions, override }) =>
     stop(
-      `${actor} asked for ${command}${toReleaseId === undefined ? '' : ` to ${toReleaseId}`}${regions === undefined ? '' : ` of ${regions.join(', ')}`}${because(reason)}`,
+      `${actor} asked for ${command}${toReleaseId === undefined ? '' : ` to ${toReleaseId}`}${regions === undefined ? '' : ` of ${regions.join(', ')}`}${because(reason)}${overrideText(override)}`,
     ),
   held: (entry) =>
     stop(

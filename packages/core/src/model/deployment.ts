@@ -3,6 +3,7 @@ import type { Duration } from './duration.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Json } from './json.ts';
 import type { NamedSelector } from './named-selector.ts';
+import type { ApprovalRule } from '../policy/approval-rule.ts';
 import type { DeploymentTraffic } from './traffic-match.ts';
 
 /** Id of a deployment, unique within a tenant, e.g. `deploy-123`. @public */
@@ -58,6 +59,13 @@ export interface DeploymentSpec {
   readonly author: string;
   /** Whether somebody else than the author has to approve before it can be executed (D-3). Default `false`. */
   readonly requireApproval?: boolean;
+  /** How many of whom have to approve, where `requireApproval` is set. Default: one admin who is not the author. */
+  readonly approvals?: ApprovalRule;
+  /**
+   * Deployment that it goes back from, to a release that has served before. Windows and freezes of the tenant's policy do
+   * not hold it up then. Default: it goes forward.
+   */
+  readonly undoes?: DeploymentId;
   /** Whether an admin has accepted that it breaks users of the version that serves. Default `false`. */
   readonly allowBreaking?: boolean;
   /** Selectors that choose and order the targets, in turn. Default: all that can take part, by region and id. */
@@ -69,6 +77,14 @@ export interface DeploymentSpec {
   readonly joiners?: 'catchUp' | 'leave';
   /** Requests that get the release beside its share. Default none. */
   readonly traffic?: DeploymentTraffic;
+}
+
+/** An approval of one execution. @public */
+export interface GivenApproval {
+  readonly by: string;
+  readonly at: Instant;
+  /** From then on it does not count any more. */
+  readonly expiresAt: Instant;
 }
 
 /**
@@ -98,8 +114,10 @@ export interface DeploymentSummary {
   readonly stuckAt?: Instant;
   readonly executedAt?: Instant;
   readonly endedAt?: Instant;
-  /** Who allowed the execution, and until when it had to begin; absent without one. */
-  readonly approval?: { readonly by: string; readonly at: Instant; readonly expiresAt: Instant };
+  /** Who allowed the execution as the last one needed, and until when it had to begin; absent while one is missing. */
+  readonly approval?: GivenApproval;
+  /** Every approval that counts, the oldest first; only where a rule of the tenant's policy says how many are needed. */
+  readonly approvals?: readonly GivenApproval[];
   /** Until then the replaced release is warm and a rollback from Completed works. */
   readonly retainedUntil?: Instant;
   /** Positions of nodes that did not get or keep the new release, when the outcome is partial. */

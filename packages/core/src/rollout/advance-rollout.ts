@@ -57,12 +57,13 @@ async function decideOnce(draft: Draft, parts: EngineParts): Promise<Decision | 
 }
 
 function expire(draft: Draft, parts: EngineParts): Decision | null {
-  const { approval, held, status } = draft.state;
+  const { approvals, held, status } = draft.state;
   const wakeAt = pendingUntil(draft.state, parts);
   if (wakeAt !== undefined && draft.now < wakeAt)
     return draft.entries.length > 0 ? { kind: 'blocked', status, wakeAt } : { kind: 'idle', status };
-  if (approval && !held && draft.now >= approval.expiresAt) {
-    draft.put({ type: 'lapsed', by: approval.by });
+  const lapsed = held ? undefined : approvals.find(({ expiresAt }) => draft.now >= expiresAt);
+  if (lapsed) {
+    draft.put({ type: 'lapsed', by: lapsed.by });
     return null;
   }
   draft.put({ type: 'closed', status: 'Cancelled', reason: 'Nobody executed it in time' });

@@ -1,7 +1,8 @@
 import type { JournalStore } from '../contracts/journal-store.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Json } from '../model/json.ts';
-import { approve, requireApproval } from './approvals.ts';
+import { changeRefusal, changeRefusedError } from '../policy/change-rules.ts';
+import { approve, hasApproved, requireApproval } from './approvals.ts';
 import type { CommandRequest } from './command-request.ts';
 import { commandRule } from './command-table.ts';
 import type { Draft } from './draft.ts';
@@ -9,12 +10,14 @@ import { handlerOf } from './effect-handlers.ts';
 import { knowsEffect } from './effect-schema.ts';
 import type { EngineParts } from './engine-parts.ts';
 import { freezeTargets } from './freeze-targets.ts';
+import type { RuleOverride } from './journal-entry.ts';
 import { undoRollout } from './undo-rollout.ts';
 
 /**
  * Writes what a command does into the draft; nothing when it is so already.
  * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS,
- * HS_AUTH_SELF_APPROVAL, HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
+ * HS_AUTH_SELF_APPROVAL, HS_AUTH_NOT_APPROVER, HS_DEPLOYMENT_APPROVALS_MISSING, HS_DEPLOYMENT_APPROVAL_EXPIRED,
+ * HS_DEPLOYMENT_APPROVAL_VOID, HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW
  * @internal
  */
 export async function carryOutCommand(
@@ -34,7 +37,9 @@ export async function carryOutCommand(
   if ('refused' in rule)
     throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
   if (rule.does === 'nothing') return;
-  draft.put({ type: 'command', command, ...told(request) });
+  if (rule.does === 'approve' && hasApproved(state, request.actor, draft.now)) return;
+  const override = rule.does === 'execute' ? await requireOpen(draft, parts, request) : undefined;
+  draft.put({ type: 'command', command, ...told(request), ...(override === undefined ? {} : { override }) });
   switch (rule.does) {
     case 'approve':
       return approve(draft, parts, state.spec, request);
@@ -70,6 +75,24 @@ export async function carryOutCommand(
     case 'undo':
       return undoRollout(draft, parts, request);
   }
+}
+
+/**
+ * Holds a beginning to the windows and freezes of the tenant's policy, which never stand in the way back. Returns what was
+ * set aside, and why.
+ * @throws HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW
+ */
+async function requireOpen(
+  { state: { spec }, live, now }: Draft,
+  { changeRules }: EngineParts,
+  { options: { overrideReason, isAdmitted } }: CommandRequest,
+): Promise<RuleOverride | undefined> {
+  if (isAdmitted === true || spec?.undoes !== undefined) return undefined;
+  const rules = await changeRules(live.tenant);
+  const refusal = rules && changeRefusal(rules, now);
+  if (!refusal) return undefined;
+  if (overrideReason === undefined) throw changeRefusedError(refusal, live.deploymentId);
+  return { code: refusal.code, reason: overrideReason };
 }
 
 /** Ends the running effect with a person's answer. */

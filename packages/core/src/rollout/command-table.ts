@@ -1,12 +1,13 @@
 import type { PauseAnswer } from '../effects/effect.ts';
+import { requiredApprovals } from '../policy/approval-rule.ts';
 import { deploymentCommands, type DeploymentCommand } from './journal-entry.ts';
 import type { RolloutState } from './rollout-state.ts';
 
 /** Situations that commands are told apart by, with what a reader should know of each. @public */
 export const commandSituations = {
   pending: 'Created, not executed; it needs no approval',
-  awaiting: 'PendingApproval: created, and somebody else than its author has to approve it',
-  approved: 'Pending with an approval that has not been used',
+  awaiting: 'PendingApproval: created, and an approval that it needs is missing',
+  approved: 'Pending with the approvals that it needs, not used yet',
   offline: 'Executed while every candidate node was offline; Paused before anything was frozen',
   running: 'InProgress in an effect other than a wait',
   waiting: 'InProgress in a wait',
@@ -204,7 +205,7 @@ export function situationOf(state: RolloutState): CommandSituation {
     case 'pending':
       if (state.held) return 'offline';
       if (state.spec?.requireApproval !== true) return 'pending';
-      return state.approval ? 'approved' : 'awaiting';
+      return state.approvals.length >= requiredApprovals(state.spec) ? 'approved' : 'awaiting';
     case 'rollback':
       return 'rollingBack';
     case 'retention':

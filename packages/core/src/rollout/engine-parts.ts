@@ -4,6 +4,7 @@ import type { Judge } from '../contracts/judge.ts';
 import type { MetricsSource } from '../contracts/metrics-source.ts';
 import type { NodeSelector, NodeSelectorPlugin } from '../contracts/node-selector.ts';
 import type { TrafficRouter } from '../contracts/traffic-router.ts';
+import type { ChangeRules } from '../policy/change-rules.ts';
 import type { StrategyShelf } from './replay.ts';
 
 /** What decisions are made with: all of it reads. @internal */
@@ -21,4 +22,5 @@ export interface EngineParts {
   readonly triggerIntervalMs: number;
   readonly pendingExpiryMs: number;
   readonly approvalExpiryMs: number;
+  readonly changeRules: (tenant: string) => Promise<ChangeRules | null>;
 }

@@ -47,10 +47,20 @@ export type EngineEffect = Effect | RetainEffect;
 /** Why nodes of the regions are no targets, with how many. @public */
 export type PassedOver = Readonly<Partial<Record<'offline' | 'flapping' | 'full' | 'notSelected', number>>>;
 
+/** A rule of the tenant's policy that somebody set aside in an emergency. @public */
+export interface RuleOverride {
+  /** Code that it would have been refused with. */
+  readonly code: 'HS_DEPLOYMENT_FROZEN' | 'HS_DEPLOYMENT_OUTSIDE_WINDOW';
+  readonly reason: string;
+}
+
 /** What happened, by type. An unknown type is refused when a journal is folded. @public */
 export type JournalEvent =
   | { readonly type: 'created'; readonly spec: DeploymentSpec; readonly specHash: string }
-  /** One execution is allowed, of exactly this spec and release, until then. Used up by `executed`. */
+  /**
+   * Somebody allows one execution, of exactly this spec and release, until then; where more are needed they all have to.
+   * Used up by `executed`.
+   */
   | {
       readonly type: 'approved';
       readonly by: string;
@@ -88,6 +98,8 @@ export type JournalEvent =
       readonly toReleaseId?: ReleaseId;
       /** Of a rollback: regions that are brought back; absent means all. */
       readonly regions?: readonly string[];
+      /** Of an execution: what would have refused it. */
+      readonly override?: RuleOverride;
     }
   | { readonly type: 'held'; readonly why: HoldReason; readonly detail: string }
   | { readonly type: 'freed' }

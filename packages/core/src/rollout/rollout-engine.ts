@@ -74,6 +74,7 @@ class JournalRolloutEngine implements RolloutEngine {
       triggerIntervalMs: options.triggerIntervalMs ?? defaultTriggerIntervalMs,
       pendingExpiryMs: options.pendingExpiryMs ?? defaultPendingExpiryMs,
       approvalExpiryMs: options.approvalExpiryMs ?? defaultApprovalExpiryMs,
+      changeRules: options.changeRules ?? (() => Promise.resolve(null)),
     };
   }
 

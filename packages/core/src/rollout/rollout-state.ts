@@ -1,9 +1,10 @@
 import type { Outcome } from '../contracts/strategy.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
-import type { DeploymentSpec, DeploymentStatus, Instant } from '../model/deployment.ts';
+import type { DeploymentSpec, DeploymentStatus, GivenApproval, Instant } from '../model/deployment.ts';
 import { durationMs } from '../model/duration.ts';
 import type { Json } from '../model/json.ts';
 import { nodeCount, subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
+import { requiredApprovals } from '../policy/approval-rule.ts';
 import type { BaselineGroup, EngineEffect, HoldReason, JournalEvent, JournalPosition } from './journal-entry.ts';
 
 /** An entry before its place in the hash chain is known. @internal */
@@ -44,11 +45,8 @@ export interface Hold {
 }
 
 /** An approval that can be, or has been, used for one execution. @internal */
-export interface Approval {
-  readonly by: string;
+export interface Approval extends GivenApproval {
   readonly specHash: string;
-  readonly at: Instant;
-  readonly expiresAt: Instant;
 }
 
 /** A rollback of some nodes out of a retention that goes on for the others. @internal */
@@ -79,7 +77,8 @@ export interface RolloutState {
   readonly status: DeploymentStatus;
   readonly spec: DeploymentSpec | null;
   readonly specHash: string | null;
-  readonly approval: Approval | null;
+  /** One of each approver, the oldest first. */
+  readonly approvals: readonly Approval[];
   readonly frozen: FrozenRollout | null;
   readonly progressPercent: number;
   readonly stage: string | null;
@@ -113,7 +112,7 @@ export const absentState: RolloutState = {
   status: 'Pending',
   spec: null,
   specHash: null,
-  approval: null,
+  approvals: [],
   frozen: null,
   progressPercent: 0,
   stage: null,
@@ -151,11 +150,12 @@ const folds: { readonly [T in JournalEvent['type']]: Fold<T> } = {
     spec: entry.spec,
     specHash: entry.specHash,
   }),
-  approved: (_, { by, specHash, at, expiresAt }) => ({ status: 'Pending', approval: { by, specHash, at, expiresAt } }),
+  approved: (state, { by, specHash, at, expiresAt }) =>
+    approvedBy(state, [...withoutApproval(state, by), { by, specHash, at, expiresAt }]),
   rejected: (_, { by, reason }) => ({
     reason: reason === undefined ? `Rejected by ${by}` : `Rejected by ${by}: ${reason}`,
   }),
-  lapsed: () => ({ status: 'PendingApproval', approval: null }),
+  lapsed: (state, { by }) => approvedBy(state, withoutApproval(state, by)),
   executed: (_, { type: _type, seq: _seq, actor: _actor, ...frozen }) => ({
     phase: 'rollout',
     status: 'InProgress',
@@ -198,6 +198,14 @@ const folds: { readonly [T in JournalEvent['type']]: Fold<T> } = {
     reason: entry.reason ?? state.reason,
   }),
 };
+
+const withoutApproval = ({ approvals }: RolloutState, by: string): readonly Approval[] =>
+  approvals.filter((approval) => approval.by !== by);
+
+function approvedBy({ spec }: RolloutState, approvals: readonly Approval[]): Partial<RolloutState> {
+  const isEnough = spec !== null && approvals.length >= requiredApprovals(spec);
+  return { status: isEnough ? 'Pending' : 'PendingApproval', approvals };
+}
 
 function beginEffect(state: RolloutState, effect: EngineEffect): Partial<RolloutState> {
   switch (effect.kind) {

@@ -1,4 +1,5 @@
-import type { DeploymentSummary, Instant } from '../model/deployment.ts';
+import type { DeploymentSummary, GivenApproval, Instant } from '../model/deployment.ts';
+import { requiredApprovals } from '../policy/approval-rule.ts';
 import type { RolloutState } from './rollout-state.ts';
 
 /**
@@ -24,12 +25,24 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
         }
       : {}),
     ...(stuckAt === undefined ? {} : { stuckAt }),
-    ...(state.approval
-      ? { approval: { by: state.approval.by, at: state.approval.at, expiresAt: state.approval.expiresAt } }
-      : {}),
+    ...approvalsOf(state),
     ...(state.frozen ? { executedAt: state.frozen.at } : {}),
     ...(state.endedAt === null ? {} : { endedAt: state.endedAt }),
     ...(state.retainedUntil === null ? {} : { retainedUntil: state.retainedUntil }),
     ...(failed && failed.length > 0 ? { failedNodes: failed } : {}),
+  };
+}
+
+/** The last one needed stands for all of them; together they can be used until the first of them ends. */
+function approvalsOf({ spec, approvals }: RolloutState): Pick<DeploymentSummary, 'approval' | 'approvals'> {
+  if (spec?.requireApproval !== true) return {};
+  const given: readonly GivenApproval[] = approvals.map(({ by, at, expiresAt }) => ({ by, at, expiresAt }));
+  const last = given.at(-1);
+  const isEnough = given.length >= requiredApprovals(spec);
+  return {
+    ...(last !== undefined && isEnough
+      ? { approval: { ...last, expiresAt: Math.min(...given.map(({ expiresAt }) => expiresAt)) } }
+      : {}),
+    ...(spec.approvals === undefined ? {} : { approvals: given }),
   };
 }
