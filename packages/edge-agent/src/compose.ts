@@ -23,6 +23,7 @@ import { LoadTimes } from './load-times.ts';
 import { MetricsListener } from './metrics-listener.ts';
 import { ModuleCache } from './module-cache.ts';
 import type { NodeFront } from './node-front.ts';
+import { NodeLog } from './node-log.ts';
 import { NodeIdentity } from './node-identity.ts';
 import { NodeRequests } from './node-requests.ts';
 import { PlainFront } from './plain-front.ts';
@@ -31,6 +32,7 @@ import { PublicCertificate } from './public-certificate.ts';
 import { NodeReconciler } from './reconcile-node.ts';
 import { ReleaseLoader } from './release-loader.ts';
 import { ServerClient } from './server-client.ts';
+import { ServerQuestions } from './server-questions.ts';
 import { trustedAuthorities } from './trusted-authorities.ts';
 
 /** Runtime adapters by the name that `Runtime` of the configuration has; a node loads the one that it uses. */
@@ -98,6 +100,7 @@ function registerServices(scope: DependencyContainer, config: AgentConfig): void
   const { nodeId, dataDirectory, orchestratorApiUrl, caFile } = config;
   once(scope, CallMetrics, (from) => new CallMetrics(() => from.resolve(tokens.front).versionStats()));
   once(scope, LoadTimes, () => new LoadTimes());
+  once(scope, NodeLog, () => new NodeLog(config.log));
   once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId, trustedAuthorities(caFile)));
   once(scope, NodeIdentity, () => new NodeIdentity(dataDirectory, nodeId));
   once(scope, InvokeTokens, (from) => new InvokeTokens(nodeId, () => from.resolve(ServerClient).serverTime()));
@@ -141,6 +144,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         versions: new KeptVersions(from.resolve(tokens.cache), config.keepVersions),
         loader: from.resolve(ReleaseLoader),
         metrics: from.resolve(CallMetrics),
+        log: from.resolve(NodeLog),
         failpoint: from.resolve(tokens.failpoint),
         cache: from.resolve(tokens.cache),
         events: from.resolve(tokens.events),
@@ -153,7 +157,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
   );
   once(scope, InvokeCalls, (from) => {
     const reconciler = from.resolve(NodeReconciler);
-    return new InvokeCalls((name) => reconciler.module(name), from.resolve(tokens.slots));
+    return new InvokeCalls((name) => reconciler.module(name), from.resolve(tokens.slots), from.resolve(NodeLog));
   });
   once(
     scope,
@@ -163,6 +167,7 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         nodeId: config.nodeId,
         tokens: from.resolve(InvokeTokens),
         calls: from.resolve(InvokeCalls),
+        questions: makeQuestions(from),
         tracer: from.resolve(tokens.tracing).tracer,
         onTimeLimit: (requestId, url) => logTimeLimit(from.resolve(tokens.log), requestId, url),
         onInternalError: (requestId, error) =>
@@ -179,6 +184,15 @@ function registerNode(scope: DependencyContainer, config: AgentConfig): void {
         (modules) => from.resolve(tokens.front).publish(modules),
       ),
   );
+}
+
+function makeQuestions(from: DependencyContainer): ServerQuestions {
+  const reconciler = from.resolve(NodeReconciler);
+  return new ServerQuestions({
+    log: from.resolve(NodeLog),
+    release: (moduleName, releaseId) => reconciler.module(moduleName)?.release(releaseId),
+    moduleCount: () => reconciler.moduleCount,
+  });
 }
 
 /** A runtime that serves HTTP itself gets the ports; others are called through Node's own server. */

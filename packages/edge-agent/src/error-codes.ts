@@ -81,6 +81,11 @@ export const agentErrorCodes = {
     message: 'The body is larger than {limitBytes} bytes: send less or raise maxInputSize of the module',
     httpStatus: 413,
   },
+  HS_AGENT_TOO_MANY_READERS: {
+    message: '{limit} readers already wait for lines of the log of this node: end some, then try again',
+    httpStatus: 503,
+    retryable: true,
+  },
   HS_AGENT_STOPPING: { message: 'The node is stopping: ask another one', httpStatus: 503, retryable: true },
   HS_AGENT_INTERNAL: {
     message: 'The node failed to answer: its log has the reason under request {requestId}',

@@ -1,12 +1,5 @@
-import {
-  durationMs,
-  isHotSwapError,
-  type HealthCheck,
-  type LoadedModule,
-  type ObservedRelease,
-  type WitValue,
-} from '@hotswap/core';
-import { FunctionLookup } from './function-lookup.ts';
+import { durationMs, type HealthCheck, type LoadedModule, type ObservedRelease } from '@hotswap/core';
+import { askHealth, type HealthQuestion } from './health-question.ts';
 
 type ObservedHealth = NonNullable<ObservedRelease['health']>;
 
@@ -23,20 +16,26 @@ export class HealthProbe {
   readonly check: HealthCheck;
   readonly #module: LoadedModule;
   readonly #onChange: () => void;
+  readonly #onOutput: HealthQuestion['onOutput'];
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #health: ObservedHealth;
 
-  /** @param onChange called when the state turns, not for each answer */
+  /**
+   * @param onChange called when the state turns, not for each answer
+   * @param onOutput given what the function writes
+   */
   constructor(
     probe: { readonly round: string; readonly check: HealthCheck },
     module: LoadedModule,
     onChange: () => void,
+    onOutput?: HealthQuestion['onOutput'],
   ) {
     this.round = probe.round;
     this.check = probe.check;
     this.#module = module;
     this.#onChange = onChange;
+    this.#onOutput = onOutput;
     this.#health = { round: probe.round, state: 'unknown', consecutiveSuccesses: 0, consecutiveFailures: 0 };
   }
 
@@ -62,29 +61,16 @@ export class HealthProbe {
 
   async #run(): Promise<void> {
     const started = performance.now();
-    const failure = await this.#ask();
+    const failure = await askHealth({
+      module: this.#module,
+      check: this.check,
+      signal: this.#stopped.signal,
+      onOutput: this.#onOutput,
+    });
     if (this.#stopped.signal.aborted) return;
     this.#count(failure);
     const wait = Math.max(0, durationMs(this.check.interval) - (performance.now() - started));
     this.#timer = setTimeout(() => void this.#run(), wait);
-  }
-
-  /** `undefined` for the answer that means healthy, else what was said instead. */
-  async #ask(): Promise<string | undefined> {
-    const { functionName } = this.check;
-    const signature = new FunctionLookup(this.#module.description).find(functionName);
-    if (signature === undefined) return `the module exports no function ${functionName}`;
-    try {
-      const options = { timeoutMs: durationMs(this.check.timeout), signal: this.#stopped.signal };
-      const { value } = await this.#module.invoke(signature.name, [], options);
-      if (isHealthy(value, signature.result, this.check.expected, this.#module.description.kind === 'core'))
-        return undefined;
-      return `${functionName} answered ${describe(value)} instead of "${this.check.expected}"`;
-    } catch (error) {
-      if (isHotSwapError(error, 'HS_RUNTIME_TIMEOUT'))
-        return `${functionName} did not answer within ${this.check.timeout}`;
-      return `${functionName} failed: ${isHotSwapError(error) ? error.message : 'unknown error'}`;
-    }
   }
 
   #count(failure: string | undefined): void {
@@ -104,20 +90,4 @@ export class HealthProbe {
     };
     if (state !== before.state) this.#onChange();
   }
-}
-
-/**
- * Whether an answer means healthy: the expected text, `true`, an `ok` result whatever it carries, or 1 from a core
- * module. The err case of a result never arrives here: runtimes raise it.
- */
-function isHealthy(value: WitValue, resultType: string | undefined, expected: string, isCore: boolean): boolean {
-  if (resultType?.startsWith('result') === true) return true;
-  if (value === true || value === expected) return true;
-  if (typeof value !== 'number' && typeof value !== 'bigint') return false;
-  return String(value) === expected || (isCore && Number(value) === 1);
-}
-
-function describe(value: WitValue): string {
-  if (value === undefined) return 'nothing';
-  return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member));
 }

@@ -9,7 +9,9 @@ import {
 import { decodeBase64, encodeBase64, toWitValues, witToJson, type InvokeAnswer } from '@hotswap/protocol';
 import { outcomeOfFailure, type CallOutcome } from './call-metrics.ts';
 import { agentError } from './error-codes.ts';
+import { outputOfFailure } from './health-question.ts';
 import type { LiveRelease, ReadyRelease } from './live-release.ts';
+import type { ModuleLog } from './node-log.ts';
 import type { ServedModule } from './served-module.ts';
 
 /** One call as the data plane received it. @internal */
@@ -46,10 +48,12 @@ const jsonOverheadBytes = 65_536;
 export class InvokeCalls {
   readonly #module: (moduleName: string) => ServedModule | undefined;
   readonly #slots: SlotTable;
+  readonly #log: ModuleLog;
 
-  constructor(module: (moduleName: string) => ServedModule | undefined, slots: SlotTable) {
+  constructor(module: (moduleName: string) => ServedModule | undefined, slots: SlotTable, log: ModuleLog) {
     this.#module = module;
     this.#slots = slots;
+    this.#log = log;
   }
 
   /**
@@ -84,9 +88,11 @@ export class InvokeCalls {
     return this.#counted(call, target, async () => {
       try {
         const { result } = await this.#slots.invoke(call.moduleName, signature.name, args, options);
+        if (result.stdout !== undefined || result.stderr !== undefined) this.#log.output(target.live.subject, result);
         return { outcome: 'ok', answer: { result: witToJson(result.value), ...fuelOf(result) } };
       } catch (error) {
         if (!isHotSwapError(error, 'HS_RUNTIME_GUEST_ERROR')) throw error;
+        this.#log.output(target.live.subject, outputOfFailure(error));
         return { outcome: 'error', answer: { result: { err: error.details['payload'] ?? null } } };
       }
     });
@@ -98,6 +104,7 @@ export class InvokeCalls {
     return this.#counted(call, target, async () => {
       const { result } = await this.#slots.run(moduleName, options);
       const { exitCode } = result;
+      if (result.stdout.length > 0 || result.stderr.length > 0) this.#log.output(target.live.subject, result);
       const answer = {
         result: null,
         stdout: encodeBase64(result.stdout),
@@ -142,8 +149,15 @@ export class InvokeCalls {
       if (isHotSwapError(error) && goneCodes.has(error.code)) throw notHere(live.moduleName, live.releaseId);
       const outcome = outcomeOfFailure(error);
       if (outcome !== undefined) ready.calls.record(performance.now() - started, outcome);
+      this.#noteFailure(live, functionName, error, outcome);
       throw error;
     }
+  }
+
+  #noteFailure(live: LiveRelease, functionName: string, error: unknown, outcome: CallOutcome | undefined): void {
+    if (!isHotSwapError(error)) return;
+    this.#log.output(live.subject, outputOfFailure(error));
+    if (outcome === 'crash') this.#log.note(live.subject, 'error', `${functionName}: ${error.code}: ${error.message}`);
   }
 
   #target({ moduleName, releaseId, stickyKey }: InvokeCall): Target {

@@ -4,6 +4,7 @@ import { agentError } from './error-codes.ts';
 import { FunctionLookup } from './function-lookup.ts';
 import { HealthProbe } from './health-probe.ts';
 import type { ModuleCache } from './module-cache.ts';
+import type { LogSubject, ModuleLog } from './node-log.ts';
 import { mayPass, type ReleaseLoader } from './release-loader.ts';
 
 /** What reports may carry. */
@@ -26,6 +27,7 @@ export interface LiveReleaseServices {
   readonly loader: ReleaseLoader;
   readonly cache: ModuleCache;
   readonly metrics: CallMetrics;
+  readonly log: ModuleLog;
   /** Called when something worth reporting has changed. */
   readonly onChange: () => void;
 }
@@ -58,6 +60,12 @@ export class LiveRelease {
     this.#services = services;
     services.cache.pin(desired.digest);
     this.settled = this.#load();
+  }
+
+  /** What lines of the node's log about it say that they are about. */
+  get subject(): LogSubject {
+    const { moduleName, releaseId } = this;
+    return { moduleName, releaseId, version: this.desired.version };
   }
 
   get ready(): ReadyRelease | undefined {
@@ -128,6 +136,8 @@ export class LiveRelease {
       message: known.message.slice(0, maxMessageLength),
       mayPass: mayPass(known),
     };
+    if (!this.#cancelled.signal.aborted)
+      this.#services.log.note(this.subject, 'error', `cannot serve: ${known.code}: ${known.message}`);
   }
 
   /** Starts, keeps or stops checking, as desired state says. A round that goes on keeps its counts. */
@@ -137,8 +147,24 @@ export class LiveRelease {
     this.#probe?.stop();
     this.#probe = undefined;
     if (wanted === undefined || this.#state.kind !== 'ready') return;
-    this.#probe = new HealthProbe(wanted, this.#state.module, this.#services.onChange);
+    const { log, onChange } = this.#services;
+    const probe = new HealthProbe(
+      wanted,
+      this.#state.module,
+      () => {
+        this.#noteHealth(probe);
+        onChange();
+      },
+      (output) => log.output(this.subject, output),
+    );
+    this.#probe = probe;
     this.#probe.start();
+  }
+
+  #noteHealth({ check, health: { state, message } }: HealthProbe): void {
+    if (!check.enabled) return;
+    const why = message === undefined ? '' : `: ${message}`;
+    this.#services.log.note(this.subject, state === 'unhealthy' ? 'error' : 'info', `is ${state}${why}`);
   }
 
   /** Ends a load that nobody wants any more, or lets go of what was loaded; requests must have drained. */
@@ -153,6 +179,7 @@ export class LiveRelease {
     if (loaded === undefined) return;
     this.#services.metrics.remove(loaded.calls);
     await loaded.module[Symbol.asyncDispose]();
+    this.#services.log.note(this.subject, 'info', 'let go of: its last request has ended');
   }
 
   async #load(): Promise<void> {
@@ -160,6 +187,7 @@ export class LiveRelease {
       const module = await this.#services.loader.load(this.desired, this.#cancelled.signal);
       const calls = this.#services.metrics.recorder(this.moduleName, this.releaseId, () => module.stats());
       this.#state = { kind: 'ready', module, calls, functions: new FunctionLookup(module.description) };
+      this.#services.log.note(this.subject, 'info', 'loaded');
     } catch (error) {
       this.#fail(error);
     }

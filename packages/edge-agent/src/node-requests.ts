@@ -12,6 +12,7 @@ import { invokeHeaders, problemMediaType, problemTypeBase, type ProblemDetails }
 import { agentError } from './error-codes.ts';
 import type { InvokeCall, InvokeCalls } from './invoke-call.ts';
 import type { InvokeTokens } from './invoke-token.ts';
+import { ServerQuestions } from './server-questions.ts';
 
 /** Addresses that were taken apart are kept: gateways use few, over and over. */
 const maxParsedPaths = 2_000;
@@ -23,6 +24,7 @@ export interface NodeRequestsOptions {
   readonly nodeId: string;
   readonly tokens: InvokeTokens;
   readonly calls: InvokeCalls;
+  readonly questions: ServerQuestions;
   /** Traces what its callers trace. Absent: nothing is traced. */
   readonly tracer?: Tracer | undefined;
   /** A call has used up its time. */
@@ -61,6 +63,7 @@ export class NodeRequests {
   /** Refuses what comes from now on. */
   stop(): void {
     this.#isStopping = true;
+    this.#options.questions.stop();
   }
 
   /** Answers one request, failures included. */
@@ -69,6 +72,7 @@ export class NodeRequests {
       if (this.#isStopping) throw agentError('HS_AGENT_STOPPING');
       const path = request.method === 'POST' ? this.#path(request.url) : null;
       if (path !== null) return await this.#invoke(path, request);
+      if (request.method === 'POST' && this.#options.questions.isAsked(request.url)) return await this.#ask(request);
       if (request.method === 'GET' && request.url === '/health')
         return json(200, 'application/json', JSON.stringify({ status: 'Healthy', nodeId: this.#options.nodeId }));
       if (request.url.startsWith(httpPrefix)) throw await this.#noModule(request);
@@ -118,6 +122,14 @@ export class NodeRequests {
     };
     const body = await readText(request.body, contentLength, this.#options.calls.bodyLimitBytes(call));
     return json(200, 'application/json', await this.#options.calls.perform(call, body));
+  }
+
+  async #ask(request: HttpFallbackRequest): Promise<NodeAnswer> {
+    const { authorization, contentLength } = readHeaders(request);
+    await this.#options.tokens.admit(authorization);
+    const question = await readText(request.body, contentLength, ServerQuestions.limitBytes);
+    const answer = await this.#options.questions.answer(request.url, question, request.signal);
+    return json(200, 'application/json', JSON.stringify(answer));
   }
 
   /** Only the server may learn what is here. */

@@ -216,7 +216,9 @@ export class NodeReconciler {
       for (const { releaseId } of module.releases) {
         refused.push({ moduleName: module.moduleName, releaseId, state: 'failed', error: { code, message } });
       }
-      this.#emit('agent.module-refused', { moduleName: module.moduleName, code, epoch: module.epoch });
+      const { moduleName, epoch } = module;
+      this.#options.log.note({ moduleName, releaseId: null, version: null }, 'error', `refused: ${code}: ${message}`);
+      this.#emit('agent.module-refused', { moduleName, code, epoch });
       return false;
     });
     this.#refused = refused;

@@ -165,7 +165,7 @@ export class ServedModule {
       this.#kept = serving.map((id) => this.#asKept(id));
     else {
       this.#kept = undefined;
-      this.#weights = new Map(able.map(({ releaseId, weight }) => [releaseId, weight]));
+      this.#take(new Map(able.map(({ releaseId, weight }) => [releaseId, weight])));
     }
     for (const id of this.#weights.keys()) this.release(id)?.markServing();
     this.#publish();
@@ -185,6 +185,23 @@ export class ServedModule {
     this.#releases.clear();
     this.#services.slots.remove(this.name);
     await Promise.all(all.map((live) => live.close()));
+  }
+
+  #take(weights: ReadonlyMap<string, number>): void {
+    const isSame = weights.size === this.#weights.size && [...weights].every(([id, w]) => this.#weights.get(id) === w);
+    this.#weights = weights;
+    if (!isSame)
+      this.#services.log.note({ moduleName: this.name, releaseId: null, version: null }, 'info', this.#shares);
+  }
+
+  /** Who gets how much of what comes to this node, in words. */
+  get #shares(): string {
+    const total = [...this.#weights.values()].reduce((sum, weight) => sum + weight, 0);
+    const shares = [...this.#weights].map(([id, weight]) => {
+      const version = this.release(id)?.desired.version ?? '';
+      return `${version} (${id}) ${Math.round((weight / total) * 100)} %`;
+    });
+    return shares.length === 0 ? 'takes no requests any more' : `swapped: requests now go to ${shares.join(', ')}`;
   }
 
   #asKept(id: string): DesiredRelease {

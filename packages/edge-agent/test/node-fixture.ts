@@ -20,6 +20,7 @@ import { KeptVersions } from '../src/kept-versions.ts';
 import { LoadTimes } from '../src/load-times.ts';
 import { LoadQuarantine } from '../src/load-quarantine.ts';
 import { ModuleCache, type ModuleOrigin } from '../src/module-cache.ts';
+import { NodeLog } from '../src/node-log.ts';
 import { NodeReconciler } from '../src/reconcile-node.ts';
 import { ReleaseLoader } from '../src/release-loader.ts';
 import { FakeRuntimeHost, type FakeModule } from './fake-runtime-host.ts';
@@ -45,6 +46,7 @@ export class NodeFixture implements AsyncDisposable {
   readonly runtime: FakeRuntimeHost = new FakeRuntimeHost();
   readonly events: RecordingEvents = new RecordingEvents();
   readonly metrics: CallMetrics = new CallMetrics();
+  readonly log: NodeLog = new NodeLog({ maxBytes: 100_000, maxLines: 1_000 });
   readonly reconciler: NodeReconciler;
   /** Pulls that were asked for, by module id. */
   readonly pulls: string[];
@@ -82,6 +84,7 @@ export class NodeFixture implements AsyncDisposable {
       loader,
       cache,
       metrics: this.metrics,
+      log: this.log,
       events: this.events,
       failpoint: noAgentFailpoint,
       maxModules: options.maxModules ?? 1_000,

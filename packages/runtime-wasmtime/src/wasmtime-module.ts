@@ -33,6 +33,8 @@ import { WasmtimeInstance } from './wasmtime-instance.ts';
 const disposeDeadlineMs = 60_000;
 /** Calls that were made before a hand-over end by their own limits; this only bounds the wait for a long queue of them. */
 const handOverPatienceMs = 30_000;
+/** Imports through which modules write to their standard streams. */
+const writes = /^wasi:cli\/std(?:out|err)@|^wasi_snapshot_preview1\.fd_p?write$/;
 /** Flag of a call whose completion is to carry a `CallInfo`. */
 const wantsInfo = 1;
 
@@ -50,7 +52,7 @@ export class WasmtimeModule implements LoadedModule {
   readonly #onClose: (module: WasmtimeModule) => void;
   readonly #hostFunctions: HostFunctionTable | undefined;
   readonly #instances = new Set<WasmtimeInstance>();
-  /** Facts about a call cost an object: asked for only where there is fuel to report. */
+  /** Facts about a call cost an object: asked for only where there is fuel to report, or output. */
   readonly #callFlags: number;
   #closing: Promise<void> | undefined;
 
@@ -67,7 +69,8 @@ export class WasmtimeModule implements LoadedModule {
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
     this.#synchronous = new SynchronousCalls(handle);
     const { profile } = JSON.parse(handle.reportJson()) as LoadReport;
-    this.#callFlags = profile === 'metered' || profile === 'concurrent-metered' ? wantsInfo : 0;
+    const isMetered = profile === 'metered' || profile === 'concurrent-metered';
+    this.#callFlags = isMetered || this.description.imports.some(({ name }) => writes.test(name)) ? wantsInfo : 0;
     this.#queue = queue;
     this.#onClose = onClose;
     this.#hostFunctions = hostFunctions;
@@ -90,7 +93,10 @@ export class WasmtimeModule implements LoadedModule {
       if (sent !== true) dispatcher.call(callId, this.#handle, exportIndex, args, timeoutMs, this.#callFlags);
     }, options.signal);
     const given = codec === undefined ? value : codec.readBytes(value);
-    return { value: given as WitValue, durationMs: performance.now() - startedMs, ...fuelOf(info) };
+    const durationMs = performance.now() - startedMs;
+    return info === undefined
+      ? { value: given as WitValue, durationMs }
+      : { value: given as WitValue, durationMs, ...fuelOf(info), ...outputOf(info as CallInfo) };
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
@@ -217,4 +223,15 @@ export class WasmtimeModule implements LoadedModule {
 function fuelOf(info: unknown): { readonly fuelUsed?: number } {
   const fuelUsed = (info as CallInfo | undefined)?.fuelUsed;
   return fuelUsed === undefined ? {} : { fuelUsed };
+}
+
+/** Absent where the guest wrote nothing. */
+function outputOf({ stdout, stderr, stdoutDroppedBytes = 0, stderrDroppedBytes = 0 }: CallInfo): Partial<CallResult> {
+  if (stdout === undefined && stderr === undefined) return {};
+  const droppedBytes = stdoutDroppedBytes + stderrDroppedBytes;
+  return {
+    ...(stdout === undefined ? {} : { stdout }),
+    ...(stderr === undefined ? {} : { stderr }),
+    ...(droppedBytes === 0 ? {} : { droppedBytes }),
+  };
 }

@@ -52,6 +52,8 @@ export interface AgentConfig {
   readonly cacheMaxSizeBytes: number;
   /** Versions of a module that stay on disk beside those in use and the last baseline. */
   readonly keepVersions: number;
+  /** Memory and lines of the node's log, which holds the last ones. */
+  readonly log: { readonly maxBytes: number; readonly maxLines: number };
   readonly grants: CapabilityGrants;
   readonly drainGraceMs: number;
   readonly drainDeadlineMs: number;
@@ -139,6 +141,10 @@ const fileSchema = z.strictObject({
   CacheMaxSizeMB: integer.pipe(z.int().min(1)).default(20_480),
   /** Versions of each module that stay on disk beside those in use and the last baseline, room permitting. */
   KeepVersions: integer.pipe(z.int().min(0).max(1_000)).default(2),
+  /** Most mebibytes of memory for what modules write and what becomes of them; old lines make room. Default 8. */
+  LogBufferMB: integer.pipe(z.int().min(1).max(1_024)).default(8),
+  /** Most lines of it. Default 20,000. */
+  LogBufferLines: integer.pipe(z.int().min(100).max(1_000_000)).default(20_000),
   /** Environment variables that releases may set, `APP_*` allowed. */
   Env: z.array(text).default([]),
   /** Folders that releases may ask for, by name: `{"assets": {"Path": "/srv/assets", "ReadOnly": true}}`. */
@@ -220,6 +226,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     ...(file.JoinTokenFile === undefined ? {} : { joinTokenFile: file.JoinTokenFile }),
     cacheMaxSizeBytes: file.CacheMaxSizeMB * 1_048_576,
     keepVersions: file.KeepVersions,
+    log: { maxBytes: file.LogBufferMB * 1_048_576, maxLines: file.LogBufferLines },
     grants: {
       env: file.Env,
       dirs: Object.fromEntries(
