@@ -48,6 +48,7 @@ export type { NodeSilence, SilenceWording } from './repositories/node-silence-re
 export { OutboxRepository } from './repositories/outbox-repository.ts';
 export type { OutboxMessage } from './repositories/outbox-repository.ts';
 export type { Page, PageQuery } from './repositories/page.ts';
+export { PolicyRepository } from './repositories/policy-repository.ts';
 export { ReleaseRepository } from './repositories/release-repository.ts';
 export { RouteRepository } from './repositories/route-repository.ts';
 export type { LiveRoute, RouteTarget } from './repositories/route-repository.ts';

@@ -1,12 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { DeploymentId, DeploymentSummary, DesiredState, ObservedState, Release } from '@hotswap/core';
-import { journalStoreSuite, schedulerSuite, type JournalStoreRig, type SchedulerRig } from '@hotswap/testing';
+import {
+  journalStoreSuite,
+  policyStoreSuite,
+  schedulerSuite,
+  type JournalStoreRig,
+  type SchedulerRig,
+} from '@hotswap/testing';
 import {
   DeploymentRepository,
   DesiredStateRepository,
   HeartbeatRepository,
   NodeRepository,
+  PolicyRepository,
   PostgresFleetReader,
   PostgresJournalStore,
   PostgresScheduler,
@@ -213,6 +220,19 @@ describe.each(backends)('contracts on $name', ({ open }) => {
 
   describe('JournalStore and FleetReader', () => {
     journalStoreSuite({ test: it, create: () => createRig(database) });
+  });
+  describe('PolicyStore', () => {
+    policyStoreSuite({
+      test: it,
+      create: async () => {
+        await database.execute('truncate policies');
+        return {
+          store: new PolicyRepository(database),
+          other: new PolicyRepository(database),
+          [Symbol.asyncDispose]: () => Promise.resolve(),
+        };
+      },
+    });
   });
   describe('Scheduler', () => {
     schedulerSuite({ test: it, create: () => createSchedulerRig(database) });

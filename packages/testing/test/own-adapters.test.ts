@@ -3,7 +3,9 @@ import {
   createMemoryJournalStoreRig,
   journalStoreSuite,
   MemoryModuleStore,
+  MemoryPolicyStore,
   moduleStoreSuite,
+  policyStoreSuite,
   runtimeHostSuite,
   schedulerSuite,
   V8RuntimeHost,
@@ -23,6 +25,16 @@ describe('MemoryModuleStore', () => {
   moduleStoreSuite({
     test: it,
     create: async () => ({ store: new MemoryModuleStore(), [Symbol.asyncDispose]: nothing }),
+  });
+});
+
+describe('MemoryPolicyStore', () => {
+  policyStoreSuite({
+    test: it,
+    create: async () => {
+      const store = new MemoryPolicyStore();
+      return { store, other: store, [Symbol.asyncDispose]: nothing };
+    },
   });
 });
 

@@ -5,6 +5,7 @@ import {
   journalStoreSuite,
   MemoryModuleStore,
   moduleStoreSuite,
+  policyStoreSuite,
   rateCounterSuite,
   runtimeHostSuite,
   schedulerSuite,
@@ -15,6 +16,7 @@ import {
 import { fanOutFaults, fanOutRig } from './faults/fan-out-faults.ts';
 import { brokenJournalStoreRig, journalStoreFaults } from './faults/journal-store-faults.ts';
 import { brokenModuleStore, moduleStoreFaults } from './faults/module-store-faults.ts';
+import { policyStoreFaults, policyStoreRig } from './faults/policy-store-faults.ts';
 import { rateCounterFaults, rateCounterRig } from './faults/rate-counter-faults.ts';
 import { brokenRuntimeHost, runtimeHostFaults } from './faults/runtime-host-faults.ts';
 import { brokenSchedulerRig, schedulerFaults } from './faults/scheduler-faults.ts';
@@ -74,6 +76,10 @@ describe('the scheduler suite', () => {
 
 describe('the rate counter suite', () => {
   catches(rateCounterSuite, rateCounterRig, rateCounterFaults, rateCounterRig);
+});
+
+describe('the policy store suite', () => {
+  catches(policyStoreSuite, policyStoreRig, policyStoreFaults, policyStoreRig);
 });
 
 describe('the fan-out suite', () => {

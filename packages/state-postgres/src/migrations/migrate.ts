@@ -14,6 +14,7 @@ import { addMirrors } from './011-add-mirrors.ts';
 import { addAccess } from './012-add-access.ts';
 import { indexFailedObservations } from './013-index-failed-observations.ts';
 import { addAlerts } from './015-add-alerts.ts';
+import { addPolicies } from './016-add-policies.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -32,6 +33,7 @@ export const migrations: readonly Migration[] = [
   addAccess,
   indexFailedObservations,
   addAlerts,
+  addPolicies,
 ];
 
 /** Any constant that nothing else in the database locks. */

@@ -59,6 +59,9 @@ function factsOf(entry: JournalEntry): { readonly [name: string]: string } {
       return {
         ...(entry.reason === undefined ? {} : { reason: entry.reason }),
         ...(entry.toReleaseId === undefined ? {} : { toReleaseId: entry.toReleaseId }),
+        ...(entry.override === undefined
+          ? {}
+          : { override: entry.override.code, overrideReason: entry.override.reason }),
       };
     case 'turned':
       return { to: entry.to, reason: entry.reason };
