@@ -10,7 +10,7 @@ import type { DeploymentCommand, DeploymentStatus, Duration } from '@hotswap/cor
 import { createDeploymentSchema, type CreateDeploymentRequest } from './deployment-api.ts';
 import type { ReleaseDiff } from './release-api.ts';
 import { releaseDiffSchema } from './release-api.ts';
-import { chosenIdSchema, labelsSchema, regionSchema, timestampSchema } from './wire-text.ts';
+import { chosenIdSchema, labelsSchema, moduleNameSchema, regionSchema, timestampSchema } from './wire-text.ts';
 
 /** Most nodes of a fleet that is described. @public */
 export const mostSimulatedNodes = 200_000;
@@ -53,6 +53,8 @@ export type SimulatedFault = SimulatedPeriod &
         readonly kind: 'loadFailure' | 'unhealthy';
         readonly nodes?: SimulatedNodes;
         readonly release?: 'new' | 'old';
+        /** Name of the member of a train whose release it is. Default: whichever. */
+        readonly module?: string;
       }
     /** The router serves a new route so much later. */
     | { readonly kind: 'routerLag'; readonly lag: Duration | number }
@@ -64,6 +66,8 @@ export type SimulatedFault = SimulatedPeriod &
 export interface SimulatedMetrics extends SimulatedPeriod {
   /** Default `new`. */
   readonly release?: 'new' | 'old';
+  /** Name of the member of a train whose calls they are. Default: each one's. */
+  readonly module?: string;
   /** Of the module as a whole; a release gets them by its share of the traffic. Default 100. */
   readonly requestsPerSecond?: number;
   /** Default 0. */
@@ -81,6 +85,8 @@ export interface SimulatedCommand {
   readonly at: Duration | number;
   readonly command: DeploymentCommand;
   readonly reason?: string;
+  /** Name of the member of a train that is told. Default: `abort` and `rollback` go to the train, others to whose turn it is. */
+  readonly module?: string;
 }
 
 /** What happens to the fleet while a deployment is simulated. Everything not told goes well. @public */
@@ -113,13 +119,9 @@ export interface SimulatedFleet {
   readonly serves?: boolean;
 }
 
-/**
- * A deployment that is tried in virtual time: the body of `POST /simulate`, and a scenario file. Without `fleet` a server
- * takes its own as it is now; a file needs one.
- * @public
- */
-export interface SimulateRequest {
-  readonly deployment: CreateDeploymentRequest;
+/** Under which conditions something is tried in virtual time. @public */
+export interface SimulationConditions {
+  /** Without it a server takes its own as it is now; a scenario file needs one. */
   readonly fleet?: SimulatedFleet;
   readonly script?: SimulationScript;
   /** The same seed gives the same run to the byte. Default 1. */
@@ -128,6 +130,11 @@ export interface SimulateRequest {
   readonly until?: Duration | number;
   /** When it is executed, for off-peak windows. Default: now on a server, 1 January 2026 in a scenario file. */
   readonly startsAt?: string;
+}
+
+/** A deployment that is tried in virtual time: the body of `POST /deployments/simulate`, and a scenario file. @public */
+export interface SimulateRequest extends SimulationConditions {
+  readonly deployment: CreateDeploymentRequest;
 }
 
 /** Nodes that change alike. @public */
@@ -147,8 +154,10 @@ export interface SimulatedChange {
 export interface SimulatedEvent {
   /** Since execute. */
   readonly atMs: number;
-  /** `journal`: an entry of the deployment's journal; `script`: what the script did. */
-  readonly source: 'journal' | 'script';
+  /** `journal`: an entry of a deployment's journal; `script`: what the script did; `train`: what the train decided. */
+  readonly source: 'journal' | 'script' | 'train';
+  /** Which member of a train it is about; absent for what concerns all, and where there is no train. */
+  readonly moduleId?: string;
   /** Type of the journal entry, or kind of the fault or command. */
   readonly type: string;
   readonly sentence: string;
@@ -157,13 +166,11 @@ export interface SimulatedEvent {
   readonly trafficPercent: number;
 }
 
-/** @public */
-export interface SimulationResult {
+/** What one deployment of a simulation came to. @public */
+export interface SimulatedOutcome {
   readonly status: DeploymentStatus;
   readonly reason?: string;
   readonly verdict?: 'A' | 'B' | 'Inconclusive';
-  readonly seed: number;
-  readonly startsAt: string;
   readonly targetCount: number;
   /** What would change, on which nodes; of a deployment that does not go through, what would have been put back too. */
   readonly changes: readonly SimulatedChange[];
@@ -171,11 +178,6 @@ export interface SimulationResult {
   readonly leftOut: readonly { readonly nodeId: string; readonly why: string }[];
   /** What is other in the release than in the one that serves now; absent without a server that knows both. */
   readonly releaseDiff?: ReleaseDiff;
-  readonly timeline: readonly SimulatedEvent[];
-  /** The timeline was cut after so many events; 0 when it is whole. */
-  readonly eventsLeftOut: number;
-  /** From execute to the end of the rollout, or to when the simulation stopped. */
-  readonly durationMs: number;
   /** What the new release reached before it was proven or taken back. */
   readonly blastRadius: {
     /** Most nodes that served it at one time before it was completed. */
@@ -188,9 +190,23 @@ export interface SimulationResult {
     readonly requests: number;
     readonly failedRequests: number;
   };
+}
+
+/** How a simulation went, whatever was simulated. @public */
+export interface SimulatedCourse {
+  readonly seed: number;
+  readonly startsAt: string;
+  readonly timeline: readonly SimulatedEvent[];
+  /** The timeline was cut after so many events; 0 when it is whole. */
+  readonly eventsLeftOut: number;
+  /** From execute to the end, or to when the simulation stopped. */
+  readonly durationMs: number;
   /** Virtual nodes times events is work: how much there was. */
   readonly work: { readonly journalEntries: number; readonly wakes: number };
 }
+
+/** @public */
+export interface SimulationResult extends SimulatedOutcome, SimulatedCourse {}
 
 const period = { at: durationSchema.exactOptional(), for: positiveDurationSchema.exactOptional() };
 const share = z.number().min(0).max(100);
@@ -210,6 +226,7 @@ const nodes = z
   })
   .exactOptional();
 const release = z.enum(['new', 'old']).exactOptional();
+const module = moduleNameSchema.exactOptional();
 
 const fault = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('offline'), ...period, nodes }),
@@ -221,7 +238,7 @@ const fault = z.discriminatedUnion('kind', [
     up: positiveDurationSchema,
   }),
   z.strictObject({ kind: z.literal('slow'), ...period, nodes, delay: positiveDurationSchema }),
-  z.strictObject({ kind: z.enum(['loadFailure', 'unhealthy']), ...period, nodes, release }),
+  z.strictObject({ kind: z.enum(['loadFailure', 'unhealthy']), ...period, nodes, release, module }),
   z.strictObject({ kind: z.literal('routerLag'), ...period, lag: positiveDurationSchema }),
   z.strictObject({ kind: z.literal('serverDown'), ...period, for: positiveDurationSchema }),
 ]);
@@ -229,6 +246,7 @@ const fault = z.discriminatedUnion('kind', [
 const metrics = z.strictObject({
   ...period,
   release,
+  module,
   requestsPerSecond: z.number().min(0).max(1e9).exactOptional(),
   errorRatePercent: share.exactOptional(),
   crashRatePercent: share.exactOptional(),
@@ -264,6 +282,7 @@ export const simulationScriptSchema: z.ZodType<SimulationScript, unknown> = z
           at: durationSchema,
           command: z.enum(deploymentCommands),
           reason: z.string().min(1).max(2_000).exactOptional(),
+          module,
         }),
       )
       .max(100)
@@ -303,6 +322,15 @@ function sizeOf({ regions = {}, nodes: single = [] }: SimulatedFleet): number {
   return Object.values(regions).reduce((sum, count) => sum + count, single.length);
 }
 
+/** @internal */
+export const simulationConditionsShape = {
+  fleet: simulatedFleetSchema.exactOptional(),
+  script: simulationScriptSchema.exactOptional(),
+  seed: z.int().min(0).max(0xffff_ffff).exactOptional(),
+  until: positiveDurationSchema.exactOptional(),
+  startsAt: timestampSchema.exactOptional(),
+};
+
 /** @see {@link SimulateRequest} @public */
 export const simulateRequestSchema: z.ZodType<
   Omit<SimulateRequest, 'deployment'> & { readonly deployment: z.output<typeof createDeploymentSchema> },
@@ -310,57 +338,61 @@ export const simulateRequestSchema: z.ZodType<
 > = z
   .strictObject({
     deployment: createDeploymentSchema,
-    fleet: simulatedFleetSchema.exactOptional(),
-    script: simulationScriptSchema.exactOptional(),
-    seed: z.int().min(0).max(0xffff_ffff).exactOptional(),
-    until: positiveDurationSchema.exactOptional(),
-    startsAt: timestampSchema.exactOptional(),
+    ...simulationConditionsShape,
   })
   .meta({ id: 'SimulateRequest' });
 
 const served = z.array(z.object({ releaseId: z.string(), weight: z.number() }));
 
+/** @internal */
+export const simulatedOutcomeShape = {
+  status: z.enum(deploymentStatuses),
+  reason: z.string().exactOptional(),
+  verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
+  targetCount: z.int(),
+  changes: z.array(
+    z.object({
+      region: z.string(),
+      nodeCount: z.int(),
+      nodeIds: z.array(z.string()),
+      before: served,
+      after: served,
+      sentence: z.string(),
+    }),
+  ),
+  leftOut: z.array(z.object({ nodeId: z.string(), why: z.string() })),
+  releaseDiff: releaseDiffSchema.exactOptional(),
+  blastRadius: z.object({
+    nodes: z.int(),
+    nodesPercent: z.number(),
+    trafficPercent: z.number(),
+    exposedMs: z.number(),
+    requests: z.int(),
+    failedRequests: z.int(),
+  }),
+} as const satisfies z.core.$ZodShape;
+
+/** @internal */
+export const simulatedCourseShape = {
+  seed: z.int(),
+  startsAt: timestampSchema,
+  timeline: z.array(
+    z.object({
+      atMs: z.number(),
+      source: z.enum(['journal', 'script', 'train']),
+      moduleId: z.string().exactOptional(),
+      type: z.string(),
+      sentence: z.string(),
+      progressPercent: z.number(),
+      trafficPercent: z.number(),
+    }),
+  ),
+  eventsLeftOut: z.int(),
+  durationMs: z.number(),
+  work: z.object({ journalEntries: z.int(), wakes: z.int() }),
+} as const satisfies z.core.$ZodShape;
+
 /** @see {@link SimulationResult} @public */
 export const simulationResultSchema: z.ZodType<SimulationResult> = z
-  .object({
-    status: z.enum(deploymentStatuses),
-    reason: z.string().exactOptional(),
-    verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
-    seed: z.int(),
-    startsAt: timestampSchema,
-    targetCount: z.int(),
-    changes: z.array(
-      z.object({
-        region: z.string(),
-        nodeCount: z.int(),
-        nodeIds: z.array(z.string()),
-        before: served,
-        after: served,
-        sentence: z.string(),
-      }),
-    ),
-    leftOut: z.array(z.object({ nodeId: z.string(), why: z.string() })),
-    releaseDiff: releaseDiffSchema.exactOptional(),
-    timeline: z.array(
-      z.object({
-        atMs: z.number(),
-        source: z.enum(['journal', 'script']),
-        type: z.string(),
-        sentence: z.string(),
-        progressPercent: z.number(),
-        trafficPercent: z.number(),
-      }),
-    ),
-    eventsLeftOut: z.int(),
-    durationMs: z.number(),
-    blastRadius: z.object({
-      nodes: z.int(),
-      nodesPercent: z.number(),
-      trafficPercent: z.number(),
-      exposedMs: z.number(),
-      requests: z.int(),
-      failedRequests: z.int(),
-    }),
-    work: z.object({ journalEntries: z.int(), wakes: z.int() }),
-  })
+  .object({ ...simulatedOutcomeShape, ...simulatedCourseShape })
   .meta({ id: 'SimulationResult' });

@@ -3,6 +3,7 @@ import type { ListQuery } from './list-api.ts';
 import { signalOf } from './module-client.ts';
 import { apiBase } from './protocol-version.ts';
 import type { CreateTrainRequest, TrainList, TrainView } from './train-api.ts';
+import type { SimulateTrainRequest, TrainSimulationResult } from './train-simulation-api.ts';
 
 /** What can be said with a command to a train. @public */
 export interface TrainCommandRequest {
@@ -12,6 +13,8 @@ export interface TrainCommandRequest {
 /** Release trains. Their members are deployments, which take the commands that are not here. @public */
 export interface TrainClient {
   create(train: CreateTrainRequest, options?: RequestOptions): Promise<TrainView>;
+  /** Tells what it would change and how it would go; nothing is written. */
+  simulate(request: SimulateTrainRequest, options?: { readonly signal?: AbortSignal }): Promise<TrainSimulationResult>;
   list(query?: ListQuery): Promise<TrainList>;
   get(trainId: string): Promise<TrainView>;
   execute(trainId: string, options?: RequestOptions): Promise<TrainView>;
@@ -30,6 +33,8 @@ export function trainClient(transport: HttpTransport): TrainClient {
     transport.send({ method: 'POST', path, body, headers: requestHeaders(options), ...signalOf(options) });
   return {
     create: (train, options) => post(base, train, options),
+    simulate: (request, options) =>
+      transport.send({ method: 'POST', path: `${base}/simulate`, body: request, ...signalOf(options ?? {}) }),
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (trainId) => transport.send({ method: 'GET', path: one(trainId) }),
     execute: (trainId, options) => post(`${one(trainId)}/execute`, {}, options),

@@ -1,5 +1,10 @@
+export { describedFleet } from './described-fleet.ts';
 export { simulatorError, simulatorErrorCodes } from './error-codes.ts';
+export { readScenario, readTrainScenario } from './read-scenario.ts';
+export type { CheckedSimulation } from './read-scenario.ts';
 export { runSimulation } from './run-simulation.ts';
 export type { SimulationRun } from './run-simulation.ts';
-export { describedFleet, readScenario, simulate } from './simulate.ts';
-export type { SimulateOptions } from './simulate.ts';
+export { runTrain } from './run-train.ts';
+export type { TrainRun, TrainRunMember } from './run-train.ts';
+export { simulate, simulateTrain } from './simulate.ts';
+export type { SimulateOptions, SimulateTrainOptions, SimulationPlugins } from './simulate.ts';

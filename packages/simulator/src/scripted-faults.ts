@@ -13,6 +13,12 @@ interface PlacedFault<F extends SimulatedFault> extends ActivePeriod {
   readonly nodeIds: ReadonlySet<string>;
 }
 
+/** What a script calls a release: of a deployment that is simulated, or what serves before. @internal */
+export interface ReleaseSide {
+  readonly moduleName: string;
+  readonly side: 'new' | 'old';
+}
+
 const usualLatencyMs = 20;
 /** Longest time over which a fault that never ends is played. */
 const longestMs = 400 * 86_400_000;
@@ -43,18 +49,21 @@ export class ScriptedFaults {
     this.#broken = [...this.#placed('loadFailure'), ...this.#placed('unhealthy')];
   }
 
-  /** How the nodes behave. @param newReleaseId - What the script means by `new`. */
-  fleetScript(newReleaseId: string): FleetScript {
+  /** How the nodes behave. @param sideOf - What the script calls a release, and of which module it is. */
+  fleetScript(sideOf: (releaseId: string) => ReleaseSide): FleetScript {
     const { latency } = this.#script;
     const works = (kind: 'loadFailure' | 'unhealthy') => {
       const faults = this.#broken.filter(({ fault }) => fault.kind === kind);
-      return (node: { readonly nodeId: string }, releaseId: string): boolean =>
-        !faults.some(
+      return (node: { readonly nodeId: string }, releaseId: string): boolean => {
+        const { moduleName, side } = sideOf(releaseId);
+        return !faults.some(
           (placed) =>
-            (releaseId === newReleaseId) === ((placed.fault.release ?? 'new') === 'new') &&
+            side === (placed.fault.release ?? 'new') &&
+            (placed.fault.module ?? moduleName) === moduleName &&
             placed.nodeIds.has(node.nodeId) &&
             isActiveAt(placed, this.#nowMs()),
         );
+      };
     };
     const has = (kind: SimulatedFault['kind']): boolean => this.#broken.some(({ fault }) => fault.kind === kind);
     return {
@@ -135,7 +144,8 @@ export class ScriptedFaults {
   /** Nodes notice by themselves when checks begin or cease to fail; loads are only tried when they are asked for. */
   #askAtEdges(simulation: Simulation, placed: PlacedFault<BreakingFault>, tell: ScriptTeller): void {
     const what = placed.fault.kind === 'unhealthy' ? 'fail health checks' : 'fail to load';
-    const release = `the ${placed.fault.release ?? 'new'} release`;
+    const { release: side = 'new', module } = placed.fault;
+    const release = `the ${side} release${module === undefined ? '' : ` of ${module}`}`;
     tellPeriod(simulation, placed, tell, placed.fault.kind, `${nodesText(placed)} began to ${what} of ${release}`);
     if (placed.fault.kind !== 'unhealthy') return;
     for (const atMs of [placed.beginsMs, placed.endsMs])

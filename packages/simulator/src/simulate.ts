@@ -1,39 +1,30 @@
-import {
-  defaultAutoRollback,
-  hotSwapError,
-  parseNodeSelectors,
-  parseStrategyConfig,
-  resolveHealthCheck,
-  type DeploymentSpec,
-  type NodeSelectorPlugin,
-  type Strategy,
-} from '@hotswap/core';
-import {
-  simulateRequestSchema,
-  type SimulatedFleet,
-  type SimulateRequest,
-  type SimulationResult,
-} from '@hotswap/protocol';
-import type { SimulatedNode } from '@hotswap/testing';
+import type { NodeSelectorPlugin, Strategy } from '@hotswap/core';
+import type { SimulateRequest, SimulateTrainRequest, SimulationResult, TrainSimulationResult } from '@hotswap/protocol';
 import { scenarioMs } from './active-period.ts';
-import { simulatorError } from './error-codes.ts';
-import { runSimulation, type SimulationRun } from './run-simulation.ts';
+import { describedFleet } from './described-fleet.ts';
+import { invalidScenario, readScenario, checkTrainScenario, type CheckedSimulation } from './read-scenario.ts';
+import { runSimulation } from './run-simulation.ts';
+import { runTrain } from './run-train.ts';
+import { moduleNameOf, specOf } from './scenario-spec.ts';
+import type { WorldParts } from './simulated-world.ts';
 
-/** A scenario, and the strategies that it may name. @public */
-export interface SimulateOptions extends SimulateRequest {
+/** What a scenario may name. @public */
+export interface SimulationPlugins {
   readonly strategies: readonly Strategy<unknown>[];
-  /** Selectors that the deployment may name. Default none. */
+  /** Selectors that a deployment may name. Default none. */
   readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
   /** As in {@link SimulationRun}. */
   readonly breathe?: () => Promise<void>;
 }
 
+/** A scenario of a deployment, and the strategies that it may name. @public */
+export interface SimulateOptions extends SimulateRequest, SimulationPlugins {}
+
+/** A scenario of a release train, and the strategies that it may name. @public */
+export interface SimulateTrainOptions extends SimulateTrainRequest, SimulationPlugins {}
+
 const defaultUntil = 'PT24H';
 const defaultStart = Date.UTC(2026, 0, 1);
-/** Releases of a described fleet: before, and what is rolled out. */
-const oldRelease = 'old';
-const shadowRelease = 'new-shadow';
-const newRelease = 'new';
 
 /**
  * Tries a deployment over a described fleet in virtual time with the production engine, and tells how it went.
@@ -48,110 +39,61 @@ export async function simulate({
   ...scenario
 }: SimulateOptions): Promise<SimulationResult> {
   const request = readScenario(scenario);
-  if (request.fleet === undefined)
-    throw invalid([{ pointer: '/fleet', detail: 'must be given where no server knows one' }]);
-  const fleet = describedFleet(request.fleet);
-  const run: SimulationRun = {
-    strategies,
-    selectors,
-    fleet,
-    spec: specOf(request, fleet, strategies, selectors),
-    script: request.script ?? {},
-    seed: request.seed ?? 1,
-    untilMs: scenarioMs(request.until ?? defaultUntil),
-    startsAtMs: request.startsAt === undefined ? defaultStart : Date.parse(request.startsAt),
-    ...(breathe ? { breathe } : {}),
-  };
-  return runSimulation(run);
+  const parts = worldOf(request, { strategies, selectors, ...(breathe ? { breathe } : {}) });
+  const { deployment } = request;
+  const { moduleId, deploymentId = 'simulated' } = deployment;
+  const named = { deployment, moduleId, deploymentId, releaseId: 'new', pointer: '/deployment' } as const;
+  return runSimulation({ ...parts, spec: specOf(named, parts.fleet, strategies, selectors) });
 }
-
-type ReadScenario = ReturnType<typeof simulateRequestSchema.parse>;
 
 /**
- * Reads a scenario: the contents of a scenario file.
- * @throws HS_CONFIG_INVALID_SCENARIO with `errors`, each with a JSON pointer
+ * Tries a release train over a described fleet in virtual time, with the production engine and its decisions about trains.
+ * Its members go as they are given: only a server knows what they import from one another. Every member is served before on
+ * every node that serves at all.
+ * @throws as {@link simulate}
  * @public
  */
-export function readScenario(value: unknown): ReadScenario {
-  const read = simulateRequestSchema.safeParse(value);
-  if (read.success) return read.data;
-  throw invalid(
-    read.error.issues.map((issue) => {
-      const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-      return {
-        pointer: path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-        detail: issue.message,
-      };
-    }),
-  );
+export async function simulateTrain({
+  strategies,
+  selectors = [],
+  breathe,
+  ...scenario
+}: SimulateTrainOptions): Promise<TrainSimulationResult> {
+  const request = checkTrainScenario(scenario);
+  const { fleet, ...parts } = worldOf(request, { strategies, selectors, ...(breathe ? { breathe } : {}) });
+  const { moduleIds, trainId = 'train-simulated', common: deployment } = request.train;
+  const names = moduleIds.map(moduleNameOf);
+  const twice = names.findIndex((name, n) => names.indexOf(name) !== n);
+  if (twice >= 0)
+    throw invalidScenario([
+      { pointer: `/train/moduleIds/${String(twice)}`, detail: `names ${names[twice] ?? ''} a second time` },
+    ]);
+  const before = Object.fromEntries(names.map((name) => [name, [{ releaseId: `${name}-old`, weight: 100 }]]));
+  const nodes = fleet.map(({ serving = [], ...node }) => ({
+    ...node,
+    serving: [],
+    ...(serving.length > 0 ? { alsoServing: before } : {}),
+  }));
+  const members = moduleIds.map((moduleId, n) => {
+    const [name, pointer] = [names[n] ?? '', '/train'] as const;
+    const named = { deployment, moduleId, deploymentId: `${trainId}-${name}`, releaseId: `${name}-new`, pointer };
+    return { spec: specOf(named, nodes, strategies, selectors), after: [] };
+  });
+  return runTrain({ ...parts, fleet: nodes, members, order: 'given' });
 }
 
-function invalid(errors: readonly { readonly pointer: string; readonly detail: string }[]): Error {
-  const why = errors.map(({ pointer, detail }) => `${pointer === '' ? 'the whole' : pointer} ${detail}`).join('; ');
-  return simulatorError('HS_CONFIG_INVALID_SCENARIO', { why, pointer: errors[0]?.pointer ?? '', errors: [...errors] });
-}
-
-/** The nodes that a description means. Regions come first, each with numbered nodes. @public */
-export function describedFleet({ regions = {}, nodes = [], serves = true }: SimulatedFleet): readonly SimulatedNode[] {
-  const serving = [{ releaseId: oldRelease, weight: 100 }];
-  const nothing: typeof serving = [];
-  const numbered = Object.entries(regions).flatMap(([region, count]) =>
-    Array.from({ length: count }, (_, n) => ({
-      nodeId: `${region}-${String(n).padStart(String(count - 1).length, '0')}`,
-      region,
-      serving: serves ? serving : nothing,
-    })),
-  );
-  const single = nodes.map(({ serves: own = true, ...node }) => ({ ...node, serving: own ? serving : nothing }));
-  const all = [...numbered, ...single];
-  if (new Set(all.map(({ nodeId }) => nodeId)).size < all.length)
-    throw invalid([{ pointer: '/fleet/nodes', detail: 'must not name a node twice' }]);
-  return all;
-}
-
-function specOf(
-  { deployment }: ReadScenario,
-  fleet: readonly SimulatedNode[],
-  strategies: readonly Strategy<unknown>[],
-  selectors: readonly NodeSelectorPlugin<unknown>[],
-): DeploymentSpec {
-  const { strategy: name, moduleId, targetRegions } = deployment;
-  if (name === undefined)
-    throw invalid([{ pointer: '/deployment/strategy', detail: 'must be given where no server recommends one' }]);
-  const strategy = strategies.filter((known) => known.name === name).sort((a, b) => b.version - a.version)[0];
-  if (!strategy)
-    throw hotSwapError('HS_STRATEGY_UNKNOWN', {
-      strategy: name,
-      known: [...new Set(strategies.map((known) => known.name))].sort().join(', '),
-    });
-  const known = new Set(fleet.map((node) => node.region));
-  const strange = targetRegions?.findIndex((region) => !known.has(region)) ?? -1;
-  if (strange >= 0)
-    throw invalid([{ pointer: `/deployment/targetRegions/${String(strange)}`, detail: 'no node is in this region' }]);
-  const config = parseStrategyConfig(strategy, deployment.canaryConfig ?? deployment.strategyConfig ?? {});
+function worldOf(
+  { fleet, script = {}, seed = 1, until, startsAt }: Omit<CheckedSimulation, 'deployment'>,
+  plugins: Required<Omit<SimulationPlugins, 'breathe'>> & Pick<SimulationPlugins, 'breathe'>,
+): WorldParts {
+  if (fleet === undefined)
+    throw invalidScenario([{ pointer: '/fleet', detail: 'must be given where no server knows one' }]);
   return {
-    tenant: 'default',
-    deploymentId: deployment.deploymentId ?? 'simulated',
-    moduleName: moduleId.replace(/-v\d+\.\d+\.\d+(?:-[0-9a-z.-]+)?$/, ''),
-    moduleId,
-    releaseId: newRelease,
-    strategy: name,
-    config,
-    regions: targetRegions ?? null,
-    healthCheck: resolveHealthCheck(
-      deployment.release?.healthCheck,
-      deployment.healthCheck,
-      strategy.healthCheck?.(config) ?? {},
-    ),
-    autoRollback: deployment.autoRollback ?? defaultAutoRollback,
-    progressDeadline: deployment.progressDeadline ?? 'PT30M',
-    retention: deployment.retention ?? 'PT1H',
-    author: 'operator',
-    ...(deployment.traffic?.mirror === undefined
-      ? {}
-      : { traffic: { mirror: { ...deployment.traffic.mirror, releaseId: shadowRelease } } }),
-    ...(deployment.nodeSelector === undefined
-      ? {}
-      : { nodeSelector: parseNodeSelectors(selectors, deployment.nodeSelector) }),
+    ...plugins,
+    fleet: describedFleet(fleet),
+    script,
+    seed,
+    untilMs: scenarioMs(until ?? defaultUntil),
+    startsAtMs: startsAt === undefined ? defaultStart : Date.parse(startsAt),
   };
 }
