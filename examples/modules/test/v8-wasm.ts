@@ -4,6 +4,7 @@ export type GuestFunction = (...args: readonly unknown[]) => unknown;
 interface V8WebAssembly {
   validate(bytes: Uint8Array): boolean;
   compile(bytes: Uint8Array): Promise<object>;
+  readonly Module: { imports(module: object): readonly { readonly module: string; readonly name: string }[] };
   instantiate(module: object, imports?: object): Promise<{ readonly exports: object }>;
 }
 
