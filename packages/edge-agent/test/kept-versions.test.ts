@@ -28,13 +28,14 @@ class Versions implements AsyncDisposable {
     const generation = ++this.#generation;
     await this.node.apply(generation, desiredModule(moduleName, generation, ...releases));
     // What is not wished for any more is closed after its grace, which is none here.
-    await expect.poll(() => this.node.runtime.open.size).toBe(releases.length);
+    await expect.poll(() => this.node.runtime.open.size, { timeout: 10_000 }).toBe(releases.length);
   }
 
   /** Looks whether the bytes of these versions, and no others, are on disk. */
   async expectOnDisk(...names: readonly string[]): Promise<void> {
     const files = names.map((name) => `${this.of(name).digest}.wasm`).sort();
-    await expect.poll(async () => (await readdir(join(this.node.folder, 'modules'))).sort()).toEqual(files);
+    const modules = join(this.node.folder, 'modules');
+    await expect.poll(async () => (await readdir(modules)).sort(), { timeout: 10_000 }).toEqual(files);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
