@@ -194,7 +194,13 @@ export {
 export type { NodeRange, NodeSet } from './model/node-set.ts';
 export { offPeakWindowSchema, offPeakWindowsSchema, weekdays } from './model/off-peak-window.ts';
 export type { OffPeakWindow, Weekday } from './model/off-peak-window.ts';
-export { approvalRuleSchema, approversBesides, isApprover, requiredApprovals } from './policy/approval-rule.ts';
+export {
+  approvalRuleSchema,
+  approvalRuleShape,
+  approversBesides,
+  isApprover,
+  requiredApprovals,
+} from './policy/approval-rule.ts';
 export type { ApprovalActor, ApprovalNeed, ApprovalRule, ApproverRole, Approvers } from './policy/approval-rule.ts';
 export { changeRefusal, changeRefusedError, changeRulesOf } from './policy/change-rules.ts';
 export type { ChangeRefusal, ChangeRules } from './policy/change-rules.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  approvalRuleShape,
   autoRollbackSchema,
   deploymentStatuses,
   digestSchema,
@@ -9,6 +10,7 @@ import {
   positiveDurationSchema,
 } from '@hotswap/core';
 import type {
+  ApprovalRule,
   AutoRollback,
   Capabilities,
   DeploymentStatus,
@@ -89,6 +91,11 @@ export interface CreateDeploymentRequest {
   readonly traffic?: DeploymentTrafficRequest;
   /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
   readonly allowBreaking?: boolean;
+  /**
+   * Deployment that this goes back from. When the release served before it, windows and freezes of the policy do not hold
+   * this up, as they hold no rollback up. Default: it goes forward.
+   */
+  readonly undoes?: string;
   /** Time without progress, on top of configured waits, after which it is stuck and paused. Default PT30M. */
   readonly progressDeadline?: Duration | number;
   /** How long the replaced release stays warm after Completed. Default: the server's, PT1H. */
@@ -138,6 +145,20 @@ export interface OutstandingNodeView {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** Somebody's approval. @public */
+export interface ApprovalView {
+  readonly by: string;
+  readonly at: string;
+  /** From then on it does not count any more. */
+  readonly expiresAt: string;
+}
+
+/** A rule of the policy that an execution sets aside in an emergency. @public */
+export interface OverrideRequest {
+  /** Goes into the journal and the audit chain. */
+  readonly reason: string;
+}
+
 /** A deployment on the wire. @public */
 export interface DeploymentView {
   readonly deploymentId: string;
@@ -169,8 +190,12 @@ export interface DeploymentView {
   readonly trainId?: string;
   /** Whether somebody else than the author has to approve it. */
   readonly requireApproval: boolean;
-  /** Who allowed the execution, and until when it had to begin. */
-  readonly approval?: { readonly by: string; readonly at: string; readonly expiresAt: string };
+  /** Who allowed the execution as the last one needed, and until when it had to begin. */
+  readonly approval?: ApprovalView;
+  /** The rule of the policy that it was created under, and who has approved so far; absent where none says more. */
+  readonly approvals?: ApprovalRule & { readonly given: readonly ApprovalView[] };
+  /** Deployment that it goes back from; windows and freezes do not hold it up. */
+  readonly undoes?: string;
   readonly createdBy: string;
   readonly createdAt: string;
   readonly executedAt?: string;
@@ -199,6 +224,8 @@ export interface DeploymentListQuery extends ListQuery {
 export interface ExecuteRequest {
   /** Must be the caller when given. */
   readonly approvedBy?: string;
+  /** Begins outside of change windows, or in a freeze. It replaces no approval. Default: they hold. */
+  readonly override?: OverrideRequest;
 }
 
 /** Body of approve and reject. What is given of `releaseId` and `specHash` has to be what would be rolled out. @public */
@@ -307,6 +334,7 @@ export const createDeploymentSchema: z.ZodType<
     joiners: z.enum(['catchUp', 'leave']).exactOptional(),
     traffic: deploymentTrafficSchema.exactOptional(),
     allowBreaking: z.boolean().exactOptional(),
+    undoes: z.string().min(1).max(100).exactOptional(),
     progressDeadline: positiveDurationSchema.exactOptional(),
     retention: durationSchema.exactOptional(),
   })
@@ -318,9 +346,17 @@ export const createDeploymentSchema: z.ZodType<
 
 const reason = z.string().min(1).max(2_000).exactOptional();
 
+/** @see {@link OverrideRequest} @internal */
+export const overrideSchema: z.ZodType<OverrideRequest, unknown> = z.strictObject({
+  reason: z.string().trim().min(1).max(2_000),
+});
+
 /** @see {@link ExecuteRequest} @public */
 export const executeSchema: z.ZodType<ExecuteRequest, unknown> = z
-  .strictObject({ approvedBy: z.string().min(1).max(200).exactOptional() })
+  .strictObject({
+    approvedBy: z.string().min(1).max(200).exactOptional(),
+    override: overrideSchema.exactOptional(),
+  })
   .meta({ id: 'Execute' });
 
 /** @see {@link ApprovalRequest} @public */
@@ -359,6 +395,12 @@ const nodeView = z.object({
   health: z.enum(['unknown', 'healthy', 'unhealthy']).exactOptional(),
 });
 
+const approvalView: z.ZodType<ApprovalView> = z.object({
+  by: z.string(),
+  at: timestampSchema,
+  expiresAt: timestampSchema,
+});
+
 const outstandingView: z.ZodType<OutstandingNodeView> = z.object({
   nodeId: z.string(),
   region: z.string(),
@@ -392,7 +434,9 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     retention: durationSchema,
     trainId: z.string().exactOptional(),
     requireApproval: z.boolean(),
-    approval: z.object({ by: z.string(), at: timestampSchema, expiresAt: timestampSchema }).exactOptional(),
+    approval: approvalView.exactOptional(),
+    approvals: z.object({ ...approvalRuleShape, given: z.array(approvalView) }).exactOptional(),
+    undoes: z.string().exactOptional(),
     createdBy: z.string(),
     createdAt: timestampSchema,
     executedAt: timestampSchema.exactOptional(),

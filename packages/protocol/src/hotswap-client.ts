@@ -7,6 +7,7 @@ import { interfaceClient, type InterfaceClient } from './interface-client.ts';
 import { moduleClient, type ModuleClient } from './module-client.ts';
 import { nodeClient, type NodeClient } from './node-client.ts';
 import { apiBase } from './protocol-version.ts';
+import { policyClient, type PolicyClient } from './policy-client.ts';
 import type { ReleaseDiff, ReleaseDiffQuery, ReleaseList, ReleaseListQuery, ReleaseView } from './release-api.ts';
 import { routeClient, type RouteClient } from './route-client.ts';
 import type { StrategyList } from './strategy-api.ts';
@@ -25,6 +26,7 @@ export interface HotSwapClient {
   readonly trains: TrainClient;
   readonly nodes: NodeClient;
   readonly routes: RouteClient;
+  readonly policy: PolicyClient;
   readonly releases: {
     list(query?: ReleaseListQuery): Promise<ReleaseList>;
     get(releaseId: string): Promise<ReleaseView>;
@@ -61,6 +63,7 @@ export function createHotSwapClient(options: HotSwapClientOptions): HotSwapClien
     trains: trainClient(transport),
     nodes: nodeClient(transport),
     routes: routeClient(transport),
+    policy: policyClient(transport),
     releases: {
       list: (query) => get(`${apiBase}/releases`, query),
       get: (releaseId) => get(`${apiBase}/releases/${encodeURIComponent(releaseId)}`),

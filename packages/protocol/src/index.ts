@@ -85,6 +85,7 @@ export {
 } from './deployment-api.ts';
 export type {
   ApprovalRequest,
+  ApprovalView,
   AutoRollbackRequest,
   CommandRequest,
   CreateDeploymentRequest,
@@ -99,8 +100,12 @@ export type {
   RollbackRequest,
   NodeSelectorRequest,
   OutstandingNodeView,
+  OverrideRequest,
 } from './deployment-api.ts';
 export type { DeploymentClient, WatchOptions } from './deployment-client.ts';
+export { policyViewSchema, putPolicySchema } from './policy-api.ts';
+export type { CheckedPolicy, PolicyView, PutPolicyRequest } from './policy-api.ts';
+export type { PolicyClient } from './policy-client.ts';
 export { protocolError, protocolErrorCodes } from './error-codes.ts';
 export type { ProtocolErrorCode } from './error-codes.ts';
 export { healthViewSchema } from './health-api.ts';

@@ -48,7 +48,7 @@ const user = z
   .max(200)
   .overwrite((name) => (name.includes(':') ? name : name.toLowerCase()));
 
-const approvers = z
+const approvers: z.ZodType<Approvers, unknown> = z
   .strictObject({
     users: z.array(user).min(1).max(100).readonly().exactOptional(),
     roles: z
@@ -68,18 +68,26 @@ const approvers = z
       });
   });
 
+/** Members of a rule as they are read. @public */
+export const approvalRuleShape: {
+  readonly required: z.ZodType<number, unknown>;
+  readonly approvers: z.ZodExactOptional<z.ZodType<Approvers, unknown>>;
+  readonly allowAuthor: z.ZodExactOptional<z.ZodType<boolean, unknown>>;
+  readonly validFor: z.ZodExactOptional<z.ZodType<Duration, unknown>>;
+} = {
+  required: z.int().min(1).max(mostRequired),
+  approvers: approvers.exactOptional(),
+  allowAuthor: z.boolean().exactOptional(),
+  validFor: positiveDurationSchema
+    .refine((text) => durationMs(text) <= longestValidMs, {
+      error: 'must be PT24H at most: a deployment that nobody executes is cancelled after a day',
+    })
+    .exactOptional(),
+};
+
 /** Reads a rule; one that needs more approvals than it names approvers is refused at `required`. @public */
 export const approvalRuleSchema: z.ZodType<ApprovalRule, unknown> = z
-  .strictObject({
-    required: z.int().min(1).max(mostRequired),
-    approvers: approvers.exactOptional(),
-    allowAuthor: z.boolean().exactOptional(),
-    validFor: positiveDurationSchema
-      .refine((text) => durationMs(text) <= longestValidMs, {
-        error: 'must be PT24H at most: a deployment that nobody executes is cancelled after a day',
-      })
-      .exactOptional(),
-  })
+  .strictObject(approvalRuleShape)
   .superRefine((rule, context) => {
     const named = namedApprovers(rule);
     if (named !== null && rule.required > named.length)
