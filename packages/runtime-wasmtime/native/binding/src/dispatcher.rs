@@ -14,7 +14,7 @@ use napi_derive::napi;
 
 use crate::completion_batch::batch_of;
 use crate::failure::throw;
-use crate::from_js::{read_args, read_bytes, read_resource};
+use crate::from_js::{read_args, read_bytes, read_module_bytes, read_resource};
 use crate::handles::{InstanceHandle, ModuleHandle, milliseconds};
 use crate::host_functions::HostFunctions;
 use crate::js::{Js, Raw};
@@ -120,10 +120,11 @@ impl Dispatcher {
     #[napi(catch_unwind)]
     pub fn inspect(&self, env: &Env, call_id: u32, bytes: Unknown<'_>, max_module_bytes: f64) -> napi::Result<()> {
         let outcome = (|| {
-            let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?
-                .ok_or_else(|| hotswap_engine::EngineError::argument("bytes", "a Uint8Array"))?;
             let limit = milliseconds(max_module_bytes, "maxModuleBytes")?;
-            self.client.inspect(call_id, bytes, if limit == 0 { DEFAULT_MAX_MODULE_BYTES } else { limit })
+            let limit = if limit == 0 { DEFAULT_MAX_MODULE_BYTES } else { limit };
+            let bytes = read_module_bytes(Js::new(env.raw()), raw(&bytes), limit)?
+                .ok_or_else(|| hotswap_engine::EngineError::argument("bytes", "a Uint8Array"))?;
+            self.client.inspect(call_id, bytes, limit)
         })();
         self.admitted(env, outcome)
     }
@@ -132,8 +133,8 @@ impl Dispatcher {
     #[napi(catch_unwind)]
     pub fn load(&self, env: &Env, call_id: u32, bytes: Unknown<'_>, options_json: String) -> napi::Result<()> {
         let outcome = (|| {
-            let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?;
             let options = parse_options::<LoadOptions>("options", &options_json)?;
+            let bytes = read_module_bytes(Js::new(env.raw()), raw(&bytes), options.max_module_bytes)?;
             self.client.load(call_id, bytes, options)
         })();
         self.admitted(env, outcome)
@@ -150,8 +151,8 @@ impl Dispatcher {
         host: &HostFunctions,
     ) -> napi::Result<()> {
         let outcome = (|| {
-            let bytes = read_bytes(Js::new(env.raw()), raw(&bytes), "bytes")?;
             let options = parse_options::<LoadOptions>("options", &options_json)?;
+            let bytes = read_module_bytes(Js::new(env.raw()), raw(&bytes), options.max_module_bytes)?;
             self.client.load_with(call_id, bytes, options, Some(host.offered()))
         })();
         self.admitted(env, outcome)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hotswap_engine::{
-    EngineError, ErrorCode, FunctionEntry, HostSignature, ResourceKey, Result, Value, ValueType, unpack,
+    EngineError, ErrorCode, FunctionEntry, HostSignature, ResourceKey, Result, Value, ValueType, module_too_large, unpack,
 };
 
 use crate::js::{Js, JsResult, Raw, Refused};
@@ -119,6 +119,21 @@ pub(crate) fn read_bytes(js: Js, value: Raw, name: &str) -> Result<Option<Bytes>
     match js.typed_array(value, Element::U8, usize::MAX, false) {
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
         _ => Err(EngineError::argument(name, "a Uint8Array")),
+    }
+}
+
+/// A module's bytes, copied: too many are refused before that.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `MODULE_TOO_LARGE`.
+pub(crate) fn read_module_bytes(js: Js, value: Raw, max_bytes: u64) -> Result<Option<Bytes>> {
+    if js.is_nullish(value) {
+        return Ok(None);
+    }
+    match js.typed_array(value, Element::U8, usize::try_from(max_bytes).unwrap_or(usize::MAX), false) {
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(size))) => Err(module_too_large(size, max_bytes)),
+        _ => Err(EngineError::argument("bytes", "a Uint8Array")),
     }
 }
 

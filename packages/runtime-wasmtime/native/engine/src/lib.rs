@@ -59,7 +59,7 @@ pub use compile::child::CompilerOptions;
 pub use compile::worker::compile_worker;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
 pub use host_functions::{HostCall, HostFunctions, HostSignature};
-pub use inspect::{ModuleDescription, inspect};
+pub use inspect::{ModuleDescription, inspect, module_too_large};
 pub use load::{load, load_with};
 pub use module::{FunctionEntry, LoadedModule};
 pub use policy::{

@@ -1,7 +1,9 @@
 //! Bytes to a loaded module: size, cache or validation and compilation, linking against the policy, one probe.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,6 +21,7 @@ use crate::module::LoadedModule;
 use crate::module_bytes::{check_digest, read_module, sha256};
 use crate::policy::{Experiment, LoadOptions};
 use crate::runtime::Runtime;
+use crate::shared::lanes::Moving;
 use crate::wasi::{Grants, WasiLevel, preview3};
 
 /// Smaller binaries are hashed sooner than another thread wakes up.
@@ -57,7 +60,7 @@ type LinkedModule = (LoadedModule, serde_json::Value, LoadOptions);
 
 /// What a look into the cache led to.
 enum Found {
-    Linked(Box<LinkedModule>),
+    Linked(Probing),
     /// To be compiled; with the state of the cache.
     Nothing(Box<Loading>, &'static str, Option<Arc<dyn HostFunctions>>),
 }
@@ -89,30 +92,66 @@ pub async fn load_with(
         let mut loading = Loading::open(bytes, options, started)?;
         // One way to another thread and back is as long as linking takes.
         Ok(match loading.verified_look_up(runtime)? {
-            (_, Some(obtained)) => Found::Linked(Box::new(loading.link(runtime, obtained, host.as_ref())?)),
+            (_, Some(obtained)) => {
+                Found::Linked(Probing::begin(runtime, loading.link(runtime, obtained, host.as_ref())?, started))
+            }
             (cache, None) => Found::Nothing(Box::new(loading), cache, host),
         })
     })
     .await?;
-    let (mut module, report, options) = match found {
-        Found::Linked(linked) => *linked,
+    let probing = match found {
+        Found::Linked(probing) => probing,
         Found::Nothing(mut loading, cache, host) => {
             let (loading, obtained) = on_pool(&runtime.compile_pool, move || {
                 let obtained = loading.compile(runtime, cache)?;
                 Ok((loading, obtained))
             })
             .await?;
-            on_pool(&runtime.load_pool, move || loading.link(runtime, obtained, host.as_ref())).await?
+            on_pool(&runtime.load_pool, move || {
+                Ok(Probing::begin(runtime, loading.link(runtime, obtained, host.as_ref())?, started))
+            })
+            .await?
         }
     };
-    let probing = Instant::now();
-    if options.probe {
-        probe(&module).await?;
-    }
-    finish(&mut module, report, probing.elapsed(), started);
-    let module = Arc::new(module);
+    let module = Arc::new(probing.end().await?);
     runtime.register(&module);
     Ok(module)
+}
+
+/// The instantiation that proves a module. It begins where the module was linked, not on the threads of calls: most end there, and one that
+/// computes on moves to the long lane.
+enum Probing {
+    Ended(Box<Result<LoadedModule>>),
+    Goes(Moving<dyn Future<Output = Result<LoadedModule>> + Send>),
+}
+
+impl Probing {
+    fn begin(runtime: &'static Runtime, linked: LinkedModule, started: Instant) -> Self {
+        let (mut module, report, options) = linked;
+        let work = Box::pin(async move {
+            let probing = Instant::now();
+            if options.probe {
+                probe(&module).await?;
+            }
+            finish(&mut module, report, probing.elapsed(), started);
+            Ok(module)
+        });
+        let mut probing: Moving<dyn Future<Output = Result<LoadedModule>> + Send> =
+            Moving::new(work, &runtime.long_lane, false);
+        let _entered = runtime.tokio.enter();
+        // Whoever waits for it looks again.
+        match Pin::new(&mut probing).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => Self::Ended(Box::new(ended)),
+            Poll::Pending => Self::Goes(probing.among_long()),
+        }
+    }
+
+    async fn end(self) -> Result<LoadedModule> {
+        match self {
+            Self::Ended(ended) => *ended,
+            Self::Goes(probing) => probing.await,
+        }
+    }
 }
 
 fn finish(module: &mut LoadedModule, mut report: serde_json::Value, probe: Duration, started: Instant) {

@@ -17,7 +17,7 @@ use crate::engines::{MAX_WASM_STACK_BYTES, Pool, base_config, concurrent, metere
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::LoadedModule;
 use crate::policy::{RuntimeOptions, TrapMode};
-use crate::process;
+use crate::process::{self, Standing};
 use crate::shared::machine::Machine;
 use crate::shared::memory_budget::MemoryBudget;
 use crate::shared::short_lane::ShortLane;
@@ -29,8 +29,6 @@ pub(crate) const MAX_BLOCKING_THREADS: usize = 16;
 const LOAD_THREADS: usize = 2;
 /// Time between two looks at idle instances.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
-/// Priority of the long lane and of compiling: a quarter of a busy core at least, all of an idle one.
-const LONG_LANE_NICE: i32 = 5;
 static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
 
 /// See the module's description.
@@ -121,17 +119,20 @@ impl Runtime {
         if let Some(engine) = &pool.engine {
             ticker.add(engine.weak());
         }
-        let tokio = host_threads("hotswap-io", worker_threads.div_ceil(4), 0)?;
+        let tokio = host_threads("hotswap-io", worker_threads.div_ceil(4), None)?;
         let short_lane = ShortLane::start(worker_threads, cores.saturating_sub(1), WORKER_STACK_BYTES, tokio.handle());
         let short_lane = short_lane.map_err(EngineError::internal)?;
         // As many as there are cores: what computes on may use all that the others leave.
-        let long_threads = host_threads("hotswap-long", cores, LONG_LANE_NICE)?;
-        let threads_of = |name: &'static str, threads, nice| {
+        let long_threads = host_threads("hotswap-long", cores, Some(Standing::LONG))?;
+        let threads_of = |name: &'static str, threads, standing: Standing| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(move |index| format!("{name}-{index}"))
                 .stack_size(WORKER_STACK_BYTES)
-                .start_handler(move |_| process::lower_priority(nice))
+                .start_handler(move |_| {
+                    standing.take();
+                    Engine::tls_eager_initialize();
+                })
                 .build()
                 .map_err(EngineError::internal)
         };
@@ -148,8 +149,8 @@ impl Runtime {
             long_lane: long_threads.handle().clone(),
             _long_threads: long_threads,
             instance_slots,
-            load_pool: threads_of("hotswap-load", LOAD_THREADS, 0)?,
-            compile_pool: threads_of("hotswap-compile", compile_threads, LONG_LANE_NICE)?,
+            load_pool: threads_of("hotswap-load", LOAD_THREADS, Standing::LOADS)?,
+            compile_pool: threads_of("hotswap-compile", compile_threads, Standing::LONG)?,
             worker_threads,
             compile_threads,
             ticker,
@@ -382,7 +383,7 @@ fn start_janitor() -> Result<mpsc::Sender<Box<dyn std::any::Any + Send>>> {
     Ok(sender)
 }
 
-fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime::Runtime> {
+fn host_threads(name: &str, threads: usize, standing: Option<Standing>) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -390,9 +391,11 @@ fn host_threads(name: &str, threads: usize, nice: i32) -> Result<tokio::runtime:
         .thread_stack_size(WORKER_STACK_BYTES)
         .on_thread_start(move || {
             Engine::tls_eager_initialize();
-            process::lower_priority(nice);
+            if let Some(standing) = standing {
+                standing.take();
+            }
         })
-        // Timers are looked at between this many polls; a computing guest takes a tick of 10 ms for each.
+        // Timers are looked at between this many polls; a computing guest takes a tick for each.
         .event_interval(7)
         .enable_all()
         .build()

@@ -19,16 +19,14 @@ use crate::shared::ticker::TICK_MS;
 use crate::wasi::stdio::CapturedOutput;
 
 const TICK: Duration = Duration::from_millis(TICK_MS);
-/// One tick falls into the shortest call by chance; two are at least one tick of computing.
-const TICKS_OF_A_LONG_CALL: u64 = 2;
-/// And so is one that has computed for so long when its first tick comes.
-const LONG_WITHOUT_PAUSE: Duration = Duration::from_millis(2);
+/// A call that has computed for so long goes on among the long ones. One tick falls into the shortest call by chance.
+const LONG_CALL: Duration = Duration::from_millis(1);
+/// And from so long on its module's next calls begin there.
+const LONG_MODULE: Duration = Duration::from_millis(2);
 
 /// Data of one store. Small, because a fresh one is made for each call.
 pub(crate) struct StoreData {
     pub(crate) limiter: Limiter,
-    /// Epoch ticks this call has computed through.
-    ticks: u64,
     /// Time this call has computed, as far as ticks saw it.
     cpu: Duration,
     /// The part of it that was surely spent on a processor.
@@ -120,7 +118,6 @@ impl StoreData {
     pub(crate) fn new(limits: &Limits, host: Host) -> Self {
         Self {
             limiter: Limiter::new(limits),
-            ticks: 0,
             cpu: Duration::ZERO,
             computed: Duration::ZERO,
             max_cpu: Duration::MAX,
@@ -143,7 +140,6 @@ impl StoreData {
     /// Starts the meter of one call.
     pub(crate) fn start_call(&mut self, max_ticks: u64, yields: bool, deadline: Option<Deadline>) {
         self.deadline = deadline;
-        self.ticks = 0;
         self.cpu = Duration::ZERO;
         self.computed = Duration::ZERO;
         self.max_cpu = TICK.saturating_mul(u32::try_from(max_ticks).unwrap_or(u32::MAX));
@@ -166,18 +162,17 @@ impl StoreData {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
         let TickCost { charge: cost, computed } = tick_cost(TICK);
-        self.ticks += 1;
         self.cpu += cost;
         self.computed += computed;
         let wait = self.share.as_ref().and_then(|share| share.charge(now, cost));
         if self.cpu > self.max_cpu {
             return Err(wasmtime::Error::new(CpuExceeded));
         }
-        if (self.ticks >= TICKS_OF_A_LONG_CALL && self.computed >= TICK) || computed >= LONG_WITHOUT_PAUSE {
+        if self.computed >= LONG_CALL {
             ask_to_move();
-            if let Some(share) = &self.share {
-                share.mark_heavy(now);
-            }
+        }
+        if let Some(share) = self.share.as_ref().filter(|_| self.computed >= LONG_MODULE) {
+            share.mark_heavy(now);
         }
         let Some(wait) = wait else { return Ok(UpdateDeadline::Yield(1)) };
         self.throttled += wait;

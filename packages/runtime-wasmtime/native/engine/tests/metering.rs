@@ -89,13 +89,13 @@ fn code_with_vector_instructions_in_the_cache_is_refused_all_the_same() {
 #[test]
 fn a_module_over_its_share_is_held_back_and_refused_when_it_cannot_catch_up() {
     let mut node = Awaited::new();
-    let policy = r#"{"policy":{"limits":{"maxCpuPercent":10,"timeoutMs":1200,"cpuMs":60000}}}"#;
+    let policy = r#"{"policy":{"limits":{"maxCpuPercent":10,"timeoutMs":600,"cpuMs":60000}}}"#;
     let module = node.load_with(COUNT, policy).expect("loads");
     let neighbour = node.load(COUNT);
     let started = Instant::now();
     let spinning: Vec<_> = (0..20).map(|_| node.start(&module, "spin", vec![])).collect();
     eventually("the module is over its share", || figure(&module, "throttledMs") > 0);
-    // Its own calls are refused: what the others have used is more than this one can wait for.
+    // Its own calls are refused: the period in which the others have used up their share is longer than this one can wait.
     eventually("calls are refused", || {
         let mut node = Awaited::new();
         node.call(&module, "count", vec![Value::I32(1)]).is_err_and(|error| {

@@ -10,8 +10,6 @@ use crate::engines::compiling_engine;
 use crate::error::bounded;
 use crate::process;
 
-/// A compile makes the parent's calls wait for nothing: the parent's threads go first.
-const NICE: i32 = 5;
 /// Stacks of the compiling threads.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
@@ -20,7 +18,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// # Errors
 /// Broken pipes; the parent sees the end of the process.
 pub fn compile_worker() -> std::io::Result<()> {
-    process::lower_priority(NICE);
+    process::Standing::LONG.take();
     process::no_core_dump();
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     let Some((hello, _)) = read_frame::<Hello>(&mut input)? else { return Ok(()) };

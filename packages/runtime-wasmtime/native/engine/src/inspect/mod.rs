@@ -140,14 +140,16 @@ pub(crate) fn needs_concurrency(bytes: &[u8], features: WasmFeatures) -> Result<
 /// Refuses before parsing.
 pub(crate) fn check_size(size: usize, max_bytes: u64) -> Result<()> {
     if size as u64 > max_bytes {
-        return Err(EngineError::new(
-            ErrorCode::ModuleTooLarge,
-            format!("The binary has {size} bytes; {max_bytes} are allowed"),
-        )
-        .with("sizeBytes", size)
-        .with("limitBytes", max_bytes));
+        return Err(module_too_large(size, max_bytes));
     }
     Ok(())
+}
+
+/// `MODULE_TOO_LARGE`.
+pub fn module_too_large(size: usize, max_bytes: u64) -> EngineError {
+    EngineError::new(ErrorCode::ModuleTooLarge, format!("The binary has {size} bytes; {max_bytes} are allowed"))
+        .with("sizeBytes", size)
+        .with("limitBytes", max_bytes)
 }
 
 pub(crate) fn enabled_features() -> Result<WasmFeatures> {

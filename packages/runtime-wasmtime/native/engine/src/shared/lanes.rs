@@ -107,6 +107,14 @@ where
     pub(crate) fn new(work: Pin<Box<F>>, long: &'static Handle, heavy: bool) -> Self {
         if heavy { Self::Long(Task(long.spawn(Measured(work)))) } else { Self::Short(work, long) }
     }
+
+    /// Goes on in the long lane from now on.
+    pub(crate) fn among_long(self) -> Self {
+        match self {
+            Self::Short(work, long) => Self::Long(Task(long.spawn(Measured(work)))),
+            moved => moved,
+        }
+    }
 }
 
 impl<F> Future for Moving<F>

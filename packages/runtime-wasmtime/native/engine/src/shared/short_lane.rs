@@ -18,7 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use wasmtime::Engine;
 
-use crate::process::current_core;
+use crate::process::{Standing, current_core};
 
 /// How long a thread without work looks for some before it sleeps, where the last call came as quickly and from another core: a sleeping core
 /// takes about as long to wake up. Where both share a core, because others keep the rest busy, looking only keeps the caller off it.
@@ -26,7 +26,7 @@ const LOOK_FOR: Duration = Duration::from_micros(50);
 /// Looks between two at the clock, about half a microsecond.
 const LOOKS: u32 = 32;
 /// How long waiting calls may go without one of them being taken until another thread helps out. Most calls take less.
-const HELD_UP_AFTER: Duration = Duration::from_micros(500);
+const HELD_UP_AFTER: Duration = Duration::from_micros(100);
 
 /// See the module's description. Lives as long as the process.
 #[derive(Clone, Copy)]
@@ -52,6 +52,8 @@ struct Queue {
     helping: usize,
     /// Tasks that were taken, ever.
     taken: u64,
+    /// When the last one was, or when a thread was last woken to take one.
+    moved: Instant,
     /// Times that the lane was found to be held up, ever.
     held_up: u64,
     /// One of those that run looks for work; it takes the first that comes.
@@ -82,6 +84,7 @@ impl ShortLane {
                 running: threads,
                 helping: 0,
                 taken: 0,
+                moved: Instant::now(),
                 held_up: 0,
                 looking: false,
                 watched: false,
@@ -96,6 +99,7 @@ impl ShortLane {
             let host = host.clone();
             let work = move || {
                 let _entered = host.enter();
+                Standing::CALLS.take();
                 Engine::tls_eager_initialize();
                 Worker { shared, duty: Arc::new(AtomicU8::new(NOTHING)), held_up: 0 }.run();
             };
@@ -120,17 +124,25 @@ impl Shared {
         let ready = queue.tasks.len();
         self.ready.store(ready, Ordering::Release);
         let enough = queue.running >= self.wanted + queue.helping;
-        if (queue.looking && ready == 1) || (enough && queue.watched) {
+        if queue.looking && ready == 1 {
+            return;
+        }
+        let held_up = enough && queue.moved.elapsed() >= HELD_UP_AFTER;
+        if enough && queue.watched && !held_up {
             return;
         }
         let Some(Sleeper { thread, duty, idle_since }) = queue.asleep.pop() else { return };
         let from_idle = queue.running == 0;
-        if enough {
+        if held_up {
+            queue.help();
+        } else if enough {
             queue.watched = true;
         } else {
             queue.running += 1;
+            queue.moved = Instant::now();
         }
         drop(queue);
+        let enough = enough && !held_up;
         if from_idle {
             self.calls_come_quickly.store(idle_since.elapsed() < LOOK_FOR, Ordering::Relaxed);
         }
@@ -153,6 +165,16 @@ impl Shared {
             // The caller may have come to this core meanwhile.
             std::thread::yield_now();
         }
+    }
+}
+
+impl Queue {
+    /// Those that run are held up: one more runs.
+    fn help(&mut self) {
+        self.held_up += 1;
+        self.helping += 1;
+        self.running += 1;
+        self.moved = Instant::now();
     }
 }
 
@@ -211,6 +233,7 @@ impl Worker {
     fn take(&mut self, queue: &mut Queue) -> Option<Runnable> {
         let task = queue.tasks.pop_front()?;
         queue.taken += 1;
+        queue.moved = Instant::now();
         self.shared.ready.store(queue.tasks.len(), Ordering::Release);
         self.held_up = queue.held_up;
         Some(task)
@@ -237,9 +260,7 @@ fn watch(queue: &mut MutexGuard<'_, Queue>) -> bool {
             queue.watched = false;
         }
         if waiting && held_up {
-            queue.held_up += 1;
-            queue.helping += 1;
-            queue.running += 1;
+            queue.help();
         }
         if !waiting || held_up {
             return waiting;

@@ -1,4 +1,4 @@
-//! The epoch: one thread that ticks every 10 ms while guests run and sleeps when none do.
+//! The epoch: one thread that ticks every 2 ms while guests run and sleeps when none do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use wasmtime::EngineWeak;
 
-use crate::process;
+use crate::process::{self, Standing};
 
-/// Length of one tick. Spin uses the same; `wasmtime serve` 50.
-pub const TICK_MS: u64 = 10;
+/// Length of one tick: about as long does a guest that computes on keep a thread of normal priority. Spin's is 10 ms, that of `wasmtime serve`
+/// 50; a tick costs a yield of each guest that computes, some microseconds.
+pub const TICK_MS: u64 = 2;
 /// Idle ticks before the thread sleeps, so that steady light load never pays for waking it.
-const IDLE_TICKS: u32 = 20;
+const IDLE_TICKS: u32 = 100;
 /// Ticks between two looks at the signal handler.
-const HANDLER_CHECK_TICKS: u32 = 100;
+const HANDLER_CHECK_TICKS: u32 = 500;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -46,10 +47,11 @@ impl Ticker {
         let shared = Arc::new(Shared::default());
         let engines = Arc::new(Mutex::new(Vec::new()));
         let (state, list) = (shared.clone(), engines.clone());
-        let handle = std::thread::Builder::new()
-            .name("hotswap-epoch".to_owned())
-            .stack_size(64 * 1024)
-            .spawn(move || run(&state, &list))?;
+        let handle =
+            std::thread::Builder::new().name("hotswap-epoch".to_owned()).stack_size(64 * 1024).spawn(move || {
+                Standing::TICKS.take();
+                run(&state, &list);
+            })?;
         Ok(Self { shared, thread: handle.thread().clone(), engines })
     }
 
