@@ -773,6 +773,8 @@ export interface HttpPlaneOptions {
   readonly authorize: boolean;
   /** Events of kind `access` are wanted. */
   readonly access: boolean;
+  /** Events of kind `output` are wanted. */
+  readonly output: boolean;
 }
 
 /** Kinds of events, the first of the four entries of each. */
@@ -796,6 +798,8 @@ export interface HttpEventKinds {
   readonly authorize: 6;
   /** Answered requests: `0, JSON of HttpAccessRecord[], undefined`. */
   readonly access: 7;
+  /** What guests wrote to their standard streams: `0, JSON of HttpOutputRecord[], undefined`. */
+  readonly output: 8;
 }
 
 /** Events, flat, four entries each. */

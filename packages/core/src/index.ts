@@ -15,6 +15,7 @@ export type {
   HttpLimits,
   HttpListenOptions,
   HttpListener,
+  HttpOutputRecord,
   HttpPlane,
   HttpPlaneOptions,
   HttpPlaneStats,

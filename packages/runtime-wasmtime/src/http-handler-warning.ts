@@ -9,7 +9,7 @@ let unsaid = 0;
  * once a second, because a broken handler breaks for every request.
  * @internal
  */
-export function warnOfHandler(name: 'fallback' | 'authorize' | 'onAccess', error: unknown): void {
+export function warnOfHandler(name: 'fallback' | 'authorize' | 'onAccess' | 'onOutput', error: unknown): void {
   const nowMs = performance.now();
   if (nowMs - lastMs < warnEachMs) {
     unsaid++;

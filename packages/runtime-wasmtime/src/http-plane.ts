@@ -1,7 +1,9 @@
 import type {
+  HttpAccessRecord,
   HttpDrain,
   HttpListenOptions,
   HttpListener,
+  HttpOutputRecord,
   HttpPlane,
   HttpPlaneOptions,
   HttpPlaneStats,
@@ -29,6 +31,7 @@ const kinds = {
   over: 5,
   authorize: 6,
   access: 7,
+  output: 8,
 } as const;
 
 /**
@@ -53,6 +56,7 @@ export class WasmtimeHttpPlane implements HttpPlane {
       fallback: options.fallback !== undefined,
       authorize: options.authorize !== undefined,
       access: options.onAccess !== undefined,
+      output: options.onOutput !== undefined,
     };
     this.#options = options;
     this.#onClose = onClose;
@@ -119,7 +123,10 @@ export class WasmtimeHttpPlane implements HttpPlane {
           void this.#authorize(id, detail as readonly string[]);
           break;
         case kinds.access:
-          this.#tellAccess(detail as string);
+          this.#tell('onAccess', detail as string);
+          break;
+        case kinds.output:
+          this.#tell('onOutput', detail as string);
           break;
         default:
           this.#pending.complete(id, detail, batch[at + 3] as string | undefined);
@@ -138,11 +145,11 @@ export class WasmtimeHttpPlane implements HttpPlane {
     this.#native.authorized(askId, validUntil);
   }
 
-  #tellAccess(json: string): void {
+  #tell(name: 'onAccess' | 'onOutput', json: string): void {
     try {
-      this.#options.onAccess?.(JSON.parse(json) as Parameters<NonNullable<HttpPlaneOptions['onAccess']>>[0]);
+      this.#options[name]?.(JSON.parse(json) as readonly (HttpAccessRecord & HttpOutputRecord)[]);
     } catch (error) {
-      warnOfHandler('onAccess', error);
+      warnOfHandler(name, error);
     }
   }
 }

@@ -67,6 +67,20 @@ export interface HttpAccessRecord {
   readonly version?: string;
 }
 
+/** What a module wrote to one of its standard streams while it answered one request. @public */
+export interface HttpOutputRecord {
+  /** When the request's guest ended, as Unix milliseconds. */
+  readonly at: number;
+  readonly slot: string;
+  readonly version: string;
+  /** A command that speaks CGI answers on `stdout`: of it there is `stderr` only. */
+  readonly stream: 'stdout' | 'stderr';
+  /** Without line ends, each cut to 2,000 bytes, with control characters and what turns the direction of writing escaped. */
+  readonly lines: readonly string[];
+  /** Bytes beyond the module's limits of output and log rate, beyond 64 KiB, or beyond what waits for a slow receiver (1 MiB). */
+  readonly droppedBytes: number;
+}
+
 /** @public */
 export interface HttpPlaneOptions {
   readonly slots: SlotTable;
@@ -79,6 +93,8 @@ export interface HttpPlaneOptions {
   readonly authorize?: (head: HttpRequestHead) => Promise<{ readonly validUntil: number } | null>;
   /** Given batches of what was answered; sampled, lossy, with {@link HttpPlaneStats.accessDropped} counting the loss. */
   readonly onAccess?: (records: readonly HttpAccessRecord[]) => void;
+  /** Given batches of what modules wrote to their standard streams, a quarter of a second late at most. Absent: it is lost. */
+  readonly onOutput?: (records: readonly HttpOutputRecord[]) => void;
 }
 
 /** Certificate and key of a listener. @public */

@@ -26,6 +26,7 @@ pub(crate) enum Event {
     Over { id: u32, aborted: bool },
     Authorize { id: u32, head: Vec<String> },
     Access { json: String },
+    Output { json: String },
 }
 
 /// See the module's description.
@@ -97,6 +98,7 @@ pub(crate) fn hand_over(js: Js, events: &[Event]) -> JsResult<Raw> {
             Event::Over { id, aborted } => (5, *id, js.new_boolean(*aborted)?, undefined),
             Event::Authorize { id, head } => (6, *id, texts(js, head)?, undefined),
             Event::Access { json } => (7, 0, js.new_string(json)?, undefined),
+            Event::Output { json } => (8, 0, js.new_string(json)?, undefined),
         };
         let at = (index * STRIDE) as u32;
         js.set_element(batch, at, js.new_u32(kind)?)?;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hotswap_engine::http::{
-    AccessRecord, Certificate, Drained, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener, Plane,
-    RequestHead, Route, Wants,
+    AccessRecord, Certificate, Drained, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener,
+    OutputRecord, Plane, RequestHead, Route, Wants,
 };
 use hotswap_engine::{EngineError, ErrorCode, parse_options};
 use http::Response;
@@ -52,10 +52,12 @@ impl ToNapiValue for HttpBatch {
 /// `HttpPlaneOptions` of `binding.d.ts`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "as the engine's `Wants`")]
 struct PlaneOptions {
     fallback: bool,
     authorize: bool,
     access: bool,
+    output: bool,
 }
 
 /// What the engine's threads and the environment's own share.
@@ -121,6 +123,12 @@ impl Handlers for Shared {
             self.events.push(Event::Access { json });
         }
     }
+
+    fn output(&self, records: Vec<OutputRecord>) {
+        if let Ok(json) = serde_json::to_string(&records) {
+            self.events.push(Event::Output { json });
+        }
+    }
 }
 
 /// Whether the event loop is kept alive. Read and written on the environment's thread only.
@@ -172,7 +180,12 @@ impl HttpPlane {
             wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }));
         let shared = Arc::new(Shared {
-            wants: Wants { fallback: options.fallback, authorize: options.authorize, access: options.access },
+            wants: Wants {
+                fallback: options.fallback,
+                authorize: options.authorize,
+                access: options.access,
+                output: options.output,
+            },
             requests: Requests::new(events.clone()),
             events,
             asked: Mutex::default(),

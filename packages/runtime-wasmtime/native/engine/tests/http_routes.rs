@@ -8,7 +8,7 @@ use hotswap_engine::http::Wants;
 use support::eventually;
 use support::http::{Owner, Server};
 
-const ALL: Wants = Wants { fallback: true, authorize: true, access: true };
+const ALL: Wants = Wants { fallback: true, authorize: true, access: true, output: true };
 
 fn lab(owner: Owner, listen: &str, routes: &str) -> Server {
     let mut server = Server::with(owner, listen);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::AbortHandle;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 
 use crate::calls::command::run_command;
+use crate::calls::control::CallControl;
 use crate::calls::invoke::Output;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::{HttpEntry, LoadedModule};
@@ -23,6 +25,7 @@ use super::connection::Connection;
 use super::guest::Place;
 use super::handler;
 use super::message::{read_cgi, read_http};
+use super::output::{OutputTo, WatchedErrors};
 use super::request_body::{BodyError, RequestBody};
 
 /// A request whose body has arrived.
@@ -32,6 +35,8 @@ pub(crate) struct Whole {
     pub(crate) script_name: String,
     pub(crate) authority: String,
     pub(crate) connection: Arc<Connection>,
+    /// Where it may say what is no part of its answer.
+    pub(crate) output: Option<OutputTo>,
 }
 
 /// Waits for the rest of a request.
@@ -51,18 +56,21 @@ pub(crate) async fn gather(
 pub(crate) async fn answer(
     runtime: &'static Runtime,
     place: Place,
-    request: Whole,
+    mut request: Whole,
     deadline: Deadline,
 ) -> Result<Response<Bytes>> {
     let heavy = place.module().share.heavy();
-    let work = Box::pin(async move {
+    // Knows what the guest has written when it is cut short.
+    let control = CallControl::new(AbortHandle::new_pair().0, place.module().id());
+    let errors = WatchedErrors::new(request.output.take(), control.clone());
+    let work = Box::pin(control.scope(async move {
         let _running = runtime.ticker.running();
         let module = place.module();
         let mut meter = CallMeter::default();
-        let outcome = run(module, request, deadline, &mut meter).await;
+        let outcome = run(module, request, &errors, deadline, &mut meter).await;
         module.stats.record(&meter, outcome.as_ref().err());
         outcome
-    });
+    }));
     let late = |_| Err(timeout("timeoutMs", deadline.limit_ms, deadline.limit_ms as f64));
     tokio::time::timeout_at(deadline.at.into(), Moving::new(work, &runtime.long_lane, heavy)).await.unwrap_or_else(late)
 }
@@ -70,10 +78,11 @@ pub(crate) async fn answer(
 async fn run(
     module: &LoadedModule,
     request: Whole,
+    errors: &WatchedErrors,
     deadline: Deadline,
     meter: &mut CallMeter,
 ) -> Result<Response<Bytes>> {
-    let Whole { head, body, script_name, authority, connection } = request;
+    let Whole { head, body, script_name, authority, connection, .. } = request;
     match &module.http {
         HttpEntry::Handler => {
             let message = handler::message(&head, &authority, &body);
@@ -86,7 +95,9 @@ async fn run(
             let max_bytes = module.limits().max_output_bytes;
             let options = RunOptions { env, max_stdio_bytes: Some(max_bytes), ..RunOptions::default() };
             let mut output = Output::default();
-            let status = run_command(module, &options, body, deadline, meter, &mut output).await?;
+            let status = run_command(module, &options, body, deadline, meter, &mut output).await;
+            errors.write(&output.stderr, output.stderr_dropped);
+            let status = status?;
             if status != 0 {
                 let message = format!("The command ended with status {status}");
                 return Err(EngineError::new(ErrorCode::Trap, message).with("trap", "host").with("exitCode", status));

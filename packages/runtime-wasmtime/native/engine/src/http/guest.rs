@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body::Body;
 use tokio::sync::{SemaphorePermit, oneshot};
+use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
 
@@ -22,6 +23,7 @@ use crate::store::{Deadline, StoreData};
 
 use super::component::{Head, ServerPre};
 use super::kept::{KeptInstance, KeptInstances, make_room};
+use super::output::{OutputTo, Watched};
 
 /// The life of a guest. Ends after the guest has returned. One that computes on moves away from the threads of the plane.
 pub(crate) type GuestFuture = Moving<dyn Future<Output = Result<Returned>> + Send>;
@@ -73,6 +75,8 @@ impl Drop for Unreturned {
 pub(crate) struct Answering {
     pub(crate) head: oneshot::Sender<Head>,
     pub(crate) lost: StoreLost,
+    /// Where its output goes, if anybody wants it.
+    pub(crate) output: Option<OutputTo>,
 }
 
 /// A place for a guest, with the instance in it if one was kept.
@@ -165,20 +169,24 @@ where
     let failed = |error: &wasmtime::Error, data: &StoreData, starting| {
         explained(error, module, data, started, ("cpuMs", cpu_ms), starting)
     };
+    let Answering { head, lost, output } = answering;
+    let watch = |store: &Store<StoreData>| output.and_then(|to| Watched::new(&to, store.data().streams()));
+    let watched;
     let mut instance = match instance {
         Instance::Kept(mut instance) => {
             rearm(module, &mut instance.store, cpu_ms, Some(deadline));
+            watched = watch(&instance.store);
             *instance
         }
         Instance::Fresh(permit) => {
             let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
+            watched = watch(&store);
             match component(module)?.instantiate(&mut store).await {
                 Ok(server) => KeptInstance::new(store, server, permit),
                 Err(error) => return Err(failed(&error, store.data(), true)),
             }
         }
     };
-    let Answering { head, lost } = answering;
     let mut unreturned = Unreturned { lost, returned: false };
     let begun = Instant::now();
     meter.instantiate = begun - started;
@@ -189,6 +197,7 @@ where
         return Err(failed(&error, instance.store.data(), false));
     }
     unreturned.returned = true;
+    drop(watched);
     Ok(instance)
 }
 

@@ -42,6 +42,7 @@ pub type FallbackBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + 
 
 /// What an owner wants to be asked.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that may be asked for")]
 pub struct Wants {
     /// Requests without a slot; otherwise they are answered 404.
     pub fallback: bool,
@@ -49,6 +50,8 @@ pub struct Wants {
     pub authorize: bool,
     /// Records of answered requests.
     pub access: bool,
+    /// What guests write to their standard streams.
+    pub output: bool,
 }
 
 /// One answered request, as `HttpAccessRecord` of `@hotswap/core`.
@@ -75,6 +78,24 @@ pub struct AccessRecord {
     pub version: Option<String>,
 }
 
+/// What one guest has written to one of its streams while it answered one request, as `HttpOutputRecord` of `@hotswap/core`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputRecord {
+    /// Unix milliseconds of the guest's end.
+    pub at: u64,
+    /// Slot that answered.
+    pub slot: String,
+    /// Label of the version.
+    pub version: String,
+    /// `stdout` or `stderr`.
+    pub stream: &'static str,
+    /// Without line ends, each cut to 2,000 bytes, with whatever a terminal would obey made visible.
+    pub lines: Vec<String>,
+    /// Beyond a limit, and not here.
+    pub dropped_bytes: u64,
+}
+
 /// The owner of a plane. Its methods are called on the plane's threads and must not block them.
 pub trait Handlers: Send + Sync + 'static {
     /// What to ask. Read once, when the plane is made.
@@ -89,4 +110,7 @@ pub trait Handlers: Send + Sync + 'static {
 
     /// Takes note.
     fn access(&self, records: Vec<AccessRecord>);
+
+    /// Takes note of what guests wrote.
+    fn output(&self, records: Vec<OutputRecord>);
 }

@@ -3,7 +3,7 @@
 //! | to change | open |
 //! |---|---|
 //! | options, limits, routes as data | `options.rs` |
-//! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs` |
+//! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs`, `output.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
 //! | which module answers | `router.rs`, `affinity.rs`, `service.rs` |
 //! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
@@ -28,6 +28,7 @@ mod kept;
 mod listener;
 mod message;
 mod options;
+mod output;
 mod plane;
 #[cfg(feature = "wasi03")]
 mod preview3;
@@ -41,7 +42,7 @@ mod tls;
 
 pub(crate) use component::ServerPre;
 pub(crate) use handler::{ALLOC, HANDLE, MEMORY};
-pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, RequestHead, Wants};
+pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, OutputRecord, RequestHead, Wants};
 pub(crate) use kept::KeptInstances;
 pub use listener::Listener;
 pub use options::{Access, Affinity, Certificate, Drained, HttpLimits, ListenOptions, Route, RouteLimits};

@@ -19,9 +19,10 @@ use super::authorize::Doorkeeper;
 use super::handlers::{Handlers, Wants};
 use super::listener::{Listener, Port};
 use super::options::{Drained, ListenOptions};
+use super::output::OutputLog;
 use super::stats::PlaneStats;
 
-/// Tasks that a thread polls before it looks for new requests and timers: a guest that computes takes a tick of 10 ms for each.
+/// Tasks that a thread polls before it looks for new requests and timers: a guest that computes takes a tick for each.
 const EVENT_INTERVAL: u32 = 31;
 
 /// What everything of a plane shares.
@@ -33,6 +34,7 @@ pub(crate) struct PlaneState {
     pub(crate) stats: PlaneStats,
     pub(crate) doorkeeper: Doorkeeper,
     pub(crate) access: AccessLog,
+    pub(crate) output: OutputLog,
 }
 
 /// See the module's description. Dropping it cuts everything.
@@ -90,11 +92,15 @@ impl Plane {
             stats: PlaneStats::default(),
             doorkeeper: Doorkeeper::default(),
             access: AccessLog::default(),
+            output: OutputLog::default(),
         });
         let handle = threads()?;
         super::kept::sweep_on(handle);
         if wants.access {
             handle.spawn(super::access::hand_over(Arc::downgrade(&state)));
+        }
+        if wants.output {
+            handle.spawn(super::output::hand_over(Arc::downgrade(&state)));
         }
         Ok(Arc::new(Self { state, listeners: Mutex::default(), closed: AtomicBool::new(false) }))
     }

@@ -31,6 +31,7 @@ use super::flight::Flight;
 use super::guest::{self, Answering, GuestFuture, Place, Returned, StoreLost};
 use super::handlers::{FallbackRequest, RequestHead};
 use super::options::HttpLimits;
+use super::output::OutputTo;
 use super::problem::Problem;
 use super::request_body::{self, BodyError, RequestBody};
 use super::router::RouteEntry;
@@ -257,7 +258,8 @@ async fn ask_version(
     let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     let (head, receiver) = oneshot::channel();
     let lost = StoreLost::default();
-    let answering = Answering { head, lost: lost.clone() };
+    let output = OutputTo::find(&connection.port.plane, flight.version());
+    let answering = Answering { head, lost: lost.clone(), output };
     if request.body().is_end_stream() {
         let request = request.map(|_| Empty::new());
         let guest = guest::answer(runtime, place, request, scheme, answering, deadline);
@@ -291,7 +293,8 @@ async fn ask_whole(
         Err(_) => return Ok(fail(flight, &late(), Some(&verdict))),
     };
     let runtime = connection.port.plane.runtime;
-    let whole = Whole { head, body, script_name, authority, connection };
+    let output = OutputTo::find(&connection.port.plane, flight.version());
+    let whole = Whole { head, body, script_name, authority, connection, output };
     let mut response = match buffered::answer(runtime, place, whole, deadline).await {
         Ok(response) => response,
         Err(error) => return Ok(fail(flight, &error, None)),

@@ -60,7 +60,7 @@ impl LogRate {
     }
 
     /// How many of so many bytes may be kept.
-    fn take(&self, asked: usize, now: Instant) -> usize {
+    pub(crate) fn take(&self, asked: usize, now: Instant) -> usize {
         let granted = {
             let mut left = self.left.lock();
             let gained =

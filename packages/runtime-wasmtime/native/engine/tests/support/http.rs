@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use hotswap_engine::http::{
-    AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener, Plane, RequestHead, Route, Wants,
+    AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener, OutputRecord, Plane, RequestHead,
+    Route, Wants,
 };
 use hotswap_engine::{Assignment, LoadedModule, Outcome, SlotTable};
 
@@ -35,6 +36,7 @@ pub struct Owner {
     pub admits: Option<Duration>,
     pub asked: Mutex<Vec<RequestHead>>,
     pub records: Mutex<Vec<AccessRecord>>,
+    pub output: Mutex<Vec<OutputRecord>>,
 }
 
 impl Handlers for Owner {
@@ -62,6 +64,10 @@ impl Handlers for Owner {
 
     fn access(&self, records: Vec<AccessRecord>) {
         self.records.lock().expect("unpoisoned").extend(records);
+    }
+
+    fn output(&self, records: Vec<OutputRecord>) {
+        self.output.lock().expect("unpoisoned").extend(records);
     }
 }
 
