@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchResult, Target } from './bench.ts';
+import { containBench } from './contain-bench.ts';
 import { differBench } from './differ-bench.ts';
 import { httpBench } from './http-bench.ts';
 import { invokeBench } from './invoke-bench.ts';
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   rolloutBench,
   rollbackBench,
   simulateBench,
+  containBench,
   differBench,
 ];
 

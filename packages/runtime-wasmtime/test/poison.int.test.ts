@@ -5,14 +5,12 @@ import { type LoadedModule, type WitValue, isHotSwapError } from '@hotswap/core'
 import { buildExampleModules, compileBomb, hostileModule, hostileModules } from '@hotswap/example-modules';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manyLocals, paddedModule } from './binary-modules.ts';
-import { type NeighbourReport, SteadyNeighbour } from './steady-neighbour.ts';
+import { SteadyNeighbour } from './steady-neighbour.ts';
 import { type TestHost, testHost } from './test-host.ts';
 
 const limits = { maxMemoryMB: 32, maxExecutionTime: 'PT0.25S' };
 /** Each poison is met again and again for so long. */
 const roundMs = Number(process.env['HOTSWAP_POISON_MS'] ?? '400');
-/** Generous: a neighbour is contained when it never waits for a poison's own limit. */
-const containedMs = 2_500;
 const callsToAbandon = process.env['HOTSWAP_TEST_FULL'] === '1' ? 10_000 : 2_000;
 
 const codeOf = async (work: Promise<unknown>): Promise<string> =>
@@ -26,8 +24,6 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
   let bounded: TestHost;
   let adder: LoadedModule;
   let neighbour: SteadyNeighbour;
-  let baseline: NeighbourReport;
-  const figures: string[] = [];
 
   beforeAll(async () => {
     await buildExampleModules();
@@ -36,54 +32,40 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
     adder = await test.example('adder');
     neighbour = new SteadyNeighbour(adder);
     neighbour.start();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    await neighbour.take();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    baseline = await neighbour.take();
   });
   afterAll(async () => {
     neighbour.stop();
     await neighbour.take();
     await bounded[Symbol.asyncDispose]();
     await test[Symbol.asyncDispose]();
-    const { p50Ms, p99Ms } = baseline;
-    process.stdout.write(
-      `neighbour alone: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms\n${figures.join('\n')}\n`,
-    );
   });
 
-  /** Meets a poison again and again; every meeting ends in one of the codes, and the neighbour notices nothing. */
-  const contain = async (row: string, codes: readonly string[], meet: () => Promise<unknown>): Promise<void> => {
+  /** Meets a poison again and again; every meeting ends in one of the codes, and all of the neighbour's calls are answered rightly. */
+  const contain = async (codes: readonly string[], meet: () => Promise<unknown>): Promise<void> => {
     await neighbour.take();
     const until = performance.now() + roundMs;
-    let meetings = 0;
     do {
       for (const code of await Promise.all([codeOf(meet()), codeOf(meet())])) expect(codes).toContain(code);
-      meetings += 2;
       // The neighbour's calls are made on this thread too.
       await new Promise((resolve) => setTimeout(resolve, 5));
     } while (performance.now() < until);
-    const { wrong, calls, p50Ms, p99Ms, worstMs } = await neighbour.take();
+    // How long they took is what the bench `contain` measures.
+    const { wrong, calls } = await neighbour.take();
     expect(wrong).toEqual([]);
     expect(calls).toBeGreaterThan(0);
-    expect(worstMs).toBeLessThan(containedMs);
-    const ratio = p99Ms / baseline.p99Ms;
-    figures.push(
-      `${row}: ${meetings} meetings, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms (${ratio.toFixed(1)} x alone)`,
-    );
   };
 
   const rows = [...new Set(hostileModules.map(({ row }) => row).filter((row) => row !== undefined))].toSorted();
 
   it.each(rows)('%s is contained', async (row) => {
-    for (const { id, path, phase, function: fn, args = [], expected } of hostileModules.filter(
+    for (const { path, phase, function: fn, args = [], expected } of hostileModules.filter(
       (entry) => entry.row === row,
     )) {
       const bytes = await readFile(path);
       const codes = expected.outcome === 'error' ? [...expected.codes, 'HS_RUNTIME_QUEUE_FULL'] : ['answered'];
-      if (phase === 'inspect') await contain(`${row} ${id}`, codes, () => test.host.inspect(bytes));
+      if (phase === 'inspect') await contain(codes, () => test.host.inspect(bytes));
       else if (phase === 'load')
-        await contain(`${row} ${id}`, codes, async () => {
+        await contain(codes, async () => {
           await using module = await test.host.load({ bytes }, { limits });
           return module;
         });
@@ -95,9 +77,7 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
         expect([...codes, 'answered']).toContain(loaded);
         if (loaded !== 'answered') continue;
         await using module = await test.host.load({ bytes }, { limits });
-        await contain(`${row} ${id}`, codes, () =>
-          phase === 'run' ? module.run() : module.invoke(fn ?? '', args as WitValue[]),
-        );
+        await contain(codes, () => (phase === 'run' ? module.run() : module.invoke(fn ?? '', args as WitValue[])));
       }
     }
   });
@@ -110,12 +90,12 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
     // The binary, its copy for hashing, and what parsing it takes.
     expect(process.memoryUsage().rss - rssBefore).toBeLessThan(5 * largest);
     const larger = paddedModule(largest + 1);
-    await contain('F66 one byte too many', ['HS_RUNTIME_MODULE_TOO_LARGE'], () => test.host.inspect(larger));
+    await contain(['HS_RUNTIME_MODULE_TOO_LARGE'], () => test.host.inspect(larger));
   });
 
   it('F67: compiled code that was changed, cut or exchanged is never run', async () => {
     const code = join(test.cacheDirectory, 'code');
-    await contain('F67 changed code', ['answered'], async () => {
+    await contain(['answered'], async () => {
       for (const name of (await readdir(code)).filter((name) => name.endsWith('.cwasm'))) {
         const file = join(code, name);
         const bytes = await readFile(file).catch(() => undefined);
@@ -158,7 +138,7 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
     // A tenth of a megabyte: the size of a binary says nothing about what it takes to compile it.
     const bomb = manyLocals(50_000, 5_000);
     expect(bomb.length).toBeLessThan(100_000);
-    await contain('F72 compile bomb', ['HS_RUNTIME_COMPILE_LIMIT'], () => bounded.host.load({ bytes: bomb }));
+    await contain(['HS_RUNTIME_COMPILE_LIMIT'], () => bounded.host.load({ bytes: bomb }));
     // An honest module of some size passes the same way.
     await using honest = await bounded.host.load({ bytes: compileBomb({ functions: 500 }) });
     expect((await honest.invoke('run', [1])).value).toBeTypeOf('number');
@@ -170,10 +150,10 @@ describe('the poison suite, beside a neighbour of 1,000 calls a second', () => {
     await using missing = await load('memory-copy');
     await using slow = await load('loop-in-health-check');
     await using lying = await load('loop-in-export');
-    await contain('F74 missing', ['HS_RUNTIME_UNKNOWN_EXPORT', 'answered'], () => missing.invoke('no_such_check', []));
-    await contain('F74 slow', ['HS_RUNTIME_TIMEOUT'], () => slow.invoke('health_check', []));
-    await contain('F74 lying', ['answered'], () => lying.invoke('health_check', []));
-    await contain('F74 lying, when it is used', ['HS_RUNTIME_TIMEOUT'], () => lying.invoke('run', []));
+    await contain(['HS_RUNTIME_UNKNOWN_EXPORT', 'answered'], () => missing.invoke('no_such_check', []));
+    await contain(['HS_RUNTIME_TIMEOUT'], () => slow.invoke('health_check', []));
+    await contain(['answered'], () => lying.invoke('health_check', []));
+    await contain(['HS_RUNTIME_TIMEOUT'], () => lying.invoke('run', []));
   });
 
   it('leaves nothing of it behind', async () => {
