@@ -137,7 +137,7 @@ impl Probing {
             Ok(module)
         });
         let mut probing: Moving<dyn Future<Output = Result<LoadedModule>> + Send> =
-            Moving::new(work, &runtime.long_lane, false);
+            Moving::new(work, &runtime.long_lane, None);
         let _entered = runtime.tokio.enter();
         // Whoever waits for it looks again.
         match Pin::new(&mut probing).poll(&mut Context::from_waker(Waker::noop())) {

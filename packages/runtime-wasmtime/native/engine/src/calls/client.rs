@@ -172,12 +172,12 @@ impl Client {
         self.runtime.calls.add(self.id, ticket.call, control.clone());
         self.pending.fetch_add(1, Ordering::AcqRel);
         let completions = self.completions.clone();
-        let heavy = ticket.module.as_ref().is_some_and(|in_flight| in_flight.module.share.heavy());
+        let share = ticket.module.as_ref().map(|in_flight| in_flight.module.share.clone());
         let runtime = self.runtime;
         self.runtime.short_lane.spawn(async move {
             let call = ticket.call;
             let work = Abortable::new(control.scope(work(control.clone())), registration);
-            let work = AssertUnwindSafe(Moving::new(Box::pin(work), &runtime.long_lane, heavy)).catch_unwind();
+            let work = AssertUnwindSafe(Moving::new(Box::pin(work), &runtime.long_lane, share)).catch_unwind();
             let cut_short = |error: EngineError, ticket: &Ticket| {
                 if let Some(in_flight) = &ticket.module {
                     in_flight.module.stats.record(&CallMeter::default(), Some(&error));

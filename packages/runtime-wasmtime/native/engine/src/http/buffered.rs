@@ -59,7 +59,7 @@ pub(crate) async fn answer(
     mut request: Whole,
     deadline: Deadline,
 ) -> Result<Response<Bytes>> {
-    let heavy = place.module().share.heavy();
+    let share = Some(place.module().share.clone());
     // Knows what the guest has written when it is cut short.
     let control = CallControl::new(AbortHandle::new_pair().0, place.module().id());
     let errors = WatchedErrors::new(request.output.take(), control.clone());
@@ -72,7 +72,7 @@ pub(crate) async fn answer(
         outcome
     }));
     let late = |_| Err(timeout("timeoutMs", deadline.limit_ms, deadline.limit_ms as f64));
-    tokio::time::timeout_at(deadline.at.into(), Moving::new(work, &runtime.long_lane, heavy)).await.unwrap_or_else(late)
+    tokio::time::timeout_at(deadline.at.into(), Moving::new(work, &runtime.long_lane, share)).await.unwrap_or_else(late)
 }
 
 async fn run(

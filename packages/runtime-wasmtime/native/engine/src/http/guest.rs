@@ -138,7 +138,7 @@ pub(crate) fn answer<B>(
 where
     B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
 {
-    let heavy = place.module().share.heavy();
+    let meter = Some(place.module().share.clone());
     let work = Box::pin(async move {
         let _running = runtime.ticker.running();
         let Place { instance, share } = place;
@@ -148,7 +148,7 @@ where
         module.stats.record(&meter, outcome.as_ref().err());
         outcome.map(|instance| Returned { instance, share })
     });
-    Moving::new(work, &runtime.long_lane, heavy)
+    Moving::new(work, &runtime.long_lane, meter)
 }
 
 async fn run<B>(

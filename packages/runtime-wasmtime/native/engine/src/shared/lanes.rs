@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,12 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::process::thread_cpu_time;
+use crate::shared::cpu_share::CpuShare;
 
 /// Age at which a sample is taken anew.
 const SAMPLE_AGE: Duration = Duration::from_millis(1);
+/// Time on the processor from which one turn of a guest is that of a long call.
+const LONG_TURN: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The guest that this thread polls has computed through more ticks than a short call does.
@@ -91,9 +95,19 @@ fn turn() -> Instant {
     now
 }
 
+/// Whether a turn has held its thread for long, be it with the work of the host and the kernel, which no tick sees.
+fn was_long(turn: Instant) -> bool {
+    if turn.elapsed() < LONG_TURN {
+        return false;
+    }
+    let Some((wall, cpu)) = SAMPLE.get() else { return false };
+    let others = turn.saturating_duration_since(wall);
+    thread_cpu_time().saturating_sub(cpu).saturating_sub(others) >= LONG_TURN
+}
+
 /// A call that begins in the short lane and moves when it has to.
 pub(crate) enum Moving<F: Future + ?Sized> {
-    Short(Pin<Box<F>>, &'static Handle),
+    Short(Pin<Box<F>>, &'static Handle, Option<Arc<CpuShare>>),
     Long(Task<F::Output>),
     Moved,
 }
@@ -103,15 +117,19 @@ where
     F: Future + Send + ?Sized + 'static,
     F::Output: Send + 'static,
 {
-    /// Begins in the short lane, or in the long one if the module is known for it.
-    pub(crate) fn new(work: Pin<Box<F>>, long: &'static Handle, heavy: bool) -> Self {
-        if heavy { Self::Long(Task(long.spawn(Measured(work)))) } else { Self::Short(work, long) }
+    /// Begins in the short lane, or in the long one if the module is known for it; its meter remembers what it turns out to be.
+    pub(crate) fn new(work: Pin<Box<F>>, long: &'static Handle, module: Option<Arc<CpuShare>>) -> Self {
+        if module.as_ref().is_some_and(|module| module.heavy()) {
+            Self::Long(Task(long.spawn(Measured(work))))
+        } else {
+            Self::Short(work, long, module)
+        }
     }
 
     /// Goes on in the long lane from now on.
     pub(crate) fn among_long(self) -> Self {
         match self {
-            Self::Short(work, long) => Self::Long(Task(long.spawn(Measured(work)))),
+            Self::Short(work, long, _) => Self::Long(Task(long.spawn(Measured(work)))),
             moved => moved,
         }
     }
@@ -125,15 +143,21 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Self::Short(work, _) = &mut *self {
+        if let Self::Short(work, _, module) = &mut *self {
             COMPUTES_ON.set(false);
-            SINCE.set(Some(Clock::Wall(turn())));
+            let turn = turn();
+            SINCE.set(Some(Clock::Wall(turn)));
             let polled = work.as_mut().poll(context);
             SINCE.set(None);
+            if let Some(module) = module
+                && was_long(turn)
+            {
+                module.mark_heavy(Instant::now());
+            }
             if polled.is_ready() || !COMPUTES_ON.get() {
                 return polled;
             }
-            if let Self::Short(work, long) = std::mem::replace(&mut *self, Self::Moved) {
+            if let Self::Short(work, long, _) = std::mem::replace(&mut *self, Self::Moved) {
                 *self = Self::Long(Task(long.spawn(Measured(work))));
             }
         }
