@@ -28,6 +28,8 @@ impl Handlers for Nobody {
     }
 
     fn access(&self, _: Vec<AccessRecord>) {}
+
+    fn output(&self, _: Vec<OutputRecord>) {}
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
