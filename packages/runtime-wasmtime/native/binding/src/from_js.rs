@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use hotswap_engine::{
-    EngineError, ErrorCode, FunctionEntry, HostSignature, ResourceKey, Result, Value, ValueType, module_too_large, unpack,
+    EngineError, ErrorCode, FunctionEntry, HostSignature, ResourceKey, Result, Value, ValueType, module_too_large,
+    unpack,
 };
 
 use crate::js::{Js, JsResult, Raw, Refused};

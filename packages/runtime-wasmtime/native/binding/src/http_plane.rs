@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hotswap_engine::http::{
-    AccessRecord, Certificate, Drained, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener,
-    OutputRecord, Plane, RequestHead, Route, Wants,
+    AccessRecord, Certificate, Drained, FallbackBody, FallbackRequest, Handlers, ListenOptions, Listener, OutputRecord,
+    Plane, RequestHead, Route, Wants,
 };
 use hotswap_engine::{EngineError, ErrorCode, parse_options};
 use http::Response;

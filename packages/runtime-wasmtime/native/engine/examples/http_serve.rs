@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use hotswap_engine::http::{
-    Access, AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, Plane, RequestHead, Route,
-    RouteLimits, Wants,
+    Access, AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, OutputRecord, Plane, RequestHead,
+    Route, RouteLimits, Wants,
 };
 use hotswap_engine::{Assignment, LoadOptions, SlotTable, load, parse_options};
 
