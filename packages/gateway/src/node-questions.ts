@@ -60,6 +60,9 @@ export class NodeQuestions implements AsyncDisposable {
       const text = await readText(answer.body, nodeId);
       if (answer.statusCode === 200) return JSON.parse(text) as Json;
       if (answer.statusCode === 401) this.#tokens.forget(nodeId);
+      // It stops, or has too much to do: another time it answers.
+      if (answer.statusCode === 503)
+        throw gatewayError('HS_ROUTE_NODE_UNREACHABLE', { nodeId, why: 'it is busy or about to stop' });
       throw refused(nodeId, answer.statusCode, text);
     } catch (error) {
       signal?.throwIfAborted();

@@ -34,7 +34,7 @@ export type NodeLogLoss = 'overwritten' | 'restarted';
 export type NodeLogEvent =
   | { readonly kind: 'line'; readonly line: NodeLogLine }
   /** `lines` is `null` where nobody can tell how many there were: the agent began again. */
-  | { readonly kind: 'lost'; readonly reason: NodeLogLoss; readonly lines: number | null; readonly id: string }
+  | { readonly kind: 'lost'; readonly reason: NodeLogLoss; readonly lines: number | null }
   /** The node does not answer for now; the stream goes on when it does. */
   | { readonly kind: 'interrupted'; readonly code: string; readonly message: string }
   /** All that there was has been sent; only without `follow`. */

@@ -63,6 +63,7 @@ import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { accessCleaners, composeAccess, openAccess, type OpenAccess } from './compose-access.ts';
+import { composeInquiry } from './compose-nodes.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
@@ -342,6 +343,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     deployments: new DeploymentRepository(database),
     audit: makeAudit(database),
     ...makeTrains(scope, rollouts),
+    inquiry: composeInquiry(database, nodes, scope.resolve(tokens.signingKey)),
     keys: new IdempotencyRepository(database),
     changes: database.changes,
     streams: new EventStreams(),

@@ -194,6 +194,10 @@ export const serverErrorCodes = {
     message: 'Another session of node {nodeId} has taken over: this one has to end',
     httpStatus: 410,
   },
+  HS_NODE_BAD_ANSWER: {
+    message: 'Node {nodeId} answered something else than it was asked ({why}): look at the version of its agent',
+    httpStatus: 502,
+  },
   HS_CONFIG_INVALID: { message: 'The configuration is not valid: {why}', httpStatus: 500 },
 } as const;
 

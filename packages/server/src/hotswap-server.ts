@@ -110,7 +110,7 @@ async function stopAll(
   { parts, housekeeping, catchUp, alerts, nodeWatch, release }: ComposedServer,
   requests: readonly (() => Promise<unknown>)[],
 ): Promise<void> {
-  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, callers, limits, logger } = parts;
+  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, inquiry, callers, limits, logger } = parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -122,7 +122,7 @@ async function stopAll(
     nodeWatch: () => nodeWatch.stop(),
     alerts: () => alerts.stop(),
     callers: () => callers.stop(),
-    agents: () => hub.stop(),
+    agents: () => Promise.all([hub.stop(), inquiry.stop()]),
     trains: () => trainLoop.stop(),
     rollouts: () => loop.stop(),
     routers: async () => {

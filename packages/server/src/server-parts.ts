@@ -29,6 +29,7 @@ import type { RolloutLoop } from './loops/rollout-loop.ts';
 import type { ServerMetrics } from './telemetry/server-metrics.ts';
 import type { TrainLoop } from './loops/train-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
+import type { NodeInquiry } from './nodes/node-inquiry.ts';
 import type { ApiKeys } from './ports/api-keys.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
@@ -64,6 +65,8 @@ export interface ServerParts {
   /** Who calls which function. */
   readonly callers: CallerLedger;
   readonly nodes: NodeRegistry;
+  /** What only nodes themselves can tell. */
+  readonly inquiry: NodeInquiry;
   readonly deployments: DeploymentList;
   readonly routes: LiveRoutes;
   readonly keys: IdempotencyKeys;

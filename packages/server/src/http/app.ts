@@ -34,6 +34,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { moduleHttpRoutes } from './routes/module-http.ts';
 import { moduleRoutes } from './routes/modules.ts';
 import { nodeAgentRoutes } from './routes/node-agents.ts';
+import { nodeInquiryRoutes } from './routes/node-inquiries.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { releaseRoutes } from './routes/releases.ts';
 import { strategyRoutes } from './routes/strategies.ts';
@@ -66,6 +67,7 @@ const routeGroups: readonly ((app: App, parts: ServerParts) => void)[] = [
   apiKeyRoutes,
   nodeRoutes,
   nodeAgentRoutes,
+  nodeInquiryRoutes,
   trafficRoutes,
   strategyRoutes,
   eventRoutes,

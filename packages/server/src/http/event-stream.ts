@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { formatSse } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
@@ -12,6 +13,8 @@ export interface EventStream {
   /** `false` when the reader is gone or was cut off. */
   send(event: { readonly event?: string; readonly id?: string | number; readonly data: string }): boolean;
   close(): void;
+  /** Resolves when the reader has taken what was sent, or is gone: for senders that would rather wait than cut it off. */
+  drained(): Promise<void>;
   /** Called once when it has ended, whoever ended it. */
   onClose(handler: () => void): void;
   readonly isOpen: boolean;
@@ -56,6 +59,7 @@ export class EventStreams {
         return true;
       },
       close: () => void raw.end(),
+      drained: () => (stream.isOpen && raw.writableNeedDrain ? nextOf(raw, 'drain', 'close') : Promise.resolve()),
       onClose: (handler) => void handlers.push(handler),
     };
     this.#open.add(stream);
@@ -72,4 +76,14 @@ export class EventStreams {
     this.#isClosed = true;
     for (const stream of this.#open) stream.close();
   }
+}
+
+function nextOf(response: ServerResponse, ...events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of events) response.removeListener(event, done);
+      resolve();
+    };
+    for (const event of events) response.once(event, done);
+  });
 }
