@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { agentCrashPoints } from './agent-crashes.ts';
 import { churnPoints } from './churn.ts';
 import { disturbancePoints } from './disturbances.ts';
 import { doubleCommandPoints } from './double-commands.ts';
 import { FaultBench, rollouts, type Rollout } from './fault-bench.ts';
+import { faultOptions } from './fault-options.ts';
 import { runPoints, sampleOf, type FaultPoint, type FaultReport } from './fault-point.ts';
 import { manyDeploymentPoints } from './many-deployments.ts';
 import { rollbackPoints } from './rollbacks.ts';
@@ -18,23 +18,7 @@ import { twoServerPoints } from './two-servers.ts';
 import { virtualCrashPoints } from './virtual-crashes.ts';
 import { winnerPoints } from './winners.ts';
 
-const { values } = parseArgs({
-  options: {
-    /** A quick selection, for every test run. */
-    sample: { type: 'boolean', default: false },
-    /** Also 100,000 seeds of chance, which takes a quarter of an hour on two cores. */
-    full: { type: 'boolean', default: false },
-    /** Nothing but so many seeds. */
-    seeds: { type: 'string', default: '' },
-    /** The first seed: the one that broke something, or the one with which a run goes on that was ended. */
-    from: { type: 'string', default: '0' },
-    /** A file of one's own that exports `strategyCases`, in place of the project's strategies. */
-    cases: { type: 'string', default: '' },
-    json: { type: 'boolean', default: false },
-    /** Only points whose name contains this. */
-    only: { type: 'string', default: '' },
-  },
-});
+const values = faultOptions(process.argv.slice(2));
 
 /** Points of each group that `--sample` takes. */
 const sampleSize = 2;
