@@ -10,6 +10,7 @@ import { addInterfaceCommands } from './commands/interfaces.ts';
 import { addInvokeCommand } from './commands/invoke.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addNodeActionCommands } from './commands/node-actions.ts';
+import { addNodeInquiryCommands } from './commands/node-inquiries.ts';
 import { addRouteActionCommands } from './commands/route-actions.ts';
 import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommands } from './commands/releases.ts';
@@ -75,6 +76,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addStrategiesCommand(program, sessionOf);
   addInterfaceCommands(program, sessionOf);
   addNodeActionCommands(program, sessionOf);
+  addNodeInquiryCommands(program, sessionOf);
   addRouteActionCommands(program, sessionOf);
   const run = addRunCommand(program, sessionOf);
   try {

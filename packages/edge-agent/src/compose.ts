@@ -206,6 +206,7 @@ function createFront(from: DependencyContainer, config: AgentConfig): NodeFront 
       slots: from.resolve(tokens.slots),
       requests,
       tokens: from.resolve(InvokeTokens),
+      log: from.resolve(NodeLog),
       ...(publicPort === undefined ? {} : { publicPort }),
     });
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { HttpOutputRecord } from '@hotswap/core';
 import type { NodeLogBatch, NodeLogLevel, NodeLogRead, NodeLogStream } from '@hotswap/protocol';
 import { agentError } from './error-codes.ts';
 import { LogRing } from './log-ring.ts';
@@ -38,17 +39,6 @@ export interface GuestOutput {
   readonly droppedBytes?: number | undefined;
 }
 
-/** What a module wrote while it answered one HTTP request. @internal */
-export interface HttpOutput {
-  /** Unix milliseconds. */
-  readonly at: number;
-  readonly slot: string;
-  readonly version: string;
-  readonly stream: 'stdout' | 'stderr';
-  readonly lines: readonly string[];
-  readonly droppedBytes: number;
-}
-
 interface Dropped {
   readonly subject: LogSubject;
   bytes: number;
@@ -82,7 +72,7 @@ export class NodeLog implements ModuleLog {
   }
 
   /** What modules wrote while they answered HTTP; the runtime has made lines of it. */
-  http(records: readonly HttpOutput[]): void {
+  http(records: readonly HttpOutputRecord[]): void {
     for (const { at, slot: moduleName, version: releaseId, stream, lines, droppedBytes } of records) {
       const subject = { moduleName, releaseId, version: this.#versions.get(releaseId) ?? null };
       for (const line of lines) this.#append(subject, stream, levelOf[stream], shownLine(line), at);

@@ -10,6 +10,7 @@ import type {
 import { publicRoutes, serverRoutes, type HttpModule } from './http-routes.ts';
 import type { InvokeTokens } from './invoke-token.ts';
 import type { NodeFront } from './node-front.ts';
+import type { NodeLog } from './node-log.ts';
 import type { NodeRequests } from './node-requests.ts';
 import type { PublicCertificate } from './public-certificate.ts';
 
@@ -27,6 +28,8 @@ export interface PlaneFrontOptions {
   readonly slots: SlotTable;
   readonly requests: NodeRequests;
   readonly tokens: InvokeTokens;
+  /** Hears what modules write while they answer. */
+  readonly log: Pick<NodeLog, 'http'>;
   /** Absent: no public port. */
   readonly publicPort?: PublicPort;
 }
@@ -48,11 +51,12 @@ export class PlaneFront implements NodeFront {
   }
 
   async listen(host: string, port: number): Promise<number> {
-    const { runtime, slots, requests, tokens, publicPort } = this.#options;
+    const { runtime, slots, requests, tokens, log, publicPort } = this.#options;
     const plane = await runtime.createHttpPlane({
       slots,
       fallback: (request) => requests.answer(request),
       authorize: (head) => authorize(tokens, head),
+      onOutput: (records) => log.http(records),
     });
     try {
       this.#server = await plane.listen({ host, port });
@@ -84,7 +88,8 @@ export class PlaneFront implements NodeFront {
   }
 
   async #listenPublic({ host, port, certificate }: PublicPort): Promise<void> {
-    const plane = await this.#options.runtime.createHttpPlane({ slots: this.#options.slots });
+    const { runtime, slots, log } = this.#options;
+    const plane = await runtime.createHttpPlane({ slots, onOutput: (records) => log.http(records) });
     this.#planes.push(plane);
     const tls: readonly HttpCertificate[] = certificate === undefined ? [] : [await certificate.read()];
     const listener = await plane.listen({ host, port, tls });
