@@ -133,6 +133,17 @@ export const exampleModuleEntries = [
     build: { recipe: 'wat', source: 'ledger/ledger-1.0.0.wat' },
   },
   {
+    name: 'talker',
+    version: '1.0.0',
+    kind: 'wasi-reactor',
+    language: 'WAT',
+    shows: 'What a module writes: lines on standard output, a complaint on standard error, last words before a trap',
+    healthFunction: 'health_check',
+    healthy: true,
+    samples: [{ function: 'say', args: [2], result: 2 }],
+    build: { recipe: 'wat', source: 'talker/talker-1.0.0.wat' },
+  },
+  {
     name: 'typed',
     version: '1.0.0',
     kind: 'component',
