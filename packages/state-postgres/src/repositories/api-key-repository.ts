@@ -1,5 +1,5 @@
 import { statement, type Session } from '../database/session.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** A key of a program. @public */
 export interface ApiKeyRecord {
@@ -115,19 +115,7 @@ export class ApiKeyRepository {
 
   /** Valid keys, the oldest first; of one owner, or of all. */
   async list(tenant: string, owner: string | null, query: PageQuery = {}): Promise<Page<ApiKeyRecord>> {
-    const limit = limitOf(query);
-    const rows = await this.#session.query<ApiKeyRecord & { ordinal: number }>(list, [
-      tenant,
-      owner,
-      readOrdinal(query),
-      limit,
-    ]);
-    return toPage(
-      rows,
-      limit,
-      ({ ordinal }) => [ordinal],
-      ({ ordinal: _ordinal, ...key }) => key,
-    );
+    return readPageByOrdinal(this.#session, list, [tenant, owner], query, (key: ApiKeyRecord) => key);
   }
 
   /** Ends a key; `owner` `null`: whoever's it is. `false` when there is none such. */

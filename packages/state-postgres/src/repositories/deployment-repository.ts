@@ -1,7 +1,7 @@
 import type { BaselineGroup, DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { movingStatuses } from '../queries/deployment-statuses.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** A deployment's row. @public */
 export interface DeploymentRecord {
@@ -125,22 +125,8 @@ export class DeploymentRepository {
       readonly stuck?: boolean | undefined;
     } = {},
   ): Promise<Page<DeploymentRecord>> {
-    const limit = limitOf(query);
-    const values = [
-      tenant,
-      query.moduleName ?? null,
-      query.statuses ?? null,
-      query.stuck ?? null,
-      readOrdinal(query),
-      limit,
-    ];
-    const rows = await this.#session.query<DeploymentRecord & { ordinal: number }>(readPage, values);
-    return toPage(
-      rows,
-      limit,
-      (row) => [row.ordinal],
-      ({ ordinal: _ordinal, ...deployment }) => deployment,
-    );
+    const filters = [tenant, query.moduleName ?? null, query.statuses ?? null, query.stuck ?? null];
+    return readPageByOrdinal(this.#session, readPage, filters, query, (deployment: DeploymentRecord) => deployment);
   }
 
   /** Deployments of all tenants that an engine still has to drive: moving, or retaining what they replaced. */

@@ -2,7 +2,7 @@ import type { Json } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { toText } from '../database/to-jsonb.ts';
 import { stateError } from '../error-codes.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** Where a registered interface stands. @public */
 export type InterfaceStatus = 'Approved' | 'PendingApproval' | 'Rejected' | 'Deprecated';
@@ -195,19 +195,8 @@ export class InterfaceRepository {
     tenant: string,
     query: PageQuery & { readonly status?: InterfaceStatus | undefined } = {},
   ): Promise<Page<InterfaceRecord>> {
-    const limit = limitOf(query);
-    const rows = await this.#session.query<InterfaceRecord & { ordinal: number }>(readPage, [
-      tenant,
-      query.status ?? null,
-      readOrdinal(query),
-      limit,
-    ]);
-    return toPage(
-      rows,
-      limit,
-      (row) => [row.ordinal],
-      ({ ordinal: _ordinal, ...record }) => record,
-    );
+    const filters = [tenant, query.status ?? null];
+    return readPageByOrdinal(this.#session, readPage, filters, query, (record: InterfaceRecord) => record);
   }
 
   /** @throws HS_INTERFACE_NOT_FOUND, HS_INTERFACE_DECISION_REFUSED when it stands where that is not possible */

@@ -2,7 +2,7 @@ import { canonicalJson, type ModuleRecord } from '@hotswap/core';
 import type { Database } from '../database/database.ts';
 import { statement } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** A module before it is registered. @public */
 export type NewModule = Omit<ModuleRecord, 'createdAt'>;
@@ -122,19 +122,8 @@ export class ModuleRepository {
     tenant: string,
     query: PageQuery & { readonly name?: string | undefined } = {},
   ): Promise<Page<ModuleRecord>> {
-    const limit = limitOf(query);
-    const rows = await this.#database.query<ModuleRecord & { ordinal: number }>(readPage, [
-      tenant,
-      query.name ?? null,
-      readOrdinal(query),
-      limit,
-    ]);
-    return toPage(
-      rows,
-      limit,
-      (row) => [row.ordinal],
-      ({ ordinal: _ordinal, ...module }) => module,
-    );
+    const filters = [tenant, query.name ?? null];
+    return readPageByOrdinal(this.#database, readPage, filters, query, (module: ModuleRecord) => module);
   }
 
   /** The patch after the highest release version of the name; `1.0.0` for the first. Pre-releases are passed over. */

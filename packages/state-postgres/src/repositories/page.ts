@@ -1,3 +1,4 @@
+import type { Session, Statement } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
 
 /** Part of a list in its stable order. @public */
@@ -39,8 +40,8 @@ export function readCursor(query: PageQuery, parts: number): readonly string[] |
   throw stateError('HS_STORE_INVALID_CURSOR');
 }
 
-/** The same for lists whose key is a number. @throws HS_STORE_INVALID_CURSOR @internal */
-export function readOrdinal(query: PageQuery): number | null {
+/** The same for lists whose key is a number. */
+function readOrdinal(query: PageQuery): number | null {
   const key = readCursor(query, 1);
   if (key === null) return null;
   const ordinal = Number(key[0]);
@@ -61,4 +62,27 @@ export function toPage<Row, Item>(
     items: shown.map(itemOf),
     nextCursor: last === undefined ? null : Buffer.from(JSON.stringify(keyOf(last).map(String))).toString('base64url'),
   };
+}
+
+/**
+ * A page of a list in the order of its rows' `ordinal`, which the items do not show. The statement's last two parameters
+ * are the ordinal that the page begins after (`null`: the first page) and how many rows to read.
+ * @throws HS_STORE_INVALID_CURSOR
+ * @internal
+ */
+export async function readPageByOrdinal<Row extends object, Item>(
+  session: Session,
+  sql: Statement,
+  filters: readonly unknown[],
+  query: PageQuery,
+  itemOf: (row: Row) => Item,
+): Promise<Page<Item>> {
+  const limit = limitOf(query);
+  const rows = await session.query<Row & { ordinal: number }>(sql, [...filters, readOrdinal(query), limit]);
+  return toPage(
+    rows,
+    limit,
+    ({ ordinal }) => [ordinal],
+    ({ ordinal: _ordinal, ...row }) => itemOf(row as unknown as Row),
+  );
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, defaultModuleRuntime, sha256Hex, type Release, type ReleaseId } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 const columns = `tenant, release_id as "releaseId", module_id as "moduleId", module_name as "moduleName", version, digest, size_bytes::float8 as "sizeBytes",
   config, capabilities, resource_limits as "resourceLimits", http, runtime, health_check as "healthCheck", shadow_of as "shadowOf"`;
@@ -79,19 +79,7 @@ export class ReleaseRepository {
     tenant: string,
     query: PageQuery & { readonly moduleName?: string | undefined } = {},
   ): Promise<Page<Release>> {
-    const limit = limitOf(query);
-    const rows = await this.#session.query<ReleaseRow & { ordinal: number }>(readPage, [
-      tenant,
-      query.moduleName ?? null,
-      readOrdinal(query),
-      limit,
-    ]);
-    return toPage(
-      rows,
-      limit,
-      (row) => [row.ordinal],
-      ({ ordinal: _ordinal, ...row }) => toRelease(row),
-    );
+    return readPageByOrdinal(this.#session, readPage, [tenant, query.moduleName ?? null], query, toRelease);
   }
 }
 

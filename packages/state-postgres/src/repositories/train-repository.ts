@@ -2,7 +2,7 @@ import type { DeploymentStatus } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
 import { holdingStatuses } from '../queries/deployment-statuses.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** One module version of a train. @public */
 export interface TrainMemberRecord {
@@ -108,9 +108,7 @@ export class TrainRepository {
 
   /** Newest first. @throws HS_STORE_INVALID_CURSOR */
   async list(tenant: string, query: PageQuery = {}): Promise<Page<TrainRecord>> {
-    const limit = limitOf(query);
-    const rows = await this.#session.query<Row>(readPage, [tenant, readOrdinal(query), limit]);
-    return toPage(rows, limit, (row) => [row.ordinal], toTrain);
+    return readPageByOrdinal(this.#session, readPage, [tenant], query, toTrain);
   }
 
   /** Trains of all tenants that are not at their end. */

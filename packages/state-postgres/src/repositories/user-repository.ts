@@ -1,6 +1,6 @@
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
-import { limitOf, readOrdinal, toPage, type Page, type PageQuery } from './page.ts';
+import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
 
 /** Somebody who logs in with a password. @public */
 export interface UserRecord {
@@ -190,18 +190,7 @@ export class UserRepository {
 
   /** The oldest first. */
   async list(tenant: string, query: PageQuery = {}): Promise<Page<UserRecord>> {
-    const limit = limitOf(query);
-    const rows = await this.#session.query<UserRecord & { ordinal: number }>(readPage, [
-      tenant,
-      readOrdinal(query),
-      limit,
-    ]);
-    return toPage(
-      rows,
-      limit,
-      ({ ordinal }) => [ordinal],
-      ({ ordinal: _ordinal, ...user }) => user,
-    );
+    return readPageByOrdinal(this.#session, readPage, [tenant], query, (user: UserRecord) => user);
   }
 
   /** Puts a login on record. */
