@@ -218,13 +218,15 @@ function servesHttp(runtime: RuntimeHost): runtime is RuntimeHost & Required<Pic
   return runtime.capabilities.http && runtime.createHttpPlane !== undefined;
 }
 
-function publicPortOf({ httpHost, httpPort, httpTls }: AgentConfig, log: Logger): PublicPort | undefined {
+function publicPortOf(config: AgentConfig, log: Logger): PublicPort | undefined {
+  const { httpHost, httpPort, httpTls, trustedProxies } = config;
   if (httpPort === 0) return undefined;
-  if (httpTls === undefined) return { host: httpHost, port: httpPort };
+  const where = { host: httpHost, port: httpPort, ...(trustedProxies.length === 0 ? {} : { trustedProxies }) };
+  if (httpTls === undefined) return where;
   const certificate = new PublicCertificate(httpTls.certFile, httpTls.keyFile, (error) =>
     log.warn({ err: error }, 'the renewed certificate of the public port cannot be used'),
   );
-  return { host: httpHost, port: httpPort, certificate };
+  return { ...where, certificate };
 }
 
 function createAgent(from: DependencyContainer, config: AgentConfig, preferredPort: number): EdgeAgent {

@@ -20,6 +20,8 @@ export interface PublicPort {
   readonly port: number;
   /** Absent: plain HTTP. */
   readonly certificate?: PublicCertificate;
+  /** Whose choice of versions is taken. Absent: nobody's. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** @internal */
@@ -87,12 +89,12 @@ export class PlaneFront implements NodeFront {
     await Promise.all(this.#planes.map((plane) => plane.close(deadlineMs)));
   }
 
-  async #listenPublic({ host, port, certificate }: PublicPort): Promise<void> {
+  async #listenPublic({ certificate, ...where }: PublicPort): Promise<void> {
     const { runtime, slots, log } = this.#options;
     const plane = await runtime.createHttpPlane({ slots, onOutput: (records) => log.http(records) });
     this.#planes.push(plane);
     const tls: readonly HttpCertificate[] = certificate === undefined ? [] : [await certificate.read()];
-    const listener = await plane.listen({ host, port, tls });
+    const listener = await plane.listen({ ...where, tls });
     this.#public = listener;
     certificate?.watch((renewed) => {
       listener.setCertificates([renewed]);

@@ -61,6 +61,16 @@ describe('loadAgentConfig', () => {
     expect(() => load({ ...node, HttpTlsCertFile: '/tls/cert.pem' })).toThrow('belong together');
   });
 
+  it('reads addresses and networks of trusted proxies, and nothing else', () => {
+    const trustedProxies = ['10.0.0.5', '10.1.0.0/16', '::1', '2001:db8::/32'];
+    expect(load({ ...guide, TrustedProxies: trustedProxies })).toMatchObject({ trustedProxies });
+    expect(load(guide, [], { HOTSWAP_AGENT_TRUSTED_PROXIES: '["127.0.0.1"]' })).toMatchObject({
+      trustedProxies: ['127.0.0.1'],
+    });
+    for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0/8', ''])
+      expect(() => load({ ...guide, TrustedProxies: [wrong] })).toThrow('TrustedProxies.0: must be an IP address');
+  });
+
   it('fills defaults that deny everything', () => {
     const config = load({ NodeId: 'n', Region: 'r', OrchestratorApiUrl: 'http://127.0.0.1:5000' });
     expect(config).toMatchObject({
@@ -69,6 +79,7 @@ describe('loadAgentConfig', () => {
       dataPlanePort: 0,
       httpHost: '127.0.0.1',
       httpPort: 0,
+      trustedProxies: [],
       experimental: [],
       cacheMaxSizeBytes: 20_480 * 1_048_576,
       keepVersions: 2,

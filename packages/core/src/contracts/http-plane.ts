@@ -149,6 +149,11 @@ export interface HttpListenOptions {
   readonly tls?: readonly HttpCertificate[];
   /** What is absent follows {@link defaultHttpLimits}. */
   readonly limits?: Partial<HttpLimits>;
+  /**
+   * IP addresses, and networks such as `10.0.0.0/8`, of proxies whose requests on public routes get the version that their
+   * header `x-hotswap-version` names, where the slot holds it. Default none: the header is then nobody's.
+   */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** How much of the work in flight ended by itself until a deadline, and how much was cut. @public */

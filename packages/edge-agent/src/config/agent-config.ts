@@ -41,6 +41,8 @@ export interface AgentConfig {
   readonly httpUrl?: string;
   /** Certificate and key of the public port; absent: plain HTTP. */
   readonly httpTls?: { readonly certFile: string; readonly keyFile: string };
+  /** Addresses and networks of proxies that choose versions for their clients. */
+  readonly trustedProxies: readonly string[];
   /** Address on which Prometheus asks the node. */
   readonly metricsHost: string;
   /** Port of it; 0: there is none. */
@@ -127,6 +129,13 @@ const fileSchema = z.strictObject({
   HttpTlsCertFile: text.exactOptional(),
   /** File with the key to it, in PEM. */
   HttpTlsKeyFile: text.exactOptional(),
+  /**
+   * IP addresses, and networks such as `10.0.0.0/8`, of the proxies in front of that port: what they name as the version of
+   * a request is taken, so that a client stays on its version on every node. Default none.
+   */
+  TrustedProxies: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be an IP address or a network'))
+    .default([]),
   /** Address on which a Prometheus server may ask the node for `/metrics`. Nobody is asked who they are. */
   MetricsHost: text.default('127.0.0.1'),
   /** Port of it; 0 (default) opens none. */
@@ -179,6 +188,7 @@ export const structuredKeys: ReadonlySet<string> = new Set([
   'Dirs',
   'AllowedHosts',
   'Experimental',
+  'TrustedProxies',
 ]);
 
 function readTls({
@@ -219,6 +229,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig, unknown> = fileSchema
     httpPort: file.HttpPort,
     ...(file.HttpUrl === undefined ? {} : { httpUrl: file.HttpUrl.replace(/\/+$/, '') }),
     ...readTls(file),
+    trustedProxies: file.TrustedProxies,
     metricsHost: file.MetricsHost,
     metricsPort: file.MetricsPort,
     ...(file.OtlpEndpoint === undefined ? {} : { otlpEndpoint: file.OtlpEndpoint }),
