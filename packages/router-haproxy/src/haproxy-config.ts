@@ -1,4 +1,5 @@
-import { haproxyPools, poolSizes, type HaproxyPools } from './haproxy-pools.ts';
+import { haproxyPools, poolSizes, type HaproxyPool, type HaproxyPools } from './haproxy-pools.ts';
+import { maxVersions, scale } from './route-entry.ts';
 
 /** @public */
 export interface HaproxyConfigOptions extends HaproxyPools {
@@ -20,8 +21,9 @@ export interface HaproxyConfigOptions extends HaproxyPools {
 export function haproxyConfig(options: HaproxyConfigOptions): string {
   const { bind, socket, mapFile } = options;
   const { backends } = poolSizes(options);
-  const pools = haproxyPools(options).flatMap(({ prefix, key }) =>
-    Array.from({ length: backends }, (_, i) => backend(`${prefix}${i + 1}`, key, options)),
+  const pools = haproxyPools(options);
+  const all = pools.flatMap(({ prefix }) =>
+    Array.from({ length: backends }, (_, i) => backend(`${prefix}${i + 1}`, options)),
   );
   return [
     `global
@@ -37,48 +39,67 @@ export function haproxyConfig(options: HaproxyConfigOptions): string {
   retries 2
   retry-on conn-failure
   option redispatch 1`,
-    frontend(bind, mapFile),
+    frontend(bind, mapFile, pools),
     `backend hotswap_none
   http-request return status 404 content-type application/problem+json string '{"type":"about:blank","title":"No route","status":404,"code":"HS_ROUTE_NOT_FOUND","detail":"No module is public under this host and path"}'`,
-    ...pools,
+    ...all,
     '',
   ].join('\n\n');
 }
 
 /**
  * Three looks into one map: the host itself, `*.` and its parent, any host; each finds the longest prefix. Keys and what
- * is looked for end in a slash, so that a prefix matches whole segments.
+ * is looked for end in a slash, so that a prefix matches whole segments. What is found names the versions of a module:
+ * the client gets the one whose stretch its point is in, and the node is told which one that is.
  */
-function frontend(bind: string, mapFile: string): string {
-  const looks = ['hotswap_exact', 'hotswap_parent', 'hotswap_any'];
-  const rules = looks.map(
-    (name) =>
-      `  use_backend %[var(txn.${name}),map_beg(${mapFile})] if { var(txn.${name}),map_beg(${mapFile}) -m found }`,
+function frontend(bind: string, mapFile: string, pools: readonly HaproxyPool[]): string {
+  const looks = ['any', 'parent', 'exact'].map((name) => `var(txn.hotswap_${name}),map_beg(${mapFile})`);
+  const keys = pools.flatMap(({ prefix, key }) =>
+    key === undefined
+      ? []
+      : `  http-request set-var(txn.hotswap_key) ${key} if { var(txn.hotswap_route) -m reg =${literal(prefix)}[0-9]+= } { ${key} -m found }`,
+  );
+  const versions = Array.from(
+    { length: maxVersions },
+    (_, i) => `var(txn.hotswap_route),word(${maxVersions + 1 - i},|)`,
   );
   return `frontend hotswap
   bind ${bind}
   option forwardfor
+  # What is found under host and path: <module>|<end of the first version's stretch>=<backend>=<version>|...
   http-request set-var(txn.hotswap_path) path
   http-request set-var(txn.hotswap_host) req.hdr(host),field(1,:),lower
   http-request set-var(txn.hotswap_exact) var(txn.hotswap_host),concat(,txn.hotswap_path,/)
   http-request set-var(txn.hotswap_parent) var(txn.hotswap_host),regsub(^[^.]*,*),concat(,txn.hotswap_path,/)
   http-request set-var(txn.hotswap_any) str(),concat(,txn.hotswap_path,/)
-${rules.join('\n')}
+${looks.map((look) => `  http-request set-var(txn.hotswap_route) ${look} if { ${look} -m found }`).join('\n')}
+  # Who the client is: its address, or what the module goes by.
+  http-request set-var(txn.hotswap_key) src,concat()
+${keys.map((line) => `${line}\n`).join('')}  # Where on the scale of shares it is, for this module and for good.
+  http-request set-var(txn.hotswap_name) var(txn.hotswap_route),word(1,|)
+  http-request set-var(txn.hotswap_point) var(txn.hotswap_key),concat(|,txn.hotswap_name),xxh32,mod(${scale})
+  # The first version whose stretch ends beyond that point; it stands in the last line that fits.
+${versions.map((version) => `  http-request set-var(txn.hotswap_version) ${version} if { ${version},field(1,=),sub(txn.hotswap_point) gt 0 }`).join('\n')}
+  http-request set-header x-hotswap-version %[var(txn.hotswap_version),field(3,=)]
+  use_backend %[var(txn.hotswap_version),field(2,=)] if { var(txn.hotswap_version) -m found }
   default_backend hotswap_none`;
 }
 
+/** As a part of a regular expression. */
+const literal = (text: string): string => text.replaceAll('.', '[.]');
+
 /**
- * Clients are spread over a ring by their key: a node whose weight grows only takes clients over, so a client that is on
- * the new version stays there while its share grows.
+ * One version of a module. Its clients are spread over a ring of its nodes by their keys. While none of them can be
+ * reached, nodes with other versions stand in: a node that lacks what it is asked for answers by what it has.
  */
-function backend(name: string, key: string | undefined, options: HaproxyConfigOptions): string {
-  const { servers } = poolSizes(options);
+function backend(name: string, options: HaproxyConfigOptions): string {
+  const { servers, spares } = poolSizes(options);
   const tls = options.nodeCaFile === undefined ? '' : ` ssl verify required ca-file ${options.nodeCaFile}`;
-  const named = key === undefined ? '' : `\n  http-request set-var(txn.hotswap_key) ${key} if { ${key} -m found }`;
   return `backend ${name}
   balance hash var(txn.hotswap_key)
   hash-type consistent
-  http-request set-var(txn.hotswap_key) src,concat()${named}
-  default-server check inter 2s fall 2 rise 1 maxconn 1000${tls}
-  server-template s 1-${servers} 127.0.0.1:1 disabled`;
+  option allbackups
+  default-server check inter 2s fall 2 rise 1 maxconn 1000 observe layer4 error-limit 1 on-error mark-down${tls}
+  server-template s 1-${servers} 127.0.0.1:1 disabled
+  server-template spare 1-${spares} 127.0.0.1:1 disabled backup`;
 }

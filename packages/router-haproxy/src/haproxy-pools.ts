@@ -2,13 +2,16 @@ import type { ModuleHttp } from '@hotswap/core';
 
 /**
  * What HAProxy is prepared for. It cannot make backends while it runs, so they are there from the start, in pools by the
- * key that keeps a client on one version, and a module takes a free one when it is first routed.
+ * key that keeps a client on one version, and a version of a module takes a free one when it first takes traffic.
  * @public
  */
 export interface HaproxyPools {
-  /** Public modules per pool. Default 32. */
+  /**
+   * Versions of public modules that take traffic at one time, per pool: one for each module, and one more for each that
+   * is being rolled out. Default 64.
+   */
   readonly backends?: number;
-  /** Nodes per module. Default 128. */
+  /** Nodes per version. Default 128. */
   readonly serversPerBackend?: number;
   /** Headers by which modules keep their clients on a version, e.g. `x-user-id`. Default none. */
   readonly affinityHeaders?: readonly string[];
@@ -24,11 +27,18 @@ export interface HaproxyPool {
   readonly key?: string;
 }
 
+/** Nodes that stand in for those of a version while none of them can be reached. */
+const maxSpares = 16;
+
 /** Defaults filled in. @internal */
-export const poolSizes = (pools: HaproxyPools): { readonly backends: number; readonly servers: number } => ({
-  backends: pools.backends ?? 32,
-  servers: pools.serversPerBackend ?? 128,
-});
+export function poolSizes(pools: HaproxyPools): {
+  readonly backends: number;
+  readonly servers: number;
+  readonly spares: number;
+} {
+  const servers = pools.serversPerBackend ?? 128;
+  return { backends: pools.backends ?? 64, servers, spares: Math.min(maxSpares, servers) };
+}
 
 /** All pools: by address, then by each header and cookie. @internal */
 export function haproxyPools({ affinityHeaders = [], affinityCookies = [] }: HaproxyPools): readonly HaproxyPool[] {

@@ -7,13 +7,15 @@ export interface ProxyServer {
   readonly weight: number;
   /** Takes part: not put into maintenance. */
   readonly isEnabled: boolean;
+  /** Takes requests only while no other server of the backend can be reached. */
+  readonly isSpare: boolean;
 }
 
 /** What HAProxy does now. @internal */
 export interface ProxyState {
   /** Servers by backend, in the order of the template. */
   readonly backends: ReadonlyMap<string, readonly ProxyServer[]>;
-  /** Backend by key of the map. */
+  /** Values of the map by key. */
   readonly map: ReadonlyMap<string, string>;
 }
 
@@ -45,6 +47,7 @@ export function readProxyState(servers: string, map: string): ProxyState {
     backends.set(name, servers);
     servers.push({
       name: cells[server] ?? '',
+      isSpare: cells[server]?.startsWith('spare') === true,
       address: cells[address] ?? '',
       port: Number(cells[port]),
       weight: Number(cells[weight]),

@@ -25,7 +25,7 @@ describe('HaproxyRouter before a real HAProxy', () => {
   afterAll(() => haproxy[Symbol.asyncDispose]());
 
   beforeEach(async () => {
-    nodes = await Promise.all([0, 1, 2, 3].map(startNode));
+    nodes = await Promise.all([0, 0, 0, 0].map(startNode));
     routes = new Map();
     served = new Map();
     errors = [];
@@ -70,22 +70,23 @@ describe('HaproxyRouter before a real HAProxy', () => {
     });
   }
 
-  async function startNode(): Promise<(typeof nodes)[number]> {
+  async function startNode(port: number): Promise<(typeof nodes)[number]> {
     const node = { requests: 0, answerAfterMs: 0 } as (typeof nodes)[number];
     node.server = createServer((request, response) => {
       node.requests++;
+      response.setHeader('x-asked', String(request.headers['x-hotswap-version']));
       setTimeout(() => response.end(`${node.url}${request.url ?? ''}`), node.answerAfterMs);
-    }).listen(0, '127.0.0.1');
+    }).listen(port, '127.0.0.1');
     await once(node.server, 'listening');
     node.url = `http://127.0.0.1:${(node.server.address() as AddressInfo).port}`;
     return node;
   }
 
-  const target = (node: number, weight: number, http: ModuleHttp = open): RouteTarget => ({
+  const target = (node: number, weight: number, http: ModuleHttp = open, releaseId = `rel-${node}`): RouteTarget => ({
     nodeId: `node-${node}`,
     dataPlaneUrl: 'http://127.0.0.1:1',
     publicUrl: nodes[node]?.url ?? '',
-    releaseId: `rel-${node}`,
+    releaseId,
     moduleId: 'greeter-v1.0.0',
     version: '1.0.0',
     http,
@@ -96,6 +97,22 @@ describe('HaproxyRouter before a real HAProxy', () => {
     routes.set(moduleName, { tenant: 'default', moduleName, revision, targets, matches: [] });
     hint({ tenant: 'default', moduleName });
     await until(() => served.get(moduleName) === revision);
+  }
+
+  const byUser: ModuleHttp = { ...open, affinity: { header: 'x-user' } };
+  const users = Array.from({ length: 300 }, (_, i) => `user-${i}`);
+
+  /** The version that each user's node was asked for, whatever the user asks for. */
+  async function versions(): Promise<ReadonlyMap<string, string | null>> {
+    const asked = new Map<string, string | null>();
+    for (const user of users) {
+      const headers = { 'x-user': user, 'x-hotswap-version': 'rel-mine' };
+      const answer = await fetch(haproxy.url, { headers });
+      expect(answer.status).toBe(200);
+      await answer.arrayBuffer();
+      asked.set(user, answer.headers.get('x-asked'));
+    }
+    return asked;
   }
 
   /** `fetch` would not send another host. */
@@ -114,30 +131,52 @@ describe('HaproxyRouter before a real HAProxy', () => {
   it('spreads requests by weight, and to nobody without a route', async () => {
     await router.start();
     expect(await get('/')).toBe('404');
-    const byUser: ModuleHttp = { ...open, affinity: { header: 'x-user' } };
     await setRoute('greeter', 1, [target(0, 300, byUser), target(1, 100, byUser)]);
-    const users = Array.from({ length: 400 }, (_, i) => `user-${i}`);
     for (const user of users) expect(await get('/hello', { 'x-user': user })).toMatch(/\/hello$/);
-    expect(nodes[0]?.requests).toBeGreaterThan(220);
-    expect(nodes[1]?.requests).toBeGreaterThan(40);
-    expect((nodes[0]?.requests ?? 0) + (nodes[1]?.requests ?? 0)).toBe(400);
+    expect(nodes[0]?.requests).toBeGreaterThan(165);
+    expect(nodes[1]?.requests).toBeGreaterThan(30);
+    expect((nodes[0]?.requests ?? 0) + (nodes[1]?.requests ?? 0)).toBe(users.length);
   });
 
-  it('keeps a client that is on the growing node there', async () => {
-    const byUser: ModuleHttp = { ...open, affinity: { header: 'x-user' } };
+  it('keeps clients on the version that grows, from splits between nodes to splits on nodes', async () => {
     await router.start();
-    const users = Array.from({ length: 150 }, (_, i) => `user-${i}`);
-    let onNew = new Set<string>();
-    for (const [step, percent] of [10, 25, 50, 100].entries()) {
-      const old = percent === 100 ? [] : [target(0, 100 - percent, byUser)];
-      await setRoute('greeter', step + 1, [...old, target(1, percent, byUser)]);
-      const now = new Set<string>();
-      for (const user of users)
-        if ((await get('/', { 'x-user': user })).startsWith(nodes[1]?.url ?? '-')) now.add(user);
-      expect(onNew.difference(now)).toEqual(new Set());
-      onNew = now;
+    const of = (releaseId: string, on: readonly number[], weight: number): readonly RouteTarget[] =>
+      on.map((node) => target(node, weight, byUser, releaseId));
+    const stages = [
+      { percent: 10, targets: [...of('rel-m', [1, 2, 3], 120), ...of('rel-n', [0], 40)] },
+      { percent: 34, targets: [...of('rel-m', [2, 3], 132), ...of('rel-n', [0, 1], 68)] },
+      { percent: 60, targets: [...of('rel-m', [0, 1, 2, 3], 40), ...of('rel-n', [0, 1, 2, 3], 60)] },
+      { percent: 100, targets: of('rel-n', [0, 1, 2, 3], 100) },
+    ];
+    let onNext = new Set<string>();
+    for (const [step, { percent, targets }] of stages.entries()) {
+      await setRoute('shop', step + 1, targets);
+      const asked = await versions();
+      const now = new Set(users.filter((user) => asked.get(user) === 'rel-n'));
+      expect(new Set(asked.values()).isSubsetOf(new Set(['rel-m', 'rel-n']))).toBe(true);
+      expect(onNext.difference(now)).toEqual(new Set());
+      expect(Math.abs((100 * now.size) / users.length - percent)).toBeLessThan(10);
+      onNext = now;
     }
-    expect(onNew.size).toBe(users.length);
+    expect(onNext.size).toBe(users.length);
+  });
+
+  it('lets other nodes stand in for a version of which no node is left, without a failed request', async () => {
+    await router.start();
+    const only = nodes[0] as (typeof nodes)[number];
+    await setRoute('shop', 1, [target(0, 50, byUser, 'rel-n'), target(1, 50, byUser, 'rel-m')]);
+    const before = await versions();
+    expect(new Set(before.values()).size).toBe(2);
+    const port = Number(new URL(only.url).port);
+    only.server.closeAllConnections();
+    await new Promise((resolve) => only.server.close(resolve));
+    const requests = only.requests;
+    expect(await versions()).toEqual(before);
+    expect(only.requests).toBe(requests);
+    const again = await startNode(port);
+    nodes[0] = again;
+    await until(async () => (await versions()) && again.requests > 0);
+    expect(await versions()).toEqual(before);
   });
 
   it('finds modules by host, parent of the host and longest path of whole segments', async () => {
