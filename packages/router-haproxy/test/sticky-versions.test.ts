@@ -150,6 +150,27 @@ function wentBack(fleet: Fleet, rollout: Rollout): readonly string[] {
   return [...back];
 }
 
+describe('a plan', () => {
+  it('has no room for a ninth version of one module', () => {
+    const nodes = Array.from({ length: 9 }, (_, at): Node => new Map([[`rel-${String(at)}`, 100]]));
+    const { reachable } = steady(9);
+    const plan = (fleet: readonly Node[]): unknown =>
+      planProxy([routeOf(fleet, reachable)], new ModelProxy(9, 9, 2).state, 'm');
+    expect(() => plan(nodes.slice(1))).not.toThrow();
+    expect(() => plan(nodes)).toThrow('9 versions of it take traffic at one time, and there are rules for 8');
+  });
+
+  it('leaves nothing to do once it has been carried out', () => {
+    const { proxy } = new Fleet();
+    const route = routeOf(fleetAt(canary, 67), canary.reachable);
+    proxy.obey(planProxy([route], proxy.state, 'm'));
+    expect(planProxy([route], proxy.state, 'm')).toEqual({ prepare: [], weigh: [], map: [], retire: [] });
+    proxy.obey(planProxy([{ ...route, targets: [] }], proxy.state, 'm'));
+    expect(proxy.state.map.size).toBe(0);
+    expect([...proxy.state.backends.values()].flat().some(({ isEnabled }) => isEnabled)).toBe(false);
+  });
+});
+
 describe('clients behind HAProxy', () => {
   it('never go back while a share grows, from splits between nodes to splits on nodes', () => {
     const rollout = rollouts.filter((drawn) => [0, ...drawn.percents].every((percent) => reachesAll(drawn, percent)));
@@ -208,6 +229,31 @@ describe('clients behind HAProxy', () => {
       expect(clients.map((client) => fleet.ask(client))).toEqual(before);
       fleet.dead.clear();
     }
+  });
+
+  it('move to a version that was on nodes without a public port when it comes to one that has one', () => {
+    const hidden = { ...canary, reachable: [true, false, false] };
+    const fleet = new Fleet();
+    fleet.take(fleetAt(hidden, 30), hidden);
+    expect(new Set(clients.map((client) => fleet.ask(client)))).toEqual(new Set([next]));
+    fleet.take(fleetAt(hidden, 67), hidden);
+    expect(fleet.shares().get('rel-a')).toBeCloseTo(0.33, 5);
+  });
+
+  it('are answered by what a node has that lacks their version', () => {
+    const fleet = new Fleet();
+    fleet.take(fleetAt(canary, 34), steady(3));
+    fleet.nodes = fleet.nodes.map(() => new Map([['rel-a', 100]]));
+    expect(new Set(clients.map((client) => fleet.ask(client)))).toEqual(new Set(['rel-a']));
+  });
+
+  it('may change places on an HAProxy that has forgotten everything where three versions take traffic', () => {
+    const mixed = { ...canary, baseline: ['rel-a', 'rel-a', 'rel-z', 'rel-z'], ...steady(4) };
+    const [one, other] = [new Fleet(), new Fleet()];
+    for (const percent of [0, 20]) one.take(fleetAt(mixed, percent), mixed);
+    other.take(fleetAt(mixed, 20), mixed);
+    expect(clients.map((client) => other.ask(client))).not.toEqual(clients.map((client) => one.ask(client)));
+    expect(other.shares().get(next)).toBeCloseTo(one.shares().get(next) as number, 5);
   });
 
   it('leave a version only for others while its share falls', () => {
