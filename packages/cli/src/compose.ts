@@ -1,5 +1,12 @@
 import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
-import type { InterfaceChangeView, SimulateRequest, SimulationResult } from '@hotswap/protocol';
+import type {
+  InterfaceChangeView,
+  SimulateRequest,
+  SimulateTrainRequest,
+  SimulationResult,
+  TrainSimulationResult,
+} from '@hotswap/protocol';
+import type * as Simulator from '@hotswap/simulator';
 import { cliError } from './error-codes.ts';
 
 /**
@@ -63,6 +70,21 @@ function isWasm(bytes: Uint8Array): boolean {
  * @internal
  */
 export async function simulateHere(scenario: SimulateRequest): Promise<SimulationResult> {
+  const { simulator, ...plugins } = await openSimulator();
+  return simulator.simulate({ ...simulator.readScenario(scenario), ...plugins });
+}
+
+/**
+ * The same with a scenario of a release train.
+ * @throws as {@link simulateHere}
+ * @internal
+ */
+export async function simulateTrainHere(scenario: SimulateTrainRequest): Promise<TrainSimulationResult> {
+  const { simulator, ...plugins } = await openSimulator();
+  return simulator.simulateTrain({ ...simulator.readTrainScenario(scenario), ...plugins });
+}
+
+async function openSimulator(): Promise<Simulator.SimulationPlugins & { readonly simulator: typeof Simulator }> {
   const [simulator, selectors, abTesting, allAtOnce, blueGreen, canary, regional, rolling] = await Promise.all([
     import('@hotswap/simulator'),
     import('@hotswap/selectors-standard'),
@@ -73,8 +95,8 @@ export async function simulateHere(scenario: SimulateRequest): Promise<Simulatio
     import('@hotswap/strategy-regional'),
     import('@hotswap/strategy-rolling'),
   ]);
-  return simulator.simulate({
-    ...simulator.readScenario(scenario),
+  return {
+    simulator,
     strategies: [
       abTesting.abTesting(),
       allAtOnce.allAtOnce(),
@@ -84,5 +106,5 @@ export async function simulateHere(scenario: SimulateRequest): Promise<Simulatio
       rolling.rolling(),
     ],
     selectors: selectors.standardSelectors(),
-  });
+  };
 }

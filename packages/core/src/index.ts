@@ -260,4 +260,5 @@ export type { MemberState, TrainDecision } from './trains/decide-train.ts';
 export { driveTrain } from './trains/drive-train.ts';
 export type { TrainDriveParts } from './trains/drive-train.ts';
 export { explainTrain, explainTrainCommand } from './trains/explain-train.ts';
+export { trainMemberSpec } from './trains/train-member-spec.ts';
 export type { Train, TrainChange, TrainIntent, TrainMember } from './trains/train.ts';

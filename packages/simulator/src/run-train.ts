@@ -19,6 +19,7 @@ export interface TrainRunMember {
  * @public
  */
 export interface TrainRun extends Omit<SimulationRun, 'spec'> {
+  readonly trainId: string;
   /** In the order in which they go. */
   readonly members: readonly TrainRunMember[];
   readonly order: Train['order'];
@@ -30,8 +31,8 @@ export interface TrainRun extends Omit<SimulationRun, 'spec'> {
  * @throws HS_CONFIG_INVALID_SCENARIO when the script names a module that is no member, and whatever create refuses
  * @public
  */
-export async function runTrain({ members, order, ...parts }: TrainRun): Promise<TrainSimulationResult> {
-  const live = new LiveTrain(parts, members, order);
+export async function runTrain({ trainId, members, order, ...parts }: TrainRun): Promise<TrainSimulationResult> {
+  const live = new LiveTrain(parts, { trainId, members, order });
   await live.play();
   return live.result();
 }
@@ -46,7 +47,7 @@ class LiveTrain {
   /** What a drive of the train threw that is no refusal: the run ends with it. */
   #failure: unknown = null;
 
-  constructor(parts: WorldParts, members: readonly TrainRunMember[], order: Train['order']) {
+  constructor(parts: WorldParts, { trainId, members, order }: Pick<TrainRun, 'trainId' | 'members' | 'order'>) {
     this.#parts = parts;
     this.#members = members;
     this.#world = new SimulatedWorld(
@@ -55,6 +56,7 @@ class LiveTrain {
     );
     const { simulation } = this.#world;
     this.#train = new SimulatedTrain(simulation, {
+      trainId,
       order,
       members: members.map(({ spec: { deploymentId, moduleId, moduleName }, after }) => ({
         deploymentId,

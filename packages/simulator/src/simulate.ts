@@ -1,4 +1,4 @@
-import type { NodeSelectorPlugin, Strategy } from '@hotswap/core';
+import { trainMemberSpec, type NodeSelectorPlugin, type Strategy } from '@hotswap/core';
 import type { SimulateRequest, SimulateTrainRequest, SimulationResult, TrainSimulationResult } from '@hotswap/protocol';
 import { scenarioMs } from './active-period.ts';
 import { describedFleet } from './described-fleet.ts';
@@ -77,9 +77,9 @@ export async function simulateTrain({
   const members = moduleIds.map((moduleId, n) => {
     const [name, pointer] = [names[n] ?? '', '/train'] as const;
     const named = { deployment, moduleId, deploymentId: `${trainId}-${name}`, releaseId: `${name}-new`, pointer };
-    return { spec: specOf(named, nodes, strategies, selectors), after: [] };
+    return { spec: trainMemberSpec(trainId, specOf(named, nodes, strategies, selectors)), after: [] };
   });
-  return runTrain({ ...parts, fleet: nodes, members, order: 'given' });
+  return runTrain({ ...parts, trainId, fleet: nodes, members, order: 'given' });
 }
 
 function worldOf(

@@ -88,7 +88,8 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
 const patienceOf = ({ timeout }: DeployOptions): { readonly timeoutSeconds?: number } =>
   timeout === undefined ? {} : { timeoutSeconds: timeout };
 
-async function trainOf(moduleIds: readonly string[], options: DeployOptions): Promise<CreateTrainRequest> {
+/** The train that options and a file describe. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */
+export async function trainOf(moduleIds: readonly string[], options: DeployOptions): Promise<CreateTrainRequest> {
   const { file, id, order } = options;
   const written = file === undefined ? {} : await jsonOption('--file', `@${file}`);
   const { deploymentId: _id, ...given } = await givenOptions(undefined, options);

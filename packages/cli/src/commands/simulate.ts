@@ -1,12 +1,12 @@
-import type { Command } from 'commander';
-import type { SimulateRequest, SimulationResult, SimulationScript } from '@hotswap/protocol';
-import type { SessionOf } from '../command-session.ts';
-import { simulateHere } from '../compose.ts';
+import { Option, type Command } from 'commander';
+import type { SimulateRequest, SimulateTrainRequest, SimulationResult, SimulationScript } from '@hotswap/protocol';
+import type { CommandSession, SessionOf } from '../command-session.ts';
+import { simulateHere, simulateTrainHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodeOfStatus, exitCodes } from '../exit-codes.ts';
 import { collect, jsonOption } from '../option-values.ts';
-import { simulationText } from '../output/simulation-text.ts';
-import { requestOf, type DeployOptions } from './deploy.ts';
+import { simulationText, trainSimulationText } from '../output/simulation-text.ts';
+import { requestOf, trainOf, type DeployOptions } from './deploy.ts';
 
 interface SimulateOptions {
   readonly seed?: number;
@@ -22,14 +22,16 @@ interface PlanOptions extends Omit<DeployOptions, 'execute'> {
 export function addSimulateCommands(program: Command, sessionOf: SessionOf): void {
   program
     .command('simulate')
-    .description('try a deployment in virtual time, as a scenario file describes it')
-    .argument('<file>', 'scenario: deployment, fleet, script of faults, seed')
+    .description('try a deployment or a release train in virtual time, as a scenario file describes it')
+    .argument('<file>', 'scenario: deployment or train, fleet, script of faults, seed')
     .option('--seed <number>', "another seed than the file's", seedOption)
     .option('--on-server', 'on the server; without a fleet in the file, over its own as it is now')
     .action(async (file: string, options: SimulateOptions) => {
       const session = sessionOf();
-      const written = (await jsonOption('the scenario', `@${file}`)) as unknown as SimulateRequest;
+      const written = (await jsonOption('the scenario', `@${file}`)) as unknown as
+        SimulateRequest | SimulateTrainRequest;
       const request = options.seed === undefined ? written : { ...written, seed: options.seed };
+      if ('train' in request) return simulateTrain(session, request, options.onServer === true);
       const result =
         options.onServer === true
           ? await (await session.client()).deployments.simulate(request, { signal: session.signal })
@@ -40,38 +42,55 @@ export function addSimulateCommands(program: Command, sessionOf: SessionOf): voi
   program
     .command('plan')
     .description('tell what a deployment would change, and how it would go; nothing is moved')
-    .argument('[moduleId]', 'e.g. greeter-v1.1.0; default what --file says')
+    .argument('[moduleId...]', 'e.g. greeter-v1.1.0; several are a train; default what --file says')
     .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
     .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
     .option('--config <json>', "the strategy's configuration, as JSON or @file")
     .option('--region <region>', 'a target region; repeatable; default all', collect)
+    .addOption(
+      new Option('--order <order>', 'of a train: by what they import from one another, or as given').choices([
+        'interfaces',
+        'given',
+      ]),
+    )
     .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
     .option('--health-check <json>', 'healthCheck block, as JSON or @file')
     .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
     .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
+    .option('--allow-breaking', 'plan as if users of the version that serves might break; only for admins')
     .option('--script <json>', 'what goes wrong meanwhile, as JSON or @file; default nothing', undefined)
     .option('--seed <number>', 'seed of the simulation', seedOption)
-    .action(async (moduleId: string | undefined, options: PlanOptions) => {
+    .action(async ([moduleId, ...others]: readonly string[], options: PlanOptions) => {
       const session = sessionOf();
-      const deployment = await requestOf(moduleId, { ...options, execute: false });
       const script =
         options.script === undefined ? undefined : ((await jsonOption('--script', options.script)) as SimulationScript);
+      const conditions = {
+        ...(script === undefined ? {} : { script }),
+        ...(options.seed === undefined ? {} : { seed: options.seed }),
+      };
+      if (moduleId !== undefined && others.length > 0) {
+        const train = await trainOf([moduleId, ...others], { ...options, execute: false });
+        return simulateTrain(session, { train, ...conditions }, true);
+      }
+      const deployment = await requestOf(moduleId, { ...options, execute: false });
       const client = await session.client();
-      const result = await client.deployments.simulate(
-        {
-          deployment,
-          ...(script === undefined ? {} : { script }),
-          ...(options.seed === undefined ? {} : { seed: options.seed }),
-        },
-        { signal: session.signal },
-      );
+      const result = await client.deployments.simulate({ deployment, ...conditions }, { signal: session.signal });
       session.terminal.result(result, (shown) => simulationText(session.terminal, shown));
       session.setExitCode(exitCodeOfResult(result));
     });
 }
 
+async function simulateTrain(session: CommandSession, request: SimulateTrainRequest, onServer: boolean): Promise<void> {
+  const result = onServer
+    ? await (await session.client()).trains.simulate(request, { signal: session.signal })
+    : await simulateTrainHere(request);
+  session.terminal.result(result, (shown) => trainSimulationText(session.terminal, shown));
+  const isRefused = result.members.some(({ refusal }) => refusal !== undefined);
+  session.setExitCode(isRefused ? exitCodes.conflict : exitCodeOfResult(result));
+}
+
 /** A deployment that waits for people is no failure of a plan. */
-const exitCodeOfResult = ({ status }: SimulationResult): number =>
+const exitCodeOfResult = ({ status }: Pick<SimulationResult, 'status'>): number =>
   status === 'Paused' ? exitCodes.ok : exitCodeOfStatus(status);
 
 function seedOption(text: string): number {

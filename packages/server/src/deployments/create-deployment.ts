@@ -40,7 +40,7 @@ export interface DeploymentServiceParts {
   readonly config: ServerConfig;
   readonly engine: RolloutEngine;
   readonly fleet: Pick<FleetReader, 'regions'>;
-  readonly gate: InterfaceGate;
+  readonly gate: Pick<InterfaceGate, 'check'>;
   readonly modules: ModuleRegistry;
   readonly releases: ReleaseRegistry;
   readonly strategies: readonly Strategy<unknown>[];

@@ -9,7 +9,7 @@ import { requireSafe, type GateQuestion, type InterfaceGate } from './interface-
 /** @internal */
 export interface AdmissionParts {
   readonly config: Pick<ServerConfig, 'environment'>;
-  readonly gate: InterfaceGate;
+  readonly gate: Pick<InterfaceGate, 'check'>;
 }
 
 /** What a deployment's spec says of its interfaces. @internal */
@@ -46,7 +46,7 @@ export async function admitDeployment(
  * @internal
  */
 export async function readmitDeployment(
-  parts: { readonly gate: InterfaceGate; readonly modules: ModuleRegistry; readonly releases: ReleaseRegistry },
+  parts: { readonly gate: Pick<InterfaceGate, 'check'>; readonly modules: ModuleRegistry; readonly releases: ReleaseRegistry },
   spec: DeploymentSpec,
   ahead: NonNullable<GateQuestion['ahead']> = [],
 ): Promise<void> {

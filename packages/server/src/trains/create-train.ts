@@ -1,17 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { durationMs, toDuration, type DeploymentSpec, type Train } from '@hotswap/core';
+import { trainMemberSpec, type DeploymentSpec, type Train } from '@hotswap/core';
 import type { CheckedTrain } from '@hotswap/protocol';
 import type { Principal } from '../auth/principal.ts';
 import { prepareDeployment, type DeploymentServiceParts } from '../deployments/create-deployment.ts';
-import { serverError } from '../error-codes.ts';
 import type { TrainStore } from '../ports/train-store.ts';
-import { orderModules } from './order-modules.ts';
-
-/**
- * What a member replaced has to be warm for as long as the train may need to go back, not only as long as the member itself
- * would: a train is over within a day, for members that wait longer expire.
- */
-const longestTrainMs = 24 * 3_600_000;
+import { memberId, placeMembers } from './place-members.ts';
 
 /**
  * Prepares every member before any is created, then creates them in the order in which they will go.
@@ -24,23 +17,11 @@ export async function createTrain(
   author: Principal,
 ): Promise<string> {
   const { tenant, subject } = author;
-  const modules = await Promise.all(moduleIds.map((moduleId) => parts.modules.get(tenant, moduleId)));
-  const twice = modules.findIndex(({ name }, n) => modules.findIndex((other) => other.name === name) !== n);
-  if (twice >= 0) {
-    const moduleName = modules[twice]?.name ?? '';
-    const errors = [
-      { pointer: `/moduleIds/${twice}`, detail: `${moduleName} is named before: one version of a module` },
-    ];
-    throw serverError('HS_DEPLOYMENT_TRAIN_TWICE', { moduleName, errors });
-  }
-  const placed = orderModules(modules, order);
+  const placed = await placeMembers(parts.modules, tenant, { moduleIds, order });
   const specs: DeploymentSpec[] = [];
-  for (const [n, { module }] of placed.entries()) {
-    const deploymentId = `${trainId}-${module.name}`.slice(0, 100);
-    const ahead = placed.slice(0, n).map((earlier) => earlier.module);
-    const body = { ...common, moduleId: module.moduleId, deploymentId };
-    const spec = await prepareDeployment(parts, body, author, ahead);
-    specs.push({ ...spec, trainId, retention: toDuration(durationMs(spec.retention) + longestTrainMs) });
+  for (const { module, ahead } of placed) {
+    const body = { ...common, moduleId: module.moduleId, deploymentId: memberId(trainId, module) };
+    specs.push(trainMemberSpec(trainId, await prepareDeployment(parts, body, author, ahead)));
   }
   const train: Omit<Train, 'revision' | 'createdAt' | 'updatedAt'> = {
     tenant,

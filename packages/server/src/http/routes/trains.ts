@@ -11,8 +11,10 @@ import {
 import {
   apiBase,
   createTrainSchema,
+  simulateTrainRequestSchema,
   trainCommandSchema,
   trainListSchema,
+  trainSimulationResultSchema,
   trainViewSchema,
   type TrainView,
 } from '@hotswap/protocol';
@@ -23,6 +25,7 @@ import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { createTrain } from '../../trains/create-train.ts';
 import { trainMembers } from '../../trains/train-members.ts';
+import { planTrain } from '../../trains/plan-train.ts';
 import { toTrainView } from '../../trains/train-view.ts';
 import type { App } from '../app-type.ts';
 import { entityTag, requireMatch } from '../entity-tag.ts';
@@ -39,6 +42,7 @@ const listQuery = z.strictObject({
 /** @internal */
 export function trainRoutes(app: App, parts: ServerParts): void {
   creationRoute(app, parts);
+  simulationRoute(app, parts);
   readingRoutes(app, parts);
   executeRoute(app, parts);
   backRoute(app, parts, 'abort');
@@ -58,6 +62,17 @@ function creationRoute(app: App, parts: ServerParts): void {
       parts.trainLoop.nudge();
       return answer(parts, await find(parts, caller.tenant, trainId), reply.code(201));
     },
+  );
+}
+
+function simulationRoute(app: App, parts: ServerParts): void {
+  app.post(
+    `${base}/simulate`,
+    {
+      config: { role: writing },
+      schema: { tags, body: simulateTrainRequestSchema, response: { 200: trainSimulationResultSchema } },
+    },
+    async (request) => planTrain(parts, request.body, callerOf(request)),
   );
 }
 
