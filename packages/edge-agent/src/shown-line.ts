@@ -7,8 +7,11 @@ const acting = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028
 
 /** A guest's line as text that does nothing to whoever shows it, cut to a length. @internal */
 export function shownLine(text: string): string {
-  const cut = text.length > maxLineChars ? `${text.slice(0, maxLineChars)}…` : text;
-  return cut.toWellFormed().replaceAll(acting, (char) => `\\u{${char.charCodeAt(0).toString(16)}}`);
+  const harmless = text
+    .slice(0, maxLineChars + 1)
+    .toWellFormed()
+    .replaceAll(acting, (char) => `\\u{${char.charCodeAt(0).toString(16)}}`);
+  return harmless.length > maxLineChars ? `${harmless.slice(0, maxLineChars).toWellFormed()}…` : harmless;
 }
 
 /** A guest's output as lines, with no more of it held than they need. @internal */
