@@ -1,5 +1,7 @@
 import {
+  actAs,
   ApiKeyRepository,
+  AuditRepository,
   CredentialRepository,
   DayQuotaRepository,
   LoginFailureRepository,
@@ -14,6 +16,7 @@ import { makeAccess } from './auth/make-access.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
+import type { AuditLog } from './ports/audit-log.ts';
 import { relayEvents } from './relay-events.ts';
 import type { ServerParts } from './server-parts.ts';
 
@@ -56,6 +59,16 @@ export function composeAccess(
     ...(redis === null ? {} : { shared: new RedisRateCounter(redis) }),
   });
   return redis === null ? access : { ...access, isRedisUp: () => redis.isUp };
+}
+
+/** What is on record of changes, over this database. @internal */
+export function composeAudit(database: Database): AuditLog {
+  const repository = new AuditRepository(database);
+  return {
+    head: (tenant) => repository.head(tenant),
+    list: (tenant, query) => repository.list(tenant, query),
+    actAs,
+  };
 }
 
 /** What access may forget after a while. @internal */

@@ -18,8 +18,6 @@ import { PrometheusMetricsSource } from '@hotswap/metrics-prometheus';
 import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
-  actAs,
-  AuditRepository,
   CatchUpRepository,
   CredentialRepository,
   DatabaseClock,
@@ -62,7 +60,8 @@ import { AlertWebhook } from './alerts/alert-webhook.ts';
 import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
-import { accessCleaners, composeAccess, openAccess, type OpenAccess } from './compose-access.ts';
+import { composePolicies } from './compose-policy.ts';
+import { accessCleaners, composeAccess, composeAudit, openAccess, type OpenAccess } from './compose-access.ts';
 import { composeInquiry } from './compose-nodes.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
@@ -83,7 +82,6 @@ import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
 import type { ProxyRouter } from './ports/proxy-router.ts';
-import type { AuditLog } from './ports/audit-log.ts';
 import { unhealthyAfterMs } from './nodes/node-conditions.ts';
 import type { Lifecycle, ServerParts, Telemetry } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
@@ -341,7 +339,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     catchUps: new CatchUpRepository(database),
     nodeMetrics: new PostgresMetricsSource(database),
     deployments: new DeploymentRepository(database),
-    audit: makeAudit(database),
+    audit: composeAudit(database),
     ...makeTrains(scope, rollouts),
     inquiry: composeInquiry(database, nodes, scope.resolve(tokens.signingKey)),
     keys: new IdempotencyRepository(database),
@@ -387,7 +385,17 @@ function makeInterfaces(
 
 type RolloutParts = Pick<
   ServerParts,
-  'journal' | 'fleet' | 'metrics' | 'clock' | 'strategies' | 'selectors' | 'engine' | 'loop' | 'hub' | 'intake'
+  | 'journal'
+  | 'fleet'
+  | 'metrics'
+  | 'clock'
+  | 'strategies'
+  | 'selectors'
+  | 'engine'
+  | 'loop'
+  | 'hub'
+  | 'intake'
+  | 'policies'
 >;
 
 /** What drives deployments: engine and loop, and the line to the agents that carry them out. */
@@ -413,7 +421,8 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     },
     (error) => logger.warn({ err: error }, 'the end of a deployment could not be counted'),
   );
-  const { flappingStarts } = scope.resolve(tokens.config);
+  const { flappingStarts, environment } = scope.resolve(tokens.config);
+  const policies = composePolicies(database, { environment });
   const fleet = new PostgresFleetReader(database, { flappingStarts });
   const metrics = new PostgresMetricsSource(database);
   const { triggerIntervalMs } = overrides;
@@ -421,6 +430,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
   const engine = createRolloutEngine({
     ...{ journal, fleet, metrics, clock, failpoint, judges, metricsSources, selectors, strategies: known },
     router: scope.resolve(tokens.gateway),
+    changeRules: (tenant) => policies.changeRules(tenant),
     engineId: `engine:${scope.resolve(tokens.config).instanceId}`,
     ...(triggerIntervalMs === undefined ? {} : { triggerIntervalMs }),
   });
@@ -445,7 +455,7 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     onTaken: (outcome, report) => measured.reported(outcome, report),
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
-  return { journal, fleet, metrics, clock, engine, loop, hub, intake, selectors, strategies: known };
+  return { journal, fleet, metrics, clock, engine, loop, hub, intake, policies, selectors, strategies: known };
 }
 
 function makeTrains(
@@ -464,15 +474,6 @@ function makeTrains(
     onError: (error, trainId) => logger.warn({ err: error, trainId }, 'a train could not go on and will try again'),
   });
   return { trains, trainLoop };
-}
-
-function makeAudit(database: Database): AuditLog {
-  const repository = new AuditRepository(database);
-  return {
-    head: (tenant) => repository.head(tenant),
-    list: (tenant, query) => repository.list(tenant, query),
-    actAs,
-  };
 }
 
 /** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */

@@ -30,6 +30,7 @@ import type { ServerMetrics } from './telemetry/server-metrics.ts';
 import type { TrainLoop } from './loops/train-loop.ts';
 import type { ModuleService } from './modules/module-service.ts';
 import type { NodeInquiry } from './nodes/node-inquiry.ts';
+import type { TenantPolicies } from './policy/tenant-policies.ts';
 import type { ApiKeys } from './ports/api-keys.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
@@ -68,6 +69,8 @@ export interface ServerParts {
   /** What only nodes themselves can tell. */
   readonly inquiry: NodeInquiry;
   readonly deployments: DeploymentList;
+  /** What tenants have laid down for deployments. */
+  readonly policies: TenantPolicies;
   readonly routes: LiveRoutes;
   readonly keys: IdempotencyKeys;
   readonly audit: AuditLog;

@@ -49,6 +49,8 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['POST', `${api}/deployments/{id}/abort`, writers],
   ['POST', `${api}/deployments/{id}/rollback`, admins],
   ['GET', '/api/v1/audit', admins],
+  ['GET', '/api/v1/policy', admins],
+  ['PUT', '/api/v1/policy', admins],
   ['GET', '/api/v1/auth/me', [...readers, 'invoker', 'metrics']],
   ['POST', '/api/v1/auth/password', [...readers, 'invoker', 'metrics']],
   ['POST', '/api/v1/auth/login', everybody],

@@ -30,7 +30,10 @@ import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
 import { shadowRelease } from './mirror-release.ts';
 import { strategyOf } from './recommended-strategy.ts';
 import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
+import type { DeploymentList } from '../ports/deployment-list.ts';
 import type { ProxyRouter } from '../ports/proxy-router.ts';
+import type { TenantPolicies } from '../policy/tenant-policies.ts';
+import { undoneDeployment } from '../policy/undone-deployment.ts';
 
 /** A new deployment as the schema read it. @internal */
 export type NewDeployment = z.output<typeof createDeploymentSchema>;
@@ -43,6 +46,8 @@ export interface DeploymentServiceParts {
   readonly gate: Pick<InterfaceGate, 'check'>;
   readonly modules: ModuleRegistry;
   readonly releases: ReleaseRegistry;
+  readonly deployments: Pick<DeploymentList, 'find' | 'list'>;
+  readonly policies: Pick<TenantPolicies, 'approvalsOf'>;
   readonly strategies: readonly Strategy<unknown>[];
   readonly selectors: readonly NodeSelectorPlugin<unknown>[];
   /** Proxies in front of the fleet. */
@@ -54,7 +59,8 @@ export interface DeploymentServiceParts {
  * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_STRATEGY_UNKNOWN, HS_STRATEGY_INVALID_CONFIG, HS_SELECT_UNKNOWN_REGION,
  * HS_SELECT_REGION_FORBIDDEN, HS_SELECT_UNKNOWN, HS_SELECT_INVALID_OPTIONS,
  * HS_REGISTRY_HEALTH_FUNCTION_MISSING, HS_REGISTRY_SERVES_NO_HTTP, HS_LIMIT_RESOURCES, HS_DEPLOYMENT_ACTIVE, HS_DEPLOYMENT_EXISTS,
- * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS, HS_DEPLOYMENT_CANNOT_MIRROR
+ * HS_INTERFACE_HOST_CANNOT_LINK, HS_INTERFACE_NOT_APPROVED, HS_INTERFACE_BREAKS_CONSUMERS, HS_DEPLOYMENT_CANNOT_MIRROR,
+ * HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_TOO_FEW_APPROVERS
  * @internal
  */
 export async function createDeployment(
@@ -120,9 +126,10 @@ export async function draftDeployment(
   );
   const releaseId = await parts.releases.idOf(content);
   const { traffic, shadow } = await trafficOf(parts, body.traffic, content, releaseId);
+  const deploymentId = body.deploymentId ?? `deploy-${randomBytes(5).toString('hex')}`;
   const spec: DeploymentSpec = {
     tenant,
-    deploymentId: body.deploymentId ?? `deploy-${randomBytes(5).toString('hex')}`,
+    deploymentId,
     moduleName: module.name,
     moduleId: module.moduleId,
     releaseId,
@@ -140,7 +147,11 @@ export async function draftDeployment(
     ...joinersOf(parts.strategies, strategy, config, body),
     ...(traffic === undefined ? {} : { traffic }),
     ...admission,
-    requireApproval: parts.config.requireApproval || admission.requireApproval,
+    ...(await undoneDeployment(parts.deployments, { tenant, moduleName: module.name, releaseId }, body.undoes)),
+    ...(await parts.policies.approvalsOf({
+      ...{ tenant, deploymentId, author: author.subject },
+      isRequired: parts.config.requireApproval || admission.requireApproval,
+    })),
   };
   return { content, shadow, spec };
 }

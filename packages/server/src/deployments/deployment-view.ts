@@ -1,5 +1,5 @@
-import type { Json } from '@hotswap/core';
-import type { DeploymentNodeView, DeploymentView, OutstandingNodeView } from '@hotswap/protocol';
+import type { GivenApproval, Json } from '@hotswap/core';
+import type { ApprovalView, DeploymentNodeView, DeploymentView, OutstandingNodeView } from '@hotswap/protocol';
 import type { OutstandingNode } from '../ports/catch-ups.ts';
 import type { DeploymentNode, DeploymentRecord } from '../ports/deployment-list.ts';
 import { entityTag } from '../http/entity-tag.ts';
@@ -40,15 +40,11 @@ export function toDeploymentView(
     retention: spec.retention,
     ...(spec.trainId === undefined ? {} : { trainId: spec.trainId }),
     requireApproval: spec.requireApproval ?? false,
-    ...(summary.approval === undefined
+    ...(summary.approval === undefined ? {} : { approval: toApprovalView(summary.approval) }),
+    ...(spec.approvals === undefined
       ? {}
-      : {
-          approval: {
-            by: summary.approval.by,
-            at: timeText(summary.approval.at),
-            expiresAt: timeText(summary.approval.expiresAt),
-          },
-        }),
+      : { approvals: { ...spec.approvals, given: (summary.approvals ?? []).map(toApprovalView) } }),
+    ...(spec.undoes === undefined ? {} : { undoes: spec.undoes }),
     createdBy: spec.author,
     createdAt: timeText(record.createdAt),
     ...(executedAt === undefined ? {} : { executedAt: timeText(executedAt) }),
@@ -57,6 +53,12 @@ export function toDeploymentView(
     ...(outstanding.length === 0 ? {} : { outstanding: outstanding.map(toOutstandingView) }),
   };
 }
+
+const toApprovalView = ({ by, at, expiresAt }: GivenApproval): ApprovalView => ({
+  by,
+  at: timeText(at),
+  expiresAt: timeText(expiresAt),
+});
 
 function toOutstandingView({
   nodeId,

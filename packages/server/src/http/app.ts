@@ -36,6 +36,7 @@ import { moduleRoutes } from './routes/modules.ts';
 import { nodeAgentRoutes } from './routes/node-agents.ts';
 import { nodeInquiryRoutes } from './routes/node-inquiries.ts';
 import { nodeRoutes } from './routes/nodes.ts';
+import { policyRoutes } from './routes/policy.ts';
 import { releaseRoutes } from './routes/releases.ts';
 import { strategyRoutes } from './routes/strategies.ts';
 import { trafficRoutes } from './routes/routes.ts';
@@ -61,6 +62,7 @@ const routeGroups: readonly ((app: App, parts: ServerParts) => void)[] = [
   interfaceRoutes,
   deploymentRoutes,
   trainRoutes,
+  policyRoutes,
   auditRoutes,
   authRoutes,
   userRoutes,

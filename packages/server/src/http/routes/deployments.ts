@@ -1,6 +1,6 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { hotSwapError, type DeploymentCommand } from '@hotswap/core';
+import { hotSwapError, isApprover, type DeploymentCommand } from '@hotswap/core';
 import {
   apiBase,
   approvalSchema,
@@ -16,7 +16,7 @@ import {
   simulationResultSchema,
   type DeploymentView,
 } from '@hotswap/protocol';
-import { callerOf } from '../../auth/authorize.ts';
+import { callerOf, forbidden } from '../../auth/authorize.ts';
 import { administering, reading, writing, type Principal, type Role } from '../../auth/principal.ts';
 import { createDeployment } from '../../deployments/create-deployment.ts';
 import { DeploymentStream } from '../../deployments/deployment-stream.ts';
@@ -172,9 +172,13 @@ function executeRoute(app: App, parts: ServerParts): void {
       const { id } = request.params;
       const record = await find(parts, caller.tenant, id);
       requireMatch(request, deploymentTag(record), `deployment ${id}`);
-      checkApprover(caller, request.body.approvedBy);
+      const { approvedBy, override } = request.body;
+      checkApprover(caller, approvedBy);
       if (isUntouched(record)) await readmitDeployment(parts, record.spec);
-      await parts.engine.command(caller.tenant, id, 'execute', caller.subject);
+      await parts.engine.command(caller.tenant, id, 'execute', caller.subject, {
+        actorRole: caller.role,
+        ...(override === undefined ? {} : { overrideReason: override.reason }),
+      });
       parts.loop.nudge(caller.tenant, id);
       return answer(parts, caller.tenant, id, reply.code(202));
     },
@@ -192,11 +196,24 @@ function checkApprover({ subject }: Principal, approvedBy: string | undefined): 
     throw serverError('HS_AUTH_APPROVER_MISMATCH', { approvedBy, subject });
 }
 
+/**
+ * Admins, and whoever the rule names that the deployment was created under. Before anything of the body is read, as with
+ * all routes.
+ */
+async function admitApprover({ deployments }: ServerParts, request: FastifyRequest): Promise<void> {
+  const caller = callerOf(request);
+  if (caller.role === 'admin') return;
+  const { id } = request.params as { readonly id: string };
+  const spec = (await deployments.find(caller.tenant, id))?.spec;
+  if (spec?.approvals?.approvers === undefined || !isApprover(spec, caller)) throw forbidden(caller, 'admin');
+}
+
 function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'reject'): void {
   app.post(
     `${base}/:id/${command}`,
     {
-      config: { role: administering, idempotent: true },
+      config: { role: writing, idempotent: true },
+      onRequest: (request) => admitApprover(parts, request),
       schema: { tags, params, body: approvalSchema, response: { 202: deploymentViewSchema } },
     },
     async (request, reply) => {
@@ -205,7 +222,7 @@ function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'rejec
       const { approvedBy, ...options } = request.body;
       requireMatch(request, deploymentTag(await find(parts, caller.tenant, id)), `deployment ${id}`);
       checkApprover(caller, approvedBy);
-      await parts.engine.command(caller.tenant, id, command, caller.subject, options);
+      await parts.engine.command(caller.tenant, id, command, caller.subject, { ...options, actorRole: caller.role });
       parts.loop.nudge(caller.tenant, id);
       return answer(parts, caller.tenant, id, reply.code(202));
     },
