@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import type { DeploymentId, DeploymentSummary, DesiredState, ObservedState, Release } from '@hotswap/core';
+import type {
+  DeploymentId,
+  DeploymentSummary,
+  DesiredState,
+  MirrorReport,
+  ObservedState,
+  Release,
+} from '@hotswap/core';
 import {
   journalStoreSuite,
   policyStoreSuite,
@@ -17,6 +24,7 @@ import {
   PostgresFleetReader,
   PostgresJournalStore,
   PostgresScheduler,
+  RouteRepository,
   type Database,
 } from '../src/index.ts';
 import { backends } from './open-test-database.ts';
@@ -169,6 +177,10 @@ class PostgresRig implements JournalStoreRig {
     await new HeartbeatRepository(this.#database).record(tenant, [
       { nodeId, bootId: 'boot', sequence: ++this.#sequence, observed, metrics: [], resources },
     ]);
+  }
+
+  async reportMirrors(instanceId: string, reports: readonly MirrorReport[]): Promise<void> {
+    await new RouteRepository(this.#database).reportMirrors(instanceId, reports);
   }
 
   async desired(nodeId: string): Promise<DesiredState> {

@@ -202,7 +202,7 @@ function route(context: ChangeContext, { releaseId, to, among, weights }: Change
 function mirror({ database, row }: ChangeContext, { releaseId, step, percent }: ChangeOf<'mirror'>): void {
   const { tenant, moduleName, deploymentId } = row.spec;
   database.moduleRow(tenant, moduleName).revision++;
-  database.mirrors.set(deploymentId, { deploymentId, releaseId, step, percent });
+  database.mirrors.set(deploymentId, { deploymentId, releaseId, step, percent, reports: new Map() });
 }
 
 function endMirror({ database, row: { spec } }: ChangeContext): void {

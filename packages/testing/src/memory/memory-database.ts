@@ -9,6 +9,7 @@ import type {
   HealthCheck,
   Instant,
   JournalEntry,
+  MirrorReport,
   MirrorTally,
   ObservedState,
   Release,
@@ -99,6 +100,8 @@ export interface MemoryMirror {
   readonly releaseId: ReleaseId;
   readonly step: number;
   readonly percent: number;
+  /** Last report of each router. @internal */
+  readonly reports: Map<string, MirrorTally>;
 }
 
 /** A message in the outbox. @public */
@@ -113,6 +116,21 @@ export interface RequestedWake {
   readonly tenant: string;
   readonly deploymentId: DeploymentId;
   readonly at: Instant;
+}
+
+const shownExamples = 5;
+
+function sumOf(tallies: readonly MirrorTally[]): MirrorTally {
+  return tallies.reduce(
+    (sum, { equal, different, failed, skipped, examples }) => ({
+      equal: sum.equal + equal,
+      different: sum.different + different,
+      failed: sum.failed + failed,
+      skipped: sum.skipped + skipped,
+      examples: [...sum.examples, ...examples].slice(0, shownExamples),
+    }),
+    noMirrorTally,
+  );
 }
 
 const activeStatuses: readonly string[] = ['Pending', 'PendingApproval', 'InProgress', 'Paused', 'RollingBack'];
@@ -142,8 +160,8 @@ export class MemoryDatabase {
   readonly outbox: OutboxMessage[] = [];
   /** Mirrors that routers copy requests to, by deployment. */
   readonly mirrors: Map<DeploymentId, MemoryMirror> = new Map();
-  /** What routers have counted of a mirror. Default: nothing, as without any requests. */
-  mirrorTally: (mirror: MemoryMirror) => MirrorTally = () => noMirrorTally;
+  /** What routers have counted of a mirror. Default: what they have reported. */
+  mirrorTally: (mirror: MemoryMirror) => MirrorTally = ({ reports }) => sumOf([...reports.values()]);
   /** Rises with everything that changes what a node shall be, is, or counts as: what was read at one version still holds. @internal */
   version = 0;
   /** Called after a commit with the nodes whose desired state it changed. @internal */
@@ -206,6 +224,14 @@ export class MemoryDatabase {
     node.observed = observed;
     node.reachable = true;
     this.version++;
+  }
+
+  /** As `MirrorBoard` takes it: totals of one router, passed over where no such mirror is set up. */
+  reportMirrors(instanceId: string, reports: readonly MirrorReport[]): void {
+    for (const { tenant: _tenant, deploymentId, step, ...tally } of reports) {
+      const mirror = this.mirrors.get(deploymentId);
+      if (mirror?.step === step) mirror.reports.set(instanceId, tally);
+    }
   }
 
   /** What the node shall be now. */

@@ -16,6 +16,7 @@ export async function createMemoryJournalStoreRig(): Promise<JournalStoreRig> {
     setEnabled: async (nodeId, enabled) => database.setEnabled(nodeId, enabled),
     silence: async (nodeId) => database.setReachable(nodeId, false),
     report: async (nodeId, observed) => database.report(nodeId, observed),
+    reportMirrors: async (instanceId, reports) => database.reportMirrors(instanceId, reports),
     desired: async (nodeId) => database.desired(nodeId),
     summary: async (deploymentId) => database.summary(deploymentId),
     wakes: async () => [...wakes],

@@ -7,6 +7,7 @@ import {
   type DesiredState,
   type JournalBatch,
   type JournalStore,
+  type MirrorReport,
   type NodeProgress,
 } from '@hotswap/core';
 import { createMemoryJournalStoreRig, type JournalStoreRig } from '@hotswap/testing';
@@ -164,6 +165,20 @@ const toAllNodes = (kind: 'assign' | 'route'): Break =>
   );
 
 /** For each clause of the journal store suite a store that breaks it. */
+const reported =
+  (alter: (instanceId: string, reports: readonly MirrorReport[]) => [string, readonly MirrorReport[]]): Break =>
+  (rig) => ({ reportMirrors: (instanceId, reports) => rig.reportMirrors(...alter(instanceId, reports)) });
+/** Reports count under whatever step the deployment mirrors at. */
+const stepIgnored: Break = (rig) => {
+  let now = 0;
+  const store = change((one) => {
+    if (one.kind === 'mirror') now = one.step;
+    return [one];
+  })(rig);
+  return { ...store, ...reported((id, reports) => [id, reports.map((one) => ({ ...one, step: now }))])(rig) };
+};
+let routers = 0;
+
 export const journalStoreFaults: Readonly<Record<string, Break>> = {
   'reads nothing of a deployment that it does not know': read(async (store, tenant, id) =>
     id === 'nobody' ? [{ seq: 0 } as never] : store.read(tenant, id),
@@ -312,6 +327,24 @@ export const journalStoreFaults: Readonly<Record<string, Break>> = {
   'retained names deployments whose replaced release is still warm, by region': fleet((rig) => ({
     retained: (tenant, name) => rig.fleet.retained(tenant, name, null),
   })),
+  'mirror raises the revision of the route and tells nodes nothing': drop('mirror'),
+  'a mirror counts what all routers report': reported((_, reports) => ['one', reports]),
+  'a later report of a router takes the place of its earlier one': reported((_, reports) => [
+    `router-${String(routers++)}`,
+    reports,
+  ]),
+  'a mirror shows differences of every router': reported((id, reports) => [
+    id,
+    reports.map((one) => ({ ...one, examples: [] })),
+  ]),
+  'reports of other steps and of deployments without a mirror are passed over': stepIgnored,
+  'a mirror of a later step begins to count anew': change((one) =>
+    one.kind === 'mirror' ? [{ ...one, step: 1 }] : [one],
+  ),
+  'endMirror raises the revision and forgets what was counted': drop('endMirror'),
+  'endMirror without a mirror changes nothing': change((one) =>
+    one.kind === 'endMirror' ? [{ kind: 'mirror', releaseId: 'v3', step: 1, percent: 1, compare: {} }, one] : [one],
+  ),
   'one append executes a deployment and ends the retention of the one that it replaces': append((batches) =>
     batches.slice(0, 1),
   ),

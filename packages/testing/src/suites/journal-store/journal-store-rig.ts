@@ -4,6 +4,7 @@ import type {
   DesiredState,
   FleetReader,
   JournalStore,
+  MirrorReport,
   ObservedState,
   Release,
 } from '@hotswap/core';
@@ -31,6 +32,8 @@ export interface JournalStoreRig extends AsyncDisposable {
   silence(nodeId: string): Promise<void>;
   /** A heartbeat with what the node has made of its desired state; the node counts as heard of. */
   report(nodeId: string, observed: ObservedState): Promise<void>;
+  /** What a router has counted of mirrors since it first served them, as `MirrorBoard` takes it. */
+  reportMirrors(instanceId: string, reports: readonly MirrorReport[]): Promise<void>;
   desired(nodeId: string): Promise<DesiredState>;
   /** The deployment's row; `null` when there is none. */
   summary(deploymentId: DeploymentId): Promise<DeploymentSummary | null>;
