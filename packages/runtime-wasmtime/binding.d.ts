@@ -743,6 +743,8 @@ export interface HttpListenOptions {
     readonly bodyIdleTimeoutMs?: number;
     readonly keepAliveTimeoutMs?: number;
   };
+  /** IP addresses and networks (`10.0.0.0/8`); `INVALID_ARGUMENT` for anything else. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** JSON of `HttpPlane.setCertificates` is an array of these. */

@@ -75,6 +75,14 @@ impl Slot {
         self.current.iter().chain(self.splits.iter().map(|(_, version)| version)).chain(&self.keep)
     }
 
+    /// By label or id.
+    fn named(&self, name: &[u8]) -> Option<&Arc<SlotVersion>> {
+        let name = std::str::from_utf8(name).ok()?;
+        let id = name.parse().ok();
+        let by_label = self.held().find(|version| &*version.label == name);
+        by_label.or_else(|| self.held().find(|version| Some(version.module.id()) == id))
+    }
+
     fn at(&self, point: impl FnOnce() -> u64) -> Option<&Arc<SlotVersion>> {
         if self.splits.is_empty() {
             return self.current.as_ref();
@@ -82,6 +90,15 @@ impl Slot {
         let point = point();
         self.splits.iter().find(|(end, _)| point < *end).map(|(_, version)| version).or(self.current.as_ref())
     }
+}
+
+/// A version that somebody names for a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AskedVersion<'n> {
+    /// This one or none.
+    Pinned(&'n [u8]),
+    /// This one if it is here, else as if none had been named.
+    Preferred(&'n [u8]),
 }
 
 /// Why no version was chosen.
@@ -218,19 +235,19 @@ impl SlotTable {
     pub(crate) fn choose_version<'k>(
         &self,
         name: &str,
-        pinned: Option<&str>,
+        asked: Option<AskedVersion<'_>>,
         key: impl FnOnce() -> Option<Cow<'k, [u8]>>,
     ) -> std::result::Result<Arc<SlotVersion>, NotChosen> {
         let slots = self.slots.load();
         let slot = slots.get(name).ok_or(NotChosen::Nothing)?.load();
-        if let Some(pinned) = pinned {
-            let mut held = slot.held();
-            let id = pinned.parse().ok();
-            let by_label = slot.held().find(|version| &*version.label == pinned);
-            return by_label
-                .or_else(|| held.find(|version| Some(version.module.id()) == id))
-                .cloned()
-                .ok_or(NotChosen::Pinned);
+        match asked {
+            None => {}
+            Some(AskedVersion::Pinned(name)) => return slot.named(name).cloned().ok_or(NotChosen::Pinned),
+            Some(AskedVersion::Preferred(name)) => {
+                if let Some(version) = slot.named(name) {
+                    return Ok(version.clone());
+                }
+            }
         }
         slot.at(|| key().map_or_else(random, |key| hash(name, &key))).cloned().ok_or(NotChosen::Nothing)
     }

@@ -99,8 +99,25 @@ fn authorized_routes_ask_once_for_a_key_and_hide_it_from_the_guest() {
 }
 
 #[test]
-fn public_routes_ignore_the_version_header() {
-    let server = lab(Owner::default(), "{}", r#"[{"slot":"lab","hosts":[],"pathPrefix":"/","access":"public"}]"#);
+fn public_routes_give_trusted_proxies_the_version_they_ask_for_where_it_is() {
+    let route = r#"[{"slot":"lab","hosts":[],"pathPrefix":"/","access":"public"}]"#;
+    let server = lab(Owner::default(), r#"{"trustedProxies":["10.0.0.0/8","127.0.0.1"]}"#, route);
+    let mut client = server.client();
+    for (asked, version) in [("hello", "hello"), ("lab", "lab"), ("9.9.9", "lab"), ("\u{e4}", "lab")] {
+        let reply = client.get_with("/", &format!("x-hotswap-version: {asked}\r\n"));
+        assert_eq!(reply.header("x-hotswap-version"), Some(version), "{asked}");
+    }
+    let reply = client.get_with("/headers", "x-hotswap-version: lab\r\nauthorization: own\r\n");
+    assert!(reply.text().contains("authorization") && !reply.text().contains("x-hotswap-version"), "{}", reply.text());
+}
+
+#[test]
+fn public_routes_ignore_the_version_header_of_anybody_else() {
+    let server = lab(
+        Owner::default(),
+        r#"{"trustedProxies":["10.0.0.0/8"]}"#,
+        r#"[{"slot":"lab","hosts":[],"pathPrefix":"/","access":"public"}]"#,
+    );
     let reply = server.client().get_with("/headers", "x-hotswap-version: hello\r\nauthorization: own\r\n");
     assert_eq!(reply.header("x-hotswap-version"), Some("lab"));
     assert!(reply.text().contains("authorization") && !reply.text().contains("x-hotswap-version"), "{}", reply.text());

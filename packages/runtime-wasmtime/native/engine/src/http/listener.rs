@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::connection::Connection;
 use super::options::{Certificate, Drained, HttpLimits, ListenOptions, Route};
 use super::plane::PlaneState;
+use super::proxies::Proxies;
 use super::router::Table;
 use super::tls::CertificateStore;
 
@@ -33,6 +34,7 @@ const CUT_GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Port {
     pub(crate) plane: Arc<PlaneState>,
     pub(crate) limits: HttpLimits,
+    pub(crate) proxies: Proxies,
     pub(crate) table: ArcSwap<Table>,
     pub(crate) tls: Option<Tls>,
     pub(crate) clock: Clock,
@@ -208,6 +210,7 @@ impl Listener {
     /// Must be called within the plane's runtime.
     pub(crate) fn open(plane: Arc<PlaneState>, options: &ListenOptions) -> Result<Self> {
         options.limits.check()?;
+        let proxies = Proxies::new(&options.trusted_proxies)?;
         let address = SocketAddr::new(options.address()?, options.port);
         let tls = (!options.tls.is_empty()).then(|| Tls::new(&options.tls)).transpose()?;
         let refused = |error: std::io::Error| {
@@ -221,6 +224,7 @@ impl Listener {
         let port = Arc::new(Port {
             plane,
             limits: options.limits.clone(),
+            proxies,
             table: ArcSwap::default(),
             tls,
             clock: Clock::default(),

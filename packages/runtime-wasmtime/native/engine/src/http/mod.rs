@@ -5,7 +5,7 @@
 //! | options, limits, routes as data | `options.rs` |
 //! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs`, `output.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
-//! | which module answers | `router.rs`, `affinity.rs`, `service.rs` |
+//! | which module answers | `router.rs`, `affinity.rs`, `proxies.rs`, `service.rs` |
 //! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
 //! | how commands and core modules answer | `buffered.rs`, `cgi.rs`, `handler.rs`, `message.rs` |
 //! | what the plane answers itself | `problem.rs` |
@@ -33,6 +33,7 @@ mod plane;
 #[cfg(feature = "wasi03")]
 mod preview3;
 mod problem;
+mod proxies;
 mod request_body;
 mod router;
 mod service;

@@ -20,6 +20,8 @@ pub struct ListenOptions {
     pub tls: Vec<Certificate>,
     /// What a listener holds and waits for.
     pub limits: HttpLimits,
+    /// Addresses and networks whose requests may name their version on public routes.
+    pub trusted_proxies: Vec<String>,
 }
 
 impl Default for ListenOptions {
@@ -30,6 +32,7 @@ impl Default for ListenOptions {
             reuse_port: false,
             tls: Vec::new(),
             limits: HttpLimits::default(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

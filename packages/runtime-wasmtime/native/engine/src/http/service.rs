@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use crate::calls::admission::wait_for_share;
 use crate::error::{EngineError, Result};
 use crate::module::HttpEntry;
-use crate::slots::{NotChosen, SlotVersion};
+use crate::slots::{AskedVersion, NotChosen, SlotVersion};
 use crate::store::Deadline;
 use crate::trap::timeout;
 
@@ -37,7 +37,7 @@ use super::request_body::{self, BodyError, RequestBody};
 use super::router::RouteEntry;
 use super::stats::PlaneStats;
 
-/// Names the version that answered, and on authorized routes the one that shall.
+/// Names the version that answered; on authorized routes, and from trusted proxies, the one that shall.
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("x-hotswap-version");
 
 /// How HTTP/1.1 itself counts a header: name, colon, space, value, line end.
@@ -79,17 +79,28 @@ pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming
         return Ok(refuse(flight, &problem, &request));
     }
     let Some(slot) = &route.slot else { return fall_back(flight, request, route.max_body_bytes).await };
-    let pinned = if route.authorized { request.headers().get(VERSION).map(HeaderValue::to_str) } else { None };
-    let Ok(pinned) = pinned.transpose() else {
-        return Ok(refuse(flight, &Problem::version_not_here(), &request));
-    };
     let key = || Some(sticky_key(&route.affinity, request.headers(), connection.remote));
-    let version = match plane.slots.choose_version(slot, pinned, key) {
+    let asked = asked_version(&connection, &route, &request);
+    let version = match plane.slots.choose_version(slot, asked, key) {
         Ok(version) => version,
         Err(NotChosen::Pinned) => return Ok(refuse(flight, &Problem::version_not_here(), &request)),
         Err(NotChosen::Nothing) => return Ok(refuse(flight, &Problem::no_route(), &request)),
     };
     ask_version(flight, request, &route, version).await
+}
+
+/// The version that a request has to get, or shall get where it can. Whoever may not choose is not listened to.
+fn asked_version<'r>(
+    connection: &Connection,
+    route: &RouteEntry,
+    request: &'r Request<Incoming>,
+) -> Option<AskedVersion<'r>> {
+    let name = request.headers().get(VERSION)?.as_bytes();
+    if route.authorized {
+        Some(AskedVersion::Pinned(name))
+    } else {
+        connection.port.proxies.include(connection.remote.ip()).then_some(AskedVersion::Preferred(name))
+    }
 }
 
 /// The plane itself answers.
