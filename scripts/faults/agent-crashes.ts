@@ -14,7 +14,7 @@ const moments = [
 export function agentCrashPoints(bench: FaultBench, rollouts: readonly Rollout[]): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) =>
     moments.map((moment) => ({
-      name: `${rollout.strategy}: agent killed at ${moment}`,
+      name: `${rollout.name}: agent killed at ${moment}`,
       run: () => crashAgent(bench, rollout, moment),
     })),
   );

@@ -13,10 +13,10 @@ const joinTimeoutMs = 30_000;
 export function churnPoints(bench: FaultBench, rollouts: readonly Rollout[]): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) => [
     {
-      name: `${rollout.strategy}: a node is disabled in the middle, and enabled again`,
+      name: `${rollout.name}: a node is disabled in the middle, and enabled again`,
       run: () => disturb(bench, rollout, () => disableNode(bench)),
     },
-    { name: `${rollout.strategy}: a node joins in the middle, and stays`, run: () => joinNode(bench, rollout) },
+    { name: `${rollout.name}: a node joins in the middle, and stays`, run: () => joinNode(bench, rollout) },
   ]);
 }
 

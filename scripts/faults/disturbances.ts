@@ -12,19 +12,19 @@ const endings = ['Completed', 'RolledBack'];
 export function disturbancePoints(bench: FaultBench, rollouts: readonly Rollout[]): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) => [
     {
-      name: `${rollout.strategy}: the server stands still for ${String(stoppedMs / 1_000)} s (SIGSTOP)`,
+      name: `${rollout.name}: the server stands still for ${String(stoppedMs / 1_000)} s (SIGSTOP)`,
       run: () => disturb(bench, rollout, () => standStill(bench)),
     },
     {
-      name: `${rollout.strategy}: a node is killed and comes back in the middle`,
+      name: `${rollout.name}: a node is killed and comes back in the middle`,
       run: () => disturb(bench, rollout, () => loseNode(bench)),
     },
     {
-      name: `${rollout.strategy}: the server is killed and a node with it`,
+      name: `${rollout.name}: the server is killed and a node with it`,
       run: () => disturb(bench, rollout, () => loseBoth(bench)),
     },
     {
-      name: `${rollout.strategy}: another deployment of the module is refused in the middle`,
+      name: `${rollout.name}: another deployment of the module is refused in the middle`,
       run: () => disturb(bench, rollout, () => beSecond(bench)),
     },
   ]);

@@ -3,23 +3,43 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isHotSwapError, type Json } from '@hotswap/core';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
-import { finalStatuses, type DeploymentView, type HotSwapClient, type JournalEntryView } from '@hotswap/protocol';
+import {
+  finalStatuses,
+  type CreateDeploymentRequest,
+  type DeploymentView,
+  type HotSwapClient,
+  type JournalEntryView,
+} from '@hotswap/protocol';
 import { ModuleLine, type Probe } from './module-line.ts';
-import { strategyCases } from './strategy-cases.ts';
+import { quickMirror, strategyCases } from './strategy-cases.ts';
 
 /** How a strategy is run for its crash points. */
 export interface Rollout {
+  /** What its points are called. */
+  readonly name: string;
   readonly strategy: string;
   readonly strategyConfig: Json;
   /** Default: all. */
   readonly targetRegions?: readonly string[];
+  /** Requests come in all the while, so that there is something to copy. */
+  readonly traffic?: NonNullable<CreateDeploymentRequest['traffic']>;
 }
 
 /** The rollouts whose every point is tried. */
 export const rollouts: readonly Rollout[] = strategyCases.map(({ strategy, quick }) => ({
+  name: strategy.name,
   strategy: strategy.name,
   strategyConfig: quick,
 }));
+
+const { releaseId: _releaseId, ...mirror } = quickMirror;
+/** One that begins with copies of requests. */
+export const mirroredRollout: Rollout = {
+  name: 'Mirror',
+  strategy: 'AllAtOnce',
+  strategyConfig: {},
+  traffic: { mirror },
+};
 
 const nodes = ['us-east', 'us-west', 'eu-central'].map((region) => ({
   nodeId: `fault-${region}`,
@@ -30,6 +50,7 @@ const deploymentTimeoutMs = 60_000;
 /** A machine that is busy with other things takes its time over the first start. */
 const startTimeoutMs = 180_000;
 const catchUpMs = 20_000;
+const visitPauseMs = 50;
 
 /** A small running system that faults are tried on, one after the other. */
 export class FaultBench implements AsyncDisposable {
@@ -41,6 +62,7 @@ export class FaultBench implements AsyncDisposable {
   /** Another one on the same nodes. Its second version sells more than its first. */
   readonly shop: ModuleLine;
   #counter = 0;
+  #visits: { isOver: boolean } = { isOver: true };
 
   private constructor(cluster: LocalCluster, adder: ModuleLine, shop: ModuleLine, serverEnv: NodeJS.ProcessEnv) {
     this.serverEnv = serverEnv;
@@ -61,7 +83,8 @@ export class FaultBench implements AsyncDisposable {
     const adder = await registerLine(cluster, 'adder', { functionName: 'add', args: [2, 3] });
     const shop = await registerLine(cluster, 'shop', { functionName: 'visit', args: [] });
     const bench = new FaultBench(cluster, adder, shop, environment);
-    for (const line of [adder, shop]) await bench.runToEnd({ strategy: 'AllAtOnce', strategyConfig: {} }, line.serving);
+    for (const line of [adder, shop])
+      await bench.runToEnd({ name: 'first', strategy: 'AllAtOnce', strategyConfig: {} }, line.serving);
     return bench;
   }
 
@@ -100,9 +123,11 @@ export class FaultBench implements AsyncDisposable {
 
   /** Creates and executes; safe to repeat after a crash at any moment of it. */
   async begin(rollout: Rollout, deploymentId: string, moduleId: string): Promise<void> {
+    this.#visits.isOver = true;
+    if (rollout.traffic !== undefined) void this.#visit((this.#visits = { isOver: false }));
     await this.persist(async () => {
       try {
-        const { targetRegions, ...common } = rollout;
+        const { name: _name, targetRegions, ...common } = rollout;
         const regions = targetRegions === undefined ? {} : { targetRegions: [...targetRegions] };
         await this.client.deployments.create({ ...common, ...regions, moduleId, deploymentId });
       } catch (error) {
@@ -164,6 +189,7 @@ export class FaultBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#visits.isOver = true;
     await this.cluster.stop();
   }
 
@@ -182,6 +208,11 @@ export class FaultBench implements AsyncDisposable {
         if (!this.cluster.server.isRunning()) throw error;
       }
     }
+  }
+
+  /** Calls the module until the next deployment begins; while a server is away there is nobody to call. */
+  async #visit(visits: { readonly isOver: boolean }): Promise<void> {
+    for (; !visits.isOver; await sleep(visitPauseMs)) await this.adder.visit().catch(() => undefined);
   }
 
   async #exists(deploymentId: string): Promise<boolean> {

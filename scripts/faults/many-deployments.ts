@@ -12,16 +12,16 @@ const deadMs = 300;
 /** Several deployments at once: of two modules on the same nodes, and of one module in regions apart. */
 export function manyDeploymentPoints(bench: FaultBench, rollouts: readonly Rollout[]): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) => [
-    { name: `${rollout.strategy}: with another module's on the same nodes`, run: () => besides(bench, rollout, calm) },
+    { name: `${rollout.name}: with another module's on the same nodes`, run: () => besides(bench, rollout, calm) },
     {
-      name: `${rollout.strategy}: with another module's on the same nodes, and the server is killed`,
+      name: `${rollout.name}: with another module's on the same nodes, and the server is killed`,
       run: () => besides(bench, rollout, killServer),
     },
     ...(staysInRegions(rollout)
       ? [
-          { name: `${rollout.strategy}: in two regions apart at once`, run: () => apart(bench, rollout, calm) },
+          { name: `${rollout.name}: in two regions apart at once`, run: () => apart(bench, rollout, calm) },
           {
-            name: `${rollout.strategy}: in two regions apart at once, and the server is killed`,
+            name: `${rollout.name}: in two regions apart at once, and the server is killed`,
             run: () => apart(bench, rollout, killServer),
           },
         ]

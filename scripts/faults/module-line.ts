@@ -41,6 +41,12 @@ export class ModuleLine {
     if (this.serves(deployment)) this.#serving = this.#moduleIds[0] === deployment.moduleId ? 0 : 1;
   }
 
+  /** Sends one request. @returns the module id that answered */
+  async visit(): Promise<string> {
+    const { functionName, args } = this.#probe;
+    return (await this.#client().modules.invoke(this.name, functionName, { args: [...args] })).moduleId;
+  }
+
   /** What is wrong with where requests go: everything must reach one module id, on all nodes. */
   async routeViolations(moduleId: string, nodeIds: readonly string[]): Promise<string[]> {
     const route = await this.#client().routes.get(this.name);
@@ -50,10 +56,8 @@ export class ModuleLine {
     const missing = nodeIds
       .filter((nodeId) => !route.targets.some((target) => target.nodeId === nodeId))
       .map((nodeId) => `${nodeId} serves nothing`);
-    const answer = await this.#client().modules.invoke(this.name, this.#probe.functionName, {
-      args: [...this.#probe.args],
-    });
-    const wrong = answer.moduleId === moduleId ? [] : [`a request was answered by ${answer.moduleId}`];
+    const answeredBy = await this.visit();
+    const wrong = answeredBy === moduleId ? [] : [`a request was answered by ${answeredBy}`];
     return [...strays, ...missing, ...wrong].map((what) => `${what} instead of ${moduleId}`);
   }
 }

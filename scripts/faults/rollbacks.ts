@@ -15,7 +15,7 @@ export async function rollbackPoints(bench: FaultBench, rollout: Rollout): Promi
   const entries = await bench.journal(deployment.deploymentId);
   const steps = entries.filter((entry) => entry.type === 'began').length;
   return Array.from({ length: steps }, (_, step) => ({
-    name: `${rollout.strategy}: rolled back at step ${String(step)}`,
+    name: `${rollout.name}: rolled back at step ${String(step)}`,
     run: () => rollBackAt(bench, rollout, step),
   }));
 }

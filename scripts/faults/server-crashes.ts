@@ -24,7 +24,7 @@ export async function serverCrashPoints(bench: FaultBench, rollout: Rollout): Pr
   const reference = await undisturbed(bench, rollout);
   return moments.flatMap((moment) =>
     reference.labels.map((label) => ({
-      name: `${rollout.strategy}: server killed at ${moment} of ${label}`,
+      name: `${rollout.name}: server killed at ${moment} of ${label}`,
       run: () => crashOnce(bench, rollout, { moment, label }, reference),
     })),
   );
@@ -34,7 +34,7 @@ export async function serverCrashPoints(bench: FaultBench, rollout: Rollout): Pr
 export function rollbackCrashPoints(bench: FaultBench, rollout: Rollout): readonly FaultPoint[] {
   return moments.slice(0, 2).flatMap((moment) =>
     rollbackLabels.map((label) => ({
-      name: `${rollout.strategy}: server killed at ${moment} of ${label} of a rollback`,
+      name: `${rollout.name}: server killed at ${moment} of ${label} of a rollback`,
       run: () => crashRollback(bench, rollout, { moment, label }),
     })),
   );

@@ -1,4 +1,4 @@
-import type { Json } from '@hotswap/core';
+import type { Json, TrafficMirror } from '@hotswap/core';
 import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { blueGreen } from '@hotswap/strategy-blue-green';
@@ -12,6 +12,19 @@ export interface StrategyCase extends SeededStrategy {
   /** Configuration for real servers: short, but with every kind of step that the strategy has. */
   readonly quick: Json;
 }
+
+/** Copies of requests before a strategy begins, long enough for routers to report them. */
+export const quickMirror: TrafficMirror = {
+  releaseId: 'v2-shadow',
+  percent: 100,
+  duration: 'PT3S',
+  nodes: 2,
+  minimumSamples: 5,
+  maxDifferentPercent: 0,
+  maxFailedPercent: 0,
+  compare: {},
+  onInconclusive: 'pause',
+};
 
 const few = (random: SeededRandom): string => `PT${String(random.between(0, 20))}S`;
 const some = (random: SeededRandom): string => `PT${String(random.between(1, 20))}S`;

@@ -43,9 +43,9 @@ export async function twoServerPoints(
 
 function pointsOn(bench: FaultBench): readonly FaultPoint[] {
   return rollouts.flatMap((rollout) => [
-    { name: `${rollout.strategy}: two servers race`, run: () => disturb(bench, rollout, async () => []) },
+    { name: `${rollout.name}: two servers race`, run: () => disturb(bench, rollout, async () => []) },
     {
-      name: `${rollout.strategy}: of two servers one is killed, and comes back`,
+      name: `${rollout.name}: of two servers one is killed, and comes back`,
       run: () =>
         disturb(bench, rollout, async () => {
           await bench.cluster.server.kill();
@@ -55,7 +55,7 @@ function pointsOn(bench: FaultBench): readonly FaultPoint[] {
         }),
     },
     {
-      name: `${rollout.strategy}: of two servers one stands still (SIGSTOP)`,
+      name: `${rollout.name}: of two servers one stands still (SIGSTOP)`,
       run: () => disturb(bench, rollout, () => standStill(bench)),
     },
   ]);

@@ -8,6 +8,7 @@ import { reachStep } from './rollbacks.ts';
 const callers = 4;
 /** Long enough to find for the better one whatever happens meanwhile; it ends as soon as that is clear. */
 const experiment: Rollout = {
+  name: 'ABTesting',
   strategy: 'ABTesting',
   strategyConfig: {
     variantBPercentage: 50,
@@ -39,7 +40,7 @@ async function win(bench: FaultBench, disturbance: () => Promise<unknown>): Prom
   const { shop } = bench;
   // The second version is the one that sells more.
   if (shop.serving > shop.next)
-    shop.keep(await bench.runToEnd({ strategy: 'AllAtOnce', strategyConfig: {} }, shop.next));
+    shop.keep(await bench.runToEnd({ name: 'AllAtOnce', strategy: 'AllAtOnce', strategyConfig: {} }, shop.next));
   const visitors = new Visitors(bench);
   let deployment: DeploymentView;
   const deploymentId = bench.newId();
