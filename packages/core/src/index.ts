@@ -214,7 +214,7 @@ export type { Change, DeploymentChange } from './rollout/change.ts';
 export { hashEntry, verifyJournal } from './rollout/chain-entries.ts';
 export { commandSituations, commandTable } from './rollout/command-table.ts';
 export type { CommandRule, CommandSituation } from './rollout/command-table.ts';
-export type { Failpoint } from './rollout/failpoint.ts';
+export type { Failpoint, FailpointSubject } from './rollout/failpoint.ts';
 export { deploymentCommands, genesisHash } from './rollout/journal-entry.ts';
 export type {
   BaselineGroup,

@@ -41,7 +41,6 @@ import {
   ReleaseRepository,
   RouteRepository,
   SettingRepository,
-  TrainRepository,
   type Database,
   type DatabaseOptions,
 } from '@hotswap/state-postgres';
@@ -61,6 +60,7 @@ import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { composePolicies } from './compose-policy.ts';
+import { composeTrains } from './compose-trains.ts';
 import { accessCleaners, composeAccess, composeAudit, openAccess, type OpenAccess } from './compose-access.ts';
 import { composeInquiry } from './compose-nodes.ts';
 import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
@@ -77,7 +77,6 @@ import { openTelemetry } from './telemetry/open-telemetry.ts';
 import { observedJournal } from './telemetry/observed-journal.ts';
 import { traceDeployment } from './telemetry/trace-deployment.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
-import { TrainLoop } from './loops/train-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
 import type { ServerPlugin } from './plugins/server-plugin.ts';
@@ -340,7 +339,11 @@ function makeParts(scope: DependencyContainer): ServerParts {
     nodeMetrics: new PostgresMetricsSource(database),
     deployments: new DeploymentRepository(database),
     audit: composeAudit(database),
-    ...makeTrains(scope, rollouts),
+    ...composeTrains(database, {
+      ...rollouts,
+      logger: scope.resolve(tokens.logger),
+      failpoint: overrides.failpoint,
+    }),
     inquiry: composeInquiry(database, nodes, scope.resolve(tokens.signingKey)),
     keys: new IdempotencyRepository(database),
     changes: database.changes,
@@ -456,24 +459,6 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
   return { journal, fleet, metrics, clock, engine, loop, hub, intake, policies, selectors, strategies: known };
-}
-
-function makeTrains(
-  scope: DependencyContainer,
-  { engine, loop }: RolloutParts,
-): Pick<ServerParts, 'trains' | 'trainLoop'> {
-  const database = scope.resolve(tokens.database);
-  const logger = scope.resolve(tokens.logger);
-  const trains = new TrainRepository(database);
-  const trainLoop = new TrainLoop({
-    trains,
-    engine,
-    deployments: new DeploymentRepository(database),
-    changes: database.changes,
-    nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),
-    onError: (error, trainId) => logger.warn({ err: error, trainId }, 'a train could not go on and will try again'),
-  });
-  return { trains, trainLoop };
 }
 
 /** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */

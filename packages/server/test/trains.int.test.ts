@@ -17,6 +17,10 @@ const wasm = {
   shop: (salt: string) => coreModule({ salt, imports: [['price', 'list']] }),
 };
 const names = ['tax', 'price', 'shop'] as const;
+/** What is on record of each write of the row. */
+interface TrainFacts {
+  readonly status?: string;
+}
 const versions = (version: string): string[] => ['shop', 'price', 'tax'].map((name) => `${name}-v${version}`);
 
 describe('a release train', () => {
@@ -93,7 +97,14 @@ describe('a release train', () => {
     const closed = await instants(back, 'closed');
     expect([...closed].sort((a, b) => b - a)).toEqual(closed);
     const { acts } = await test.client.audit.list({ object: train.trainId });
-    expect(acts.map(({ action }) => action)).toEqual(['train.create', 'train.execute', 'train.rollback']);
+    expect(acts.map(({ action, actor, facts }) => [action, actor === 'system', (facts as TrainFacts).status])).toEqual([
+      ['train.create', false, undefined],
+      ['train.assemble', false, 'Pending'],
+      ['train.execute', false, 'InProgress'],
+      ['train.turn', true, 'Completed'],
+      ['train.rollback', false, 'RollingBack'],
+      ['train.turn', true, 'RolledBack'],
+    ]);
   });
 
   it('takes everything back when one of them fails', async () => {

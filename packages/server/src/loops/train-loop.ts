@@ -80,7 +80,8 @@ export class TrainLoop {
     return driveTrain(
       {
         members: (train) => trainMembers(deployments, train),
-        update: (train, change) => trains.update(train, change),
+        // Nobody asked for it at this moment, and it goes on record nevertheless.
+        update: (train, change) => trains.update(train, change, 'train.turn'),
         command: async ({ tenant, actor }, deploymentId, command, options) => {
           await engine.command(tenant, deploymentId, command, actor, options);
           nudge(tenant, deploymentId);

@@ -9,8 +9,8 @@ export interface TrainStore {
   /** Of all tenants. */
   unfinished(): Promise<readonly Train[]>;
   /**
-   * Writes a change on top of what was read; `null` when somebody else was faster. `action` is what goes on record, for
-   * changes that somebody has asked for.
+   * Writes a change on top of what was read; `null` when somebody else was faster. `action` is what goes on record: in
+   * the name of whoever asked, `train.turn` in that of the system.
    */
   update(train: Train, change: TrainChange, action?: string): Promise<Train | null>;
 }

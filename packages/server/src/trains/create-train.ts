@@ -72,5 +72,5 @@ async function settle(
   change: Parameters<TrainStore['update']>[1],
 ): Promise<void> {
   const train = await trains.find(tenant, trainId);
-  if (train?.intent === 'assemble') await trains.update(train, change);
+  if (train?.intent === 'assemble') await trains.update(train, change, 'train.assemble');
 }

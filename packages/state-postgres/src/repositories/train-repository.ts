@@ -53,21 +53,29 @@ on conflict (train_id) do nothing`,
   }),
 );
 
-/** The last value is what goes on record; `null` for what follows from something that is on record already. */
+/** What a train does by itself, as its members have it; everything else somebody asks for. */
+const ownAction = 'train.turn';
+
+/** The last value is what goes on record; `null`: nothing does. */
 const update = statement(
   'train_update',
   `
 update trains set intent = $4, status = $5, content = $6, revision = revision + 1, updated_at = clock_timestamp()
 where tenant = $1 and train_id = $2 and revision = $3 and $7::text is distinct from ''
 returning ${columns}`,
-  ([tenant, trainId, , , status, content, action]) =>
+  ([tenant, trainId, , intent, status, content, action]) =>
     typeof action !== 'string'
       ? null
       : {
           tenant: String(tenant),
           action,
           object: String(trainId),
-          facts: { status: String(status), reason: (JSON.parse(String(content)) as Content).reason },
+          facts: {
+            intent: String(intent),
+            status: String(status),
+            reason: (JSON.parse(String(content)) as Content).reason,
+          },
+          ...(action === ownAction ? { actor: 'system' } : {}),
         },
 );
 
