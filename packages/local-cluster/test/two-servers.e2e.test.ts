@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startLocalCluster, startProgram, type ChildProgram } from '@hotswap/local-cluster';
+import { createHotSwapClient, type NodeLogEvent } from '@hotswap/protocol';
 
 const postgres = process.env['HOTSWAP_TEST_POSTGRES_URL'];
 
@@ -38,17 +39,11 @@ describe('two servers on one data directory', () => {
   const isKnown = async (url: string, token: string): Promise<number> =>
     (await fetch(new URL('/api/v1/wasm/nodes', url), { headers: { authorization: `Bearer ${token}` } })).status;
 
-  it('with the embedded database: the second one refuses, and leaves the credential of the first one alone', async () => {
-    await using cluster = await startLocalCluster({ dataDirectory, nodes: [] });
-    const before = await localAdmin();
-    const second = startServer('second', {});
-    expect(await second.ended).not.toBe(0);
-    expect(await readFile(second.logFile, 'utf8')).toContain('HS_STORE_');
-    expect(await localAdmin()).toEqual(before);
-    expect(await isKnown(cluster.url, before.token)).toBe(200);
-  });
-
-  it.runIf(postgres !== undefined)('with Postgres: both take the one credential of the directory', async () => {
+  /** Both, by their addresses. */
+  const startBoth = async (): Promise<{
+    readonly servers: readonly ChildProgram[];
+    readonly urls: ReadonlySet<string>;
+  }> => {
     const env = { HOTSWAP_DATABASE_URL: postgres ?? '' };
     const servers = ['first', 'second'].map((name) => startServer(name, env));
     const urls = new Set<string>();
@@ -64,8 +59,53 @@ describe('two servers on one data directory', () => {
         { timeout: 60_000, interval: 100 },
       )
       .toBe(2);
+    return { servers, urls };
+  };
+
+  it('with the embedded database: the second one refuses, and leaves the credential of the first one alone', async () => {
+    await using cluster = await startLocalCluster({ dataDirectory, nodes: [] });
+    const before = await localAdmin();
+    const second = startServer('second', {});
+    expect(await second.ended).not.toBe(0);
+    expect(await readFile(second.logFile, 'utf8')).toContain('HS_STORE_');
+    expect(await localAdmin()).toEqual(before);
+    expect(await isKnown(cluster.url, before.token)).toBe(200);
+  });
+
+  it.runIf(postgres !== undefined)('with Postgres: both take the one credential of the directory', async () => {
+    const { servers, urls } = await startBoth();
     const { token, pid } = await localAdmin();
     expect(servers.map((server) => server.pid)).toContain(pid);
     for (const url of urls) expect(await isKnown(url, token)).toBe(200);
   });
+
+  it.runIf(postgres !== undefined)(
+    'with Postgres: both answer for a node, whichever of them its agent is connected to',
+    async () => {
+      const { urls } = await startBoth();
+      const { token } = await localAdmin();
+      const clients = [...urls].map((baseUrl) => createHotSwapClient({ baseUrl, token }));
+      const [first] = clients;
+      const nodeId = `edge-${String(Date.now())}`;
+      const { token: joinToken = '' } = (await first?.nodes.createJoinToken({ uses: 1 })) ?? {};
+      programs.push(
+        startProgram({
+          name: nodeId,
+          entry: import.meta.resolve('@hotswap/edge-agent/main'),
+          args: ['--node-id', nodeId, '--region', 'us-east', '--orchestrator-api-url', [...urls][0] ?? ''],
+          logFile: join(dataDirectory, 'agent.log'),
+          env: { HOTSWAP_AGENT_DATA_DIRECTORY: join(dataDirectory, 'agent'), HOTSWAP_AGENT_JOIN_TOKEN: joinToken },
+        }),
+      );
+      await expect
+        .poll(async () => (await first?.nodes.get(nodeId).catch(() => undefined))?.status, { timeout: 60_000 })
+        .toBe('Healthy');
+      for (const client of clients) {
+        expect(await client.nodes.checkHealth(nodeId)).toMatchObject({ nodeId, status: 'Healthy', checks: [] });
+        const events: NodeLogEvent[] = [];
+        for await (const event of client.nodes.logs(nodeId, { follow: false })) events.push(event);
+        expect(events).toEqual([]);
+      }
+    },
+  );
 });

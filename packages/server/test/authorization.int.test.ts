@@ -84,6 +84,8 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', `${api}/nodes`, readers],
   ['GET', `${api}/nodes/{id}`, readers],
   ['GET', `${api}/nodes/{id}/health`, readers],
+  ['POST', `${api}/nodes/{id}/health`, admins],
+  ['GET', `${api}/nodes/{id}/logs`, readers],
   ['GET', `${api}/nodes/{id}/metrics`, readers],
   ['PUT', `${api}/nodes/{id}`, admins],
   ['DELETE', `${api}/nodes/{id}`, admins],

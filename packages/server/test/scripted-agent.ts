@@ -23,7 +23,12 @@ export interface ScriptedAgentOptions {
   readonly region: string;
   readonly joinToken: string;
   readonly releases?: (release: DesiredRelease) => ScriptedRelease;
+  /** What the node answers a server that asks about itself, by path. Default 404, as an agent that knows no questions. */
+  readonly questions?: (path: string, question: Record<string, unknown>, left: AbortSignal) => ScriptedAnswer;
 }
+
+/** `null`: it never answers. */
+type ScriptedAnswer = Promise<unknown> | null;
 
 /** An agent that speaks the real protocol over HTTP and plays releases from a script. */
 export class ScriptedAgent {
@@ -45,6 +50,10 @@ export class ScriptedAgent {
     this.#dataPlane = createServer((request, response) => {
       if (request.url?.startsWith('/http/') === true) {
         this.#serve(request, response);
+        return;
+      }
+      if (request.url?.startsWith('/node/') === true) {
+        void this.#answer(request, response);
         return;
       }
       request.resume();
@@ -155,6 +164,20 @@ export class ScriptedAgent {
       'x-seen': JSON.stringify({ method, url, headers }),
     });
     request.pipe(response);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const left = new AbortController();
+    response.once('close', () => left.abort());
+    const question = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+    const { questions } = this.#options;
+    const answer = questions === undefined ? undefined : questions(request.url ?? '', question, left.signal);
+    if (answer === null) return;
+    const body = await answer;
+    const text = typeof body === 'string' ? body : JSON.stringify(body ?? { code: 'HS_AGENT_NOT_FOUND' });
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(text);
   }
 
   #call(releaseId: string, moduleName: string): { status: number; body: object } {
