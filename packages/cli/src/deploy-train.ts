@@ -18,7 +18,7 @@ export async function deployTrain(
     showTrain(session, created);
     return;
   }
-  const shown = options.execute ? await client.trains.execute(trainId, { signal: session.signal }) : created;
+  const shown = options.execute ? await client.trains.execute(trainId, {}, { signal: session.signal }) : created;
   if (options.watch === true && options.execute) await watchTrain(session, trainId, options.timeout);
   else showTrain(session, shown);
 }

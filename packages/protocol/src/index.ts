@@ -60,9 +60,9 @@ export type {
 export type { AuthClient } from './auth-client.ts';
 export { auditListQuerySchema, auditPageSchema } from './audit-api.ts';
 export type { AuditListQuery, AuditPage } from './audit-api.ts';
-export { createTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';
+export { createTrainSchema, executeTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';
 export type { CheckedTrain, CreateTrainRequest, TrainList, TrainMemberView, TrainView } from './train-api.ts';
-export type { TrainClient, TrainCommandRequest } from './train-client.ts';
+export type { ExecuteTrainRequest, TrainClient, TrainCommandRequest } from './train-client.ts';
 export { simulateTrainRequestSchema, trainSimulationResultSchema } from './train-simulation-api.ts';
 export type {
   CheckedTrainSimulation,
@@ -99,6 +99,7 @@ export type {
   JournalView,
   RollbackRequest,
   NodeSelectorRequest,
+  MirroredView,
   OutstandingNodeView,
   OverrideRequest,
 } from './deployment-api.ts';

@@ -199,6 +199,8 @@ export interface SimulatedCourse {
   readonly timeline: readonly SimulatedEvent[];
   /** The timeline was cut after so many events; 0 when it is whole. */
   readonly eventsLeftOut: number;
+  /** Why a server would refuse to execute it at `startsAt`, and when not any more; it was simulated as if it did not. */
+  readonly executeRefusal?: { readonly code: string; readonly detail: string; readonly allowedAt: string };
   /** From execute to the end, or to when the simulation stopped. */
   readonly durationMs: number;
   /** Virtual nodes times events is work: how much there was. */
@@ -322,8 +324,15 @@ function sizeOf({ regions = {}, nodes: single = [] }: SimulatedFleet): number {
   return Object.values(regions).reduce((sum, count) => sum + count, single.length);
 }
 
+/** Schemas of a type's members, to be put into schemas of larger ones. */
+type ShapeOf<Value> = {
+  readonly [Key in keyof Value]-?: Record<never, never> extends Pick<Value, Key>
+    ? z.ZodExactOptional<z.ZodType<Value[Key], unknown>>
+    : z.ZodType<Value[Key], unknown>;
+};
+
 /** @internal */
-export const simulationConditionsShape = {
+export const simulationConditionsShape: ShapeOf<SimulationConditions> = {
   fleet: simulatedFleetSchema.exactOptional(),
   script: simulationScriptSchema.exactOptional(),
   seed: z.int().min(0).max(0xffff_ffff).exactOptional(),
@@ -345,7 +354,7 @@ export const simulateRequestSchema: z.ZodType<
 const served = z.array(z.object({ releaseId: z.string(), weight: z.number() }));
 
 /** @internal */
-export const simulatedOutcomeShape = {
+export const simulatedOutcomeShape: ShapeOf<SimulatedOutcome> = {
   status: z.enum(deploymentStatuses),
   reason: z.string().exactOptional(),
   verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
@@ -370,10 +379,10 @@ export const simulatedOutcomeShape = {
     requests: z.int(),
     failedRequests: z.int(),
   }),
-} as const satisfies z.core.$ZodShape;
+};
 
 /** @internal */
-export const simulatedCourseShape = {
+export const simulatedCourseShape: ShapeOf<SimulatedCourse> = {
   seed: z.int(),
   startsAt: timestampSchema,
   timeline: z.array(
@@ -388,9 +397,10 @@ export const simulatedCourseShape = {
     }),
   ),
   eventsLeftOut: z.int(),
+  executeRefusal: z.object({ code: z.string(), detail: z.string(), allowedAt: timestampSchema }).exactOptional(),
   durationMs: z.number(),
   work: z.object({ journalEntries: z.int(), wakes: z.int() }),
-} as const satisfies z.core.$ZodShape;
+};
 
 /** @see {@link SimulationResult} @public */
 export const simulationResultSchema: z.ZodType<SimulationResult> = z

@@ -3,13 +3,15 @@ import { deploymentStatuses, type DeploymentStatus } from '@hotswap/core';
 import {
   createDeploymentSchema,
   deploymentViewSchema,
+  overrideSchema,
   type CreateDeploymentRequest,
   type DeploymentView,
+  type OverrideRequest,
 } from './deployment-api.ts';
 import { moduleIdSchema, timestampSchema } from './wire-text.ts';
 
 /** Body of a new release train: a deployment of several modules. @public */
-export interface CreateTrainRequest extends Omit<CreateDeploymentRequest, 'moduleId' | 'deploymentId'> {
+export interface CreateTrainRequest extends Omit<CreateDeploymentRequest, 'moduleId' | 'deploymentId' | 'undoes'> {
   /** 2-50 versions of different modules. */
   readonly moduleIds: readonly string[];
   /** Begins with `train-`. Default: a new id. */
@@ -70,7 +72,7 @@ export const createTrainSchema: z.ZodType<CheckedTrain, unknown> = z
     order: z.enum(['interfaces', 'given']).default('interfaces'),
   })
   .transform(({ moduleIds, trainId, order, ...rest }, context): CheckedTrain => {
-    for (const key of ['moduleId', 'deploymentId'])
+    for (const key of ['moduleId', 'deploymentId', 'undoes'])
       if (Object.hasOwn(rest, key))
         context.addIssue({
           code: 'custom',
@@ -106,6 +108,11 @@ export const trainViewSchema: z.ZodType<TrainView> = z
     ),
   })
   .meta({ id: 'Train' });
+
+/** Body of execute. @public */
+export const executeTrainSchema: z.ZodType<{ readonly override?: OverrideRequest }, unknown> = z
+  .strictObject({ override: overrideSchema.exactOptional() })
+  .meta({ id: 'ExecuteTrain' });
 
 /** Body of abort and rollback. @public */
 export const trainCommandSchema: z.ZodType<{ readonly reason?: string }, unknown> = z

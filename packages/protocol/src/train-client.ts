@@ -1,4 +1,5 @@
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
+import type { OverrideRequest } from './deployment-api.ts';
 import type { ListQuery } from './list-api.ts';
 import { signalOf } from './module-client.ts';
 import { apiBase } from './protocol-version.ts';
@@ -10,6 +11,12 @@ export interface TrainCommandRequest {
   readonly reason?: string;
 }
 
+/** What can be said with the execution of a train. @public */
+export interface ExecuteTrainRequest {
+  /** Begins outside of change windows, or in a freeze. It replaces no approval. Default: they hold. */
+  readonly override?: OverrideRequest;
+}
+
 /** Release trains. Their members are deployments, which take the commands that are not here. @public */
 export interface TrainClient {
   create(train: CreateTrainRequest, options?: RequestOptions): Promise<TrainView>;
@@ -17,7 +24,7 @@ export interface TrainClient {
   simulate(request: SimulateTrainRequest, options?: { readonly signal?: AbortSignal }): Promise<TrainSimulationResult>;
   list(query?: ListQuery): Promise<TrainList>;
   get(trainId: string): Promise<TrainView>;
-  execute(trainId: string, options?: RequestOptions): Promise<TrainView>;
+  execute(trainId: string, request?: ExecuteTrainRequest, options?: RequestOptions): Promise<TrainView>;
   /** Gives up: everything goes back, in reverse. */
   abort(trainId: string, request?: TrainCommandRequest, options?: RequestOptions): Promise<TrainView>;
   /** The same, also when it is completed and what the members replaced is still warm. */
@@ -37,7 +44,7 @@ export function trainClient(transport: HttpTransport): TrainClient {
       transport.send({ method: 'POST', path: `${base}/simulate`, body: request, ...signalOf(options ?? {}) }),
     list: (query = {}) => transport.send({ method: 'GET', path: base, query: { ...query } }),
     get: (trainId) => transport.send({ method: 'GET', path: one(trainId) }),
-    execute: (trainId, options) => post(`${one(trainId)}/execute`, {}, options),
+    execute: (trainId, request = {}, options) => post(`${one(trainId)}/execute`, request, options),
     abort: (trainId, request = {}, options) => post(`${one(trainId)}/abort`, request, options),
     rollback: (trainId, request = {}, options) => post(`${one(trainId)}/rollback`, request, options),
   };

@@ -86,7 +86,7 @@ function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
       const session = sessionOf();
       const client = await session.client();
       if (isTrainId(id)) {
-        const train = await client.trains.execute(id, { signal: session.signal });
+        const train = await client.trains.execute(id, {}, { signal: session.signal });
         if (watch === true) await watchTrain(session, id, timeout);
         else showTrain(session, train);
         return;

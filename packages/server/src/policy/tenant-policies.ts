@@ -1,6 +1,7 @@
 import {
   approversBesides,
   changeRefusal,
+  changeRefusedError,
   changeRulesOf,
   forEnvironment,
   hotSwapError,
@@ -14,6 +15,7 @@ import {
   type PolicyStore,
   type StoredPolicy,
 } from '@hotswap/core';
+import type { SimulationResult } from '@hotswap/protocol';
 import type { ServerConfig } from '../config/schema.ts';
 
 /** What a deployment needs besides its tenant's policy. @internal */
@@ -58,6 +60,18 @@ export class TenantPolicies {
   async refusal(spec: Pick<DeploymentSpec, 'tenant' | 'undoes'>, at: Instant): Promise<ChangeRefusal | null> {
     const rules = spec.undoes === undefined ? await this.changeRules(spec.tenant) : null;
     return rules && changeRefusal(rules, at);
+  }
+
+  /** What a plan says of an execution that would be refused. */
+  async foretold(
+    spec: Pick<DeploymentSpec, 'tenant' | 'deploymentId' | 'undoes'>,
+    at: Instant,
+  ): Promise<Pick<SimulationResult, 'executeRefusal'>> {
+    const refusal = await this.refusal(spec, at);
+    if (refusal === null) return {};
+    const { code, message } = changeRefusedError(refusal, spec.deploymentId);
+    const allowedAt = new Date(refusal.allowedAt).toISOString();
+    return { executeRefusal: { code, detail: message, allowedAt } };
   }
 
   /**

@@ -39,6 +39,7 @@ export async function planTrain(
   const nodes = described ? describedNodes(described, placed) : await nodesNow(parts, members);
   const releases = members.map(({ release }) => release);
   const served = await servedReleases(parts, author.tenant, nodes);
+  const bounds = boundedConditions(parts.clock, nodes.length, conditions);
   const result = await runTrain({
     trainId,
     members,
@@ -47,13 +48,17 @@ export async function planTrain(
     selectors: parts.selectors,
     fleet: nodes,
     releases: [...served.filter(({ releaseId }) => releases.every((own) => own.releaseId !== releaseId)), ...releases],
-    ...boundedConditions(parts.clock, nodes.length, conditions),
+    ...bounds,
   });
   const told = result.members.map(async (member, n) => {
     const planned = members[n] as PlannedMember;
     return { ...member, ...planned.found, releaseDiff: await diffFromLive(parts, planned.release) };
   });
-  return { ...result, members: await Promise.all(told) };
+  return {
+    ...result,
+    ...(await parts.policies.foretold({ ...author, deploymentId: trainId }, bounds.startsAtMs)),
+    members: await Promise.all(told),
+  };
 }
 
 async function planMember(

@@ -2,7 +2,6 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import {
   commandTrain,
-  hotSwapError,
   type Train,
   type TrainAnswer,
   type TrainChange,
@@ -11,6 +10,7 @@ import {
 import {
   apiBase,
   createTrainSchema,
+  executeTrainSchema,
   simulateTrainRequestSchema,
   trainCommandSchema,
   trainListSchema,
@@ -23,6 +23,7 @@ import { administering, reading, writing } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
 import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { ServerParts } from '../../server-parts.ts';
+import { admitTrain } from '../../trains/admit-train.ts';
 import { createTrain } from '../../trains/create-train.ts';
 import { trainMembers } from '../../trains/train-members.ts';
 import { planTrain } from '../../trains/plan-train.ts';
@@ -98,7 +99,7 @@ function executeRoute(app: App, parts: ServerParts): void {
     `${base}/:id/execute`,
     {
       config: { role: administering, idempotent: true },
-      schema: { tags, params, response: { 202: trainViewSchema } },
+      schema: { tags, params, body: executeTrainSchema, response: { 202: trainViewSchema } },
     },
     async (request, reply) => {
       const caller = callerOf(request);
@@ -107,10 +108,8 @@ function executeRoute(app: App, parts: ServerParts): void {
       const wanted = changeBy(commandTrain(train, [], 'execute', { actor: caller.subject }), 'execute', train);
       if (wanted === null) return answer(parts, train, reply.code(202));
       await readmit(parts, train);
-      // Members need the approval of whoever executes, at the time when it is their turn: an approval from before would lapse.
-      if (train.status === 'PendingApproval' && train.author === caller.subject)
-        throw hotSwapError('HS_AUTH_SELF_APPROVAL', { subject: caller.subject, deploymentId: train.trainId });
-      return change(parts, train, wanted, 'execute', reply);
+      const admission = await admitTrain(parts, train, caller, request.body.override?.reason);
+      return change(parts, train, { ...wanted, ...admission }, 'execute', reply);
     },
   );
 }
