@@ -25,6 +25,7 @@ describe('a canary behind a real HAProxy', () => {
     haproxy = await startHaproxy(dataDirectory, (await freePorts(1))[0] as number);
     cluster = await startLocalCluster({
       ...{ dataDirectory, nodes, publicHttp: true },
+      agentEnv: () => ({ HOTSWAP_AGENT_TRUSTED_PROXIES: '["127.0.0.1"]' }),
       serverEnv: { HOTSWAP_HAPROXY_SOCKET: haproxy.socket, HOTSWAP_HAPROXY_MAP_FILE: haproxy.mapFile },
     });
     for (const version of Object.keys(lines)) {
@@ -68,13 +69,17 @@ describe('a canary behind a real HAProxy', () => {
     }
   }
 
-  it('fails no request while versions change', async () => {
+  it('fails no request while versions change, and moves no client back', async () => {
     const counts = new Map<string, number>();
+    const moved = new Set<string>();
+    const back: string[] = [];
     let isOver = false;
     async function visit(caller: number): Promise<void> {
       for (let n = 0; !isOver; n = (n + 1) % 50) {
         const client = `client-${String(caller)}-${String(n)}`;
         const version = await ask(client);
+        if (version === lines['1.1.0']) moved.add(client);
+        else if (moved.has(client)) back.push(`${client}: ${version}`);
         counts.set(version, (counts.get(version) ?? 0) + 1);
       }
     }
@@ -90,6 +95,7 @@ describe('a canary behind a real HAProxy', () => {
     isOver = true;
     await visits;
     expect(status).toBe('Completed');
+    expect(back).toEqual([]);
     expect([...during.keys()].sort()).toEqual(Object.values(lines).sort());
     expect([...counts.keys()]).toEqual([lines['1.1.0']]);
     expect(during.get(lines['1.0.0'] as string)).toBeGreaterThan(100);
