@@ -25,6 +25,10 @@ export type { JournalStoreRig } from './suites/journal-store/journal-store-rig.t
 export { sweepCrashes } from './scenario/crash-sweep.ts';
 export type { CrashPoint, SurvivedCrash } from './scenario/crash-sweep.ts';
 export { journalEvents, journalLines, journalOutline, parseJournalLines } from './scenario/record-journal.ts';
+export { goldenJournalSuite } from './suites/golden/index.ts';
+export type { GoldenJournalOptions } from './suites/golden/index.ts';
+export { runGoldenScenario } from './suites/golden/golden-rollouts.ts';
+export type { GoldenOptions, GoldenRollouts, GoldenScenario } from './suites/golden/golden-rollouts.ts';
 export { strategySuite } from './suites/strategy/index.ts';
 export { assertReplays } from './suites/strategy/replay-assertion.ts';
 export { pausesFrom } from './suites/strategy/strategy-clauses.ts';

@@ -1,20 +1,6 @@
 import type { VariantMetrics } from '@hotswap/core';
 import { abTesting } from '@hotswap/strategy-ab-testing';
-import {
-  healthyMetrics,
-  Simulation,
-  type MetricsQuery,
-  type SimulatedDeployment,
-  type SimulationOptions,
-} from '@hotswap/testing';
-
-/** A rollout whose journal is kept for ever: what version 1 wrote has to replay in every later version. */
-export interface GoldenScenario {
-  readonly name: string;
-  readonly options?: Partial<SimulationOptions> & SimulatedDeployment;
-  /** What people do meanwhile. */
-  readonly drive?: (simulation: Simulation) => Promise<void>;
-}
+import { healthyMetrics, type GoldenRollouts, type GoldenScenario, type MetricsQuery } from '@hotswap/testing';
 
 const minute = 60_000;
 const callsPerMinute = 10_000;
@@ -37,7 +23,7 @@ export const variantBWins: (query: MetricsQuery) => VariantMetrics = latencies({
 const alike = latencies({ a: 25, b: 24.9 });
 const short = { experimentDuration: 'PT3M' };
 
-export const goldenScenarios: readonly GoldenScenario[] = [
+const scenarios: readonly GoldenScenario[] = [
   { name: 'b-won', options: { metrics: variantBWins } },
   { name: 'a-won', options: { metrics: latencies({ a: 15, b: 25 }) } },
   { name: 'inconclusive', options: { metrics: alike, config: short } },
@@ -61,11 +47,7 @@ export const goldenScenarios: readonly GoldenScenario[] = [
   },
 ];
 
-/** Runs a scenario to its end. */
-export async function runScenario({ options = {}, drive }: GoldenScenario): Promise<Simulation> {
-  const simulation = new Simulation({ strategies: [abTesting()], ...options });
-  await simulation.deploy(options);
-  await drive?.(simulation);
-  await simulation.finish();
-  return simulation;
-}
+export const goldenRollouts: GoldenRollouts = {
+  strategies: [abTesting()],
+  scenarios,
+};

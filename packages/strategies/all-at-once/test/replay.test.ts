@@ -1,28 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { replayJournal, verifyJournal } from '@hotswap/core';
-import { allAtOnce } from '@hotswap/strategy-all-at-once';
-import { assertReplays, journalOutline, parseJournalLines } from '@hotswap/testing';
-import { goldenScenarios, runScenario } from './golden-scenarios.ts';
+import { describe, it } from 'vitest';
+import { goldenJournalSuite } from '@hotswap/testing';
+import { goldenRollouts } from './golden-scenarios.ts';
 
 const folder = new URL('./journals/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
-const read = (file: string) => parseJournalLines(readFileSync(new URL(file, folder), 'utf8'));
+const journals = Object.fromEntries(files.map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]));
 
 describe('golden journals', () => {
-  it('are there for every scenario', () => {
-    expect(files).toEqual(expect.arrayContaining(goldenScenarios.map(({ name }) => `v1-${name}.jsonl`)));
-  });
-
-  it.each(files)('%s proves itself and yields the same next step from every beginning', async (file) => {
-    const entries = read(file);
-    await verifyJournal('d', entries);
-    assertReplays(entries, [allAtOnce()]);
-    expect(replayJournal(entries, [allAtOnce()]).effects.length).toBeGreaterThan(0);
-  });
-
-  it.each(goldenScenarios)('$name ends today as it ended then', async (scenario) => {
-    const then = journalOutline(read(`v1-${scenario.name}.jsonl`));
-    expect(journalOutline((await runScenario(scenario)).journal())).toEqual(then);
-  });
+  goldenJournalSuite({ test: it, journals, ...goldenRollouts });
 });

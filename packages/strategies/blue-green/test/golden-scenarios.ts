@@ -1,17 +1,9 @@
 import { blueGreen } from '@hotswap/strategy-blue-green';
-import { Simulation, type SimulatedDeployment, type SimulationOptions } from '@hotswap/testing';
-
-/** A rollout whose journal is kept for ever: what version 1 wrote has to replay in every later version. */
-export interface GoldenScenario {
-  readonly name: string;
-  readonly options?: Partial<SimulationOptions> & SimulatedDeployment;
-  /** What people do meanwhile. */
-  readonly drive?: (simulation: Simulation) => Promise<void>;
-}
+import type { GoldenRollouts, GoldenScenario } from '@hotswap/testing';
 
 const minute = 60_000;
 
-export const goldenScenarios: readonly GoldenScenario[] = [
+const scenarios: readonly GoldenScenario[] = [
   { name: 'completed' },
   { name: 'first-deployment', options: { serves: () => false } },
   { name: 'insufficient-capacity', options: { serves: (_, position) => position < 11 } },
@@ -37,15 +29,9 @@ export const goldenScenarios: readonly GoldenScenario[] = [
   },
 ];
 
-/** Runs a scenario to its end: Blue is the first ten nodes of twenty unless it says otherwise. */
-export async function runScenario({ options = {}, drive }: GoldenScenario): Promise<Simulation> {
-  const simulation = new Simulation({
-    strategies: [blueGreen()],
-    serves: (_, position) => position < 10,
-    ...options,
-  });
-  await simulation.deploy(options);
-  await drive?.(simulation);
-  await simulation.finish();
-  return simulation;
-}
+export const goldenRollouts: GoldenRollouts = {
+  strategies: [blueGreen()],
+  scenarios,
+  // Blue is the first ten nodes of twenty unless a scenario says otherwise.
+  options: { serves: (_, position) => position < 10 },
+};

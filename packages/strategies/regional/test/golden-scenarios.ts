@@ -1,19 +1,11 @@
 import { blueGreen } from '@hotswap/strategy-blue-green';
 import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
-import { Simulation, type SimulatedDeployment, type SimulationOptions } from '@hotswap/testing';
+import type { GoldenRollouts, GoldenScenario } from '@hotswap/testing';
 import type { Strategy } from '@hotswap/core';
 
-/** A rollout whose journal is kept for ever: what version 1 wrote has to replay in every later version. */
-export interface GoldenScenario {
-  readonly name: string;
-  readonly options?: Partial<SimulationOptions> & SimulatedDeployment;
-  /** What people do meanwhile. */
-  readonly drive?: (simulation: Simulation) => Promise<void>;
-}
-
 /** Regional and what it runs inside. */
-export const strategies: readonly Strategy<unknown>[] = [
+const strategies: readonly Strategy<unknown>[] = [
   regional({ strategies: () => [blueGreen(), canary()] }),
   blueGreen(),
   canary(),
@@ -24,7 +16,7 @@ const sickIn = (region: string): Pick<GoldenScenario, 'options'> => ({
   options: { script: { healthy: (node, releaseId) => !(releaseId === 'v2' && node.region === region) } },
 });
 
-export const goldenScenarios: readonly GoldenScenario[] = [
+const scenarios: readonly GoldenScenario[] = [
   { name: 'completed' },
   { name: 'region-put-back', ...sickIn('us-east') },
   {
@@ -64,11 +56,9 @@ export const goldenScenarios: readonly GoldenScenario[] = [
   },
 ];
 
-/** Runs a scenario to its end. */
-export async function runScenario({ options = {}, drive }: GoldenScenario): Promise<Simulation> {
-  const simulation = new Simulation({ strategies, ...options });
-  await simulation.deploy({ strategy: 'Regional', ...options });
-  await drive?.(simulation);
-  await simulation.finish(24 * 60 * minute);
-  return simulation;
-}
+export const goldenRollouts: GoldenRollouts = {
+  strategies,
+  scenarios,
+  options: { strategy: 'Regional' },
+  limitMs: 24 * 60 * minute,
+};
