@@ -16,6 +16,7 @@ import { HttpForwarder, type HttpForward, type HttpForwardStats } from './http-f
 import { InvokeTokenSigner, type SignInvokeToken } from './invoke-token-signer.ts';
 import { NodeCallFailure, NodeConnections, type NodeReply } from './node-connections.ts';
 import { pairOf, RouteSearch } from './route-search.ts';
+import type { MirrorStats } from './mirror-counts.ts';
 import { mirrorBodyBytes, RequestMirror, type AnsweredRequest } from './request-mirror.ts';
 import { RouteTable } from './route-table.ts';
 import { tracedAttempt } from './traced-attempt.ts';
@@ -75,6 +76,7 @@ export interface GatewayReply {
 }
 
 const defaultSearchMs = 3_000;
+const noMirrors: MirrorStats = { equal: 0, different: 0, failed: 0, skipped: 0 };
 const defaultCallTimeoutMs = 65_000;
 
 /**
@@ -227,6 +229,11 @@ export class Gateway implements TrafficRouter {
 
   httpStats(): HttpForwardStats {
     return this.#http.stats();
+  }
+
+  /** Requests that were chosen for copying since the start; all 0 without mirrors. */
+  mirrorStats(): MirrorStats {
+    return this.#mirror?.stats() ?? noMirrors;
   }
 
   #traced(call: GatewayCall, target: RouteTarget): Promise<Attempt> {

@@ -4,6 +4,7 @@ export { gatewayErrorCodes } from './error-codes.ts';
 export type { GatewayErrorCode } from './error-codes.ts';
 export { Gateway } from './gateway.ts';
 export type { GatewayCall, GatewayOptions, GatewayReply } from './gateway.ts';
+export type { MirrorStats } from './mirror-counts.ts';
 export type { HttpForward, HttpForwardStats } from './http-forwarder.ts';
 export type { SignInvokeToken } from './invoke-token-signer.ts';
 export { NodeQuestions } from './node-questions.ts';

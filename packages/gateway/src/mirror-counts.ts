@@ -6,17 +6,27 @@ type Outcome = 'equal' | 'different' | 'failed' | 'skipped';
 type MirrorKey = Pick<RouteMirror, 'tenant' | 'deploymentId' | 'step'>;
 type Counts = Record<Outcome, number> & { readonly examples: MirrorDifference[]; isTold: boolean };
 
+/** Requests that were chosen for copying since a gateway began, by what came of the copy. @public */
+export type MirrorStats = Readonly<Record<Outcome, number>>;
+
 /** What came of copied requests, by mirror. @internal */
 export class MirrorCounts {
+  readonly #total = { equal: 0, different: 0, failed: 0, skipped: 0 };
   readonly #counts = new Map<string, MirrorKey & { readonly counts: Counts }>();
 
   add(mirror: MirrorKey, outcome: Outcome, example?: MirrorDifference): void {
     const counts = this.#of(mirror);
     counts[outcome]++;
+    this.#total[outcome]++;
     counts.isTold = false;
     if (example === undefined || counts.examples.length >= mostExamples) return;
     if (counts.examples.some(({ call, at }) => call === example.call && at === example.at)) return;
     counts.examples.push(example);
+  }
+
+  /** Of all mirrors, also of those that have ended. */
+  stats(): MirrorStats {
+    return { ...this.#total };
   }
 
   /** Totals that have grown since they were taken last. */

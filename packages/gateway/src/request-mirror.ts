@@ -4,7 +4,7 @@ import { compareAnswers, type WholeAnswer } from './compare-answers.ts';
 import type { RoutePlan } from './choose-target.ts';
 import type { InvokeTokenSigner } from './invoke-token-signer.ts';
 import { MirrorConnections, type CopiedRequest } from './mirror-connections.ts';
-import { MirrorCounts } from './mirror-counts.ts';
+import { MirrorCounts, type MirrorStats } from './mirror-counts.ts';
 
 /** Bodies above that are not copied and not compared. @internal */
 export const mirrorBodyBytes = 65_536;
@@ -89,6 +89,10 @@ export class RequestMirror {
     await this.#connections.close();
     await this.#reporting;
     await this.#report();
+  }
+
+  stats(): MirrorStats {
+    return this.#counts.stats();
   }
 
   /** Chooses whether the next request is copied; `undefined` when not. */

@@ -90,6 +90,7 @@ describe('requests that are mirrored', () => {
     const reply = await call();
     expect(JSON.parse(reply.body.toString())).toMatchObject({ releaseId: 'rel-1' });
     expect(await settled(1)).toEqual({ equal: 1, different: 0, failed: 0, skipped: 0 });
+    expect(gateway.mirrorStats()).toEqual({ equal: 1, different: 0, failed: 0, skipped: 0 });
     expect(shadow.calls).toEqual([
       { release: 'rel-2-shadow', authorization: 'Bearer token-of-node-of-rel-2-shadow', body: '{"args":["x"]}' },
     ]);

@@ -112,10 +112,14 @@ describe('mirrored requests', () => {
       const answer = await pay();
       expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('paid')]);
     }
-    await sleep(1_500);
+    await until(id, ({ mirrored }) => mirrored?.copied === 20);
+    expect((await view(id)).mirrored).toEqual({ copied: 20, equal: 0, different: 20, failed: 0, skipped: 0 });
     expect(reached - before).toBe(20);
+    const metrics = await fetch(`${cluster.url}/metrics`, { headers: { authorization: `Bearer ${cluster.token}` } });
+    expect(await metrics.text()).toContain('wasm_gateway_mirrored_total{outcome="different"} 20\n');
     await until(id, ({ status }) => final.includes(status));
-    expect((await view(id)).status).toBe('Completed');
+    expect(await view(id)).toMatchObject({ status: 'Completed' });
+    expect(await view(id)).not.toHaveProperty('mirrored');
     expect(await mirrorEnd(id)).toMatchObject({
       result: { ok: true, value: { verdict: 'Passed', equal: 0, different: 20, failed: 0 } },
       facts: { examples: [{ call: 'GET', at: 'status', live: '200', mirrored: '502' }] },

@@ -159,6 +159,17 @@ export interface OverrideRequest {
   readonly reason: string;
 }
 
+/** What routers have reported of the requests that a mirror chose. @public */
+export interface MirroredView {
+  /** Those that were compared or failed. */
+  readonly copied: number;
+  readonly equal: number;
+  readonly different: number;
+  readonly failed: number;
+  /** Chosen but not compared, e.g. because they were too large. */
+  readonly skipped: number;
+}
+
 /** A deployment on the wire. @public */
 export interface DeploymentView {
   readonly deploymentId: string;
@@ -180,6 +191,8 @@ export interface DeploymentView {
   readonly retainedUntil?: string;
   /** Effect that runs now; absent when none does. */
   readonly running?: { readonly step: number; readonly kind: string; readonly since: string };
+  /** What came of requests that were copied to it; only while they are. */
+  readonly mirrored?: MirroredView;
   /** No progress past the running effect's own deadline plus `progressDeadline`; also once it is paused for that. */
   readonly stuck: boolean;
   readonly healthCheck: HealthCheck;
@@ -401,6 +414,9 @@ const approvalView: z.ZodType<ApprovalView> = z.object({
   expiresAt: timestampSchema,
 });
 
+const count = z.int().min(0);
+const mirroredView = z.object({ copied: count, equal: count, different: count, failed: count, skipped: count });
+
 const outstandingView: z.ZodType<OutstandingNodeView> = z.object({
   nodeId: z.string(),
   region: z.string(),
@@ -427,6 +443,7 @@ export const deploymentViewSchema: z.ZodType<DeploymentView> = z
     verdict: z.enum(['A', 'B', 'Inconclusive']).exactOptional(),
     retainedUntil: timestampSchema.exactOptional(),
     running: z.object({ step: z.int(), kind: z.string(), since: timestampSchema }).exactOptional(),
+    mirrored: mirroredView.exactOptional(),
     stuck: z.boolean(),
     healthCheck: healthCheckSchema,
     autoRollback: autoRollbackSchema,

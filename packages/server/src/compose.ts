@@ -366,6 +366,7 @@ function watchParts(scope: DependencyContainer, { strategies, hub }: RolloutPart
     fleet: () => counts.read(unhealthyAfterMs),
     pool: () => poolUse(database),
     forwarded: () => scope.resolve(tokens.gateway).httpStats(),
+    mirrored: () => scope.resolve(tokens.gateway).mirrorStats(),
     connectedAgents: () => hub.size,
   });
   return telemetry;

@@ -1,5 +1,11 @@
 import type { GivenApproval, Json } from '@hotswap/core';
-import type { ApprovalView, DeploymentNodeView, DeploymentView, OutstandingNodeView } from '@hotswap/protocol';
+import type {
+  ApprovalView,
+  DeploymentNodeView,
+  DeploymentView,
+  MirroredView,
+  OutstandingNodeView,
+} from '@hotswap/protocol';
 import type { OutstandingNode } from '../ports/catch-ups.ts';
 import type { DeploymentNode, DeploymentRecord } from '../ports/deployment-list.ts';
 import { entityTag } from '../http/entity-tag.ts';
@@ -33,6 +39,7 @@ export function toDeploymentView(
     ...(running === undefined
       ? {}
       : { running: { step: running.step, kind: running.kind, since: timeText(running.since) } }),
+    ...(record.mirrored === null ? {} : { mirrored: toMirroredView(record.mirrored) }),
     stuck: record.stuck,
     healthCheck: spec.healthCheck,
     autoRollback: spec.autoRollback,
@@ -53,6 +60,11 @@ export function toDeploymentView(
     ...(outstanding.length === 0 ? {} : { outstanding: outstanding.map(toOutstandingView) }),
   };
 }
+
+const toMirroredView = (tally: NonNullable<DeploymentRecord['mirrored']>): MirroredView => ({
+  copied: tally.equal + tally.different + tally.failed,
+  ...tally,
+});
 
 const toApprovalView = ({ by, at, expiresAt }: GivenApproval): ApprovalView => ({
   by,

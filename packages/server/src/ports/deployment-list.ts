@@ -1,4 +1,4 @@
-import type { DeploymentSpec, DeploymentStatus, DeploymentSummary } from '@hotswap/core';
+import type { DeploymentSpec, DeploymentStatus, DeploymentSummary, MirrorTally } from '@hotswap/core';
 import type { Page, PageQuery } from './page.ts';
 
 /** A deployment's row. @internal */
@@ -12,6 +12,8 @@ export interface DeploymentRecord {
   readonly previousModuleId: string | null;
   readonly previousReleaseId: string | null;
   readonly targetCount: number;
+  /** `null` while no requests are copied. */
+  readonly mirrored: Omit<MirrorTally, 'examples'> | null;
 }
 
 /** How far one target is. @internal */

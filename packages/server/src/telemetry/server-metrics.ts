@@ -1,5 +1,5 @@
 import type { ReleaseCallDelta } from '@hotswap/core';
-import type { HttpForwardStats } from '@hotswap/gateway';
+import type { HttpForwardStats, MirrorStats } from '@hotswap/gateway';
 import {
   BoundedLabel,
   MetricsRegistry,
@@ -28,6 +28,7 @@ export interface MeasuredParts {
     readonly max: number;
   };
   readonly forwarded: () => HttpForwardStats;
+  readonly mirrored: () => MirrorStats;
   /** Agents that listen at this replica. */
   readonly connectedAgents: () => number;
 }
@@ -211,7 +212,10 @@ function watchDatabase(registry: MetricsRegistry, pool: MeasuredParts['pool']): 
   registry.gauge('wasm_database_connections_max', 'Connections that may be open.', () => pool().max);
 }
 
-function watchTraffic(registry: MetricsRegistry, { forwarded, connectedAgents }: MeasuredParts): void {
+function watchTraffic(registry: MetricsRegistry, { forwarded, mirrored, connectedAgents }: MeasuredParts): void {
+  registry.counted('wasm_gateway_mirrored_total', 'Requests that mirrors chose, by what came of the copy.', () =>
+    Object.entries(mirrored()).map(([outcome, value]) => ({ labels: { outcome }, value })),
+  );
   registry.gauge('wasm_agents_connected', 'Agents that listen at this replica.', connectedAgents);
   registry.gauge('wasm_gateway_http_in_flight', 'HTTP requests of modules under way.', () => forwarded().inFlight);
   registry.counted('wasm_gateway_http_answered_total', 'HTTP requests of modules by class of their answer.', () =>

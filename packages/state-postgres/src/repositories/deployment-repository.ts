@@ -1,4 +1,11 @@
-import type { BaselineGroup, DeploymentId, DeploymentSpec, DeploymentStatus, DeploymentSummary } from '@hotswap/core';
+import type {
+  BaselineGroup,
+  DeploymentId,
+  DeploymentSpec,
+  DeploymentStatus,
+  DeploymentSummary,
+  MirrorTally,
+} from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { movingStatuses } from '../queries/deployment-statuses.ts';
 import { readPageByOrdinal, type Page, type PageQuery } from './page.ts';
@@ -18,6 +25,8 @@ export interface DeploymentRecord {
   /** Release that served most targets before. */
   readonly previousReleaseId: string | null;
   readonly targetCount: number;
+  /** What routers have reported of its copied requests so far; `null` while none are copied. */
+  readonly mirrored: Omit<MirrorTally, 'examples'> | null;
 }
 
 /** How far one target is. @public */
@@ -44,7 +53,9 @@ const columns = `d.spec, d.summary, d.head,
    where b.deployment_id = d.deployment_id group by r.module_id order by sum(b.weight) desc, r.module_id limit 1) as "previousModuleId",
   (select b.release_id from deployment_baselines b
    where b.deployment_id = d.deployment_id group by b.release_id order by sum(b.weight) desc, b.release_id limit 1) as "previousReleaseId",
-  (select count(*)::int from deployment_targets t where t.deployment_id = d.deployment_id) as "targetCount"`;
+  (select count(*)::int from deployment_targets t where t.deployment_id = d.deployment_id) as "targetCount",
+  (select json_build_object('equal', coalesce(sum(r.equal), 0), 'different', coalesce(sum(r.different), 0), 'failed', coalesce(sum(r.failed), 0), 'skipped', coalesce(sum(r.skipped), 0))
+   from mirrors m left join mirror_reports r on r.deployment_id = m.deployment_id where m.deployment_id = d.deployment_id group by m.deployment_id) as mirrored`;
 
 const read = statement(
   'deployment_read',
