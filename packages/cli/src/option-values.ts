@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
 import type { Json } from '@hotswap/core';
+import type { ExecuteTrainRequest } from '@hotswap/protocol';
 import { cliError } from './error-codes.ts';
 
 /** Reads a positive number of an option. @internal */
@@ -13,6 +14,11 @@ export function positiveNumber(text: string): number {
 /** Collects a repeatable option. @internal */
 export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
+}
+
+/** What `--override` adds to an execution. @internal */
+export function overrideOf(reason: string | undefined): ExecuteTrainRequest {
+  return reason === undefined ? {} : { override: { reason } };
 }
 
 /** JSON given as text, or as `@file`. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */

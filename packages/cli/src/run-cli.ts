@@ -11,6 +11,7 @@ import { addInvokeCommand } from './commands/invoke.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addNodeActionCommands } from './commands/node-actions.ts';
 import { addNodeInquiryCommands } from './commands/node-inquiries.ts';
+import { addPolicyCommands } from './commands/policy.ts';
 import { addRouteActionCommands } from './commands/route-actions.ts';
 import { addPushCommand } from './commands/push.ts';
 import { addReleaseCommands } from './commands/releases.ts';
@@ -71,6 +72,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
   addWhyCommand(program, sessionOf);
   addAuditCommands(program, sessionOf);
   addAccessCommands(program, sessionOf);
+  addPolicyCommands(program, sessionOf);
   addInvokeCommand(program, sessionOf);
   addListCommands(program, sessionOf);
   addStrategiesCommand(program, sessionOf);

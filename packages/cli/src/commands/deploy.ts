@@ -5,8 +5,8 @@ import type { SessionOf } from '../command-session.ts';
 import { deployTrain } from '../deploy-train.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, jsonOption, positiveNumber } from '../option-values.ts';
-import { deploymentText } from '../output/deployment-text.ts';
+import { collect, jsonOption, overrideOf, positiveNumber } from '../option-values.ts';
+import { approvalHint, deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
 /** Options of `deploy` and `plan` that describe a deployment. @internal */
@@ -25,6 +25,7 @@ export interface DeployOptions {
   readonly mirrorFor?: string;
   readonly allowBreaking?: boolean;
   readonly execute: boolean;
+  readonly override?: string;
   readonly watch?: boolean;
   readonly timeout?: number;
 }
@@ -54,6 +55,7 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
     .option('--mirror-for <duration>', 'how long, e.g. PT10M', 'PT10M')
     .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins')
     .option('--no-execute', 'only create it')
+    .option('--override <reason>', 'begin in a freeze or outside of the change windows: an emergency, kept on record')
     .option('-w, --watch', 'follow it to its end')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
     .action(async ([moduleId, ...others]: readonly string[], options: DeployOptions) => {
@@ -66,10 +68,12 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
       const waits = created.status === 'PendingApproval';
       const shown =
         options.execute && !waits
-          ? await client.deployments.execute(created.deploymentId, {}, { signal: session.signal })
+          ? await client.deployments.execute(created.deploymentId, overrideOf(options.override), {
+              signal: session.signal,
+            })
           : created;
       if (waits) {
-        session.terminal.say(`it needs somebody else's approval: hotswap approve ${created.deploymentId}`);
+        session.terminal.say(approvalHint(created));
         session.setExitCode(exitCodes.paused);
       } else if (options.watch === true && options.execute) {
         session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
@@ -109,7 +113,8 @@ export async function requestOf(
 ): Promise<CreateDeploymentRequest> {
   const written = options.file === undefined ? {} : await jsonOption('--file', `@${options.file}`);
   // What else is wrong with the file the server says, with pointers.
-  const request = { ...(written as object), ...(await givenOptions(moduleId, options)) } as CreateDeploymentRequest;
+  const given = await givenOptions(moduleId, options);
+  const request = { ...(written as object), ...given, ...trafficOf(written, given) } as CreateDeploymentRequest;
   if (typeof request.moduleId !== 'string')
     throw cliError('HS_CLI_INVALID_OPTION', {
       option: 'moduleId',
@@ -117,6 +122,12 @@ export async function requestOf(
     });
   return request;
 }
+
+/** A mirror by options takes no testers away that the file names. */
+const trafficOf = (written: unknown, { traffic }: Partial<CreateDeploymentRequest>): object =>
+  traffic === undefined
+    ? {}
+    : { traffic: { ...(written as Partial<CreateDeploymentRequest>).traffic, ...traffic } };
 
 async function givenOptions(
   moduleId: string | undefined,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DeploymentClient } from '@hotswap/protocol';
-import type { SessionOf } from '../command-session.ts';
-import { positiveNumber } from '../option-values.ts';
+import type { CommandSession, SessionOf } from '../command-session.ts';
+import { overrideOf, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 import { isTrainId, showTrain, watchTrain } from '../watch-train.ts';
@@ -30,6 +30,10 @@ interface ActionOptions {
   readonly timeout?: number;
 }
 
+interface ExecuteOptions extends Pick<ActionOptions, 'watch' | 'timeout'> {
+  readonly override?: string;
+}
+
 /** One command for each action; they differ in name only. @internal */
 export function addDeploymentActionCommands(program: Command, sessionOf: SessionOf): void {
   addExecuteCommand(program, sessionOf);
@@ -45,6 +49,7 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
       .action(async (deploymentId: string, options: ActionOptions) => {
         const session = sessionOf();
         const client = await session.client();
+        if (isTrainId(deploymentId) && action === 'approve') return approveTrain(session, deploymentId, options.reason);
         if (isTrainId(deploymentId) && (action === 'abort' || action === 'rollback')) {
           const { reason, watch, timeout } = options;
           const train = await client.trains[action](deploymentId, reason === undefined ? {} : { reason });
@@ -74,24 +79,38 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
   }
 }
 
+/** Each member is a deployment of its own, with approvals of its own. */
+async function approveTrain(session: CommandSession, trainId: string, reason: string | undefined): Promise<void> {
+  const client = await session.client();
+  const { members } = await client.trains.get(trainId);
+  for (const { deploymentId, deployment } of members)
+    if (deployment?.status === 'PendingApproval')
+      await client.deployments.approve(deploymentId, reason === undefined ? {} : { reason }, {
+        signal: session.signal,
+      });
+  showTrain(session, await client.trains.get(trainId));
+}
+
 /** What `deploy` does by itself, for what was only created, or had to be approved first. */
 function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
   program
     .command('execute')
     .description('begin a deployment or a train that was created, or approved')
     .argument('<id>')
+    .option('--override <reason>', 'begin in a freeze or outside of the change windows: an emergency, kept on record')
     .option('-w, --watch', 'follow it to its end')
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
-    .action(async (id: string, { watch, timeout }: Pick<ActionOptions, 'watch' | 'timeout'>) => {
+    .action(async (id: string, { override, watch, timeout }: ExecuteOptions) => {
       const session = sessionOf();
       const client = await session.client();
+      const request = overrideOf(override);
       if (isTrainId(id)) {
-        const train = await client.trains.execute(id, {}, { signal: session.signal });
+        const train = await client.trains.execute(id, request, { signal: session.signal });
         if (watch === true) await watchTrain(session, id, timeout);
         else showTrain(session, train);
         return;
       }
-      const deployment = await client.deployments.execute(id, {}, { signal: session.signal });
+      const deployment = await client.deployments.execute(id, request, { signal: session.signal });
       if (watch === true) await watchDeployment(session, id, timeout === undefined ? {} : { timeoutSeconds: timeout });
       else
         session.terminal.result(

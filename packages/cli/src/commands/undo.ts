@@ -4,7 +4,7 @@ import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, positiveNumber } from '../option-values.ts';
-import { deploymentText } from '../output/deployment-text.ts';
+import { approvalHint, deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
 interface UndoOptions {
@@ -31,7 +31,7 @@ export function addUndoCommand(program: Command, sessionOf: SessionOf): void {
       const client = await session.client();
       const undone = await undo(client, await latestOf(client, subject), options);
       if (undone.status === 'PendingApproval') {
-        session.terminal.say(`it needs somebody else's approval: hotswap approve ${undone.deploymentId}`);
+        session.terminal.say(approvalHint(undone));
         session.setExitCode(exitCodes.paused);
       } else if (options.watch === true) {
         const timeout = options.timeout === undefined ? {} : { timeoutSeconds: options.timeout };
@@ -85,6 +85,7 @@ function again(release: ReleaseView, latest: DeploymentView, options: UndoOption
   return {
     moduleId,
     strategy: 'AllAtOnce',
+    undoes: latest.deploymentId,
     ...(regions === null ? {} : { targetRegions: regions }),
     release: { config, capabilities, resourceLimits, http, runtime, healthCheck },
   };

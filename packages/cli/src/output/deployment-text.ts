@@ -35,9 +35,12 @@ export function deploymentText(terminal: Terminal, deployment: DeploymentView): 
       deployment.running &&
         `${deployment.running.kind} (step ${String(deployment.running.step)}) since ${deployment.running.since}`,
     ],
+    ['copies', copiesText(deployment)],
     ['reason', deployment.reason],
     ['verdict', deployment.verdict],
     ['rollback until', deployment.retainedUntil],
+    ['approvals', approvalsText(deployment)],
+    ['goes back from', deployment.undoes],
   ]);
   const nodes = deployment.nodes ?? [];
   if (nodes.length === 0) return head;
@@ -50,6 +53,28 @@ export function deploymentText(terminal: Terminal, deployment: DeploymentView): 
     node.error?.message ?? '',
   ]);
   return `${head}\n\n${table(['NODE', 'REGION', 'OUTCOME', 'MODULE', 'HEALTH', ''], rows)}`;
+}
+
+const copiesText = ({ mirrored }: DeploymentView): string | undefined =>
+  mirrored &&
+  `${String(mirrored.copied)} answered: ${String(mirrored.equal)} equal, ${String(mirrored.different)} different, ${String(mirrored.failed)} failed; ${String(mirrored.skipped)} not compared`;
+
+/** What a deployment waits for that has to be approved. @internal */
+export function approvalHint({ deploymentId, approvals }: DeploymentView): string {
+  const needed =
+    approvals === undefined
+      ? "somebody else's approval"
+      : approvals.required === 1
+        ? 'an approval'
+        : `${String(approvals.required)} approvals`;
+  return `it needs ${needed}: hotswap approve ${deploymentId}`;
+}
+
+function approvalsText({ approvals }: DeploymentView): string | undefined {
+  if (approvals === undefined) return undefined;
+  const { required, given } = approvals;
+  const by = given.length === 0 ? '' : ` (${given.map((one) => one.by).join(', ')})`;
+  return `${String(given.length)} of ${String(required)}${by}`;
 }
 
 /** `[#####-----]`: ASCII, so that it reads the same everywhere. @internal */

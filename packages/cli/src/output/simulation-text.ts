@@ -21,6 +21,7 @@ export function simulationText(terminal: Terminal, result: SimulationResult): st
     fields([
       ['status', statusText(terminal, { status: result.status, stuck: false })],
       ['reason', result.reason],
+      ['refused', refusalText(terminal, result)],
       ['verdict', result.verdict],
       ['takes', clock(result.durationMs)],
       ['blast radius', blastText(result)],
@@ -40,12 +41,18 @@ export function trainSimulationText(terminal: Terminal, result: TrainSimulationR
     fields([
       ['status', statusText(terminal, { status: result.status, stuck: false })],
       ['reason', result.reason],
+      ['refused', refusalText(terminal, result)],
       ['order', result.order === 'given' ? 'as given' : 'by interfaces'],
       ['takes', clock(result.durationMs)],
       ['seed', String(result.seed)],
     ]),
   ];
   return sections.join('\n\n');
+}
+
+/** The simulation went as if nobody held it up. */
+function refusalText(terminal: Terminal, { executeRefusal }: SimulatedCourse): string | undefined {
+  return executeRefusal && `${terminal.paint('yellow', executeRefusal.code)}: ${executeRefusal.detail}`;
 }
 
 function memberLines(terminal: Terminal, member: SimulatedMember): readonly string[] {
