@@ -240,6 +240,31 @@ describe('runCli', () => {
     ]);
   });
 
+  it('asks for copies of requests first, beside the testers that a file names', async () => {
+    answers['POST /api/v1/wasm/deployments'] = { status: 201, body: deployment };
+    const file = join(directory, 'deployment.json');
+    const match = [{ header: 'x-tester' }];
+    await writeFile(file, JSON.stringify({ moduleId: 'greeter-v1.1.0', traffic: { match } }));
+    expect((await run(['deploy', 'greeter-v1.1.0', '--mirror', '10', '--no-execute'])).code).toBe(exitCodes.ok);
+    await run(['deploy', '--file', file, '--mirror', '2.5', '--mirror-for', 'PT30S', '--no-execute']);
+    expect(calls.map(({ body }) => (body as { traffic?: unknown }).traffic)).toEqual([
+      { mirror: { percent: 10, duration: 'PT10M' } },
+      { match, mirror: { percent: 2.5, duration: 'PT30S' } },
+    ]);
+    for (const percent of ['0', '-1', 'many']) {
+      const refused = await run(['deploy', 'greeter-v1.1.0', `--mirror=${percent}`, '--no-execute']);
+      expect([refused.code, refused.stderr]).toEqual([exitCodes.usage, expect.stringContaining('--mirror')]);
+    }
+    expect(calls).toHaveLength(2);
+  });
+
+  it('shows what came of copied requests so far', async () => {
+    const mirrored = { copied: 12, equal: 9, different: 2, failed: 1, skipped: 4 };
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = { status: 200, body: { ...deployment, mirrored } };
+    const { stdout } = await run(['status', 'deploy-1']);
+    expect(stdout).toMatch(/copies: +12 answered: 9 equal, 2 different, 1 failed; 4 not compared/);
+  });
+
   it('leaves the strategy to the server when nobody names one', async () => {
     answers['POST /api/v1/wasm/deployments'] = { status: 201, body: deployment };
     await run(['deploy', 'greeter-v1.1.0', '--no-execute']);

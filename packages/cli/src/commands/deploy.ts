@@ -125,9 +125,7 @@ export async function requestOf(
 
 /** A mirror by options takes no testers away that the file names. */
 const trafficOf = (written: unknown, { traffic }: Partial<CreateDeploymentRequest>): object =>
-  traffic === undefined
-    ? {}
-    : { traffic: { ...(written as Partial<CreateDeploymentRequest>).traffic, ...traffic } };
+  traffic === undefined ? {} : { traffic: { ...(written as Partial<CreateDeploymentRequest>).traffic, ...traffic } };
 
 async function givenOptions(
   moduleId: string | undefined,
