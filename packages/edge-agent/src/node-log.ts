@@ -75,7 +75,7 @@ export class NodeLog implements ModuleLog {
   http(records: readonly HttpOutputRecord[]): void {
     for (const { at, slot: moduleName, version: releaseId, stream, lines, droppedBytes } of records) {
       const subject = { moduleName, releaseId, version: this.#versions.get(releaseId) ?? null };
-      for (const line of lines) this.#append(subject, stream, levelOf[stream], shownLine(line), at);
+      for (const line of lines) this.#append(subject, stream, levelOfLine(stream, line), shownLine(line), at);
       this.#drop(subject, droppedBytes);
     }
   }
@@ -109,7 +109,7 @@ export class NodeLog implements ModuleLog {
     if (output === undefined || output.length === 0) return 0;
     const bytes = typeof output === 'string' ? Buffer.from(output) : output;
     for (const line of shownLines(bytes.subarray(0, maxCallBytes)))
-      this.#append(subject, stream, levelOf[stream], line);
+      this.#append(subject, stream, levelOfLine(stream, line), line);
     return Math.max(0, bytes.byteLength - maxCallBytes);
   }
 
@@ -178,4 +178,14 @@ export class NodeLog implements ModuleLog {
   }
 }
 
-const levelOf = { stdout: 'info', stderr: 'warn' } as const;
+/** Levels as loggers write them at the beginning of a line, those of `wasi:logging` among them. */
+const saidLevel = /^\[?(?:(TRACE|DEBUG)|(INFO|NOTICE)|(WARN|WARNING)|(ERROR|CRITICAL|FATAL))\b/;
+
+/** What a line on standard error says of itself; else by its stream. */
+function levelOfLine(stream: 'stdout' | 'stderr', line: string): NodeLogLevel {
+  if (stream === 'stdout') return 'info';
+  const [, debug, info, warn, error] = saidLevel.exec(line) ?? [];
+  if (debug !== undefined) return 'debug';
+  if (info !== undefined) return 'info';
+  return warn === undefined && error !== undefined ? 'error' : 'warn';
+}

@@ -32,6 +32,20 @@ describe('NodeLog', () => {
     for (const line of lines) expect(line).toMatchObject(subject);
   });
 
+  it.each([
+    ['DEBUG orders: one', 'debug'],
+    ['[INFO] ready', 'info'],
+    ['WARNING: low', 'warn'],
+    ['ERROR orders: none', 'error'],
+    ['CRITICAL none', 'error'],
+    ['ERRORS are rare', 'warn'],
+    ['no ERROR', 'warn'],
+  ])('takes the level of %j on standard error from what it says', async (text, level) => {
+    const log = makeLog();
+    log.output(subject, { stdout: text, stderr: text });
+    expect((await log.read(wanted, signal)).lines.map((line) => line.level)).toEqual(['info', level]);
+  });
+
   it('knows the version of a release whose HTTP output comes, also when it is gone by then', async () => {
     const log = makeLog();
     log.note(subject, 'info', 'loaded');
