@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -87,6 +87,13 @@ describe('hotswap under a policy', () => {
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('/approvals/*/required')]);
     expect((await cli('ada', 'policy', 'set', await file('no.json', 'null'))).code).toBe(2);
     expect((await cli('dev', 'policy', 'get')).err).toContain('HS_AUTH_FORBIDDEN');
+  });
+
+  it('takes the example of the guide', async () => {
+    const guide = await readFile(new URL('../../../docs/guides/policy.md', import.meta.url), 'utf8');
+    const example = /```json\n([^]+?)```/.exec(guide)?.[1] ?? '';
+    expect((await cli('ada', 'policy', 'set', await file('guide.json', example))).err).toBe('');
+    expect(await as('ada').policy.get()).toMatchObject(JSON.parse(example) as object);
   });
 
   it('plans when an execution would be refused, and from when on not', async () => {
