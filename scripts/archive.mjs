@@ -1,11 +1,14 @@
 // `node scripts/archive.mjs agent|server|cli [--out FOLDER] [--folder] [--level 9]`: a self-contained archive for this platform: Node, the
-// native addon, the program and the packages that it needs, to be unpacked anywhere. With --folder it is left as a folder.
+// native addon, the program and the packages that it needs, to be unpacked anywhere: .tar.gz, on Windows .zip. With --folder
+// it is left as a folder.
 // The program's sources are those of the clone, their types taken away by Node itself: nothing has to be built before.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
   cpSync,
+  createReadStream,
+  createWriteStream,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -15,6 +18,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inRoot, pinnedNode, root } from './bootstrap/paths.mjs';
@@ -27,6 +32,7 @@ const PROGRAMS = {
   cli: { package: '@hotswap/cli', command: 'hotswap' },
 };
 
+const isWindows = process.platform === 'win32';
 const ADDON = 'hotswap-runtime-wasmtime.node';
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -95,7 +101,23 @@ case $self in */*) bin=\${self%/*} ;; *) bin=. ;; esac
 exec "$bin/node" "$bin/../app/node_modules/${name}/dist/main.js" "$@"
 `;
 
-function fill(folder, { package: name, command }) {
+const windowsLauncher = (name) =>
+  `@"%~dp0node.exe" "%~dp0..\\app\\node_modules\\${name.replace('/', '\\')}\\dist\\main.js" %*\r\n`;
+
+/** Node itself, where npm has put it: what is in `.bin` is a script on Windows. */
+const nodeProgram = isWindows ? inRoot('node_modules', 'node', 'bin', 'node.exe') : pinnedNode;
+
+function placePrograms(bin, { package: name, command }) {
+  mkdirSync(bin);
+  const node = isWindows ? 'node.exe' : 'node';
+  copyFileSync(realpathSync(nodeProgram), join(bin, node));
+  const script = isWindows ? `${command}.cmd` : command;
+  writeFileSync(join(bin, script), isWindows ? windowsLauncher(name) : launcher(name));
+  for (const file of [node, script]) chmodSync(join(bin, file), 0o755);
+}
+
+function fill(folder, program) {
+  const { package: name } = program;
   const { packages: lock } = readJson(inRoot('package-lock.json'));
   const app = join(folder, 'app');
   const start = lock[`node_modules/${name}`].resolved;
@@ -112,14 +134,26 @@ function fill(folder, { package: name, command }) {
         filter: (file) => file === inRoot(path) || basename(file) !== 'node_modules',
       });
   }
-  mkdirSync(join(folder, 'bin'));
-  copyFileSync(realpathSync(pinnedNode), join(folder, 'bin', 'node'));
-  writeFileSync(join(folder, 'bin', command), launcher(name));
-  for (const file of ['node', command]) chmodSync(join(folder, 'bin', file), 0o755);
+  placePrograms(join(folder, 'bin'), program);
   cpSync(inRoot('LICENSE'), join(folder, 'LICENSE'));
 }
 
-await runAsCommand('archive', () => {
+/** One file of a folder. What packs differs between platforms; what compresses is Node. */
+async function pack(folder, level) {
+  const [parent, name] = [dirname(folder), basename(folder)];
+  if (isWindows) {
+    const zip = `${folder}.zip`;
+    execFileSync('tar', ['-a', '-cf', zip, '-C', parent, name]);
+    return zip;
+  }
+  const tar = `${folder}.tar`;
+  execFileSync('tar', ['-cf', tar, '-C', parent, name]);
+  await pipeline(createReadStream(tar), createGzip({ level }), createWriteStream(`${tar}.gz`));
+  rmSync(tar);
+  return `${tar}.gz`;
+}
+
+await runAsCommand('archive', async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -138,9 +172,9 @@ await runAsCommand('archive', () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   fill(folder, program);
-  if (values.folder) return Promise.resolve(console.log(folder));
+  if (values.folder) return console.log(folder);
   say('archive', `packing ${name} …`);
-  execFileSync('tar', ['-I', `gzip -${values.level}`, '-cf', `${folder}.tar.gz`, '-C', dirname(folder), name]);
+  const file = await pack(folder, Number(values.level));
   rmSync(folder, { recursive: true });
-  return Promise.resolve(console.log(`${folder}.tar.gz`));
+  return console.log(file);
 });
