@@ -14,6 +14,7 @@ import { rollbackPoints } from './rollbacks.ts';
 import { trySeeds } from './seeds.ts';
 import { rollbackCrashPoints, serverCrashPoints } from './server-crashes.ts';
 import { trainCrashPoints } from './train-crashes.ts';
+import { trainRowCrashPoints } from './train-row-crashes.ts';
 import { twoServerPoints } from './two-servers.ts';
 import { virtualCrashPoints } from './virtual-crashes.ts';
 import { winnerPoints } from './winners.ts';
@@ -55,7 +56,10 @@ function groupsOf(bench: FaultBench, strategies: readonly Rollout[], lane: numbe
     ...ofEach,
     ...ofAll,
     { named: '', points: () => strategies.flatMap((rollout) => rollbackCrashPoints(bench, rollout)) },
-    ...(lane === 0 ? [{ named: 'train: ', points: () => trainCrashPoints(bench) }] : []),
+    ...(lane === 0 ? [{ named: 'train: server killed at journal', points: () => trainCrashPoints(bench) }] : []),
+    ...(lane === lanes - 1
+      ? [{ named: 'train: server killed at train.row', points: () => trainRowCrashPoints(bench) }]
+      : []),
     ...(lane === lanes - 1 ? [{ named: 'ABTesting: B wins ', points: () => winnerPoints(bench) }] : []),
   ];
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isHotSwapError } from '@hotswap/core';
 import { finalStatuses, type JournalEntryView, type TrainView } from '@hotswap/protocol';
 import { commitLabels } from './commit-labels.ts';
-import type { FaultBench } from './fault-bench.ts';
+import type { FaultBench, Rollout } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
 import { effectList, historyOf } from './history-of.ts';
 import { arm } from './server-crashes.ts';
@@ -125,31 +125,41 @@ async function crashAssembly(bench: FaultBench, crash: TrainCrash): Promise<read
   ];
 }
 
-const newTrain = (bench: FaultBench): string => `train-${bench.newId()}`;
+export const newTrain = (bench: FaultBench): string => `train-${bench.newId()}`;
 
-const nextOf = (bench: FaultBench): readonly string[] => linesOf(bench).map(({ next }) => next);
+export const nextOf = (bench: FaultBench): readonly string[] => linesOf(bench).map(({ next }) => next);
 
-async function create(bench: FaultBench, trainId: string, moduleIds: readonly string[]): Promise<void> {
+export async function create(
+  bench: FaultBench,
+  trainId: string,
+  moduleIds: readonly string[],
+  rollout: Pick<Rollout, 'strategy' | 'strategyConfig'> = strategy,
+): Promise<void> {
   await bench.persist(async () => {
     try {
-      await bench.client.trains.create({ ...strategy, moduleIds, trainId, order: 'given' });
+      await bench.client.trains.create({ ...rollout, moduleIds, trainId, order: 'given' });
     } catch (error) {
       if (!isHotSwapError(error, 'HS_DEPLOYMENT_TRAIN_EXISTS')) throw error;
     }
   });
 }
 
-async function begin(bench: FaultBench, trainId: string, moduleIds: readonly string[]): Promise<void> {
-  await create(bench, trainId, moduleIds);
+export async function begin(
+  bench: FaultBench,
+  trainId: string,
+  moduleIds: readonly string[],
+  rollout: Pick<Rollout, 'strategy' | 'strategyConfig'> = strategy,
+): Promise<void> {
+  await create(bench, trainId, moduleIds, rollout);
   await bench.persist(() => bench.client.trains.execute(trainId));
 }
 
-async function rollBack(bench: FaultBench, trainId: string): Promise<void> {
+export async function rollBack(bench: FaultBench, trainId: string): Promise<void> {
   await bench.persist(() => bench.client.trains.rollback(trainId, { reason: 'fault test' }));
 }
 
 /** The train once it is over; as it stands when that takes too long. `besides` is an end that it has left behind. */
-async function waitForEnd(bench: FaultBench, trainId: string, besides?: string): Promise<TrainView> {
+export async function waitForEnd(bench: FaultBench, trainId: string, besides?: string): Promise<TrainView> {
   const deadline = performance.now() + trainTimeoutMs;
   for (;;) {
     const train = await bench.client.trains.get(trainId);
@@ -159,7 +169,7 @@ async function waitForEnd(bench: FaultBench, trainId: string, besides?: string):
   }
 }
 
-function keep(bench: FaultBench, { members }: TrainView): void {
+export function keep(bench: FaultBench, { members }: TrainView): void {
   for (const [n, line] of linesOf(bench).entries()) {
     const deployment = members[n]?.deployment;
     if (deployment) line.keep(deployment);
@@ -170,7 +180,7 @@ async function journalsOf(bench: FaultBench, trainId: string): Promise<readonly 
   return Promise.all(linesOf(bench).map((_, member) => bench.journal(memberOf(bench, trainId, member))));
 }
 
-async function trainViolations(bench: FaultBench, train: TrainView): Promise<readonly string[]> {
+export async function trainViolations(bench: FaultBench, train: TrainView): Promise<readonly string[]> {
   const created = train.members.filter(({ deployment }) => deployment !== null);
   const journals = await Promise.all(created.map(({ deploymentId }) => bench.journal(deploymentId)));
   const members = train.members.map(({ deploymentId }) => deploymentId);
