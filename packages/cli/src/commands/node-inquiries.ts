@@ -57,7 +57,9 @@ async function showLog(
     else terminal.say(terminal.paint('yellow', newsText(event)));
   }
   if (format !== 'json') return;
-  terminal.result({ nodeId, lines: events.flatMap((event) => (event.kind === 'line' ? [event.line] : [])) }, String);
+  const lines = events.flatMap((event) => (event.kind === 'line' ? [event.line] : []));
+  const lost = events.flatMap(({ kind, ...event }) => (kind === 'lost' ? [event] : []));
+  terminal.result({ nodeId, lines, lost }, String);
 }
 
 const colours: Readonly<Partial<Record<NodeLogLevel, Colour>>> = { warn: 'yellow', error: 'red', debug: 'dim' };
