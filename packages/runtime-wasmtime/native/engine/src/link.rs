@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use wasmtime::component;
+use wasmtime::component::{self, ResourceTable};
+use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::cache::Code;
 use crate::error::{EngineError, ErrorCode, Result, bounded};
@@ -81,6 +82,7 @@ fn link_component(component: &component::Component, grants: &Grants, host: Host<
         options.network_error_code(true);
         wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(EngineError::internal)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
+        link_io(&mut linker).map_err(EngineError::internal)?;
     }
     if wasi == WasiLevel::Preview3 {
         preview3::link(&mut linker)?;
@@ -96,6 +98,22 @@ fn link_component(component: &component::Component, grants: &Grants, host: Host<
     })?;
     // Type imports alone need no host.
     Ok((Linked::Component(pre), wasi))
+}
+
+struct Table;
+
+impl component::HasData for Table {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// Puts a `wasi:io` in place of upstream's that works without the rest of WASI.
+fn link_io(linker: &mut component::Linker<StoreData>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    io::error::add_to_linker::<_, Table>(linker, StoreData::table)?;
+    io::poll::add_to_linker::<_, Table>(linker, StoreData::table)?;
+    io::streams::add_to_linker::<_, Table>(linker, StoreData::table)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 const OFFERED: [&str; 8] = [

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::calls::invoke::Output;
@@ -16,6 +16,7 @@ use crate::policy::Limits;
 use crate::shared::cpu_share::CpuShare;
 use crate::shared::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::shared::ticker::TICK_MS;
+use crate::wasi::WasiContext;
 use crate::wasi::stdio::CapturedOutput;
 
 const TICK: Duration = Duration::from_millis(TICK_MS);
@@ -56,7 +57,7 @@ pub(crate) enum Host {
 pub(crate) struct ComponentContext {
     /// First, so that it is dropped first: bodies that a guest was writing must know that they were not finished.
     pub(crate) egress: EgressHooks,
-    pub(crate) wasi: WasiCtx,
+    pub(crate) wasi: WasiContext,
     pub(crate) table: ResourceTable,
     pub(crate) http: WasiHttpCtx,
 }
@@ -182,6 +183,15 @@ impl StoreData {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(wait))))
     }
 
+    /// What `wasi:io` works on: the table alone, so that reading and writing make no context.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        match &mut self.host {
+            Host::Component { context, .. } => &mut context.table,
+            // Linked only into components with WASI; see `link::link_component`.
+            _ => unreachable!("store without a table"),
+        }
+    }
+
     /// The context of a module linked against preview 1.
     pub(crate) fn preview1(&mut self) -> &mut WasiP1Ctx {
         match &mut self.host {
@@ -195,7 +205,10 @@ impl StoreData {
 impl WasiView for StoreData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         match &mut self.host {
-            Host::Component { context, .. } => WasiCtxView { ctx: &mut context.wasi, table: &mut context.table },
+            Host::Component { context, streams } => {
+                let ComponentContext { wasi, table, .. } = &mut **context;
+                WasiCtxView { ctx: wasi.get(streams), table }
+            }
             Host::Preview1 { context, .. } => context.ctx(),
             Host::None => unreachable!("store without a WASI context"),
         }

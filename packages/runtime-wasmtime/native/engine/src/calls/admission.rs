@@ -35,7 +35,7 @@ pub(crate) async fn within<T>(
 
 /// Holds a call back while its module is over its share of a core; refuses it when its time would be over before that.
 pub(crate) async fn wait_for_share(module: &LoadedModule, deadline: Deadline) -> Result<()> {
-    loop {
+    while module.share.is_limited() {
         let now = Instant::now();
         let Some(wait) = module.share.wait(now) else { return Ok(()) };
         if now + wait >= deadline.at {
@@ -45,6 +45,7 @@ pub(crate) async fn wait_for_share(module: &LoadedModule, deadline: Deadline) ->
         module.share.record_throttled(wait);
         tokio::time::sleep(wait).await;
     }
+    Ok(())
 }
 
 pub(crate) fn timed_out(limit_ms: u64, admitted: Instant, queued: Duration) -> EngineError {

@@ -87,7 +87,7 @@ pub(crate) struct Place {
 
 enum Instance {
     Fresh(SemaphorePermit<'static>),
-    Kept(Box<KeptInstance>),
+    Kept(KeptInstance),
 }
 
 /// A module's part of the pool; no module gets all of it.
@@ -118,7 +118,7 @@ impl Place {
         if module.policy.runtime.reuse.is_some()
             && let Some(instance) = module.kept.take()
         {
-            return Some(Self { instance: Instance::Kept(Box::new(instance)), share });
+            return Some(Self { instance: Instance::Kept(instance), share });
         }
         let permit = runtime.instance_permits.try_acquire().ok();
         let permit = permit.or_else(|| make_room().then(|| runtime.instance_permits.try_acquire().ok()).flatten())?;
@@ -172,26 +172,26 @@ where
     let Answering { head, lost, output } = answering;
     let watch = |store: &Store<StoreData>| output.and_then(|to| Watched::new(&to, store.data().streams()));
     let watched;
-    let mut instance = match instance {
+    let (mut instance, begun) = match instance {
         Instance::Kept(mut instance) => {
             rearm(module, &mut instance.store, cpu_ms, Some(deadline));
             watched = watch(&instance.store);
-            *instance
+            (instance, started)
         }
         Instance::Fresh(permit) => {
             let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
             watched = watch(&store);
             match component(module)?.instantiate(&mut store).await {
-                Ok(server) => KeptInstance::new(store, server, permit),
+                Ok(server) => (KeptInstance::new(store, server, permit), Instant::now()),
                 Err(error) => return Err(failed(&error, store.data(), true)),
             }
         }
     };
     let mut unreturned = Unreturned { lost, returned: false };
-    let begun = Instant::now();
     meter.instantiate = begun - started;
     let called = instance.server.answer(&mut instance.store, request, scheme, head).await;
-    meter.invoke = begun.elapsed();
+    instance.since = Instant::now();
+    meter.invoke = instance.since - begun;
     read_meters(meter, module, &instance.store);
     if let Err(error) = called {
         return Err(failed(&error, instance.store.data(), false));

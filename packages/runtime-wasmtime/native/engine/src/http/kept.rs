@@ -24,7 +24,8 @@ pub(crate) struct KeptInstance {
     pub(crate) server: Server,
     calls: u64,
     _permit: SemaphorePermit<'static>,
-    since: Instant,
+    /// When its last request ended.
+    pub(crate) since: Instant,
 }
 
 impl KeptInstance {
@@ -58,7 +59,6 @@ impl KeptInstances {
         if !own.listed.swap(true, Ordering::AcqRel) {
             KEEPING.lock().push(Arc::downgrade(module));
         }
-        instance.since = Instant::now();
         let mut idle = own.idle.lock();
         if idle.len() < policy.max_instances as usize {
             idle.push(instance);

@@ -45,7 +45,7 @@ const HEADER_OVERHEAD_BYTES: usize = 4;
 
 type Answer = Response<AnswerBody>;
 
-/// Answers one request of a connection.
+/// Answers one request of a connection. What is rare is boxed: the future of each request is moved as a whole, whichever way it goes.
 pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> ServeResult<Answer> {
     let mut flight = match Flight::begin(&connection) {
         Ok(flight) => flight,
@@ -69,16 +69,18 @@ pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming
             Ok(authority) => table.find(authority, request.uri().path()).cloned(),
         }
     };
-    let Some(route) = route else { return fall_back(flight, request, connection.port.limits.max_body_bytes).await };
+    let Some(route) = route else {
+        return Box::pin(fall_back(flight, request, connection.port.limits.max_body_bytes)).await;
+    };
     if !flight.enter_route(&route) {
         return Ok(refuse(flight, &Problem::overloaded(), &request));
     }
     if route.authorized
-        && let Err(problem) = let_in(&connection, &request).await
+        && let Err(problem) = Box::pin(let_in(&connection, &request)).await
     {
         return Ok(refuse(flight, &problem, &request));
     }
-    let Some(slot) = &route.slot else { return fall_back(flight, request, route.max_body_bytes).await };
+    let Some(slot) = &route.slot else { return Box::pin(fall_back(flight, request, route.max_body_bytes)).await };
     let key = || Some(sticky_key(&route.affinity, request.headers(), connection.remote));
     let asked = asked_version(&connection, &route, &request);
     let version = match plane.slots.choose_version(slot, asked, key) {
@@ -264,7 +266,7 @@ async fn ask_version(
     }
     if let Some((authority, script_name)) = asked {
         let context = (authority, script_name, route.max_body_bytes);
-        return ask_whole(flight, request, context, place, deadline).await;
+        return Box::pin(ask_whole(flight, request, context, place, deadline)).await;
     }
     let scheme = if connection.scheme() == "https" { Scheme::Https } else { Scheme::Http };
     let (head, receiver) = oneshot::channel();

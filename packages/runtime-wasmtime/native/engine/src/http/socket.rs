@@ -11,6 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
 
+/// A head and a body of so many bytes together are copied into one piece: the system takes longer to gather them than it takes to copy them.
+const ONE_PIECE_BYTES: usize = 1_024;
+
 /// See the module's description.
 pub(crate) struct Socket<S> {
     inner: TokioIo<S>,
@@ -49,7 +52,19 @@ impl<S: AsyncWrite + Unpin> Write for Socket<S> {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
+        let inner = Pin::new(&mut self.inner);
+        let size: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        let outcome = if buffers.len() > 1 && size <= ONE_PIECE_BYTES {
+            let mut piece = [0; ONE_PIECE_BYTES];
+            let mut end = 0;
+            for buffer in buffers {
+                piece[end..end + buffer.len()].copy_from_slice(buffer);
+                end += buffer.len();
+            }
+            inner.poll_write(context, &piece[..end])
+        } else {
+            inner.poll_write_vectored(context, buffers)
+        };
         self.noted(outcome)
     }
 

@@ -74,6 +74,11 @@ impl CpuShare {
         }
     }
 
+    /// Whether there is anything to wait for, ever.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.allowed_ns.is_some()
+    }
+
     fn since_epoch(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.epoch).as_nanos() as u64
     }

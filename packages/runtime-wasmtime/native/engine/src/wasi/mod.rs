@@ -5,13 +5,14 @@ pub(crate) mod process_stdio;
 pub(crate) mod sockets;
 pub(crate) mod stdio;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtxBuilder, WasiView};
+use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtx, WasiCtxBuilder, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::calls::control::watch_output;
@@ -56,7 +57,7 @@ impl WasiLevel {
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
     folders: OpenFolders,
-    sockets: SocketRules,
+    plain: Arc<Plain>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log_rate: Option<Arc<LogRate>>,
     pub(crate) egress: Option<Arc<Egress>>,
@@ -68,9 +69,45 @@ impl Grants {
             folders: OpenFolders::open(&policy.wasi)?,
             metrics: Arc::default(),
             log_rate: Some(Arc::new(LogRate::new(policy.limits.max_log_bytes_per_second))),
-            sockets: SocketRules::parse(&policy.network.sockets)?,
+            plain: Arc::new(Plain { wasi: policy.wasi.clone(), sockets: SocketRules::parse(&policy.network.sockets)? }),
             egress: Egress::new(&policy.network, policy.limits.timeout_ms)?,
         })
+    }
+}
+
+/// The part of the grants that opens nothing: a context of it alone cannot fail.
+#[derive(Debug, Default)]
+struct Plain {
+    wasi: WasiPolicy,
+    sockets: SocketRules,
+}
+
+impl Plain {
+    fn builder(&self, streams: &Streams, run: Option<&RunOptions>) -> WasiCtxBuilder {
+        let mut builder = WasiCtxBuilder::new();
+        builder.stdout(streams.stdout.clone()).stderr(streams.stderr.clone()).arg(&self.wasi.program_name);
+        builder.args(run.and_then(|run| run.args.as_ref()).unwrap_or(&self.wasi.args));
+        builder.max_random_size(MAX_RANDOM_BYTES);
+        let mut env: BTreeMap<_, _> = self.wasi.env.iter().collect();
+        env.extend(run.iter().flat_map(|run| &run.env));
+        for (name, value) in env {
+            builder.env(name, value);
+        }
+        self.sockets.apply(&mut builder);
+        builder
+    }
+}
+
+/// The context of a component, made when its guest first asks for something that it holds. Many that answer HTTP never do, and seeding its
+/// random numbers alone costs a twentieth of an instance.
+pub(crate) struct WasiContext {
+    made: Option<WasiCtx>,
+    plain: Arc<Plain>,
+}
+
+impl WasiContext {
+    pub(crate) fn get(&mut self, streams: &Streams) -> &mut WasiCtx {
+        self.made.get_or_insert_with(|| self.plain.builder(streams, None).build())
     }
 }
 
@@ -132,23 +169,25 @@ pub(crate) fn new_host(
     let streams =
         Streams { stdout: CapturedOutput::new(stdio_bytes, rate()), stderr: CapturedOutput::new(stdio_bytes, rate()) };
     watch_output(&streams);
-    let mut builder = WasiCtxBuilder::new();
-    builder.stdout(streams.stdout.clone()).stderr(streams.stderr.clone()).arg(&policy.wasi.program_name);
-    let own_args = run.as_ref().and_then(|(options, _)| options.args.as_ref());
-    builder.args(own_args.unwrap_or(&policy.wasi.args));
-    builder.max_random_size(MAX_RANDOM_BYTES);
-    let mut env = policy.wasi.env.clone();
+    let max_resources = policy.limits.max_host_resources as usize;
+    let component = |wasi| {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(max_resources);
+        let (http, egress) = (WasiHttpCtx::new(), EgressHooks::new(grants.egress.clone()));
+        Box::new(ComponentContext { wasi, table, http, egress })
+    };
+    let plain = grants.plain.clone();
+    if level != WasiLevel::Preview1 && run.is_none() && grants.folders.0.is_empty() {
+        return Ok(Host::Component { context: component(WasiContext { made: None, plain }), streams });
+    }
+    let mut builder = plain.builder(&streams, run.as_ref().map(|(options, _)| *options));
     if let Some((options, stdin)) = run {
-        env.extend(options.env.clone());
         match options.stdio {
             Stdio::Capture => builder.stdin(MemoryInputPipe::new(stdin)),
             Stdio::Inherit => {
                 builder.stdin(ProcessStdin::new()).stdout(ProcessOutput::Stdout).stderr(ProcessOutput::Stderr)
             }
         };
-    }
-    for (name, value) in &env {
-        builder.env(name, value);
     }
     for folder in &grants.folders.0 {
         builder.preopened_dir(&folder.path, &folder.guest_path, folder.permissions).map_err(|error| {
@@ -157,21 +196,12 @@ pub(crate) fn new_host(
                 .with("reason", format!("{error:#}"))
         })?;
     }
-    grants.sockets.apply(&mut builder);
-    let max_resources = policy.limits.max_host_resources as usize;
     Ok(if level == WasiLevel::Preview1 {
         let mut context = Box::new(builder.build_p1());
         context.ctx().table.set_max_capacity(max_resources);
         Host::Preview1 { context, streams }
     } else {
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(max_resources);
-        let context = ComponentContext {
-            wasi: builder.build(),
-            table,
-            http: WasiHttpCtx::new(),
-            egress: EgressHooks::new(grants.egress.clone()),
-        };
-        Host::Component { context: Box::new(context), streams }
+        let made = Some(builder.build());
+        Host::Component { context: component(WasiContext { made, plain }), streams }
     })
 }
