@@ -174,7 +174,7 @@ pub(crate) fn new_host(
         let mut table = ResourceTable::new();
         table.set_max_capacity(max_resources);
         let (http, egress) = (WasiHttpCtx::new(), EgressHooks::new(grants.egress.clone()));
-        Box::new(ComponentContext { wasi, table, http, egress })
+        Box::new(ComponentContext { egress, wasi, table, http })
     };
     let plain = grants.plain.clone();
     if level != WasiLevel::Preview1 && run.is_none() && grants.folders.0.is_empty() {
