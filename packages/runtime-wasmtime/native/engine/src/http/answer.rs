@@ -31,7 +31,7 @@ enum Content {
     Nothing,
     Whole(Bytes),
     Owner(FallbackBody),
-    Guest(GuestBody),
+    Guest(Box<GuestBody>),
 }
 
 /// What a guest writes, and the guest.
@@ -45,9 +45,9 @@ struct GuestBody {
 /// Whoever writes the body.
 enum Guest {
     /// Goes on after its head.
-    Running(Box<Running>),
+    Running(Running),
     /// Has returned. Held until the body has ended, because a body that was never finished ends as if it were whole once its store is gone.
-    Returned(Box<Returned>),
+    Returned(Returned),
 }
 
 struct Running {
@@ -119,13 +119,13 @@ impl AnswerBody {
             returned.release();
             return Self::whole(whole);
         }
-        let guest = Guest::Returned(Box::new(returned));
-        Self { content: Content::Guest(GuestBody { taken, body, guest }), flight: None }
+        let guest = Guest::Returned(returned);
+        Self { content: Content::Guest(Box::new(GuestBody { taken, body, guest })), flight: None }
     }
 
     pub(crate) fn of_running_guest(body: WasiBody, guest: GuestFuture, lost: StoreLost, deadline: Instant) -> Self {
-        let guest = Guest::Running(Box::new(Running { guest, lost, deadline, sleep: None, begun: false }));
-        Self { content: Content::Guest(GuestBody { taken: [None, None], body, guest }), flight: None }
+        let guest = Guest::Running(Running { guest, lost, deadline, sleep: None, begun: false });
+        Self { content: Content::Guest(Box::new(GuestBody { taken: [None, None], body, guest })), flight: None }
     }
 
     /// Everything that the request holds is held until here.
@@ -180,7 +180,7 @@ impl GuestBody {
                 Poll::Pending => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(ending_of(&error)))),
                 Poll::Ready(Ok(returned)) => {
-                    self.guest = Guest::Returned(Box::new(returned));
+                    self.guest = Guest::Returned(returned);
                     if let Some(flight) = flight {
                         flight.set_deadline(None);
                     }

@@ -50,7 +50,7 @@ impl ServerPre {
         Ok(match self {
             Self::Proxy(pre) => Server::Proxy(pre.instantiate_async(store).await?),
             #[cfg(feature = "wasi03")]
-            Self::Service(pre) => Server::Service(pre.instantiate_async(store).await?),
+            Self::Service(pre) => Server::Service(Box::pin(pre.instantiate_async(store)).await?),
         })
     }
 }
@@ -75,7 +75,8 @@ impl Server {
                 proxy.wasi_http_incoming_handler().call_handle(store, request, answering).await
             }
             #[cfg(feature = "wasi03")]
-            Self::Service(service) => super::preview3::answer(service, store, request, &scheme, head).await,
+            // Boxed: every request's future would be as large.
+            Self::Service(service) => Box::pin(super::preview3::answer(service, store, request, &scheme, head)).await,
         }
     }
 }

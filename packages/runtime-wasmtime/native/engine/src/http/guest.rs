@@ -17,7 +17,7 @@ use crate::calls::invoke::{Output, explained, prepare, read_meters, rearm};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::module::{HttpEntry, LoadedModule};
 use crate::runtime::Runtime;
-use crate::shared::lanes::Moving;
+use crate::shared::lanes::{Moving, turn_began};
 use crate::stats::CallMeter;
 use crate::store::{Deadline, StoreData};
 
@@ -165,7 +165,7 @@ where
 {
     let limits = module.limits();
     let cpu_ms = limits.cpu_ms.unwrap_or(limits.timeout_ms);
-    let started = Instant::now();
+    let started = turn_began();
     let failed = |error: &wasmtime::Error, data: &StoreData, starting| {
         explained(error, module, data, started, ("cpuMs", cpu_ms), starting)
     };

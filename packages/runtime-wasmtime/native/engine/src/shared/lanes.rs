@@ -95,6 +95,14 @@ fn turn() -> Instant {
     now
 }
 
+/// The time now, from inside of a guest's work that has just got its turn: the short lane has read the clock for it.
+pub(crate) fn turn_began() -> Instant {
+    match SINCE.get() {
+        Some(Clock::Wall(since)) => since,
+        Some(Clock::Cpu(_)) | None => Instant::now(),
+    }
+}
+
 /// Whether a turn has held its thread for long, be it with the work of the host and the kernel, which no tick sees.
 fn was_long(turn: Instant) -> bool {
     if turn.elapsed() < LONG_TURN {
