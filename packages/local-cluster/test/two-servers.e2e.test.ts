@@ -108,4 +108,41 @@ describe('two servers on one data directory', () => {
       }
     },
   );
+
+  it.runIf(postgres !== undefined)('with Postgres: a policy set at one holds at the other at once', async () => {
+    const { urls } = await startBoth();
+    const { token } = await localAdmin();
+    const [first, second] = [...urls].map((baseUrl) => createHotSwapClient({ baseUrl, token }));
+    if (!first || !second) throw new TypeError('two servers were started');
+    const name = `frozen-${String(Date.now())}`;
+    const { moduleId } = await first.modules.register({
+      ...{ name, version: '1.0.0', wasm: Buffer.from('0061736d01000000', 'hex') },
+      healthCheck: { enabled: false },
+    });
+    const { revision } = await first.policy.get();
+    const freeze = { from: '2026-01-01T00:00:00Z', until: '2126-01-01T00:00:00Z', reason: 'for good' };
+    try {
+      const set = await first.policy.put({ freezes: [freeze], revision });
+      expect(await second.policy.get()).toEqual(set);
+      const plan = await second.deployments.simulate({
+        deployment: { moduleId, strategy: 'AllAtOnce' },
+        fleet: { regions: { 'us-east': 1 } },
+      });
+      expect(plan.executeRefusal).toMatchObject({
+        code: 'HS_DEPLOYMENT_FROZEN',
+        allowedAt: '2126-01-01T00:00:00.000Z',
+      });
+      const both = await Promise.allSettled(
+        [first, second].map((client, n) =>
+          client.policy.put({ approvals: { '*': { required: n + 1 } }, revision: set.revision }),
+        ),
+      );
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'HS_API_STALE' } });
+      expect(await second.policy.get()).toEqual(await first.policy.get());
+    } finally {
+      // The database is that of other tests, too.
+      await first.policy.put({});
+    }
+  });
 });
