@@ -1,5 +1,7 @@
 import { isHotSwapError } from '@hotswap/core';
 import { diffWorlds, hasBreaking, readWit, type WitWorld } from '@hotswap/interfaces';
+// The pairs are those of the tests and stay with them: their verdicts are recorded there, and nobody who installs a package
+// needs a generator of texts that break one another.
 import { judge, oracleProgram, type OracleVerdict, type WitPair } from '../../packages/interfaces/test/oracle.ts';
 import { pairOfSeed } from '../../packages/interfaces/test/wit-generator.ts';
 import { type Bench, type BenchContext, type BenchResult, atLeast, atMost } from './bench.ts';

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { exitCodes, runCli } from '@hotswap/cli';
@@ -44,6 +44,7 @@ async function run(...args: readonly string[]): Promise<{ code: number; out: str
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(directory, name);
+  await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
   return path;
 }
@@ -139,4 +140,40 @@ it('lists, shows and declares consumers', async () => {
   expect((await run('consumer', 'acme:img@1.2.0', 'shop', '--uses', 'resize')).out).toBe(
     'shop uses resize of acme:img@1.2.0\n',
   );
+});
+
+it('diffs folders of WIT, each with the packages that it needs', async () => {
+  for (const [folder, size, unit] of [
+    ['old', 'u32', 'px'],
+    ['new', 'u64', 'px, em'],
+  ] as const) {
+    await file(
+      `${folder}/types.wit`,
+      `package acme:img@1.0.0;\ninterface types { record size { w: u32, h: ${size} } }\n`,
+    );
+    await file(
+      `${folder}/world.wit`,
+      'interface resize { use types.{size}; use acme:units/all@1.0.0.{unit}; scale: func(to: size, by: unit); }\n',
+    );
+    await file(`${folder}/deps/units/all.wit`, `package acme:units@1.0.0;\ninterface all { enum unit { ${unit} } }\n`);
+    await file(`${folder}/deps/other.wit`, 'package acme:other@1.0.0;\ninterface none {}\n');
+  }
+  const { code, out } = await run('diff', join(directory, 'old'), join(directory, 'new'));
+  expect(code).toBe(exitCodes.conflict);
+  expect(out).toContain('acme:img/resize@1.0.0#scale.param[1:by].enum(unit).case[em]');
+  expect(await run('diff', join(directory, 'old'), join(directory, 'old'))).toMatchObject({ code: exitCodes.ok });
+  const same = await file('one.wit', 'package acme:units@1.0.0;\ninterface all { enum unit { px } }\n');
+  expect(await run('diff', join(directory, 'old/deps/units'), same)).toMatchObject({ code: exitCodes.ok });
+});
+
+it('refuses a folder that is no package', async () => {
+  const same = await file('one.wit', 'package acme:img@1.0.0;\n');
+  await file('empty/readme.md', '');
+  expect(await run('diff', join(directory, 'empty'), same)).toMatchObject({
+    code: exitCodes.usage,
+    err: expect.stringContaining('no WIT with a package line') as unknown,
+  });
+  await file('mixed/a.wit', 'package acme:a@1.0.0;\n');
+  await file('mixed/b.wit', 'package acme:b@1.0.0;\n');
+  expect((await run('diff', join(directory, 'mixed'), same)).err).toContain('acme:a@1.0.0 and acme:b@1.0.0');
 });

@@ -12,6 +12,7 @@ import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, positiveNumber, readFileOf } from '../option-values.ts';
 import { fields, table } from '../output/table.ts';
+import { readInterfaceOf } from '../read-wit-folder.ts';
 
 /** `hotswap interface ...`: the registry of WIT packages, and the differ on two files. @internal */
 export function addInterfaceCommands(program: Command, sessionOf: SessionOf): void {
@@ -78,12 +79,14 @@ function addReading(group: Command, sessionOf: SessionOf): void {
 function addComparison(group: Command, sessionOf: SessionOf): void {
   group
     .command('diff')
-    .description('show what changes from one file to another, without a server; ends with 7 when it breaks callers')
-    .argument('<a>', 'WIT text, or a module (.wasm)')
+    .description('show what changes from one to another, without a server; ends with 7 when it breaks callers')
+    .argument('<a>', 'WIT text, a folder of it with its deps, or a module (.wasm)')
     .argument('<b>')
     .action(async (a: string, b: string) => {
       const session = sessionOf();
-      const changes = await compareHere(await readFileOf(a), await readFileOf(b), () => session.openRuntime());
+      const changes = await compareHere(await readInterfaceOf(a), await readInterfaceOf(b), () =>
+        session.openRuntime(),
+      );
       session.terminal.result({ changes }, () => changesText(changes));
       endBy(session, changes);
     });
