@@ -47,6 +47,7 @@ const onRecord: Readonly<Record<string, string | null>> = {
   'POST /modules/{moduleId}/validate': null,
   'POST /modules/{ref}/functions/{function}/invoke': null,
   'POST /deployments/simulate': null,
+  'POST /trains/simulate': null,
   'POST /interfaces/validate': null,
 };
 

@@ -64,6 +64,7 @@ const matrix: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', '/api/v1/auth/users/{id}', admins],
   ['PUT', '/api/v1/auth/users/{id}', admins],
   ['POST', `${api}/trains`, writers],
+  ['POST', `${api}/trains/simulate`, writers],
   ['GET', `${api}/trains`, readers],
   ['GET', `${api}/trains/{id}`, readers],
   ['POST', `${api}/trains/{id}/execute`, admins],
