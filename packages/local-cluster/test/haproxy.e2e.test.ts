@@ -5,8 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses, type CreateDeploymentRequest, type DeploymentView } from '@hotswap/protocol';
-import { freePorts } from '../src/free-ports.ts';
-import { startHaproxy, type HaproxyProgram } from './haproxy-program.ts';
+import { RealHaproxy } from '../../../scripts/services/real-haproxy.ts';
 
 const nodes = ['a', 'b', 'c'].map((zone) => ({ nodeId: `proxied-${zone}`, region: 'here', zone }));
 const callers = 4;
@@ -17,12 +16,12 @@ const lines: Readonly<Record<string, string>> = {
 
 describe('a canary behind a real HAProxy', () => {
   let cluster: LocalCluster;
-  let haproxy: HaproxyProgram;
+  let haproxy: RealHaproxy;
   let dataDirectory: string;
 
   beforeAll(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-proxied-'));
-    haproxy = await startHaproxy(dataDirectory, (await freePorts(1))[0] as number);
+    haproxy = await RealHaproxy.start({ affinityHeaders: ['x-client'] });
     cluster = await startLocalCluster({
       ...{ dataDirectory, nodes, publicHttp: true },
       agentEnv: () => ({ HOTSWAP_AGENT_TRUSTED_PROXIES: '["127.0.0.1"]' }),
@@ -44,7 +43,7 @@ describe('a canary behind a real HAProxy', () => {
 
   afterAll(async () => {
     await cluster.stop();
-    await haproxy.stop();
+    await haproxy[Symbol.asyncDispose]();
     await rm(dataDirectory, { recursive: true, force: true });
   });
 

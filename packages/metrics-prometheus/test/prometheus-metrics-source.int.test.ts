@@ -3,7 +3,8 @@ import { autoRollbackSchema, type MetricsQuestion } from '@hotswap/core';
 import { PrometheusMetricsSource, type PrometheusOptions } from '@hotswap/metrics-prometheus';
 import { canary } from '@hotswap/strategy-canary';
 import { Simulation } from '@hotswap/testing';
-import { Exporter, RealPrometheus } from './real-prometheus.ts';
+import { RealPrometheus } from '../../../scripts/services/real-prometheus.ts';
+import { Exporter } from './exporter.ts';
 
 const question = (queries: Readonly<Record<string, string>>, more: Partial<MetricsQuestion> = {}): MetricsQuestion => ({
   ...{ tenant: 'default', deploymentId: 'd', moduleName: 'greeter', variant: 'rel-1', nodes: [[0, 2]] },
@@ -38,7 +39,9 @@ failures{release="rel\\"2",node="n.1"} 9
   beforeAll(async () => {
     exporter = await Exporter.start();
     exporter.text = saturation(40);
-    prometheus = await RealPrometheus.start(exporter.address);
+    prometheus = await RealPrometheus.start(
+      `global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: test\n  static_configs:\n  - targets: ['${exporter.address}']\n`,
+    );
     const isScraped = async (): Promise<boolean> => (await value('sum(saturation{release="rel-1"})')) === 40;
     await vi.waitUntil(isScraped, { timeout: 20_000, interval: 100 });
   });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ModuleHttp, RevisionBoard, Route, RouteHint, RouteTarget } from '@hotswap/core';
 import { HaproxyRouter } from '@hotswap/router-haproxy';
-import { RealHaproxy } from './real-haproxy.ts';
+import { RealHaproxy } from '../../../scripts/services/real-haproxy.ts';
 
 const open: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'public', affinity: null };
 

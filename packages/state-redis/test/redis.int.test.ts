@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisConnection, RedisFanOut, RedisRateCounter } from '@hotswap/state-redis';
 import { fanOutSuite, rateCounterSuite } from '@hotswap/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RealRedis } from './real-redis.ts';
+import { RealRedis } from '../../../scripts/services/real-redis.ts';
 
 describe('Redis', () => {
   let redis: RealRedis;

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const script = fileURLToPath(new URL('../../../scripts/programs.mjs', import.meta.url));
+const script = fileURLToPath(new URL('../programs.mjs', import.meta.url));
 
 /** Kills the program when its input ends, which it also does when the process that holds it dies in any way. */
 const untilInputEnds =
   '"$@" </dev/null & program=$!; echo $program; read -r _; kill -KILL $program 2>/dev/null; wait $program';
 
-/** A Redis beside the server, on loopback. */
+/** A Redis of our own on loopback. */
 export class RealRedis implements AsyncDisposable {
   readonly #directory: string;
   readonly #command: readonly string[];

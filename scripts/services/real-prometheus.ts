@@ -1,13 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const programs = fileURLToPath(new URL('../../../scripts/programs.mjs', import.meta.url));
+const programs = fileURLToPath(new URL('../programs.mjs', import.meta.url));
 
 /** Command line of a program that tests run for real. */
 export async function commandOf(name: 'prometheus' | 'promtool'): Promise<readonly [string, ...string[]]> {
@@ -28,31 +29,32 @@ export class RealPrometheus implements AsyncDisposable {
   }
 
   /** @param config Content of `prometheus.yml` */
-  static async start(config: string, port: number): Promise<RealPrometheus> {
+  static async start(config: string, port?: number): Promise<RealPrometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'hotswap-scraping-'));
     await mkdir(join(folder, 'data'));
     const file = join(folder, 'prometheus.yml');
     await writeFile(file, config);
     const [program, ...args] = await commandOf('prometheus');
+    const listensAt = `127.0.0.1:${String(port ?? (await freePort()))}`;
     const child = spawn(
       program,
       [
         ...[...args, `--config.file=${file}`, `--storage.tsdb.path=${join(folder, 'data')}`],
-        ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=error'],
+        ...[`--web.listen-address=${listensAt}`, '--log.level=error'],
       ],
-      { stdio: 'ignore' },
+      { stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    const prometheus = new RealPrometheus(`http://127.0.0.1:${port}`, folder, child);
-    for (let tries = 0; tries < 300; tries++) {
-      const isReady = await fetch(`${prometheus.url}/-/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      if (isReady) return prometheus;
-      await sleep(100);
+    let log = '';
+    child.stderr.on('data', (text: Buffer) => (log = (log + text.toString()).slice(-4_000)));
+    const prometheus = new RealPrometheus(`http://${listensAt}`, folder, child);
+    for (let waitedMs = 0; ; waitedMs += 50) {
+      if (child.exitCode !== null || waitedMs > 30_000) {
+        await prometheus[Symbol.asyncDispose]();
+        throw new Error(`Prometheus did not start:\n${log}`);
+      }
+      if (await isReady(prometheus.url)) return prometheus;
+      await sleep(50);
     }
-    await prometheus[Symbol.asyncDispose]();
-    throw new Error('Prometheus did not start');
   }
 
   /** What `/api/v1/<path>` answers; throws what Prometheus finds wrong. */
@@ -68,4 +70,20 @@ export class RealPrometheus implements AsyncDisposable {
     if (this.#child.exitCode === null && this.#child.kill('SIGKILL')) await ended;
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(1_000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { haproxyConfig, type HaproxyPools } from '@hotswap/router-haproxy';
 
-const script = fileURLToPath(new URL('../../../scripts/programs.mjs', import.meta.url));
+const script = fileURLToPath(new URL('../programs.mjs', import.meta.url));
 
 /** Kills the program when its input ends, which it also does when the process that holds it dies in any way. */
 const untilInputEnds = '"$@" </dev/null & program=$!; read -r _; kill -KILL $program 2>/dev/null; wait $program';
