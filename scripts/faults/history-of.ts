@@ -26,12 +26,21 @@ function stored({ seq, at, actor, hash, previousHash, entry }: JournalEntryView)
 /** Members of effects that hold what was measured, which no two runs have alike. */
 const measured: Readonly<Record<string, readonly string[]>> = { judge: ['baseline', 'candidate'], restore: ['reason'] };
 
-/** The effects of a journal in order, as text: equal for two runs that did the same. */
+/**
+ * The effects of a journal in order, as text: equal for two runs that did the same. Runs take turns with two versions, so
+ * releases are named by the order in which they come.
+ */
 export function effectList(entries: readonly JournalEntryView[]): readonly string[] {
+  const releases = new Map<string, string>();
+  const nameOf = (releaseId: string): string => {
+    if (!releases.has(releaseId)) releases.set(releaseId, `release ${String(releases.size + 1)}`);
+    return releases.get(releaseId) as string;
+  };
   return entries.flatMap(({ type, entry }) => {
     const { effect } = entry as { readonly effect?: { readonly kind: string; readonly input: object } };
     if (type !== 'began' || !effect) return [];
     const decided = Object.entries(effect.input).filter(([name]) => measured[effect.kind]?.includes(name) !== true);
-    return [`${effect.kind} ${canonicalJson(Object.fromEntries(decided))}`];
+    const text = `${effect.kind} ${canonicalJson(Object.fromEntries(decided))}`;
+    return [text.replaceAll(/rel-[0-9a-f]{16}/g, nameOf)];
   });
 }
