@@ -6,7 +6,7 @@ import { agentCrashPoints } from './agent-crashes.ts';
 import { churnPoints } from './churn.ts';
 import { disturbancePoints } from './disturbances.ts';
 import { doubleCommandPoints } from './double-commands.ts';
-import { FaultBench, rollouts, type Rollout } from './fault-bench.ts';
+import { FaultBench, mirroredRollout, rollouts, type Rollout } from './fault-bench.ts';
 import { faultOptions } from './fault-options.ts';
 import { runPoints, sampleOf, type FaultPoint, type FaultReport } from './fault-point.ts';
 import { manyDeploymentPoints } from './many-deployments.ts';
@@ -43,9 +43,9 @@ interface Group {
 
 /** Groups of one lane; what concerns no strategy is in the first or the last. */
 function groupsOf(bench: FaultBench, strategies: readonly Rollout[], lane: number): readonly Group[] {
-  const ofEach = strategies.flatMap((rollout): readonly Group[] => [
-    { named: `${rollout.strategy}: rolled back at step`, points: () => rollbackPoints(bench, rollout) },
-    { named: `${rollout.strategy}: server killed at`, points: () => serverCrashPoints(bench, rollout) },
+  const ofEach = [...strategies, ...(lane === 0 ? [mirroredRollout] : [])].flatMap((rollout): readonly Group[] => [
+    { named: `${rollout.name}: rolled back at step`, points: () => rollbackPoints(bench, rollout) },
+    { named: `${rollout.name}: server killed at`, points: () => serverCrashPoints(bench, rollout) },
   ]);
   const ofAll = [agentCrashPoints, disturbancePoints, churnPoints, manyDeploymentPoints].map((points): Group => ({
     named: '',
