@@ -60,7 +60,13 @@ export type {
 export type { AuthClient } from './auth-client.ts';
 export { auditListQuerySchema, auditPageSchema } from './audit-api.ts';
 export type { AuditListQuery, AuditPage } from './audit-api.ts';
-export { createTrainSchema, executeTrainSchema, trainCommandSchema, trainListSchema, trainViewSchema } from './train-api.ts';
+export {
+  createTrainSchema,
+  executeTrainSchema,
+  trainCommandSchema,
+  trainListSchema,
+  trainViewSchema,
+} from './train-api.ts';
 export type { CheckedTrain, CreateTrainRequest, TrainList, TrainMemberView, TrainView } from './train-api.ts';
 export type { ExecuteTrainRequest, TrainClient, TrainCommandRequest } from './train-client.ts';
 export { simulateTrainRequestSchema, trainSimulationResultSchema } from './train-simulation-api.ts';

@@ -46,7 +46,11 @@ export async function admitDeployment(
  * @internal
  */
 export async function readmitDeployment(
-  parts: { readonly gate: Pick<InterfaceGate, 'check'>; readonly modules: ModuleRegistry; readonly releases: ReleaseRegistry },
+  parts: {
+    readonly gate: Pick<InterfaceGate, 'check'>;
+    readonly modules: ModuleRegistry;
+    readonly releases: ReleaseRegistry;
+  },
   spec: DeploymentSpec,
   ahead: NonNullable<GateQuestion['ahead']> = [],
 ): Promise<void> {

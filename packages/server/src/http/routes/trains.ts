@@ -1,12 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import {
-  commandTrain,
-  type Train,
-  type TrainAnswer,
-  type TrainChange,
-  type TrainCommand,
-} from '@hotswap/core';
+import { commandTrain, type Train, type TrainAnswer, type TrainChange, type TrainCommand } from '@hotswap/core';
 import {
   apiBase,
   createTrainSchema,
