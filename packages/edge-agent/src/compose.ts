@@ -9,6 +9,7 @@ import { AppliedStateFile } from './applied-state.ts';
 import { CallMetrics } from './call-metrics.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { EdgeAgent } from './edge-agent.ts';
+import type { RunningAgent } from './running-agent.ts';
 import { agentError } from './error-codes.ts';
 import { killingFailpoint, noAgentFailpoint, type AgentFailpoint } from './failpoint.ts';
 import { HttpPublisher } from './http-publisher.ts';
@@ -73,7 +74,7 @@ const tokens = {
  * @throws HS_AGENT_CONFIG_INVALID for a runtime that is not known, and the codes of the runtime's factory
  * @public
  */
-export async function composeAgent(config: AgentConfig, parts: AgentParts = {}): Promise<EdgeAgent> {
+export async function composeAgent(config: AgentConfig, parts: AgentParts = {}): Promise<RunningAgent> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const log = pino({ level: config.logLevel, base: { nodeId: config.nodeId } });
   const runtime = parts.runtime ?? (await createRuntime(config));
@@ -98,7 +99,12 @@ export async function composeAgent(config: AgentConfig, parts: AgentParts = {}):
 
 function registerServices(scope: DependencyContainer, config: AgentConfig): void {
   const { nodeId, dataDirectory, orchestratorApiUrl, caFile } = config;
-  once(scope, CallMetrics, (from) => new CallMetrics(() => from.resolve(tokens.front).versionStats()));
+  const makeMetrics = (from: DependencyContainer): CallMetrics =>
+    new CallMetrics(
+      () => from.resolve(tokens.front).versionStats(),
+      (calls) => from.resolve(NodeLog).httpCrashes(calls),
+    );
+  once(scope, CallMetrics, makeMetrics);
   once(scope, LoadTimes, () => new LoadTimes());
   once(scope, NodeLog, () => new NodeLog(config.log));
   once(scope, ServerClient, () => new ServerClient(orchestratorApiUrl, nodeId, trustedAuthorities(caFile)));

@@ -13,6 +13,7 @@ import type { NodeFront } from './node-front.ts';
 import type { NodeIdentity, PublicJwk } from './node-identity.ts';
 import type { NodeReconciler } from './reconcile-node.ts';
 import { ResourceUsage } from './resource-usage.ts';
+import type { RunningAgent } from './running-agent.ts';
 import type { ServerClient } from './server-client.ts';
 import { ServerConnection } from './server-connection.ts';
 
@@ -43,11 +44,8 @@ export interface EdgeAgentParts {
   readonly events: EventSink;
 }
 
-/**
- * One node: serves what it applied last, then keeps to what the server wishes.
- * @public
- */
-export class EdgeAgent implements AsyncDisposable {
+/** One node, of its parts. @internal */
+export class EdgeAgent implements RunningAgent {
   readonly #parts: EdgeAgentParts;
   readonly #usage = new ResourceUsage();
   readonly #connection: ServerConnection;

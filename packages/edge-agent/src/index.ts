@@ -3,6 +3,6 @@ export { noGrants } from './capability-grants.ts';
 export { composeAgent } from './compose.ts';
 export type { AgentParts } from './compose.ts';
 export type { AgentConfig } from './config/agent-config.ts';
-export { EdgeAgent } from './edge-agent.ts';
 export { agentErrorCodes } from './error-codes.ts';
 export type { AgentErrorCode } from './error-codes.ts';
+export type { RunningAgent as EdgeAgent } from './running-agent.ts';

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { isHotSwapError } from '@hotswap/core';
 import { composeAgent, type AgentParts } from './compose.ts';
 import { loadAgentConfig } from './config/load-agent-config.ts';
-import type { EdgeAgent } from './edge-agent.ts';
+import type { RunningAgent } from './running-agent.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const signOfLifeMs = 2_000;
@@ -54,7 +54,7 @@ async function serve(parts: AgentParts): Promise<void> {
   await stopAgent(agent, exitCodes.notAdmitted);
 }
 
-async function stopAgent(agent: EdgeAgent, code: number): Promise<void> {
+async function stopAgent(agent: RunningAgent, code: number): Promise<void> {
   await agent.stop().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
   process.exit(code);
 }

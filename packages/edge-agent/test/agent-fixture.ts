@@ -5,7 +5,7 @@ import { invokeHeaders } from '@hotswap/protocol';
 import { composeAgent } from '../src/compose.ts';
 import type { AgentConfig } from '../src/config/agent-config.ts';
 import { loadAgentConfig } from '../src/config/load-agent-config.ts';
-import type { EdgeAgent } from '../src/edge-agent.ts';
+import type { EdgeAgent } from '@hotswap/edge-agent';
 import { FakeRuntimeHost, type FakeModule } from './fake-runtime-host.ts';
 import { FakeServer } from './fake-server.ts';
 import { RecordingEvents, desiredModule, desiredRelease } from './node-fixture.ts';

@@ -15,9 +15,15 @@ export type NodeStatus = (typeof nodeStatuses)[number];
  * processor time.
  * @public
  */
-export type NodeConditionType = (typeof nodeConditionTypes)[number];
+export type NodeConditionType = 'Connected' | 'Synced' | 'Stable' | 'ModulesLoaded' | 'CpuAvailable';
 
-const nodeConditionTypes = ['Connected', 'Synced', 'Stable', 'ModulesLoaded', 'CpuAvailable'] as const;
+const nodeConditionTypes = [
+  'Connected',
+  'Synced',
+  'Stable',
+  'ModulesLoaded',
+  'CpuAvailable',
+] as const satisfies readonly NodeConditionType[];
 
 /** One thing that is or is not as it should be with a node. @public */
 export interface NodeCondition {

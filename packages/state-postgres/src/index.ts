@@ -8,7 +8,7 @@ export { openDatabase } from './database/open-database.ts';
 export type { DatabaseOptions } from './database/open-database.ts';
 export { poolUse } from './database/pool-use.ts';
 export type { PoolUse } from './database/pool-use.ts';
-export type { Session, Statement } from './database/session.ts';
+export type { Session, Statement, StatementAct } from './database/session.ts';
 export { stateErrorCodes } from './error-codes.ts';
 export type { StateErrorCode } from './error-codes.ts';
 export { PostgresFleetReader } from './postgres-fleet-reader.ts';

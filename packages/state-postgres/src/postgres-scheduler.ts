@@ -27,8 +27,6 @@ select tenant, deployment_id as "deploymentId" from deployments
 where wake_at < clock_timestamp() - $1::float8 * interval '1 millisecond' order by wake_at limit 1000`,
 );
 
-type OnWake = (wake: Wake) => Promise<void>;
-
 /**
  * Durable wake-ups through the job queue in the same database. The journal store plans them with its commits; this hands
  * out those that are due, each to one server, and all unfinished deployments at its start.
@@ -47,7 +45,7 @@ export class PostgresScheduler implements Scheduler {
     this.#onError = options.onError ?? (() => undefined);
   }
 
-  async start(onWake: OnWake): Promise<void> {
+  async start(onWake: (wake: Wake) => Promise<void>): Promise<void> {
     if (this.#workerId !== undefined) return;
     const work = {
       batchSize,
@@ -83,7 +81,7 @@ export class PostgresScheduler implements Scheduler {
   }
 
   /** Several jobs of one deployment are one wake. */
-  async #handle(jobs: readonly Job<Wake>[], onWake: OnWake): Promise<{ id: string; status: 'completed' | 'failed' }[]> {
+  async #handle(jobs: readonly Job<Wake>[], onWake: (wake: Wake) => Promise<void>): Promise<{ id: string; status: 'completed' | 'failed' }[]> {
     const byDeployment = Map.groupBy(jobs, ({ data }) => `${data.tenant}/${data.deploymentId}`);
     const results = await Promise.all(
       [...byDeployment.values()].map(async (group) => {
@@ -95,7 +93,7 @@ export class PostgresScheduler implements Scheduler {
     return results.flat();
   }
 
-  async #wakeOverdue(onWake: OnWake): Promise<void> {
+  async #wakeOverdue(onWake: (wake: Wake) => Promise<void>): Promise<void> {
     try {
       await this.#wakeAll(await this.#database.query<Wake>(readOverdue, [sweepMs]), onWake);
     } catch (error) {
@@ -103,14 +101,14 @@ export class PostgresScheduler implements Scheduler {
     }
   }
 
-  async #wakeAll(wakes: readonly Wake[], onWake: OnWake): Promise<void> {
+  async #wakeAll(wakes: readonly Wake[], onWake: (wake: Wake) => Promise<void>): Promise<void> {
     for (const wake of wakes) {
       if (this.#workerId === undefined) return;
       await this.#wakeOne(wake, onWake);
     }
   }
 
-  async #wakeOne(wake: Wake, onWake: OnWake): Promise<boolean> {
+  async #wakeOne(wake: Wake, onWake: (wake: Wake) => Promise<void>): Promise<boolean> {
     try {
       await onWake({ tenant: wake.tenant, deploymentId: wake.deploymentId });
       return true;

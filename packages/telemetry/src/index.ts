@@ -1,4 +1,5 @@
 export { BoundedLabel } from './bounded-label.ts';
+export type { HistogramSample } from './bucket-histogram.ts';
 export { registerHostMetrics } from './host-metrics.ts';
 export type { HostMetricsOptions } from './host-metrics.ts';
 export { MetricsRegistry } from './metrics-registry.ts';

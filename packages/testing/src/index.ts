@@ -1,5 +1,15 @@
 export { MemoryDatabase } from './memory/memory-database.ts';
-export type { OutboxMessage, RequestedWake } from './memory/memory-database.ts';
+export type {
+  Assignment,
+  Assignments,
+  DeploymentRow,
+  MemoryMirror,
+  NodeInventory,
+  NodeRow,
+  OutboxMessage,
+  RequestedWake,
+  TargetRow,
+} from './memory/memory-database.ts';
 export { MemoryFleetReader } from './memory/memory-fleet-reader.ts';
 export { MemoryJournalStore } from './memory/memory-journal-store.ts';
 export { VirtualScheduler } from './time/virtual-scheduler.ts';

@@ -1,13 +1,6 @@
 import type { DeploymentId, Instant, Scheduler } from '@hotswap/core';
+import type { RequestedWake } from '../memory/memory-database.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-type WakeHandler = Parameters<Scheduler['start']>[0];
-
-interface PendingWake {
-  readonly tenant: string;
-  readonly deploymentId: DeploymentId;
-  readonly at: Instant;
-}
 
 /** Time after which a wake whose handler failed is delivered again. */
 const redeliveryMs = 1_000;
@@ -19,8 +12,8 @@ const redeliveryMs = 1_000;
  */
 export class VirtualScheduler implements Scheduler {
   readonly #time: VirtualTime;
-  readonly #pending = new Map<string, PendingWake>();
-  #onWake: WakeHandler | null = null;
+  readonly #pending = new Map<string, RequestedWake>();
+  #onWake: Parameters<Scheduler['start']>[0] | null = null;
   /** Wakes that were delivered, for tests that count them. */
   deliveries = 0;
 
@@ -28,7 +21,7 @@ export class VirtualScheduler implements Scheduler {
     this.#time = time;
   }
 
-  async start(onWake: WakeHandler): Promise<void> {
+  async start(onWake: Parameters<Scheduler['start']>[0]): Promise<void> {
     this.#onWake = onWake;
   }
 
@@ -37,7 +30,7 @@ export class VirtualScheduler implements Scheduler {
   }
 
   /** As {@link wake}, within a store's transaction. */
-  request(wake: PendingWake): void {
+  request(wake: RequestedWake): void {
     const key = `${wake.tenant}/${wake.deploymentId}`;
     const pending = this.#pending.get(key);
     if (pending && pending.at <= wake.at) return;
@@ -50,7 +43,7 @@ export class VirtualScheduler implements Scheduler {
     this.#pending.clear();
   }
 
-  async #deliver(key: string, wake: PendingWake): Promise<void> {
+  async #deliver(key: string, wake: RequestedWake): Promise<void> {
     if (this.#pending.get(key) !== wake || !this.#onWake) return;
     this.#pending.delete(key);
     this.deliveries++;
