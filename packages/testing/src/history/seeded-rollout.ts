@@ -2,6 +2,7 @@ import {
   isHotSwapError,
   nodeSetOf,
   type DeploymentCommand,
+  type DeploymentSpec,
   type Json,
   type NodeSet,
   type Strategy,
@@ -11,7 +12,15 @@ import { SimulatedTrain } from '../scenario/simulated-train.ts';
 import { instantRouter, Simulation } from '../scenario/simulation.ts';
 import { historyViolations, type RolloutHistory } from './history-checker.ts';
 import { coverageOf, placeOf } from './storm-coverage.ts';
-import { makeFleet, makeWeather, stormModules, stormReleases, type StormModule } from './storm-weather.ts';
+import {
+  makeFleet,
+  makeMirror,
+  makeTally,
+  makeWeather,
+  stormModules,
+  stormReleases,
+  type StormModule,
+} from './storm-weather.ts';
 
 /** A strategy, and configurations for it that chance may choose. @public */
 export interface SeededStrategy {
@@ -93,6 +102,7 @@ class Storm {
       strategies: strategies.map(({ strategy }) => strategy),
       fleet: makeFleet(random),
       releases: stormReleases,
+      mirrored: makeTally(random),
       ...makeWeather(random, { isCalm: () => this.#isCalm, note, stormMs }),
       router: { ...instantRouter, spansNodes: random.chance(0.7) },
       engines,
@@ -262,7 +272,9 @@ class Storm {
 
   async #begin(wish: Wish, chosen = this.#random.pick(this.#strategies)): Promise<void> {
     if (this.#simulation.engines.length === 0) return;
-    await this.#create(wish, chosen, 'PT1M');
+    const mirror = this.#random.chance(0.15) ? makeMirror(this.#random, wish.releaseId) : null;
+    if (mirror !== null) this.#tell('requests are copied first');
+    await this.#create(wish, chosen, 'PT1M', mirror === null ? {} : { traffic: { mirror } });
     await this.#command(wish.deploymentId, 'execute');
     const { database } = this.#simulation;
     if (wish.deploymentId === 'e' && database.summary('d')?.status === 'InProgress')
@@ -281,10 +293,19 @@ class Storm {
     { deploymentId, module, releaseId, regions }: Wish,
     { strategy, config }: { readonly strategy: Strategy<unknown>; readonly config: (random: SeededRandom) => Json },
     retention: string,
+    more: Partial<DeploymentSpec> = {},
   ): Promise<void> {
     const { moduleName } = module;
     this.#story.push(`${strategy.name} of ${releaseId}${regions === null ? '' : ` in ${regions.join(', ')}`}`);
-    const spec = { deploymentId, releaseId, moduleId: `${moduleName}-${releaseId}`, moduleName, regions, retention };
+    const spec = {
+      deploymentId,
+      releaseId,
+      moduleId: `${moduleName}-${releaseId}`,
+      moduleName,
+      regions,
+      retention,
+      ...more,
+    };
     await this.#simulation.create({ strategy: strategy.name, config: config(this.#random), spec });
   }
 

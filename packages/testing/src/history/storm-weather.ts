@@ -1,4 +1,4 @@
-import { noMetrics, type Release } from '@hotswap/core';
+import { noMetrics, noMirrorTally, type Release, type TrafficMirror } from '@hotswap/core';
 import { healthyMetrics } from '../scenario/scripted-metrics.ts';
 import type { FleetScript } from '../scenario/scripted-fleet.ts';
 import type { SeededRandom } from '../scenario/seeded-random.ts';
@@ -80,6 +80,32 @@ export function makeWeather(
       const isBad = !isCalm() && now - startsAt >= errorsFrom;
       return { ...healthyMetrics, latency, ...(isBad ? { errorRatePercent: 30 } : {}) };
     },
+  };
+}
+
+/** What copies of requests come to: for all of a storm the same, so that a mirror passes, fails or stays unclear. @internal */
+export function makeTally(random: SeededRandom): NonNullable<SimulationOptions['mirrored']> {
+  const tally = random.pick([
+    { equal: 500 },
+    { equal: 400, different: 100 },
+    { equal: 490, failed: 10 },
+    { equal: 10 },
+  ]);
+  return () => ({ ...noMirrorTally, ...tally });
+}
+
+/** Copies of requests before a rollout. @internal */
+export function makeMirror(random: SeededRandom, releaseId: string): TrafficMirror {
+  return {
+    releaseId: `${releaseId}-shadow`,
+    percent: random.between(1, 100),
+    duration: `PT${String(random.between(1, 60))}S`,
+    nodes: random.between(1, 3),
+    minimumSamples: 100,
+    maxDifferentPercent: 1,
+    maxFailedPercent: 1,
+    compare: {},
+    onInconclusive: random.pick(['pause', 'rollback']),
   };
 }
 
