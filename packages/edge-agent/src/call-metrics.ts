@@ -136,9 +136,18 @@ export class CallMetrics {
   #left: ReleaseCallDelta[] = [];
   #onCounted: ((delta: ReleaseCallDelta) => void) | undefined;
 
-  /** @param httpStats counters of requests that the runtime answers by itself. Default: there are none */
-  constructor(httpStats: () => readonly HttpVersionStats[] = () => []) {
+  readonly #onHttpCrashes: (calls: HttpCalls) => void;
+
+  /**
+   * @param httpStats counters of requests that the runtime answers by itself. Default: there are none
+   * @param onHttpCrashes told of those that crashed, some time later. Default: nobody is
+   */
+  constructor(
+    httpStats: () => readonly HttpVersionStats[] = () => [],
+    onHttpCrashes: (calls: HttpCalls) => void = () => undefined,
+  ) {
     this.#http = new HttpCallCounts(httpStats);
+    this.#onHttpCrashes = onHttpCrashes;
   }
 
   /** Starts counting for a release that was loaded. */
@@ -192,6 +201,7 @@ export class CallMetrics {
   countHttp(): void {
     for (const calls of this.#http.take()) {
       const { moduleName, releaseId } = calls;
+      if (calls.crashes > 0) this.#onHttpCrashes(calls);
       const isMeant = (one: ReleaseCallRecorder): boolean =>
         one.moduleName === moduleName && one.releaseId === releaseId;
       const recorder = [...this.#recorders].findLast(isMeant);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { HttpOutputRecord } from '@hotswap/core';
 import type { NodeLogBatch, NodeLogLevel, NodeLogRead, NodeLogStream } from '@hotswap/protocol';
 import { agentError } from './error-codes.ts';
+import type { HttpCalls } from './http-call-counts.ts';
 import { LogRing } from './log-ring.ts';
 import { shownLine, shownLines } from './shown-line.ts';
 
@@ -78,6 +79,13 @@ export class NodeLog implements ModuleLog {
       for (const line of lines) this.#append(subject, stream, levelOfLine(stream, line), shownLine(line), at);
       this.#drop(subject, droppedBytes);
     }
+  }
+
+  /** Requests that crashed on the runtime's own threads: it counts them and tells of none. */
+  httpCrashes({ moduleName, releaseId, crashes }: Pick<HttpCalls, 'moduleName' | 'releaseId' | 'crashes'>): void {
+    const subject = { moduleName, releaseId, version: this.#versions.get(releaseId) ?? null };
+    const what = crashes === 1 ? 'an HTTP request' : `${crashes.toLocaleString('en')} HTTP requests`;
+    this.note(subject, 'error', `${what} trapped or ran out of time`);
   }
 
   /**

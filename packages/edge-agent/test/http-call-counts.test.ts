@@ -76,6 +76,21 @@ describe('CallMetrics with HTTP', () => {
     expect(metrics.take()).toMatchObject([{ releaseId: 'r1', calls: 2, errors: 0, latencyBuckets: { '5': 2 } }]);
   });
 
+  it('tells of requests that crashed, once', () => {
+    let now = stats();
+    const crashed: number[] = [];
+    const metrics = new CallMetrics(
+      () => [now],
+      ({ crashes }) => crashed.push(crashes),
+    );
+    for (const next of [{ status2xx: 2 }, { status2xx: 2, status5xx: 3, traps: 2, timeouts: 1 }]) {
+      now = stats({ ...next, latency: { '5': 5 } });
+      metrics.take();
+      metrics.countHttp();
+    }
+    expect(crashed).toEqual([3]);
+  });
+
   it('reports requests of a release that it does not know any more', () => {
     const metrics = new CallMetrics(() => [stats({ status2xx: 1, latency: { '5': 1 } })]);
     expect(metrics.take()).toMatchObject([{ moduleName: 'shop', releaseId: 'r1', calls: 1, memoryRefusals: 0 }]);

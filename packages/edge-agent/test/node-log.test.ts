@@ -54,10 +54,14 @@ describe('NodeLog', () => {
       { ...record, version: 'r1' },
       { ...record, version: 'r9' },
     ]);
+    log.httpCrashes({ moduleName: 'greeter', releaseId: 'r1', crashes: 1 });
+    log.httpCrashes({ moduleName: 'greeter', releaseId: 'r1', crashes: 1_200 });
     const { lines } = await log.read(wanted, signal);
     expect(lines.slice(1)).toMatchObject([
       { at: '1970-01-01T00:00:01.000Z', releaseId: 'r1', version: '1.0.0', text: 'hello', level: 'warn' },
       { releaseId: 'r9', version: null },
+      { level: 'error', stream: 'agent', version: '1.0.0', text: 'an HTTP request trapped or ran out of time' },
+      { text: '1,200 HTTP requests trapped or ran out of time' },
     ]);
   });
 
