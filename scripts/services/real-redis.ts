@@ -1,39 +1,28 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
-const script = fileURLToPath(new URL('../programs.mjs', import.meta.url));
-
-/** Kills the program when its input ends, which it also does when the process that holds it dies in any way. */
-const untilInputEnds =
-  '"$@" </dev/null & program=$!; echo $program; read -r _; kill -KILL $program 2>/dev/null; wait $program';
+import { commandOf, freePort, HeldProgram } from './held-program.ts';
 
 /** A Redis of our own on loopback. */
 export class RealRedis implements AsyncDisposable {
   readonly #directory: string;
   readonly #command: readonly string[];
-  readonly #settings: readonly string[];
   readonly port: number;
-  #process: ChildProcess | undefined;
-  #pid = 0;
+  #program: HeldProgram | undefined;
 
-  private constructor(directory: string, command: readonly string[], port: number, settings: readonly string[]) {
+  private constructor(directory: string, command: readonly string[], port: number) {
     this.#directory = directory;
     this.#command = command;
     this.port = port;
-    this.#settings = settings;
   }
 
   static async start(...settings: string[]): Promise<RealRedis> {
     const directory = await mkdtemp(join(tmpdir(), 'hotswap-redis-'));
-    const { stdout } = await promisify(execFile)(process.execPath, [script, 'redis-server']);
-    const redis = new RealRedis(directory, JSON.parse(stdout) as readonly string[], await freePort(), settings);
+    const [program, port] = await Promise.all([commandOf('redis-server'), freePort()]);
+    const own = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
+    const redis = new RealRedis(directory, [...program, ...own, ...settings], port);
     await redis.run();
     return redis;
   }
@@ -44,30 +33,16 @@ export class RealRedis implements AsyncDisposable {
 
   /** Starts the program; after a kill it has forgotten everything. */
   async run(): Promise<void> {
-    const settings = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#directory];
-    const program = [...this.#command, ...settings, ...this.#settings];
-    const child = spawn('sh', ['-c', untilInputEnds, 'sh', ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdin.on('error', () => undefined);
-    child.stdout.once('data', (text: Buffer) => (this.#pid = Number(text.toString().split('\n', 1)[0])));
-    child.stdout.resume();
-    this.#process = child;
-    for (let waitedMs = 0; !(await answers(this.port)); waitedMs += 25) {
-      if (child.exitCode !== null || waitedMs > 15_000) throw new Error('Redis did not start');
-      await sleep(25);
-    }
+    this.#program = await HeldProgram.start(this.#command, () => answers(this.port));
   }
 
   /** Stops it from answering without closing anything; `SIGCONT` lets it go on. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    process.kill(this.#pid, name);
+    this.#program?.signal(name);
   }
 
   async kill(): Promise<void> {
-    const child = this.#process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.stdin?.end();
-    await ended;
+    await this.#program?.kill();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,12 +63,4 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
 }

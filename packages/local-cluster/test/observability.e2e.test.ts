@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleModule } from '@hotswap/example-modules';
 import { startLocalCluster, type LocalCluster } from '@hotswap/local-cluster';
 import { finalStatuses } from '@hotswap/protocol';
-import { commandOf, RealPrometheus } from '../../../scripts/services/real-prometheus.ts';
+import { commandOf } from '../../../scripts/services/held-program.ts';
+import { RealPrometheus } from '../../../scripts/services/real-prometheus.ts';
 
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const nodes = ['us-east', 'us-west'].map((region) => ({ nodeId: `watched-${region}`, region, zone: `${region}-1a` }));
