@@ -1,57 +1,30 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createHotSwapClient, type HotSwapClient, type PutPolicyRequest } from '@hotswap/protocol';
-import { CredentialRepository, openDatabase } from '@hotswap/state-postgres';
+import type { HotSwapClient, PutPolicyRequest } from '@hotswap/protocol';
+import { freeze, PolicyScene } from './policy-scene.ts';
 import { runCommandLine } from './run-command-line.ts';
-import { ScriptedAgent } from './scripted-agent.ts';
-import { startTestServer, type TestServer } from './start-test-server.ts';
 import { coreModule } from './v8-inspector.ts';
 
-const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
-const freeze = { from: inHours(-1), until: inHours(5), reason: 'Black Friday' };
 const base = ['run', 'health_check'];
 
 describe('hotswap under a policy', () => {
-  let folder: string;
-  let test: TestServer;
-  let agent: ScriptedAgent;
+  let scene: PolicyScene;
   let version = 0;
-  const tokens: Record<string, string> = {};
-  const as = (who: string): HotSwapClient => createHotSwapClient({ baseUrl: test.url, token: tokens[who] ?? '' });
-  const cli = (who: string, ...args: string[]) => runCommandLine({ url: test.url, token: tokens[who] ?? '' }, ...args);
-  const put = (policy: PutPolicyRequest) => as('ada').policy.put(policy);
+  const as = (who: string): HotSwapClient => scene.as(who);
+  const cli = (who: string, ...args: string[]) =>
+    runCommandLine({ url: scene.test.url, token: scene.tokens[who] ?? '' }, ...args);
+  const put = (policy: PutPolicyRequest) => scene.put(policy);
   const file = async (name: string, content: unknown): Promise<string> => {
-    const path = join(folder, name);
+    const path = join(scene.dataDir, name);
     await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content));
     return path;
   };
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hotswap-policy-command-'));
-    const database = await openDatabase({ dataDir: join(folder, 'database') });
-    const credentials = new CredentialRepository(database);
-    for (const [subject, role] of [
-      ['dev', 'developer'],
-      ['grace', 'developer'],
-      ['ada', 'admin'],
-      ['linus', 'admin'],
-    ] as const)
-      tokens[subject] = (await credentials.create({ tenant: 'default', subject, role })).token;
-    await database[Symbol.asyncDispose]();
-    test = await startTestServer({ dataDir: folder }, { database: { dataDir: join(folder, 'database') } });
-    const { token } = await as('ada').nodes.createJoinToken({ uses: 1 });
-    agent = new ScriptedAgent({ url: test.url, nodeId: 'edge-1', region: 'us-east', joinToken: token });
-    await agent.start();
+    scene = await PolicyScene.open();
   });
-
-  afterAll(async () => {
-    await agent.stop();
-    await test[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
-
+  afterAll(() => scene[Symbol.asyncDispose]());
   afterEach(async () => {
     await put({});
   });
@@ -206,7 +179,7 @@ describe('hotswap under a policy', () => {
 
     it('takes no deployment to be undone', async () => {
       const { tax, price } = await register();
-      const { status, body } = await test.send('POST', '/api/v1/wasm/trains', {
+      const { status, body } = await scene.test.send('POST', '/api/v1/wasm/trains', {
         body: { moduleIds: [price, tax], undoes: 'deploy-1' },
       });
       expect([status, (body['errors'] as { pointer: string }[])[0]?.pointer]).toEqual([400, '/undoes']);

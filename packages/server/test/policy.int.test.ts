@@ -1,11 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createHotSwapClient, type HotSwapClient, type PutPolicyRequest } from '@hotswap/protocol';
-import { CredentialRepository, openDatabase } from '@hotswap/state-postgres';
+import type { HotSwapClient, PutPolicyRequest } from '@hotswap/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ScriptedAgent } from './scripted-agent.ts';
-import { startTestServer, type TestServer } from './start-test-server.ts';
+import { freeze, PolicyScene } from './policy-scene.ts';
+import { startTestServer } from './start-test-server.ts';
 import { coreModule } from './v8-inspector.ts';
 
 const path = '/api/v1/policy';
@@ -20,54 +16,25 @@ const farWindow = {
   from: '10:00',
   to: '11:00',
 } as const;
-const freeze = { from: inHours(-1), until: inHours(5), reason: 'Black Friday' };
 
 describe('the policy of a tenant', () => {
-  let dataDir: string;
-  let test: TestServer;
-  let agent: ScriptedAgent;
+  let scene: PolicyScene;
   let version = 0;
-  const tokens: Record<string, string> = {};
-  const as = (who: string): HotSwapClient => createHotSwapClient({ baseUrl: test.url, token: tokens[who] ?? '' });
-  const start = (port: number): Promise<TestServer> =>
-    startTestServer(
-      {
-        ...{ dataDir, port, environment: 'Production', requireApproval: false, host: '127.0.0.1' },
-        moduleRegistrationsPerMinute: 1_000,
-      },
-      { database: { dataDir: join(dataDir, 'database') } },
-    );
+  const as = (who: string): HotSwapClient => scene.as(who);
+  const tokenOf = (who: string): string => scene.tokens[who] ?? '';
 
   beforeAll(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'hotswap-policy-'));
-    const database = await openDatabase({ dataDir: join(dataDir, 'database') });
-    const credentials = new CredentialRepository(database);
-    for (const [subject, role, tenant] of [
-      ['dev', 'developer', 'default'],
-      ['grace', 'developer', 'default'],
-      ['ada', 'admin', 'default'],
-      ['linus', 'admin', 'default'],
-      ['foreigner', 'admin', 'acme'],
-    ] as const)
-      tokens[subject] = (await credentials.create({ tenant, subject, role })).token;
-    await database[Symbol.asyncDispose]();
-    test = await start(0);
-    const { token } = await as('ada').nodes.createJoinToken({ uses: 1 });
-    agent = new ScriptedAgent({ url: test.url, nodeId: 'edge-1', region: 'us-east', joinToken: token });
-    await agent.start();
+    scene = await PolicyScene.open({
+      ...{ environment: 'Production', requireApproval: false, host: '127.0.0.1' },
+      moduleRegistrationsPerMinute: 1_000,
+    });
   });
-
-  afterAll(async () => {
-    await agent.stop();
-    await test[Symbol.asyncDispose]();
-    await rm(dataDir, { recursive: true, force: true });
-  });
-
+  afterAll(() => scene[Symbol.asyncDispose]());
   afterEach(async () => {
     await put({});
   });
 
-  const put = (policy: PutPolicyRequest) => as('ada').policy.put(policy);
+  const put = (policy: PutPolicyRequest) => scene.put(policy);
   const register = async (): Promise<string> => {
     version++;
     const wasm = coreModule({ salt: String(version) });
@@ -78,7 +45,7 @@ describe('the policy of a tenant', () => {
     return (await as(who).deployments.create({ moduleId, strategy: 'AllAtOnce', ...more })).deploymentId;
   };
   const post = async (who: string, id: string, command: string, body: object = {}) => {
-    const answer = await test.send('POST', `${deployments}/${id}/${command}`, { body, token: tokens[who] ?? '' });
+    const answer = await scene.test.send('POST', `${deployments}/${id}/${command}`, { body, token: tokenOf(who) });
     return [answer.status, answer.body['code'] ?? answer.body['status']];
   };
   const ends = async (id: string, status = 'Completed'): Promise<void> => {
@@ -108,13 +75,13 @@ describe('the policy of a tenant', () => {
     });
 
     it('holds a change to the revision that was read, by ETag or by the revision in it', async () => {
-      const { headers, body } = await test.send('GET', path, { token: tokens['ada'] ?? '' });
+      const { headers, body } = await scene.test.send('GET', path, { token: tokenOf('ada') });
       const tag = headers.get('etag') ?? '';
       const send = (headersOf: Record<string, string>, more: object) =>
-        test.send('PUT', path, {
+        scene.test.send('PUT', path, {
           body: { approvals: { '*': { required: 1 } }, ...more },
           headers: headersOf,
-          token: tokens['ada'] ?? '',
+          token: tokenOf('ada'),
         });
       expect((await send({ 'if-match': tag }, {})).status).toBe(200);
       for (const [sent, more] of [
@@ -157,8 +124,8 @@ describe('the policy of a tenant', () => {
 
     it('is of admins, each of the own tenant', async () => {
       for (const who of ['dev', 'grace']) {
-        expect((await test.send('GET', path, { token: tokens[who] ?? '' })).status).toBe(403);
-        expect((await test.send('PUT', path, { token: tokens[who] ?? '', body: {} })).status).toBe(403);
+        expect((await scene.test.send('GET', path, { token: tokenOf(who) })).status).toBe(403);
+        expect((await scene.test.send('PUT', path, { token: tokenOf(who), body: {} })).status).toBe(403);
       }
       await put({ freezes: [freeze] });
       expect(await as('foreigner').policy.get()).toEqual({
@@ -209,7 +176,7 @@ describe('the policy of a tenant', () => {
       ['null', null, ''],
     ])('refuses %s with a pointer to it', async (_, body, pointer) => {
       const before = await as('ada').policy.get();
-      const answer = await test.send('PUT', path, { body, token: tokens['ada'] ?? '' });
+      const answer = await scene.test.send('PUT', path, { body, token: tokenOf('ada') });
       expect(answer).toMatchObject({ status: 400, body: { code: 'HS_API_INVALID_REQUEST' } });
       expect((answer.body['errors'] as { pointer: string }[]).map((error) => error.pointer)).toContain(pointer);
       expect(await as('ada').policy.get()).toEqual(before);
@@ -268,9 +235,9 @@ describe('the policy of a tenant', () => {
 
     it('refuses a deployment that could never be approved', async () => {
       await put({ approvals: { '*': { required: 2, approvers: { users: ['dev', 'ada'] } } } });
-      const answer = await test.send('POST', deployments, {
+      const answer = await scene.test.send('POST', deployments, {
         body: { moduleId: await register() },
-        token: tokens['dev'] ?? '',
+        token: tokenOf('dev'),
       });
       expect(answer).toMatchObject({ status: 409, body: { code: 'HS_DEPLOYMENT_TOO_FEW_APPROVERS' } });
       await abort(await create('grace'));
@@ -297,9 +264,9 @@ describe('the policy of a tenant', () => {
       });
       const id = await create('dev');
       expect(await post('ada', id, 'approve')).toEqual([202, 'Pending']);
-      const { status, body } = await test.send('POST', `${deployments}/${id}/execute`, {
+      const { status, body } = await scene.test.send('POST', `${deployments}/${id}/execute`, {
         body: {},
-        token: tokens['ada'] ?? '',
+        token: tokenOf('ada'),
       });
       expect([status, body['code'], body['retryable']]).toEqual([409, 'HS_DEPLOYMENT_OUTSIDE_WINDOW', true]);
       const { allowedAt } = body['details'] as { allowedAt: string };
@@ -315,9 +282,9 @@ describe('the policy of a tenant', () => {
     it('begins nothing in a freeze, unless an admin sets it aside and says why; both go on record', async () => {
       await put({ freezes: [freeze, { ...freeze, environments: ['Staging'], until: inHours(50) }] });
       const id = await create('dev');
-      const { body } = await test.send('POST', `${deployments}/${id}/execute`, {
+      const { body } = await scene.test.send('POST', `${deployments}/${id}/execute`, {
         body: {},
-        token: tokens['ada'] ?? '',
+        token: tokenOf('ada'),
       });
       expect(body).toMatchObject({
         code: 'HS_DEPLOYMENT_FROZEN',
@@ -385,9 +352,9 @@ describe('the policy of a tenant', () => {
       expect(await as('dev').deployments.get(id)).not.toHaveProperty('undoes');
       expect(await post('ada', id, 'execute')).toEqual([409, 'HS_DEPLOYMENT_FROZEN']);
       await abort(id);
-      const answer = await test.send('POST', deployments, {
+      const answer = await scene.test.send('POST', deployments, {
         body: { moduleId: await register(), undoes: 'deploy-none' },
-        token: tokens['dev'] ?? '',
+        token: tokenOf('dev'),
       });
       expect(answer).toMatchObject({ status: 404, body: { code: 'HS_DEPLOYMENT_NOT_FOUND' } });
     });
@@ -396,9 +363,7 @@ describe('the policy of a tenant', () => {
       const set = await put({ freezes: [freeze], approvals: { '*': { required: 2 } } });
       const id = await create('dev');
       expect(await post('linus', id, 'approve')).toEqual([202, 'PendingApproval']);
-      const { port } = new URL(test.url);
-      await test.server.stop();
-      test = await start(Number(port));
+      await scene.restart();
       expect(await as('ada').policy.get()).toEqual(set);
       expect(await as('dev').deployments.get(id)).toMatchObject({ approvals: { given: [{ by: 'linus' }] } });
       expect(await post('ada', id, 'execute')).toEqual([409, 'HS_DEPLOYMENT_FROZEN']);
