@@ -3,7 +3,7 @@ export { simulatorError, simulatorErrorCodes } from './error-codes.ts';
 export { readScenario, readTrainScenario } from './read-scenario.ts';
 export type { CheckedSimulation } from './read-scenario.ts';
 export { runSimulation } from './run-simulation.ts';
-export type { SimulationRun } from './run-simulation.ts';
+export type { SimulationRun } from './simulation-run.ts';
 export { runTrain } from './run-train.ts';
 export type { TrainRun, TrainRunMember } from './run-train.ts';
 export { simulate, simulateTrain } from './simulate.ts';

@@ -1,27 +1,8 @@
-import type { DeploymentSpec, NodeSelectorPlugin, Release, Strategy } from '@hotswap/core';
-import type { SimulationResult, SimulationScript } from '@hotswap/protocol';
-import type { SimulatedNode } from '@hotswap/testing';
+import type { SimulationResult } from '@hotswap/protocol';
 import { scenarioMs } from './active-period.ts';
 import type { LiveRollout } from './live-rollout.ts';
 import { SimulatedWorld } from './simulated-world.ts';
-
-/** A simulation with everything decided that a request may leave open. @public */
-export interface SimulationRun {
-  readonly strategies: readonly Strategy<unknown>[];
-  readonly fleet: readonly SimulatedNode[];
-  readonly spec: DeploymentSpec;
-  /** The deployment's release and those that serve before, as far as their health checks matter. */
-  readonly releases?: readonly Release[];
-  /** Selectors that the deployment may name. */
-  readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
-  readonly script: SimulationScript;
-  readonly seed: number;
-  readonly untilMs: number;
-  /** Unix time in milliseconds. */
-  readonly startsAtMs: number;
-  /** Awaited now and then: lets a server answer others meanwhile, and give up by throwing. Default: runs through. */
-  readonly breathe?: () => Promise<void>;
-}
+import type { SimulationRun } from './simulation-run.ts';
 
 /**
  * Runs the production engine over a fleet in virtual time. The same run gives the same result to the byte.

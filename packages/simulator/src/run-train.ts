@@ -3,7 +3,7 @@ import type { SimulatedCommand, TrainSimulationResult } from '@hotswap/protocol'
 import { SimulatedTrain } from '@hotswap/testing';
 import { scenarioMs } from './active-period.ts';
 import type { LiveRollout } from './live-rollout.ts';
-import type { SimulationRun } from './run-simulation.ts';
+import type { SimulationRun } from './simulation-run.ts';
 import { SimulatedWorld, type WorldParts } from './simulated-world.ts';
 
 /** A member of a train that is simulated. @public */

@@ -11,7 +11,7 @@ import { activePeriod, scenarioMs } from './active-period.ts';
 import { simulatorError } from './error-codes.ts';
 import { LaggingRouter } from './lagging-router.ts';
 import { LiveRollout } from './live-rollout.ts';
-import type { SimulationRun } from './run-simulation.ts';
+import type { SimulationRun } from './simulation-run.ts';
 import { ScriptedFaults, type ReleaseSide } from './scripted-faults.ts';
 import { SimulatedTimeline } from './simulated-timeline.ts';
 
