@@ -66,6 +66,7 @@ export class InProcessFleet implements AsyncDisposable {
         loadRetryMs: 30_000,
         logLevel: 'silent',
         experimental: [],
+        trustedProxies: [],
       },
       { runtime },
     );
