@@ -585,13 +585,15 @@ export interface RunOptions {
 export interface CallFlags {
   /** 1: the completion carries a `CallInfo` object. */
   readonly info: 1;
+  /** 2: it does where the guest wrote something. */
+  readonly output: 2;
 }
 
 /**
  * Completions, flat, four entries each: `callId, failure, value, info`.
  * - `failure`: `NativeFailure` or undefined.
  * - `value`: result of the call (see each method), undefined on failure.
- * - `info`: `CallInfo` when flag 1 was given; for calls through a slot without the flag the answering module's id; else undefined.
+ * - `info`: `CallInfo` when flag 1 was given, or flag 2 and the guest wrote something; for calls through a slot without the flag the answering module's id; else undefined.
  *   Also present on failures.
  */
 export type CompletionBatch = unknown[];

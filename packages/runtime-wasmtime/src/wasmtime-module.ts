@@ -33,10 +33,10 @@ import { WasmtimeInstance } from './wasmtime-instance.ts';
 const disposeDeadlineMs = 60_000;
 /** Calls that were made before a hand-over end by their own limits; this only bounds the wait for a long queue of them. */
 const handOverPatienceMs = 30_000;
-/** Imports through which modules write to their standard streams. */
-const writes = /^wasi:cli\/std(?:out|err)@|^wasi_snapshot_preview1\.fd_p?write$/;
 /** Flag of a call whose completion is to carry a `CallInfo`. */
 const wantsInfo = 1;
+/** Flag of one whose completion does so where the guest wrote something. */
+const wantsOutput = 2;
 
 /**
  * A module in the engine: its code is shared by all calls, each of which gets an instance of its own.
@@ -69,8 +69,7 @@ export class WasmtimeModule implements LoadedModule {
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
     this.#synchronous = new SynchronousCalls(handle);
     const { profile } = JSON.parse(handle.reportJson()) as LoadReport;
-    const isMetered = profile === 'metered' || profile === 'concurrent-metered';
-    this.#callFlags = isMetered || this.description.imports.some(({ name }) => writes.test(name)) ? wantsInfo : 0;
+    this.#callFlags = profile === 'metered' || profile === 'concurrent-metered' ? wantsInfo : wantsOutput;
     this.#queue = queue;
     this.#onClose = onClose;
     this.#hostFunctions = hostFunctions;

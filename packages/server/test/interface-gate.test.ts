@@ -257,6 +257,13 @@ describe('hosts', () => {
         'package wasi:cli@0.2.3 { interface environment { get: func(); } }',
       ),
     ],
+    [
+      'a log for components',
+      component(
+        'import wasi:logging/logging@0.1.0-draft;',
+        'package wasi:logging@0.1.0-draft { interface logging { log: func(message: string); } }',
+      ),
+    ],
   ])('give %s', async (_title, module) => {
     expect((await ask(module, {})).misfits).toEqual([]);
   });

@@ -13,6 +13,8 @@ const knownRuntimes: ReadonlySet<string> = new Set(['wasmtime', 'wasmer', 'wasme
 const offeredToComponents = ['io', 'clocks', 'random', 'filesystem', 'sockets', 'cli', 'http'].map(
   (name) => new RegExp(`^wasi:${name}/[^@]+@0\\.2\\.`),
 );
+/** There is no released version of it. */
+const logging = /^wasi:logging\/logging(?:@|$)/;
 const preview3 = /^wasi:[a-z-]+\/[^@]+@0\.3\./;
 const offeredToCore = /^(?:wasi_snapshot_preview1|wasi_unstable|hotswap:module\/metrics(?:@0\.1\.\d+)?)\./;
 
@@ -54,7 +56,7 @@ export function isOffered(
   capabilities: HostKind['capabilities'] = {},
 ): boolean {
   if (kind === 'core') return offeredToCore.test(name);
-  if (name.startsWith('hotswap:module/metrics')) return true;
+  if (name.startsWith('hotswap:module/metrics') || logging.test(name)) return true;
   if (preview3.test(name)) return Array.isArray(capabilities['wasi']) && capabilities['wasi'].includes('preview3');
   return offeredToComponents.some((pattern) => pattern.test(name));
 }

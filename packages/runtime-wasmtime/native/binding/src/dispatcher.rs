@@ -402,5 +402,10 @@ impl Dispatcher {
 }
 
 fn settings(timeout_ms: f64, flags: u32, through_slot: bool) -> hotswap_engine::Result<CallSettings> {
-    Ok(CallSettings { timeout_ms: milliseconds(timeout_ms, "timeoutMs")?, wants_info: flags & 1 != 0, through_slot })
+    Ok(CallSettings {
+        timeout_ms: milliseconds(timeout_ms, "timeoutMs")?,
+        wants_info: flags & 1 != 0,
+        wants_output: flags & 2 != 0,
+        through_slot,
+    })
 }

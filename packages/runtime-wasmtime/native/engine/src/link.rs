@@ -14,7 +14,7 @@ use crate::host_functions::{self, Answering, HostFunctions};
 use crate::inspect::wasi_level;
 use crate::module::Linked;
 use crate::store::StoreData;
-use crate::wasi::{Grants, WasiLevel, preview3};
+use crate::wasi::{Grants, WasiLevel, logging, preview3};
 
 /// The embedder's functions, and how they answer.
 type Host<'a> = Option<(&'a Arc<dyn HostFunctions>, Answering)>;
@@ -88,8 +88,11 @@ fn link_component(component: &component::Component, grants: &Grants, host: Host<
         preview3::link(&mut linker)?;
     }
     guest_module::link_component(&mut linker, &names, &grants.metrics)?;
+    // An embedder may keep logs of its own.
+    let given = |name: &str| host.is_some_and(|(host, _)| host.find(name, "log").is_some());
+    logging::link(&mut linker, &names, given)?;
     if let Some((host, answering)) = host {
-        let taken = |name: &str| OFFERED.iter().any(|prefix| name.starts_with(prefix));
+        let taken = |name: &str| OFFERED.iter().any(|prefix| name.starts_with(prefix)) && !given(name);
         refuse_missing(host_functions::link_component(&mut linker, component, host, answering, taken)?)?;
     }
     let pre = linker.instantiate_pre(component).map_err(|error| {
@@ -116,7 +119,7 @@ fn link_io(linker: &mut component::Linker<StoreData>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-const OFFERED: [&str; 8] = [
+const OFFERED: [&str; 9] = [
     "wasi:io/",
     "wasi:clocks/",
     "wasi:random/",
@@ -124,6 +127,7 @@ const OFFERED: [&str; 8] = [
     "wasi:sockets/",
     "wasi:cli/",
     "wasi:http/",
+    logging::INTERFACE,
     "hotswap:module/metrics",
 ];
 

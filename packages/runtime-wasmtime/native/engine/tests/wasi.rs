@@ -90,3 +90,35 @@ fn patterns_that_are_none_fail_the_load() {
     let misspelt = parse_options::<hotswap_engine::LoadOptions>("o", r#"{"policy":{"network":{"allowedHost":[]}}}"#);
     assert_eq!(misspelt.expect_err("refused").code(), ErrorCode::InvalidArgument);
 }
+
+/// Says through `wasi:logging` that ink runs low, in two lines.
+const LOGGER: &str = r#"(component
+  (import "wasi:logging/logging@0.1.0-draft" (instance $logging
+    (type $level-names (enum "trace" "debug" "info" "warn" "error" "critical"))
+    (export "level" (type $level (eq $level-names)))
+    (export "log" (func (param "level" $level) (param "context" string) (param "message" string)))))
+  (core module $texts (memory (export "memory") 1) (data (i32.const 0) "ordersink runs low\0aand paper"))
+  (core instance $texts (instantiate $texts))
+  (alias core export $texts "memory" (core memory $memory))
+  (core func $log (canon lower (func $logging "log") (memory $memory)))
+  (core module $code
+    (import "host" "log" (func $log (param i32 i32 i32 i32 i32)))
+    (func (export "warn") (call $log (i32.const 3) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 22)))
+    (func (export "stray") (call $log (i32.const 3) (i32.const 0) (i32.const 6) (i32.const 65530) (i32.const 22)))
+    (func (export "wild") (call $log (i32.const 9) (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 22))))
+  (core instance $code (instantiate $code (with "host" (instance (export "log" (func $log))))))
+  (func (export "warn") (canon lift (core func $code "warn")))
+  (func (export "stray") (canon lift (core func $code "stray")))
+  (func (export "wild") (canon lift (core func $code "wild"))))"#;
+
+#[test]
+fn what_a_component_logs_is_on_its_standard_error_with_its_level() {
+    let mut node = Awaited::new();
+    let module = node.load_with(LOGGER, "{}").expect("loads");
+    let id = node.start(&module, "warn", vec![]);
+    let output = node.wait(id).info.expect("facts").output;
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "WARN orders: ink runs low\nWARN orders: and paper\n");
+    for name in ["stray", "wild"] {
+        assert_eq!(node.call(&module, name, vec![]).expect_err("traps").code(), ErrorCode::Trap, "{name}");
+    }
+}

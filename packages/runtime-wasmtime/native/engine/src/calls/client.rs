@@ -53,6 +53,8 @@ pub struct CallSettings {
     pub timeout_ms: u64,
     /// Hand over a [`CallInfo`].
     pub wants_info: bool,
+    /// Hand it over where the guest wrote something.
+    pub wants_output: bool,
     /// The version was chosen by a slot.
     pub through_slot: bool,
 }
@@ -196,7 +198,9 @@ impl Client {
             let outcome = outcome.map_err(|(error, origin)| (with_output(error, &mut info, &control), origin));
             // Places are free again before the caller can know.
             drop(ticket);
-            let (wants_info, through_slot) = (settings.wants_info, settings.through_slot);
+            let wrote = || info.as_ref().is_some_and(|info| info.output.was_written());
+            let wants_info = settings.wants_info || (settings.wants_output && wrote());
+            let through_slot = settings.through_slot;
             completions.push(Completion { call, outcome, info, wants_info, through_slot });
         });
     }

@@ -310,6 +310,11 @@ impl Output {
         self.stdout.is_empty() && self.stderr.is_empty()
     }
 
+    /// Whether the guest wrote anything, kept or not.
+    pub(crate) fn was_written(&self) -> bool {
+        !self.is_empty() || self.stdout_dropped > 0 || self.stderr_dropped > 0
+    }
+
     /// Adds the head of each stream to a failure, as text that can be shown anywhere.
     pub(crate) fn attach(&self, mut error: EngineError) -> EngineError {
         for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {

@@ -1,5 +1,6 @@
 //! WASI as the policy grants it. A context is built for each store; nothing is inherited from this process.
 
+pub(crate) mod logging;
 pub(crate) mod preview3;
 pub(crate) mod process_stdio;
 pub(crate) mod sockets;

@@ -104,7 +104,7 @@ impl CapturedOutput {
         (std::mem::take(&mut captured.head), std::mem::take(&mut captured.dropped_bytes))
     }
 
-    fn append(&self, bytes: &[u8]) {
+    pub(crate) fn append(&self, bytes: &[u8]) {
         let mut captured = self.shared.lock();
         let mut room = captured.max_bytes.saturating_sub(captured.head.len()).min(bytes.len());
         if let Some(rate) = &self.rate {
