@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { programFile } from '../../../scripts/services/program-file.ts';
 import { startServices } from '../../../scripts/services.mjs';
 import { runCommandLine } from './run-command-line.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
@@ -14,16 +15,6 @@ import { coreModule } from './v8-inspector.ts';
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const run = promisify(execFile);
 const names = ['edge-1', 'edge-2'];
-
-/** A PostgreSQL program as one file. */
-async function programFile(folder: string, name: string): Promise<string> {
-  const { stdout } = await run(process.execPath, [at('scripts/programs.mjs'), name]);
-  const command = (JSON.parse(stdout) as string[]).map((part) => `'${part}'`).join(' ');
-  const file = join(folder, name);
-  await writeFile(file, `#!/bin/sh\nexec ${command} "$@"\n`);
-  await chmod(file, 0o755);
-  return file;
-}
 
 describe('an installation that has lost its machine', () => {
   let services: Awaited<ReturnType<typeof startServices>>;
@@ -90,7 +81,9 @@ describe('an installation that has lost its machine', () => {
     // 4. nodes reconnect by themselves, with the credentials that they have
     const startedAt = Date.now();
     const heardAgain = async () =>
-      (await test.client.nodes.list()).nodes.filter(({ lastHeartbeat }) => Date.parse(lastHeartbeat ?? '') >= startedAt);
+      (await test.client.nodes.list()).nodes.filter(
+        ({ lastHeartbeat }) => Date.parse(lastHeartbeat ?? '') >= startedAt,
+      );
     await expect.poll(async () => (await heardAgain()).length, { timeout: 30_000 }).toBe(names.length);
     expect(await nodesNow()).toEqual(before.nodes);
     await expect

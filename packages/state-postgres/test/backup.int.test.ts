@@ -7,21 +7,12 @@ import { promisify } from 'node:util';
 import { openDatabase } from '@hotswap/state-postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { programFile } from '../../../scripts/services/program-file.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const scripts = at('deploy/scripts');
 const run = promisify(execFile);
 const postgres = process.env['HOTSWAP_TEST_POSTGRES_URL'];
-
-/** A PostgreSQL program as one file: it is fetched with the loader and libraries that it was built against. */
-async function programFile(folder: string, name: string): Promise<string> {
-  const { stdout } = await run(process.execPath, [at('scripts/programs.mjs'), name]);
-  const command = (JSON.parse(stdout) as string[]).map((part) => `'${part}'`).join(' ');
-  const file = join(folder, name);
-  await writeFile(file, `#!/bin/sh\nexec ${command} "$@"\n`);
-  await chmod(file, 0o755);
-  return file;
-}
 
 describe.runIf(postgres !== undefined)('backups of a Postgres server', () => {
   const database = `backup_${process.pid}`;
