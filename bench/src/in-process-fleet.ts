@@ -59,6 +59,7 @@ export class InProcessFleet implements AsyncDisposable {
         joinToken,
         cacheMaxSizeBytes: 1_073_741_824,
         keepVersions: 2,
+        log: { maxBytes: 1_048_576, maxLines: 1_000 },
         grants: noGrants,
         drainGraceMs: 0,
         drainDeadlineMs: 30_000,
