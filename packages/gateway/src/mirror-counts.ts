@@ -2,12 +2,17 @@ import type { MirrorDifference, MirrorReport, RouteMirror } from '@hotswap/core'
 
 const mostExamples = 5;
 
-type Outcome = 'equal' | 'different' | 'failed' | 'skipped';
+type Outcome = keyof MirrorStats;
 type MirrorKey = Pick<RouteMirror, 'tenant' | 'deploymentId' | 'step'>;
 type Counts = Record<Outcome, number> & { readonly examples: MirrorDifference[]; isTold: boolean };
 
 /** Requests that were chosen for copying since a gateway began, by what came of the copy. @public */
-export type MirrorStats = Readonly<Record<Outcome, number>>;
+export interface MirrorStats {
+  readonly equal: number;
+  readonly different: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
 
 /** What came of copied requests, by mirror. @internal */
 export class MirrorCounts {

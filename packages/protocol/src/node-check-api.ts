@@ -3,9 +3,9 @@ import { healthCheckSchema, type HealthCheck } from '@hotswap/core';
 import { nodeHealthViewSchema, type NodeHealthView } from './node-api.ts';
 
 /** What a module's health function said: `disabled` has none to ask, `missing` is not ready on the node. @public */
-export type ModuleCheckState = (typeof states)[number];
+export type ModuleCheckState = 'healthy' | 'unhealthy' | 'disabled' | 'missing';
 
-const states = ['healthy', 'unhealthy', 'disabled', 'missing'] as const;
+const states = ['healthy', 'unhealthy', 'disabled', 'missing'] as const satisfies readonly ModuleCheckState[];
 
 /** Answer of one release's health function. @public */
 export interface ModuleCheckView {

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 /** How grave a line is. @public */
-export type NodeLogLevel = (typeof nodeLogLevels)[number];
+export type NodeLogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-const nodeLogLevels = ['debug', 'info', 'warn', 'error'] as const;
+const nodeLogLevels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly NodeLogLevel[];
 
 /** Where a line comes from: what the module wrote, or what the agent says of it. @public */
-export type NodeLogStream = (typeof nodeLogStreams)[number];
+export type NodeLogStream = 'stdout' | 'stderr' | 'agent';
 
-const nodeLogStreams = ['stdout', 'stderr', 'agent'] as const;
+const nodeLogStreams = ['stdout', 'stderr', 'agent'] as const satisfies readonly NodeLogStream[];
 
 /** One line of a node's log. @public */
 export interface NodeLogLine {

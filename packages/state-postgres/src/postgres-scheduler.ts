@@ -45,7 +45,7 @@ export class PostgresScheduler implements Scheduler {
     this.#onError = options.onError ?? (() => undefined);
   }
 
-  async start(onWake: (wake: Wake) => Promise<void>): Promise<void> {
+  async start(onWake: Parameters<Scheduler['start']>[0]): Promise<void> {
     if (this.#workerId !== undefined) return;
     const work = {
       batchSize,
@@ -81,7 +81,10 @@ export class PostgresScheduler implements Scheduler {
   }
 
   /** Several jobs of one deployment are one wake. */
-  async #handle(jobs: readonly Job<Wake>[], onWake: (wake: Wake) => Promise<void>): Promise<{ id: string; status: 'completed' | 'failed' }[]> {
+  async #handle(
+    jobs: readonly Job<Wake>[],
+    onWake: Parameters<Scheduler['start']>[0],
+  ): Promise<{ id: string; status: 'completed' | 'failed' }[]> {
     const byDeployment = Map.groupBy(jobs, ({ data }) => `${data.tenant}/${data.deploymentId}`);
     const results = await Promise.all(
       [...byDeployment.values()].map(async (group) => {
@@ -93,7 +96,7 @@ export class PostgresScheduler implements Scheduler {
     return results.flat();
   }
 
-  async #wakeOverdue(onWake: (wake: Wake) => Promise<void>): Promise<void> {
+  async #wakeOverdue(onWake: Parameters<Scheduler['start']>[0]): Promise<void> {
     try {
       await this.#wakeAll(await this.#database.query<Wake>(readOverdue, [sweepMs]), onWake);
     } catch (error) {
@@ -101,14 +104,14 @@ export class PostgresScheduler implements Scheduler {
     }
   }
 
-  async #wakeAll(wakes: readonly Wake[], onWake: (wake: Wake) => Promise<void>): Promise<void> {
+  async #wakeAll(wakes: readonly Wake[], onWake: Parameters<Scheduler['start']>[0]): Promise<void> {
     for (const wake of wakes) {
       if (this.#workerId === undefined) return;
       await this.#wakeOne(wake, onWake);
     }
   }
 
-  async #wakeOne(wake: Wake, onWake: (wake: Wake) => Promise<void>): Promise<boolean> {
+  async #wakeOne(wake: Wake, onWake: Parameters<Scheduler['start']>[0]): Promise<boolean> {
     try {
       await onWake({ tenant: wake.tenant, deploymentId: wake.deploymentId });
       return true;
