@@ -17,7 +17,11 @@ const people = [
 
 const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
 /** One that holds while tests run. */
-export const freeze = { from: inHours(-1), until: inHours(5), reason: 'Black Friday' };
+export const freeze: { readonly from: string; readonly until: string; readonly reason: string } = {
+  from: inHours(-1),
+  until: inHours(5),
+  reason: 'Black Friday',
+};
 
 /** A server that stays on its data, a node, and people of every role that have to do with a policy. */
 export class PolicyScene implements AsyncDisposable {
