@@ -1,12 +1,13 @@
 //! The body of an answer: bytes of the plane itself, of its owner, or of a guest that is still running and is driven from here.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::task::unconstrained;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::WasiBody;
 
@@ -81,6 +82,14 @@ fn now(polled: Polled) -> Option<Result<Frame<Bytes>, Broken>> {
     }
 }
 
+/// Tokio takes turns between tasks by letting what is there look as if it were not; of a guest that has returned, that would be a broken answer.
+fn poll_body(
+    body: &mut WasiBody,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>> {
+    pin!(unconstrained(poll_fn(|context| Pin::new(&mut *body).poll_frame(context)))).poll(context)
+}
+
 impl AnswerBody {
     pub(crate) fn whole(bytes: Bytes) -> Self {
         Self { content: if bytes.is_empty() { Content::Nothing } else { Content::Whole(bytes) }, flight: None }
@@ -94,7 +103,7 @@ impl AnswerBody {
     pub(crate) fn of_returned_guest(mut body: WasiBody, returned: Returned) -> Self {
         // A body tells each thing once: what is taken here and is not the whole answer is kept for the one who asks for the body.
         let mut taken = [None, None];
-        let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())).map_err(|_| Broken);
+        let mut next = || poll_body(&mut body, &mut Context::from_waker(Waker::noop())).map_err(|_| Broken);
         let first = match next() {
             Poll::Ready(None) => Some(Bytes::new()),
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -190,7 +199,7 @@ impl GuestBody {
         if let Some(taken) = self.taken.iter_mut().find_map(Option::take) {
             return Poll::Ready(Some(taken.map_err(|Broken| Ending::Failed)));
         }
-        match Pin::new(&mut self.body).poll_frame(context) {
+        match poll_body(&mut self.body, context) {
             Poll::Ready(None) => match &self.guest {
                 Guest::Running(running) if running.lost.get() => {
                     let late = running.deadline <= Instant::now();
@@ -310,5 +319,43 @@ impl Drop for AnswerBody {
         if whole && !cut {
             guest.after(self.flight.as_mut());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full};
+    use tokio::task::coop::{consume_budget, cooperative, has_budget_remaining};
+
+    use super::*;
+
+    /// A body that takes part in Tokio's turns, as those of guests do.
+    struct TakesTurns(Full<Bytes>);
+
+    impl Body for TakesTurns {
+        type Data = Bytes;
+        type Error = wasmtime_wasi_http::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>> {
+            let frame = poll_fn(|context| Pin::new(&mut self.0).poll_frame(context).map_err(|never| match never {}));
+            pin!(cooperative(frame)).poll(context)
+        }
+    }
+
+    #[test]
+    fn what_a_guest_wrote_is_seen_by_a_task_that_has_used_up_its_turn() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            while has_budget_remaining() {
+                consume_budget().await;
+            }
+            let context = &mut Context::from_waker(Waker::noop());
+            let mut body = TakesTurns(Full::from("whole")).boxed_unsync();
+            assert!(Pin::new(&mut body).poll_frame(context).is_pending(), "this is what the turns are for");
+            assert!(poll_body(&mut body, context).is_ready());
+        });
     }
 }

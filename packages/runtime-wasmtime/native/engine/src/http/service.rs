@@ -11,6 +11,7 @@ use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::calls::admission::wait_for_share;
@@ -335,7 +336,8 @@ async fn hear(
         {
             returned = Some(end);
         }
-        if !gave_up && let Poll::Ready(head) = Pin::new(&mut answered).poll(context) {
+        // Tokio takes turns between tasks by letting what is there look as if it were not: a head that was sent must not be missed.
+        if !gave_up && let Poll::Ready(head) = Pin::new(&mut unconstrained(&mut answered)).poll(context) {
             if let Ok(head) = head {
                 return Poll::Ready(Some(head));
             }
