@@ -48,7 +48,8 @@ impl ServerPre {
 
     pub(crate) async fn instantiate(&self, store: &mut Store<StoreData>) -> wasmtime::Result<Server> {
         Ok(match self {
-            Self::Proxy(pre) => Server::Proxy(pre.instantiate_async(store).await?),
+            // Boxed, as what is not needed by every request: all of them would carry the room for it.
+            Self::Proxy(pre) => Server::Proxy(Box::pin(pre.instantiate_async(store)).await?),
             #[cfg(feature = "wasi03")]
             Self::Service(pre) => Server::Service(Box::pin(pre.instantiate_async(store)).await?),
         })
@@ -75,7 +76,6 @@ impl Server {
                 proxy.wasi_http_incoming_handler().call_handle(store, request, answering).await
             }
             #[cfg(feature = "wasi03")]
-            // Boxed: every request's future would be as large.
             Self::Service(service) => Box::pin(super::preview3::answer(service, store, request, &scheme, head)).await,
         }
     }

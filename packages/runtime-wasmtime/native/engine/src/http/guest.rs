@@ -182,7 +182,10 @@ where
             let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
             watched = watch(&store);
             match component(module)?.instantiate(&mut store).await {
-                Ok(server) => (KeptInstance::new(store, server, permit), Instant::now()),
+                Ok(server) => {
+                    let begun = Instant::now();
+                    (KeptInstance::new(store, server, permit, begun), begun)
+                }
                 Err(error) => return Err(failed(&error, store.data(), true)),
             }
         }

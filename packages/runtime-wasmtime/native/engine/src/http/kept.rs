@@ -29,8 +29,13 @@ pub(crate) struct KeptInstance {
 }
 
 impl KeptInstance {
-    pub(crate) fn new(store: Store<StoreData>, server: Server, permit: SemaphorePermit<'static>) -> Self {
-        Self { store, server, calls: 0, _permit: permit, since: Instant::now() }
+    pub(crate) fn new(
+        store: Store<StoreData>,
+        server: Server,
+        permit: SemaphorePermit<'static>,
+        since: Instant,
+    ) -> Self {
+        Self { store, server, calls: 0, _permit: permit, since }
     }
 }
 

@@ -81,6 +81,33 @@ impl List {
     }
 }
 
+// Never inlined, either of them: a guest's fiber may go on on another thread, and a function that it was in the midst of may still have the
+// place of the first thread's lists in a register.
+
+/// A block that this thread has kept. A thread that is ending keeps nothing.
+#[inline(never)]
+fn take(list: usize) -> Option<*mut u8> {
+    KEPT.try_with(|kept| kept.0[list].pop()).ok().flatten()
+}
+
+/// Keeps a block, unless there are enough of them.
+///
+/// # Safety
+/// `block` is of the list's layout, and its owner has given it up.
+#[inline(never)]
+unsafe fn keep(list: usize, block: *mut u8) -> bool {
+    let kept = KEPT.try_with(|kept| {
+        let kept = &kept.0[list];
+        let fits = kept.blocks.get() < MOST[list];
+        if fits {
+            // SAFETY: the caller's promise.
+            unsafe { kept.push(block) };
+        }
+        fits
+    });
+    kept.unwrap_or(false)
+}
+
 /// The list that a block belongs to; `None`: the system's.
 #[inline]
 fn list_of(layout: Layout) -> Option<usize> {
@@ -139,10 +166,8 @@ unsafe impl GlobalAlloc for SmallBlocks {
             // SAFETY: the caller's promises are those that the system asks for.
             return unsafe { System.alloc(layout) };
         };
-        // `Err`: the thread is ending and keeps nothing any more.
-        let kept = KEPT.try_with(|kept| kept.0[list].pop()).ok().flatten();
         // SAFETY: the layout of a list has a size.
-        kept.unwrap_or_else(|| unsafe { System.alloc(layout_of(list)) })
+        take(list).unwrap_or_else(|| unsafe { System.alloc(layout_of(list)) })
     }
 
     #[inline]
@@ -151,17 +176,9 @@ unsafe impl GlobalAlloc for SmallBlocks {
             // SAFETY: it came from the system with this layout.
             return unsafe { System.dealloc(block, layout) };
         };
-        let kept = KEPT.try_with(|kept| {
-            let kept = &kept.0[list];
-            let fits = kept.blocks.get() < MOST[list];
-            if fits {
-                // SAFETY: the block was given out with the layout of this list, and the caller gives it up.
-                unsafe { kept.push(block) };
-            }
-            fits
-        });
-        if !kept.unwrap_or(false) {
-            // SAFETY: it came from the system with the layout of its list.
+        // SAFETY: the block was given out with the layout of this list, and the caller gives it up.
+        if !unsafe { keep(list, block) } {
+            // SAFETY: it came from the system with the layout of its list, and no list has it.
             unsafe { System.dealloc(block, layout_of(list)) };
         }
     }
