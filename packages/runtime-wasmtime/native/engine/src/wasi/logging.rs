@@ -13,7 +13,7 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Text of one context that is taken.
 const MAX_CONTEXT_BYTES: usize = 200;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "guests make them"))]
+#[expect(dead_code, reason = "guests make them")]
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
