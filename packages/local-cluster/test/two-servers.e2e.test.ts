@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OwnDatabase } from '../../../scripts/services/own-database.ts';
 import { startLocalCluster, startProgram, type ChildProgram } from '@hotswap/local-cluster';
 import { createHotSwapClient, type NodeLogEvent } from '@hotswap/protocol';
 
@@ -9,6 +10,7 @@ const postgres = process.env['HOTSWAP_TEST_POSTGRES_URL'];
 
 describe('two servers on one data directory', () => {
   let dataDirectory: string;
+  let own: OwnDatabase | undefined;
   const programs: ChildProgram[] = [];
 
   beforeEach(async () => {
@@ -16,6 +18,8 @@ describe('two servers on one data directory', () => {
   });
   afterEach(async () => {
     await Promise.all(programs.splice(0).map((program) => program.stop(10_000)));
+    await own?.[Symbol.asyncDispose]();
+    own = undefined;
     await rm(dataDirectory, { recursive: true, force: true });
   });
 
@@ -44,7 +48,8 @@ describe('two servers on one data directory', () => {
     readonly servers: readonly ChildProgram[];
     readonly urls: ReadonlySet<string>;
   }> => {
-    const env = { HOTSWAP_DATABASE_URL: postgres ?? '' };
+    own = await OwnDatabase.create(postgres ?? '');
+    const env = { HOTSWAP_DATABASE_URL: own.url };
     const servers = ['first', 'second'].map((name) => startServer(name, env));
     const urls = new Set<string>();
     await expect
@@ -86,7 +91,7 @@ describe('two servers on one data directory', () => {
       const { token } = await localAdmin();
       const clients = [...urls].map((baseUrl) => createHotSwapClient({ baseUrl, token }));
       const [first] = clients;
-      const nodeId = `edge-${String(Date.now())}`;
+      const nodeId = 'edge-1';
       const { token: joinToken = '' } = (await first?.nodes.createJoinToken({ uses: 1 })) ?? {};
       programs.push(
         startProgram({
@@ -114,35 +119,29 @@ describe('two servers on one data directory', () => {
     const { token } = await localAdmin();
     const [first, second] = [...urls].map((baseUrl) => createHotSwapClient({ baseUrl, token }));
     if (!first || !second) throw new TypeError('two servers were started');
-    const name = `frozen-${String(Date.now())}`;
     const { moduleId } = await first.modules.register({
-      ...{ name, version: '1.0.0', wasm: Buffer.from('0061736d01000000', 'hex') },
+      ...{ name: 'frozen', version: '1.0.0', wasm: Buffer.from('0061736d01000000', 'hex') },
       healthCheck: { enabled: false },
     });
     const { revision } = await first.policy.get();
     const freeze = { from: '2026-01-01T00:00:00Z', until: '2126-01-01T00:00:00Z', reason: 'for good' };
-    try {
-      const set = await first.policy.put({ freezes: [freeze], revision });
-      expect(await second.policy.get()).toEqual(set);
-      const plan = await second.deployments.simulate({
-        deployment: { moduleId, strategy: 'AllAtOnce' },
-        fleet: { regions: { 'us-east': 1 } },
-      });
-      expect(plan.executeRefusal).toMatchObject({
-        code: 'HS_DEPLOYMENT_FROZEN',
-        allowedAt: '2126-01-01T00:00:00.000Z',
-      });
-      const both = await Promise.allSettled(
-        [first, second].map((client, n) =>
-          client.policy.put({ approvals: { '*': { required: n + 1 } }, revision: set.revision }),
-        ),
-      );
-      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-      expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'HS_API_STALE' } });
-      expect(await second.policy.get()).toEqual(await first.policy.get());
-    } finally {
-      // The database is that of other tests, too.
-      await first.policy.put({});
-    }
+    const set = await first.policy.put({ freezes: [freeze], revision });
+    expect(await second.policy.get()).toEqual(set);
+    const plan = await second.deployments.simulate({
+      deployment: { moduleId, strategy: 'AllAtOnce' },
+      fleet: { regions: { 'us-east': 1 } },
+    });
+    expect(plan.executeRefusal).toMatchObject({
+      code: 'HS_DEPLOYMENT_FROZEN',
+      allowedAt: '2126-01-01T00:00:00.000Z',
+    });
+    const both = await Promise.allSettled(
+      [first, second].map((client, n) =>
+        client.policy.put({ approvals: { '*': { required: n + 1 } }, revision: set.revision }),
+      ),
+    );
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'HS_API_STALE' } });
+    expect(await second.policy.get()).toEqual(await first.policy.get());
   });
 });

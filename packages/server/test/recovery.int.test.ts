@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OwnDatabase } from '../../../scripts/services/own-database.ts';
 import { programFile } from '../../../scripts/services/program-file.ts';
 import { startServices } from '../../../scripts/services.mjs';
 import { runCommandLine } from './run-command-line.ts';
@@ -20,12 +21,12 @@ describe('an installation that has lost its machine', () => {
   let services: Awaited<ReturnType<typeof startServices>>;
   let folder: string;
   let env: NodeJS.ProcessEnv;
-  let databaseUrl: string;
+  let own: OwnDatabase;
   let test: TestServer;
   let agents: ScriptedAgent[] = [];
 
   const start = async (name: string, port: number): Promise<TestServer> =>
-    startTestServer({ dataDir: join(folder, name), port, databaseUrl }, { database: { url: databaseUrl } });
+    startTestServer({ dataDir: join(folder, name), port, databaseUrl: own.url }, { database: { url: own.url } });
   const script = (name: string, ...args: readonly string[]): ReturnType<typeof run> =>
     run(at(`deploy/scripts/${name}`), [...args], { env });
   const nodesNow = async (): Promise<unknown> =>
@@ -33,11 +34,12 @@ describe('an installation that has lost its machine', () => {
 
   beforeAll(async () => {
     services = await startServices();
-    databaseUrl = services.environment.HOTSWAP_TEST_POSTGRES_URL ?? expect.unreachable(services.missing.join('; '));
+    const server = services.environment.HOTSWAP_TEST_POSTGRES_URL ?? expect.unreachable(services.missing.join('; '));
+    own = await OwnDatabase.create(server);
     folder = await mkdtemp(join(tmpdir(), 'hotswap-recovery-'));
     env = {
       PATH: process.env['PATH'],
-      DATABASE_URL: databaseUrl,
+      DATABASE_URL: own.url,
       BACKUP_DIR: join(folder, 'backups'),
       PG_DUMP: await programFile(folder, 'pg_dump'),
       PSQL: await programFile(folder, 'psql'),
@@ -51,6 +53,7 @@ describe('an installation that has lost its machine', () => {
   afterAll(async () => {
     await Promise.all(agents.map((agent) => agent.stop()));
     await test[Symbol.asyncDispose]();
+    await own[Symbol.asyncDispose]();
     await services.stop();
     await rm(folder, { recursive: true, force: true });
   });

@@ -47,6 +47,7 @@ class EventReader {
 
 describe('two servers on one Postgres and one Redis', () => {
   let services: Awaited<ReturnType<typeof startServices>>;
+  let own: OwnDatabase;
   let redis: RealRedis;
   let dataDir: string;
   let first: TestServer;
@@ -57,7 +58,9 @@ describe('two servers on one Postgres and one Redis', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'hotswap-two-'));
     [services, redis] = await Promise.all([startServices(), RealRedis.start()]);
-    const url = services.environment.HOTSWAP_TEST_POSTGRES_URL ?? services.missing.join('; ');
+    const server = services.environment.HOTSWAP_TEST_POSTGRES_URL ?? expect.unreachable(services.missing.join('; '));
+    own = await OwnDatabase.create(server);
+    const { url } = own;
     const start = (instanceId: string): Promise<TestServer> =>
       startTestServer({ dataDir, instanceId, redisUrl: redis.url }, { database: { url } });
     first = await start('first');
@@ -68,6 +71,7 @@ describe('two servers on one Postgres and one Redis', () => {
     for (const reader of readers) reader.leave();
     await Promise.all([first, second].map((server) => server[Symbol.asyncDispose]()));
     await redis[Symbol.asyncDispose]();
+    await own[Symbol.asyncDispose]();
     await services.stop();
     await rm(dataDir, { recursive: true, force: true });
   });

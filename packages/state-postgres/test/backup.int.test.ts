@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { openDatabase } from '@hotswap/state-postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OwnDatabase } from '../../../scripts/services/own-database.ts';
 import { programFile } from '../../../scripts/services/program-file.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -15,19 +16,14 @@ const run = promisify(execFile);
 const postgres = process.env['HOTSWAP_TEST_POSTGRES_URL'];
 
 describe.runIf(postgres !== undefined)('backups of a Postgres server', () => {
-  const database = `backup_${process.pid}`;
   let folder: string;
   let url: string;
   let env: NodeJS.ProcessEnv;
-  let admin: pg.Client;
+  let own: OwnDatabase;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hotswap-backup-'));
-    admin = new pg.Client({ connectionString: postgres });
-    await admin.connect();
-    await admin.query(`create database ${database}`);
-    const address = new URL(postgres ?? '');
-    address.pathname = `/${database}`;
-    url = address.href;
+    own = await OwnDatabase.create(postgres ?? '');
+    url = own.url;
     env = {
       PATH: process.env['PATH'],
       DATABASE_URL: url,
@@ -37,8 +33,7 @@ describe.runIf(postgres !== undefined)('backups of a Postgres server', () => {
     };
   }, 300_000);
   afterAll(async () => {
-    await admin.query(`drop database if exists ${database} with (force)`);
-    await admin.end();
+    await own[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { OwnDatabase } from '../../../scripts/services/own-database.ts';
 import { openDatabase, type Database } from '../src/index.ts';
 
 /** Databases that the same tests run on: PGlite always, Postgres where the environment names one. */
@@ -20,24 +19,14 @@ async function openPglite(): Promise<{ database: Database; close: () => Promise<
 
 /** A database of its own on the test server, gone afterwards. */
 export async function openPostgres(): Promise<{ database: Database; url: string; close: () => Promise<void> }> {
-  const server = process.env['HOTSWAP_TEST_POSTGRES_URL'] ?? '';
-  const name = `hotswap_${randomBytes(6).toString('hex')}`;
-  const admin = async (sql: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    await client.query(sql);
-    await client.end();
-  };
-  await admin(`create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  const database = await openDatabase({ url: url.href });
+  const own = await OwnDatabase.create(process.env['HOTSWAP_TEST_POSTGRES_URL'] ?? '');
+  const database = await openDatabase({ url: own.url });
   return {
     database,
-    url: url.href,
+    url: own.url,
     close: async () => {
       await database[Symbol.asyncDispose]();
-      await admin(`drop database ${name} with (force)`);
+      await own[Symbol.asyncDispose]();
     },
   };
 }
