@@ -81,7 +81,7 @@ async function joinAndFind({ server, agent, cli }, folder, started) {
   const node = { NodeId: 'archived', Region: 'us-east', OrchestratorApiUrl: admin.url, JoinToken: token };
   writeFileSync(config, JSON.stringify({ ...node, DataDirectory: join(folder, 'agent') }));
   started.push(start(agent, ['--config', config], folder));
-  const isThere = async () => (await hotswap('nodes')).split('\n').find((line) => line.includes('archived'));
+  const isThere = async () => (await hotswap('nodes')).split('\n').find((line) => /^archived .* Healthy /.test(line));
   say('try-archives', `the node is there: ${await until('a node', started[1], isThere)}`);
 }
 
