@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHotSwapClient } from '@hotswap/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OwnDatabase } from '../../../scripts/services/own-database.ts';
 import { RealRedis } from '../../../scripts/services/real-redis.ts';
 import { startServices } from '../../../scripts/services.mjs';
 import { startTestServer, type TestServer } from './start-test-server.ts';
