@@ -13,11 +13,8 @@ export function doubleCommandPoints(bench: FaultBench): readonly FaultPoint[] {
 
 async function executeTwentyTimes(bench: FaultBench): Promise<readonly string[]> {
   const deploymentId = bench.newId();
-  await bench.client.deployments.create({
-    ...(rollouts[0] as (typeof rollouts)[number]),
-    moduleId: bench.next,
-    deploymentId,
-  });
+  const { name: _name, ...rollout } = rollouts[0] as (typeof rollouts)[number];
+  await bench.client.deployments.create({ ...rollout, moduleId: bench.next, deploymentId });
   const answers = await Promise.allSettled(
     Array.from({ length: 20 }, () => bench.client.deployments.execute(deploymentId)),
   );

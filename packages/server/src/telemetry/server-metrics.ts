@@ -214,7 +214,7 @@ function watchDatabase(registry: MetricsRegistry, pool: MeasuredParts['pool']): 
 
 function watchTraffic(registry: MetricsRegistry, { forwarded, mirrored, connectedAgents }: MeasuredParts): void {
   registry.counted('wasm_gateway_mirrored_total', 'Requests that mirrors chose, by what came of the copy.', () =>
-    Object.entries(mirrored()).map(([outcome, value]) => ({ labels: { outcome }, value })),
+    Object.entries<number>({ ...mirrored() }).map(([outcome, value]) => ({ labels: { outcome }, value })),
   );
   registry.gauge('wasm_agents_connected', 'Agents that listen at this replica.', connectedAgents);
   registry.gauge('wasm_gateway_http_in_flight', 'HTTP requests of modules under way.', () => forwarded().inFlight);
