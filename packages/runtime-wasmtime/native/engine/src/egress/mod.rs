@@ -207,7 +207,10 @@ impl Egress {
         for attempt in 0.. {
             let pooled = if attempt < MAX_STALE { self.pool.take(target) } else { None };
             let fresh = pooled.is_none();
-            let mut connection = if let Some(connection) = pooled {
+            let mut connection = if let Some(mut connection) = pooled {
+                if !connection.settle().await {
+                    continue;
+                }
                 connection
             } else {
                 self.counters.connections.fetch_add(1, Ordering::Relaxed);

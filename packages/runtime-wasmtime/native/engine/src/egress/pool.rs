@@ -16,8 +16,9 @@ use crate::egress::hosts::Target;
 const MAX_IDLE_PER_TARGET: usize = 8;
 const MAX_IDLE: usize = 64;
 const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
-/// Time for a connection to become ready again once its answer was read; one that takes longer is not worth keeping.
-const SETTLE_TIME: Duration = Duration::from_secs(1);
+/// A connection whose answer was read is ready once its task has had its turn. One that takes longer than this is still sending its request,
+/// and a new one is quicker.
+const SETTLE_TIME: Duration = Duration::from_millis(10);
 
 /// A handle on one connection; the connection itself runs as a task of its own and ends with its handles.
 pub(crate) enum Connection {
@@ -30,9 +31,9 @@ impl Connection {
         matches!(self, Self::Http2(_))
     }
 
-    fn usable(&self) -> bool {
+    fn is_open(&self) -> bool {
         match self {
-            Self::Http1(sender) => sender.is_ready(),
+            Self::Http1(sender) => !sender.is_closed(),
             Self::Http2(sender) => !sender.is_closed(),
         }
     }
@@ -48,9 +49,11 @@ impl Connection {
         }
     }
 
-    async fn settle(&mut self) -> bool {
+    /// Whether a connection of the pool takes a request now. It is there as soon as its answer was read, because whoever read it may ask again
+    /// at once.
+    pub(crate) async fn settle(&mut self) -> bool {
         match self {
-            Self::Http1(sender) => sender.ready().await.is_ok(),
+            Self::Http1(sender) => matches!(tokio::time::timeout(SETTLE_TIME, sender.ready()).await, Ok(Ok(()))),
             Self::Http2(_) => true,
         }
     }
@@ -82,7 +85,7 @@ impl Pool {
         let connections = by_target.get_mut(target)?;
         // The latest first: the others may grow old and go.
         while let Some(mut last) = connections.pop() {
-            if !last.connection.usable() || last.since.elapsed() >= MAX_IDLE_TIME {
+            if !last.connection.is_open() || last.since.elapsed() >= MAX_IDLE_TIME {
                 *count -= 1;
                 continue;
             }
@@ -100,7 +103,7 @@ impl Pool {
 
     /// Keeps a connection. One of HTTP/2 is kept once, from its first answer on.
     fn put(self: &Arc<Self>, target: &Target, connection: Connection) {
-        if !connection.usable() {
+        if !connection.is_open() {
             return;
         }
         let mut idle = self.idle.lock();
@@ -125,7 +128,7 @@ impl Pool {
         let mut idle = self.idle.lock();
         let mut count = 0;
         idle.by_target.retain(|_, connections| {
-            connections.retain(|idle| idle.connection.usable() && idle.since.elapsed() < MAX_IDLE_TIME);
+            connections.retain(|idle| idle.connection.is_open() && idle.since.elapsed() < MAX_IDLE_TIME);
             count += connections.len();
             !connections.is_empty()
         });
@@ -169,16 +172,11 @@ impl Lease {
 
     /// The answer was read to its end.
     pub(crate) fn give_back(self) {
-        let Self { pool, target, mut connection } = self;
-        if connection.is_http2() {
+        if self.connection.is_http2() {
             return;
         }
-        tokio::spawn(async move {
-            if let Ok(true) = tokio::time::timeout(SETTLE_TIME, connection.settle()).await
-                && let Some(pool) = pool.upgrade()
-            {
-                pool.put(&target, connection);
-            }
-        });
+        if let Some(pool) = self.pool.upgrade() {
+            pool.put(&self.target, self.connection);
+        }
     }
 }

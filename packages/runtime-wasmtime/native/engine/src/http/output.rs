@@ -177,15 +177,16 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_the_rest_is_counted_where_it_belongs() {
         let log = OutputLog::default();
-        for _ in 0..4 {
-            log.push(record("1", &"x".repeat(MAX_WAITING_BYTES / 4)));
+        let quarter = "x".repeat(MAX_WAITING_BYTES / 4 - RECORD_BYTES - size_of::<String>());
+        for _ in 0..5 {
+            log.push(record("1", &quarter));
         }
         log.push(record("2", "lost"));
         log.push(record("2", "lost too"));
         let taken = log.take();
-        assert_eq!(taken.len(), 4, "three that fit, one that counts");
-        assert_eq!(taken[2].dropped_bytes, MAX_WAITING_BYTES as u64 / 4 + 1);
-        assert_eq!((taken[3].lines.len(), taken[3].dropped_bytes, taken[3].version.as_str()), (0, 14, "2"));
+        assert_eq!(taken.len(), 5, "four that fit, one that counts");
+        assert_eq!(taken[3].dropped_bytes, quarter.len() as u64 + 1);
+        assert_eq!((taken[4].lines.len(), taken[4].dropped_bytes, taken[4].version.as_str()), (0, 14, "2"));
         assert!(log.take().is_empty());
         log.push(record("2", "there is room again"));
         assert_eq!(log.take()[0].lines.len(), 1);
