@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(TICK_MS);
 const LONG_CALL: Duration = Duration::from_millis(1);
 /// And from so long on its module's next calls begin there.
 const LONG_MODULE: Duration = Duration::from_millis(2);
+/// The same where the call also makes an instance for a thousand others.
+const LONG_START: Duration = Duration::from_millis(20);
 
 /// Data of one store. Small, because a fresh one is made for each call.
 pub(crate) struct StoreData {
@@ -42,6 +44,8 @@ pub(crate) struct StoreData {
     deadline: Option<Deadline>,
     /// Runs on a fiber and hands its thread back at each tick; otherwise the first tick past the deadline ends it.
     pub(crate) yields: bool,
+    /// Makes an instance that is to be kept: how long that takes says little of the calls that follow.
+    pub(crate) starts: bool,
     host: Host,
     pub(crate) resources: HeldResources,
 }
@@ -126,6 +130,7 @@ impl StoreData {
             throttled: Duration::ZERO,
             deadline: None,
             yields: false,
+            starts: false,
             host,
             resources: HeldResources::default(),
         }
@@ -146,6 +151,7 @@ impl StoreData {
         self.max_cpu = TICK.saturating_mul(u32::try_from(max_ticks).unwrap_or(u32::MAX));
         self.throttled = Duration::ZERO;
         self.yields = yields;
+        self.starts = false;
         self.limiter.start_call();
     }
 
@@ -172,8 +178,9 @@ impl StoreData {
         if self.computed >= LONG_CALL {
             ask_to_move();
         }
-        if let Some(share) = self.share.as_ref().filter(|_| self.computed >= LONG_MODULE) {
-            share.mark_heavy(now);
+        let long = if self.starts { LONG_START } else { LONG_MODULE };
+        if let Some(share) = self.share.as_ref().filter(|_| self.computed >= long) {
+            share.record_long(now, computed);
         }
         let Some(wait) = wait else { return Ok(UpdateDeadline::Yield(1)) };
         self.throttled += wait;

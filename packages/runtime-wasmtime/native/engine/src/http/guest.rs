@@ -112,6 +112,11 @@ impl Place {
         &self.share.0
     }
 
+    /// Whether an instance has to be made that will be kept.
+    fn starts(&self) -> bool {
+        matches!(self.instance, Instance::Fresh(_)) && self.module().policy.runtime.reuse.is_some()
+    }
+
     /// `None`: every place of the pool is taken, or all that the module may have.
     pub(crate) fn find(runtime: &'static Runtime, module: &Arc<LoadedModule>) -> Option<Self> {
         let share = ModuleShare::take(module)?;
@@ -138,7 +143,9 @@ pub(crate) fn answer<B>(
 where
     B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
 {
-    let meter = Some(place.module().share.clone());
+    // A long turn is remembered of the module, unless it made an instance for others: see `StoreData::starts`.
+    let module = place.module();
+    let meter = if place.starts() && !module.share.heavy() { None } else { Some(module.share.clone()) };
     let work = Box::pin(async move {
         let _running = runtime.ticker.running();
         let Place { instance, share } = place;
@@ -180,6 +187,7 @@ where
         }
         Instance::Fresh(permit) => {
             let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
+            store.data_mut().starts = module.policy.runtime.reuse.is_some();
             watched = watch(&store);
             match component(module)?.instantiate(&mut store).await {
                 Ok(server) => {

@@ -10,7 +10,11 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// Parts of the period; use is forgotten part by part.
 const PARTS: usize = 50;
 const PART_NS: u64 = PERIOD.as_nanos() as u64 / PARTS as u64;
-/// A module that had a long call within this time is expected to have another one.
+/// A module whose long turns took more than one in so many parts of the time holds up others,
+const LONG_ONE_IN: u64 = 10;
+/// if it was more than this at once: a guest that collects its garbage now and then is none that computes on.
+const LONG_AT_ONCE: Duration = Duration::from_millis(20);
+/// How long such a module is expected to go on like that.
 const HEAVY_FOR: Duration = Duration::from_secs(10);
 
 /// Meter of one module version, shared by all its instances.
@@ -22,6 +26,8 @@ pub(crate) struct CpuShare {
     used: Mutex<Window>,
     throttled_ns: AtomicU64,
     cpu_ns: AtomicU64,
+    /// Nanoseconds since `epoch` when its long turns so far will have been no more than their part of the time.
+    long_paid_ns: AtomicU64,
     /// Nanoseconds since `epoch` until which calls begin among the long ones.
     heavy_until_ns: AtomicU64,
 }
@@ -70,6 +76,7 @@ impl CpuShare {
             used: Mutex::new(Window { parts: [0; PARTS], sum: 0, newest: 0, paid_ns: 0 }),
             throttled_ns: AtomicU64::new(0),
             cpu_ns: AtomicU64::new(0),
+            long_paid_ns: AtomicU64::new(0),
             heavy_until_ns: AtomicU64::new(0),
         }
     }
@@ -123,15 +130,25 @@ impl CpuShare {
         self.cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// A call of this module turned out to be a long one.
-    pub(crate) fn mark_heavy(&self, now: Instant) {
-        self.heavy_until_ns.fetch_max(self.since_epoch(now + HEAVY_FOR), Ordering::Relaxed);
+    /// A call of this module has held its thread for long.
+    pub(crate) fn record_long(&self, now: Instant, held: Duration) {
+        let at = self.since_epoch(now);
+        let at_once = LONG_AT_ONCE.as_nanos() as u64 * LONG_ONE_IN;
+        let paid = |before: u64| (before.max(at) + held.as_nanos() as u64 * LONG_ONE_IN).min(at + 2 * at_once);
+        let before = self.long_paid_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| Some(paid(before)));
+        let (Ok(before) | Err(before)) = before;
+        if paid(before) > at + at_once {
+            self.heavy_until_ns.fetch_max(self.since_epoch(now + HEAVY_FOR), Ordering::Relaxed);
+        }
     }
 
     /// Whether calls of this module are to begin among the long ones.
     pub(crate) fn heavy(&self) -> bool {
-        let until = self.heavy_until_ns.load(Ordering::Relaxed);
-        until > 0 && self.since_epoch(Instant::now()) < until
+        self.heavy_until_ns.load(Ordering::Relaxed) > 0 && self.heavy_at(Instant::now())
+    }
+
+    fn heavy_at(&self, now: Instant) -> bool {
+        self.since_epoch(now) < self.heavy_until_ns.load(Ordering::Relaxed)
     }
 }
 
@@ -189,6 +206,23 @@ mod tests {
             assert!((0..10_000).all(|_| share.charge(now, TICK).is_none()));
             assert_eq!(share.cpu_ns(), 10_000 * TICK.as_nanos() as u64);
         }
+    }
+
+    #[test]
+    fn a_module_that_computes_on_is_heavy_and_one_that_does_so_now_and_then_is_not() {
+        let (share, start) = (CpuShare::new(None), Instant::now());
+        for turn in 0..1_000 {
+            let now = start + Duration::from_millis(50) * turn;
+            share.record_long(now, Duration::from_millis(4));
+            assert!(!share.heavy_at(now), "turn {turn} of 4 ms in 50");
+        }
+        let (share, turn) = (CpuShare::new(None), Duration::from_millis(2));
+        let heavy = (1..100).find(|count| {
+            share.record_long(start + turn * *count, turn);
+            share.heavy_at(start + turn * *count)
+        });
+        assert_eq!(heavy, Some(12), "24 ms of 24");
+        assert!(share.heavy_at(start + HEAVY_FOR) && !share.heavy_at(start + HEAVY_FOR * 2));
     }
 
     #[test]

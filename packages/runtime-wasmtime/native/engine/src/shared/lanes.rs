@@ -103,14 +103,15 @@ pub(crate) fn turn_began() -> Instant {
     }
 }
 
-/// Whether a turn has held its thread for long, be it with the work of the host and the kernel, which no tick sees.
-fn was_long(turn: Instant) -> bool {
+/// How long a turn has held its thread, if that was long, be it with the work of the host and the kernel, which no tick sees.
+fn held_for_long(turn: Instant) -> Option<Duration> {
     if turn.elapsed() < LONG_TURN {
-        return false;
+        return None;
     }
-    let Some((wall, cpu)) = SAMPLE.get() else { return false };
+    let (wall, cpu) = SAMPLE.get()?;
     let others = turn.saturating_duration_since(wall);
-    thread_cpu_time().saturating_sub(cpu).saturating_sub(others) >= LONG_TURN
+    let held = thread_cpu_time().saturating_sub(cpu).saturating_sub(others);
+    (held >= LONG_TURN).then_some(held)
 }
 
 /// A call that begins in the short lane and moves when it has to.
@@ -158,9 +159,9 @@ where
             let polled = work.as_mut().poll(context);
             SINCE.set(None);
             if let Some(module) = module
-                && was_long(turn)
+                && let Some(held) = held_for_long(turn)
             {
-                module.mark_heavy(Instant::now());
+                module.record_long(Instant::now(), held);
             }
             if polled.is_ready() || !COMPUTES_ON.get() {
                 return polled;
