@@ -8,10 +8,6 @@
 )]
 #![cfg_attr(test, allow(dead_code, reason = "under test nothing registers the exports"))]
 
-/// Everything of ours in this process; Node and V8 have their own.
-#[global_allocator]
-static ALLOCATOR: hotswap_engine::SmallBlocks = hotswap_engine::SmallBlocks;
-
 mod bound_call;
 mod completion_batch;
 mod dispatcher;

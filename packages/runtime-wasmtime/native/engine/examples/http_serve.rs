@@ -10,10 +10,7 @@ use hotswap_engine::http::{
     Access, AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, OutputRecord, Plane, RequestHead,
     Route, RouteLimits, Wants,
 };
-use hotswap_engine::{Assignment, LoadOptions, SlotTable, SmallBlocks, load, parse_options};
-
-#[global_allocator]
-static ALLOCATOR: SmallBlocks = SmallBlocks;
+use hotswap_engine::{Assignment, LoadOptions, SlotTable, load, parse_options};
 
 struct Nobody;
 

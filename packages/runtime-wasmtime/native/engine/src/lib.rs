@@ -68,7 +68,6 @@ pub use policy::{
 };
 pub use process::pin_image;
 pub use runtime::Runtime;
-pub use shared::small_blocks::SmallBlocks;
 pub use slots::{Assignment, SlotTable, Split};
 pub use stats::CallMeter;
 pub use values::buffers::copy as copy_bytes;

@@ -5,6 +5,4 @@ pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod memory_budget;
 pub(crate) mod short_lane;
-#[expect(unsafe_code, reason = "an allocator hands out raw memory")]
-pub(crate) mod small_blocks;
 pub(crate) mod ticker;
