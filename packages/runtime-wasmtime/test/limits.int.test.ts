@@ -97,9 +97,9 @@ describe('limits', () => {
     expect(codes).toContain('HS_RUNTIME_TIMEOUT');
     const tookMs = performance.now() - since;
     expect(tookMs).toBeLessThan(1_500 + slackMs);
-    // 20 % of 1.5 s, and what each of four calls had in advance. How long they waited depends on what else the machine does.
+    expect(module.stats().throttledMs).toBeGreaterThan(500);
+    // 20 % of 1.5 s, and what each of four calls had in advance.
     expect(module.stats().cpuMs).toBeLessThan(600);
-    expect(module.stats().throttledMs).toBeGreaterThan(0);
     // What was used is paid for within moments; then the module is as good as any.
     await expect
       .poll(async () => await module.invoke('health_check', []).catch(() => undefined), { timeout: 10_000 })
