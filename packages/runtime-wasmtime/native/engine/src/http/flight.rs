@@ -116,6 +116,8 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
+        // First: who sees no request under way any more sees none of the module either.
+        drop(self.pin.take());
         let port = &self.connection.port;
         let plane = &port.plane;
         let ending = self.ending.unwrap_or(if self.connection.is_cut() { Ending::Cut } else { Ending::Left });

@@ -45,6 +45,8 @@ pub(crate) struct Port {
     last_connection: AtomicU64,
     closing: AtomicBool,
     stop: Notify,
+    /// Fails when the listening socket is closed; nothing is ever sent.
+    listening: tokio::sync::watch::Receiver<()>,
     empty: Notify,
 }
 
@@ -90,6 +92,8 @@ impl Port {
     async fn close(&self, deadline: Duration) -> Drained {
         self.closing.store(true, Ordering::Release);
         self.stop.notify_one();
+        // Nobody connects to a port that was closed.
+        let _ = self.listening.clone().changed().await;
         let before = self.finished.load(Ordering::Acquire);
         for connection in self.connected() {
             connection.close();
@@ -221,6 +225,7 @@ impl Listener {
         };
         let listener = bind(address, options.reuse_port).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        let (open, listening) = tokio::sync::watch::channel(());
         let port = Arc::new(Port {
             plane,
             limits: options.limits.clone(),
@@ -234,9 +239,14 @@ impl Listener {
             last_connection: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             stop: Notify::new(),
+            listening,
             empty: Notify::new(),
         });
-        tokio::spawn(accept(port.clone(), listener));
+        let accepting = accept(port.clone(), listener);
+        tokio::spawn(async move {
+            accepting.await;
+            drop(open);
+        });
         tokio::spawn(watch(port.clone()));
         Ok(Self { address, port })
     }
