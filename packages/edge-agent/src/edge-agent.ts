@@ -4,18 +4,18 @@ import { hostname } from 'node:os';
 import { isIPv6 } from 'node:net';
 import { isHotSwapError, type EventSink, type Json, type RuntimeHost } from '@hotswap/core';
 import type { Heartbeat, NodeRegistration } from '@hotswap/protocol';
-import type { CallMetrics } from './call-metrics.ts';
+import type { CallMetrics } from './metrics/call-metrics.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import type { HttpPublisher } from './http-publisher.ts';
-import type { InvokeTokens } from './invoke-token.ts';
-import type { LoadTimes } from './load-times.ts';
-import type { NodeFront } from './node-front.ts';
-import type { NodeIdentity, PublicJwk } from './node-identity.ts';
-import type { NodeReconciler } from './reconcile-node.ts';
-import { ResourceUsage } from './resource-usage.ts';
+import type { HttpPublisher } from './fronts/http-publisher.ts';
+import type { InvokeTokens } from './fronts/invoke-token.ts';
+import type { LoadTimes } from './modules/load-times.ts';
+import type { NodeFront } from './fronts/node-front.ts';
+import type { NodeIdentity, PublicJwk } from './server/node-identity.ts';
+import type { NodeReconciler } from './modules/reconcile-node.ts';
+import { ResourceUsage } from './metrics/resource-usage.ts';
 import type { RunningAgent } from './running-agent.ts';
-import type { ServerClient } from './server-client.ts';
-import { ServerConnection } from './server-connection.ts';
+import type { ServerClient } from './server/server-client.ts';
+import { ServerConnection } from './server/server-connection.ts';
 
 /** Serving from disk may take that long before the node opens its port with what it has. */
 const restoreTimeoutMs = 10_000;

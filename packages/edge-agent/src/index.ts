@@ -1,5 +1,5 @@
-export type { CapabilityGrants } from './capability-grants.ts';
-export { noGrants } from './capability-grants.ts';
+export type { CapabilityGrants } from './modules/capability-grants.ts';
+export { noGrants } from './modules/capability-grants.ts';
 export { composeAgent } from './compose.ts';
 export type { AgentParts } from './compose.ts';
 export type { AgentConfig } from './config/agent-config.ts';

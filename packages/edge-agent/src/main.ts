@@ -4,8 +4,8 @@ import process from 'node:process';
 import { isHotSwapError } from '@hotswap/core';
 import { agentVersion } from './agent-version.ts';
 import { agentUsage, loadAgentConfig, type AgentCommand } from './config/load-agent-config.ts';
-import { exitCodes } from './exit-codes.ts';
-import { WorkerSupervisor } from './worker-supervisor.ts';
+import { exitCodes } from './process/exit-codes.ts';
+import { WorkerSupervisor } from './process/worker-supervisor.ts';
 
 /** The supervisor: no native code, no sockets, nothing that a module could break. */
 async function main(): Promise<number> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventLog, logTimeLimit, warnOfVersion } from '../src/agent-log.ts';
+import { eventLog, logTimeLimit, warnOfVersion } from '../src/log/agent-log.ts';
 
 function recorder() {
   const lines: [level: string, facts: object, message: string][] = [];

@@ -1,9 +1,9 @@
 import { latencyBucket } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { AgentMetrics } from '../src/agent-metrics.ts';
-import { CallMetrics } from '../src/call-metrics.ts';
-import { LoadTimes } from '../src/load-times.ts';
-import { MetricsListener } from '../src/metrics-listener.ts';
+import { AgentMetrics } from '../src/metrics/agent-metrics.ts';
+import { CallMetrics } from '../src/metrics/call-metrics.ts';
+import { LoadTimes } from '../src/modules/load-times.ts';
+import { MetricsListener } from '../src/metrics/metrics-listener.ts';
 
 function scene() {
   const calls = new CallMetrics();

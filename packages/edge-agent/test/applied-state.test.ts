@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AppliedStateFile, formatAppliedState, parseAppliedState, type AppliedState } from '../src/applied-state.ts';
+import {
+  AppliedStateFile,
+  formatAppliedState,
+  parseAppliedState,
+  type AppliedState,
+} from '../src/modules/applied-state.ts';
 import { RecordingEvents, desiredModule, desiredRelease, nodeId } from './node-fixture.ts';
 
 const state: AppliedState = {

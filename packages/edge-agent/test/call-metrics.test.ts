@@ -1,6 +1,6 @@
 import { sketchQuantileMs } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { CallMetrics, outcomeOfFailure, type MeteredStats } from '../src/call-metrics.ts';
+import { CallMetrics, outcomeOfFailure, type MeteredStats } from '../src/metrics/call-metrics.ts';
 import { fakeRuntimeError } from './fake-runtime-host.ts';
 
 const idle = { peakMemoryBytes: 0, memoryRefusals: 0 };

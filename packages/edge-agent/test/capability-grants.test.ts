@@ -1,6 +1,6 @@
 import { noCapabilities, type Capabilities } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { grantedNetwork, grantedPolicy, noGrants, type CapabilityGrants } from '../src/capability-grants.ts';
+import { grantedNetwork, grantedPolicy, noGrants, type CapabilityGrants } from '../src/modules/capability-grants.ts';
 import { desiredRelease } from './node-fixture.ts';
 
 const asking = (capabilities: Partial<Capabilities>) =>

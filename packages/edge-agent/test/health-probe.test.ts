@@ -1,6 +1,6 @@
 import { defaultHealthCheck, type HealthCheck, type WitValue } from '@hotswap/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { HealthProbe } from '../src/health-probe.ts';
+import { HealthProbe } from '../src/calls/health-probe.ts';
 import { FakeLoadedModule, fakeRuntimeError, type FakeModule } from './fake-runtime-host.ts';
 
 function probeOf(

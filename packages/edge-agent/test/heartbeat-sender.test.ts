@@ -1,7 +1,7 @@
 import type { Heartbeat, HeartbeatAnswer } from '@hotswap/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { agentError } from '../src/error-codes.ts';
-import { HeartbeatSender } from '../src/heartbeat-sender.ts';
+import { HeartbeatSender } from '../src/server/heartbeat-sender.ts';
 
 const empty = {
   observed: { generation: 0, releases: [] },

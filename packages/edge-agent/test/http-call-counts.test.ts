@@ -1,7 +1,7 @@
 import type { HttpVersionStats } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { CallMetrics } from '../src/call-metrics.ts';
-import { HttpCallCounts } from '../src/http-call-counts.ts';
+import { CallMetrics } from '../src/metrics/call-metrics.ts';
+import { HttpCallCounts } from '../src/metrics/http-call-counts.ts';
 
 const stats = (more: Partial<HttpVersionStats> = {}): HttpVersionStats => ({
   slot: 'shop',

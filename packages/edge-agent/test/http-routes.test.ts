@@ -1,7 +1,7 @@
 import type { ModuleHttp } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { HttpPublisher } from '../src/http-publisher.ts';
-import { publicRoutes, serverRoutes, type HttpModule } from '../src/http-routes.ts';
+import { HttpPublisher } from '../src/fronts/http-publisher.ts';
+import { publicRoutes, serverRoutes, type HttpModule } from '../src/fronts/http-routes.ts';
 
 const http: ModuleHttp = { hosts: ['shop.test'], pathPrefix: '/shop', access: 'public', affinity: { cookie: 'sid' } };
 const module = (more: Partial<HttpModule> = {}): HttpModule => ({

@@ -1,6 +1,6 @@
 import { SignJWT, exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { InvokeTokens } from '../src/invoke-token.ts';
+import { InvokeTokens } from '../src/fronts/invoke-token.ts';
 
 const now = 1_763_697_600;
 const refused = { code: 'HS_AGENT_UNAUTHENTICATED', httpStatus: 401 };

@@ -2,7 +2,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DesiredRelease } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { formatAppliedState, parseAppliedState } from '../src/applied-state.ts';
+import { formatAppliedState, parseAppliedState } from '../src/modules/applied-state.ts';
 import { NodeFixture, desiredModule, type NodeFixtureOptions } from './node-fixture.ts';
 
 /** A node that is told of one version after the other, without retention: each replaces the one before at once. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LoadQuarantine } from '../src/load-quarantine.ts';
+import { LoadQuarantine } from '../src/modules/load-quarantine.ts';
 
 let folder: string;
 let nowMs: number;

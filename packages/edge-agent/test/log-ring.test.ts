@@ -1,7 +1,7 @@
 import type { NodeLogLine } from '@hotswap/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LogRing, type LogReading } from '../src/log-ring.ts';
+import { LogRing, type LogReading } from '../src/log/log-ring.ts';
 
 const id = '0badcafe';
 const plenty = { id, maxBytes: 1_000_000, maxLines: 10_000 };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentError } from '../src/error-codes.ts';
-import { ModuleCache, type ModuleOrigin, type WantedModule } from '../src/module-cache.ts';
+import { ModuleCache, type ModuleOrigin, type WantedModule } from '../src/modules/module-cache.ts';
 import { NodeFixture, chunksOf, desiredModule } from './node-fixture.ts';
 
 const never = new AbortController().signal;

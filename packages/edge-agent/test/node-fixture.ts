@@ -11,18 +11,18 @@ import {
   type EventSink,
   type HotSwapEvent,
 } from '@hotswap/core';
-import { AppliedStateFile } from '../src/applied-state.ts';
-import { CallMetrics } from '../src/call-metrics.ts';
-import { noGrants } from '../src/capability-grants.ts';
+import { AppliedStateFile } from '../src/modules/applied-state.ts';
+import { CallMetrics } from '../src/metrics/call-metrics.ts';
+import { noGrants } from '../src/modules/capability-grants.ts';
 import { agentError } from '../src/error-codes.ts';
 import { noAgentFailpoint } from '../src/failpoint.ts';
-import { KeptVersions } from '../src/kept-versions.ts';
-import { LoadTimes } from '../src/load-times.ts';
-import { LoadQuarantine } from '../src/load-quarantine.ts';
-import { ModuleCache, type ModuleOrigin } from '../src/module-cache.ts';
-import { NodeLog } from '../src/node-log.ts';
-import { NodeReconciler } from '../src/reconcile-node.ts';
-import { ReleaseLoader } from '../src/release-loader.ts';
+import { KeptVersions } from '../src/modules/kept-versions.ts';
+import { LoadTimes } from '../src/modules/load-times.ts';
+import { LoadQuarantine } from '../src/modules/load-quarantine.ts';
+import { ModuleCache, type ModuleOrigin } from '../src/modules/module-cache.ts';
+import { NodeLog } from '../src/log/node-log.ts';
+import { NodeReconciler } from '../src/modules/reconcile-node.ts';
+import { ReleaseLoader } from '../src/modules/release-loader.ts';
 import { FakeRuntimeHost, type FakeModule } from './fake-runtime-host.ts';
 
 export const nodeId = 'edge-1';

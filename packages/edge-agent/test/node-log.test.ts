@@ -1,6 +1,6 @@
 import type { NodeLogRead } from '@hotswap/protocol';
 import { describe, expect, it, vi } from 'vitest';
-import { NodeLog } from '../src/node-log.ts';
+import { NodeLog } from '../src/log/node-log.ts';
 
 const subject = { moduleName: 'greeter', releaseId: 'r1', version: '1.0.0' };
 const wanted: NodeLogRead = { limit: 1_000, waitMs: 0 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HttpCertificate } from '@hotswap/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PublicCertificate } from '../src/public-certificate.ts';
+import { PublicCertificate } from '../src/fronts/public-certificate.ts';
 
 describe('PublicCertificate', () => {
   let folder: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseRelease } from '../src/release-choice.ts';
+import { chooseRelease } from '../src/modules/release-choice.ts';
 
 const weights = (a: number, b: number): ReadonlyMap<string, number> =>
   new Map([

@@ -1,6 +1,6 @@
 import { defaultModuleRuntime, defaultInstanceReuse, type DesiredRelease } from '@hotswap/core';
 import { expect, test } from 'vitest';
-import { checkRuntimeFit } from '../src/runtime-fit.ts';
+import { checkRuntimeFit } from '../src/modules/runtime-fit.ts';
 import { FakeRuntimeHost } from './fake-runtime-host.ts';
 import { desiredRelease } from './node-fixture.ts';
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ServerClient } from '../src/server-client.ts';
-import { trustedAuthorities } from '../src/trusted-authorities.ts';
+import { ServerClient } from '../src/server/server-client.ts';
+import { trustedAuthorities } from '../src/server/trusted-authorities.ts';
 
 const script = fileURLToPath(new URL('../../../scripts/make-certificates.mjs', import.meta.url));
 

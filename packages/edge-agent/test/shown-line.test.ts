@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxLineChars, shownLine, shownLines } from '../src/shown-line.ts';
+import { maxLineChars, shownLine, shownLines } from '../src/log/shown-line.ts';
 
 const lines = (text: string): readonly string[] => shownLines(Buffer.from(text));
 

@@ -2,7 +2,7 @@ import { arch, cpus, totalmem } from 'node:os';
 import { durationMs, durationSchema, positiveDurationSchema } from '@hotswap/core';
 import { otlpEndpointSchema } from '@hotswap/protocol';
 import { z } from 'zod';
-import type { CapabilityGrants } from '../capability-grants.ts';
+import type { CapabilityGrants } from '../modules/capability-grants.ts';
 
 /**
  * Everything an agent is told from outside, defaults filled in.

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpOutputRecord } from '@hotswap/core';
 import type { NodeLogBatch, NodeLogLevel, NodeLogRead, NodeLogStream } from '@hotswap/protocol';
-import { agentError } from './error-codes.ts';
-import type { HttpCalls } from './http-call-counts.ts';
+import { agentError } from '../error-codes.ts';
+import type { HttpCalls } from '../metrics/http-call-counts.ts';
 import { LogRing } from './log-ring.ts';
 import { shownLine, shownLines } from './shown-line.ts';
 

@@ -8,9 +8,9 @@ import type {
   SlotTable,
 } from '@hotswap/core';
 import type { AppliedModule, AppliedState, AppliedStateFile } from './applied-state.ts';
-import { agentError } from './error-codes.ts';
-import type { AgentFailpoint } from './failpoint.ts';
-import type { HttpModule } from './http-routes.ts';
+import { agentError } from '../error-codes.ts';
+import type { AgentFailpoint } from '../failpoint.ts';
+import type { HttpModule } from '../fronts/http-routes.ts';
 import type { KeptVersions } from './kept-versions.ts';
 import type { LiveReleaseServices } from './live-release.ts';
 import { ServedModule } from './served-module.ts';

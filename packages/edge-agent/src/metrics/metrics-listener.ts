@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /** What is shown. @internal */
 export interface MetricsText {

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /** Deaths of the worker in the middle of loading one release before that release is left alone. */
 const deathsUntilQuarantine = 3;

@@ -1,15 +1,9 @@
-import type { NodeLogBatch, NodeLogLevel, NodeLogLine, NodeLogStream } from '@hotswap/protocol';
+import type { NodeLogBatch, NodeLogLine } from '@hotswap/protocol';
 
 /** A line as it is written. @internal */
-export interface LogEntry {
+export interface LogEntry extends Omit<NodeLogLine, 'id' | 'at'> {
   /** Unix milliseconds. */
   readonly at: number;
-  readonly moduleName: string;
-  readonly releaseId: string | null;
-  readonly version: string | null;
-  readonly level: NodeLogLevel;
-  readonly stream: NodeLogStream;
-  readonly text: string;
 }
 
 /** @internal */

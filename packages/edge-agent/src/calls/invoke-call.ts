@@ -7,12 +7,12 @@ import {
   type TraceSpan,
 } from '@hotswap/core';
 import { decodeBase64, encodeBase64, toWitValues, witToJson, type InvokeAnswer } from '@hotswap/protocol';
-import { outcomeOfFailure, type CallOutcome } from './call-metrics.ts';
-import { agentError } from './error-codes.ts';
+import { outcomeOfFailure, type CallOutcome } from '../metrics/call-metrics.ts';
+import { agentError } from '../error-codes.ts';
 import { outputOfFailure } from './health-question.ts';
-import type { LiveRelease, ReadyRelease } from './live-release.ts';
-import type { ModuleLog } from './node-log.ts';
-import type { ServedModule } from './served-module.ts';
+import type { LiveRelease, ReadyRelease } from '../modules/live-release.ts';
+import type { ModuleLog } from '../log/node-log.ts';
+import type { ServedModule } from '../modules/served-module.ts';
 
 /** One call as the data plane received it. @internal */
 export interface InvokeCall {

@@ -7,11 +7,11 @@ import {
   type NodeLogBatch,
 } from '@hotswap/protocol';
 import type { z } from 'zod';
-import { agentError } from './error-codes.ts';
-import { askHealth } from './health-question.ts';
-import type { LiveRelease } from './live-release.ts';
-import type { NodeLog } from './node-log.ts';
-import { ResourceUsage } from './resource-usage.ts';
+import { agentError } from '../error-codes.ts';
+import { askHealth } from '../calls/health-question.ts';
+import type { LiveRelease } from '../modules/live-release.ts';
+import type { NodeLog } from '../log/node-log.ts';
+import { ResourceUsage } from '../metrics/resource-usage.ts';
 
 /** Health functions that run at one time. */
 const concurrency = 8;

@@ -5,7 +5,7 @@ import {
   type LoadOptions,
   type RuntimeHost,
 } from '@hotswap/core';
-import { BackOff } from './back-off.ts';
+import { BackOff } from '../server/back-off.ts';
 import { grantedNetwork, grantedPolicy, type CapabilityGrants } from './capability-grants.ts';
 import type { LoadTimes } from './load-times.ts';
 import type { LoadQuarantine } from './load-quarantine.ts';

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import { isHotSwapError } from '@hotswap/core';
-import { composeAgent, type AgentParts } from './compose.ts';
-import { loadAgentConfig } from './config/load-agent-config.ts';
-import type { RunningAgent } from './running-agent.ts';
+import { composeAgent, type AgentParts } from '../compose.ts';
+import { loadAgentConfig } from '../config/load-agent-config.ts';
+import type { RunningAgent } from '../running-agent.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const signOfLifeMs = 2_000;

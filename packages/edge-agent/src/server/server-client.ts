@@ -15,8 +15,8 @@ import {
 } from '@hotswap/protocol';
 import { Agent, type Dispatcher } from 'undici';
 import type { z } from 'zod';
-import { agentError } from './error-codes.ts';
-import type { ModuleOrigin, ModuleStream, WantedModule } from './module-cache.ts';
+import { agentError } from '../error-codes.ts';
+import type { ModuleOrigin, ModuleStream, WantedModule } from '../modules/module-cache.ts';
 
 const connectTimeoutMs = 5_000;
 const answerTimeoutMs = 10_000;

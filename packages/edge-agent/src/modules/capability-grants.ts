@@ -1,5 +1,5 @@
 import type { Capabilities, DesiredRelease, NetworkPolicy, WasiPolicy } from '@hotswap/core';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /**
  * What this node lets modules have beyond computing. Everything absent is denied.

@@ -1,10 +1,10 @@
 import { isHotSwapError, type DesiredRelease, type LoadedModule, type ObservedRelease } from '@hotswap/core';
-import type { CallMetrics, ReleaseCallRecorder } from './call-metrics.ts';
-import { agentError } from './error-codes.ts';
-import { FunctionLookup } from './function-lookup.ts';
-import { HealthProbe } from './health-probe.ts';
+import type { CallMetrics, ReleaseCallRecorder } from '../metrics/call-metrics.ts';
+import { agentError } from '../error-codes.ts';
+import { FunctionLookup } from '../calls/function-lookup.ts';
+import { HealthProbe } from '../calls/health-probe.ts';
 import type { ModuleCache } from './module-cache.ts';
-import type { LogSubject, ModuleLog } from './node-log.ts';
+import type { LogSubject, ModuleLog } from '../log/node-log.ts';
 import { mayPass, type ReleaseLoader } from './release-loader.ts';
 
 /** What reports may carry. */

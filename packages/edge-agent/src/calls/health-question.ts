@@ -7,7 +7,7 @@ import {
   type WitValue,
 } from '@hotswap/core';
 import { FunctionLookup } from './function-lookup.ts';
-import type { GuestOutput } from './node-log.ts';
+import type { GuestOutput } from '../log/node-log.ts';
 
 /** Whom to ask and who hears what the function writes. @internal */
 export interface HealthQuestion {

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isHotSwapError, type Digest } from '@hotswap/core';
-import { syncFolder } from './atomic-file.ts';
-import { agentError } from './error-codes.ts';
+import { syncFolder } from '../atomic-file.ts';
+import { agentError } from '../error-codes.ts';
 
 /** Bytes of a module as the server hands them out. @internal */
 export interface ModuleStream {

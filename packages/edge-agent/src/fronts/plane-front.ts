@@ -10,7 +10,7 @@ import type {
 import { publicRoutes, serverRoutes, type HttpModule } from './http-routes.ts';
 import type { InvokeTokens } from './invoke-token.ts';
 import type { NodeFront } from './node-front.ts';
-import type { NodeLog } from './node-log.ts';
+import type { NodeLog } from '../log/node-log.ts';
 import type { NodeRequests } from './node-requests.ts';
 import type { PublicCertificate } from './public-certificate.ts';
 

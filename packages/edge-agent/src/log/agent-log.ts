@@ -1,5 +1,5 @@
 import type { EventSink, RuntimeHost } from '@hotswap/core';
-import type { AgentConfig } from './config/agent-config.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
 
 /** The part of a logger that is used here. @internal */
 export interface AgentLog {

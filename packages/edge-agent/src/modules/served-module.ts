@@ -1,5 +1,5 @@
 import type { DesiredModule, DesiredRelease, ObservedRelease, SlotTable } from '@hotswap/core';
-import type { HttpModule } from './http-routes.ts';
+import type { HttpModule } from '../fronts/http-routes.ts';
 import type { VersionsInForce } from './kept-versions.ts';
 import { LiveRelease, type LiveReleaseServices } from './live-release.ts';
 import { chooseRelease } from './release-choice.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { HttpCertificate } from '@hotswap/core';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /** Renewed files are seen after that long. */
 const lookEachMs = 30_000;

@@ -9,8 +9,8 @@ import {
   type TraceSpan,
 } from '@hotswap/core';
 import { invokeHeaders, problemMediaType, problemTypeBase, type ProblemDetails } from '@hotswap/protocol';
-import { agentError } from './error-codes.ts';
-import type { InvokeCall, InvokeCalls } from './invoke-call.ts';
+import { agentError } from '../error-codes.ts';
+import type { InvokeCall, InvokeCalls } from '../calls/invoke-call.ts';
 import type { InvokeTokens } from './invoke-token.ts';
 import { ServerQuestions } from './server-questions.ts';
 

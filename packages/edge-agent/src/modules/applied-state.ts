@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { DesiredModule, DesiredRelease, EventSink } from '@hotswap/core';
-import { writeFileAtomically } from './atomic-file.ts';
-import { noAgentFailpoint, type AgentFailpoint } from './failpoint.ts';
+import { writeFileAtomically } from '../atomic-file.ts';
+import { noAgentFailpoint, type AgentFailpoint } from '../failpoint.ts';
 import type { ModuleVersions } from './kept-versions.ts';
 
 /** One module as it is in force on the node. @internal */

@@ -1,6 +1,6 @@
 import { importJWK, jwtVerify, type CryptoKey, type JWK } from 'jose';
-import { agentError } from './error-codes.ts';
-import type { PublicJwk } from './node-identity.ts';
+import { agentError } from '../error-codes.ts';
+import type { PublicJwk } from '../server/node-identity.ts';
 
 /** Longest validity that a token may have (D-18). */
 const maxLifetimeMs = 120_000;

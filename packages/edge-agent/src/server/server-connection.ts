@@ -1,10 +1,10 @@
 import { isHotSwapError, type EventSink, type Json } from '@hotswap/core';
 import type { Heartbeat, HeartbeatAnswer, NodeRegistration } from '@hotswap/protocol';
 import { BackOff } from './back-off.ts';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 import { HeartbeatSender } from './heartbeat-sender.ts';
 import type { NodeIdentity, PublicJwk } from './node-identity.ts';
-import type { NodeReconciler } from './reconcile-node.ts';
+import type { NodeReconciler } from '../modules/reconcile-node.ts';
 import type { ServerClient } from './server-client.ts';
 
 /** The stream gets that long to bring a generation that a heartbeat's answer names. */

@@ -1,5 +1,5 @@
 import type { DesiredRelease, RuntimeCapabilities } from '@hotswap/core';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /** What a release can need of a runtime, and how one sees that it does. */
 const needs: readonly {

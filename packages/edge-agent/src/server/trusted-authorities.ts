@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext, rootCertificates } from 'node:tls';
-import { agentError } from './error-codes.ts';
+import { agentError } from '../error-codes.ts';
 
 /**
  * Those whom Node trusts and those of the file; `undefined` without a file: Node decides.

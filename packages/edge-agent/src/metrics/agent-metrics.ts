@@ -7,8 +7,8 @@ import {
   type SketchHistogram,
 } from '@hotswap/telemetry';
 import type { CallMetrics } from './call-metrics.ts';
-import type { AgentConfig } from './config/agent-config.ts';
-import type { LoadTimes } from './load-times.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { LoadTimes } from '../modules/load-times.ts';
 
 /** @internal */
 export interface AgentMetricsParts {
