@@ -1,21 +1,8 @@
 import 'reflect-metadata';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  createRolloutEngine,
-  hotSwapError,
-  type Clock,
-  type Failpoint,
-  type Judge,
-  type MetricsSource,
-  type MirrorBoard,
-  type ModuleStore,
-  type RuntimeHost,
-  type Strategy,
-} from '@hotswap/core';
-import { Gateway, type GatewayOptions } from '@hotswap/gateway';
+import { createRolloutEngine, hotSwapError, type Judge, type MetricsSource, type Strategy } from '@hotswap/core';
 import { PrometheusMetricsSource } from '@hotswap/metrics-prometheus';
-import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import {
   CatchUpRepository,
@@ -30,9 +17,7 @@ import {
   LiveUseRepository,
   ModuleRepository,
   NodeRepository,
-  NodeSilenceRepository,
   openDatabase,
-  OutboxRepository,
   poolUse,
   PostgresFleetReader,
   PostgresJournalStore,
@@ -53,17 +38,17 @@ import { canary } from '@hotswap/strategy-canary';
 import { regional } from '@hotswap/strategy-regional';
 import { rolling } from '@hotswap/strategy-rolling';
 import { pino, type Logger } from 'pino';
-import { container, instanceCachingFactory, type DependencyContainer, type InjectionToken } from 'tsyringe';
-import { AlertLoop } from './alerts/alert-loop.ts';
-import { AlertWebhook } from './alerts/alert-webhook.ts';
-import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
+import { container, instanceCachingFactory, type DependencyContainer } from 'tsyringe';
 import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { composePolicies } from './compose-policy.ts';
 import { composeTrains } from './compose-trains.ts';
-import { accessCleaners, composeAccess, composeAudit, openAccess, type OpenAccess } from './compose-access.ts';
+import { composeAccess, composeAudit, openAccess } from './compose-access.ts';
+import { composeAlerts, composeCatchUp, composeHousekeeping } from './compose-loops.ts';
 import { composeInquiry } from './compose-nodes.ts';
-import { openInvokeSigningKey, type InvokeSigningKey } from './auth/invoke-signing-key.ts';
+import { composeGateway, composeProxies } from './compose-routing.ts';
+import { tokens } from './compose-tokens.ts';
+import { openInvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
 import { EventStreams } from './http/event-stream.ts';
@@ -71,17 +56,14 @@ import { CallerLedger } from './interfaces/caller-ledger.ts';
 import { InterfaceGate } from './interfaces/interface-gate.ts';
 import { InterfaceRegistry } from './interfaces/interface-registry.ts';
 import { startServer, type ComposedServer, type RunningServer } from './hotswap-server.ts';
-import { CatchUpLoop } from './loops/catch-up-loop.ts';
-import { HousekeepingLoop } from './loops/housekeeping-loop.ts';
 import { openTelemetry } from './telemetry/open-telemetry.ts';
 import { observedJournal } from './telemetry/observed-journal.ts';
 import { traceDeployment } from './telemetry/trace-deployment.ts';
 import { RolloutLoop } from './loops/rollout-loop.ts';
 import { ModuleService } from './modules/module-service.ts';
 import { loadPlugins } from './plugins/load-plugins.ts';
-import type { ServerPlugin } from './plugins/server-plugin.ts';
-import type { ProxyRouter } from './ports/proxy-router.ts';
 import { unhealthyAfterMs } from './nodes/node-conditions.ts';
+import type { ServerOverrides } from './compose-overrides.ts';
 import type { Lifecycle, ServerParts, Telemetry } from './server-parts.ts';
 import { serverVersion } from './server-version.ts';
 
@@ -105,42 +87,6 @@ function makeStrategies(further: readonly Strategy<unknown>[]): readonly Strateg
   known.push(...further);
   return known;
 }
-
-/** Parts that differ between a program and a test. @public */
-export interface ServerOverrides {
-  /** Looks at uploaded modules. Default: Wasmtime without a cache of compiled code. */
-  readonly runtime?: Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>;
-  /** Default: the URL of the configuration, else PGlite in its data directory. */
-  readonly database?: DatabaseOptions;
-  /** Further strategies, beside those of plugins. */
-  readonly strategies?: readonly Strategy<unknown>[];
-  /** Called at named moments of engine and journal; for fault tests. Default: does nothing. */
-  readonly failpoint?: Failpoint;
-  /** Checks every answer against its schema. Default `false`. */
-  readonly checksAnswers?: boolean;
-  /** Time between two readings of rollback triggers. Default as in the engine. */
-  readonly triggerIntervalMs?: number;
-  /** When silent nodes are noted, and how often that is looked at. Default after two minutes, each five seconds. */
-  readonly nodeWatch?: { readonly unhealthyAfterMs: number; readonly lookMs: number };
-}
-
-const tokens = {
-  config: Symbol('config') as InjectionToken<ServerConfig>,
-  overrides: Symbol('overrides') as InjectionToken<ServerOverrides>,
-  logger: Symbol('logger') as InjectionToken<Logger>,
-  database: Symbol('database') as InjectionToken<Database>,
-  clock: Symbol('clock') as InjectionToken<Clock & Disposable>,
-  store: Symbol('store') as InjectionToken<ModuleStore>,
-  runtime: Symbol('runtime') as InjectionToken<Pick<RuntimeHost, 'inspect'> & Partial<AsyncDisposable>>,
-  access: Symbol('access') as InjectionToken<OpenAccess>,
-  signingKey: Symbol('signingKey') as InjectionToken<InvokeSigningKey>,
-  events: Symbol('events') as InjectionToken<EventBus>,
-  routes: Symbol('routes') as InjectionToken<RouteRepository>,
-  gateway: Symbol('gateway') as InjectionToken<Gateway>,
-  parts: Symbol('parts') as InjectionToken<ServerParts>,
-  telemetry: Symbol('telemetry') as InjectionToken<Telemetry>,
-  plugins: Symbol('plugins') as InjectionToken<readonly ServerPlugin[]>,
-};
 
 /**
  * Starts a server: the one place where adapters are named.
@@ -198,14 +144,14 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
     if (database.kind === 'pglite') await routes.takeOver(config.instanceId);
     scope.register(tokens.routes, { useValue: routes });
-    scope.register(tokens.gateway, { useFactory: instanceCachingFactory(makeGateway) });
+    scope.register(tokens.gateway, { useFactory: instanceCachingFactory(composeGateway) });
     scope.register(tokens.parts, { useFactory: instanceCachingFactory(makeParts) });
     return {
       parts: scope.resolve(tokens.parts),
       credentials: new CredentialRepository(database),
-      housekeeping: makeHousekeeping(scope),
-      catchUp: makeCatchUp(scope),
-      ...makeAlerts(scope),
+      housekeeping: composeHousekeeping(scope),
+      catchUp: composeCatchUp(scope),
+      ...composeAlerts(scope),
       release,
     };
   } catch (error) {
@@ -235,77 +181,6 @@ function databaseOptions({ databaseUrl, dataDir }: ServerConfig, logger: Logger)
     : { url: databaseUrl, onBackgroundError };
 }
 
-/** What the gateway and adapters of proxies follow, and whom they tell that a route is served. */
-function routeFollowing(scope: DependencyContainer): Pick<GatewayOptions, 'board' | 'source' | 'onServed' | 'onError'> {
-  const routes = scope.resolve(tokens.routes);
-  const { changes } = scope.resolve(tokens.database);
-  const logger = scope.resolve(tokens.logger);
-  return {
-    board: routes,
-    onError: (error) => logger.warn({ err: error }, 'a router could not follow the routes'),
-    onServed: (served) =>
-      void nudgeModules(scope.resolve(tokens.parts), served).catch((error: unknown) =>
-        logger.warn({ err: error }, 'rollouts were not told of a served route'),
-      ),
-    source: {
-      all: () => routes.all(),
-      find: (tenant, moduleName) => routes.find(tenant, moduleName),
-      subscribe: (handler) =>
-        changes.subscribe((hint) => {
-          if (hint.topic === 'route') handler({ tenant: hint.tenant, moduleName: hint.moduleName });
-          else if (hint.topic === 'resync') handler('all');
-        }),
-    },
-  };
-}
-
-function makeGateway(scope: DependencyContainer): Gateway {
-  return new Gateway({
-    ...routeFollowing(scope),
-    mirrors: makeMirrorBoard(scope),
-    instanceId: scope.resolve(tokens.config).instanceId,
-    signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
-  });
-}
-
-/** Reports are looked at at once: too many differences should not wait for a timer. */
-function makeMirrorBoard(scope: DependencyContainer): MirrorBoard {
-  const routes = scope.resolve(tokens.routes);
-  return {
-    reportMirrors: async (instanceId, reports) => {
-      await routes.reportMirrors(instanceId, reports);
-      const { loop } = scope.resolve(tokens.parts);
-      for (const { tenant, deploymentId } of reports) loop.nudge(tenant, deploymentId);
-    },
-  };
-}
-
-/** The proxies that the configuration names. */
-function makeProxies(scope: DependencyContainer): readonly ProxyRouter[] {
-  const { instanceId, haproxySocket, haproxyMapFile } = scope.resolve(tokens.config);
-  if (haproxySocket === undefined || haproxyMapFile === undefined) return [];
-  return [
-    new HaproxyRouter({
-      ...routeFollowing(scope),
-      instanceId: `${instanceId}:haproxy`,
-      socket: haproxySocket,
-      mapFile: haproxyMapFile,
-    }),
-  ];
-}
-
-/** A shift of traffic ends when its revision is served: whoever waits for that should not wait for a timer. */
-async function nudgeModules(
-  { deployments, loop, events }: ServerParts,
-  served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
-): Promise<void> {
-  for (const { tenant, moduleName, revision } of served) {
-    events.emit({ topic: 'route.changed', tenant, subject: moduleName, facts: { revision } });
-    const { items } = await deployments.list(tenant, { moduleName, statuses: ['InProgress', 'Paused', 'RollingBack'] });
-    for (const { spec } of items) loop.nudge(tenant, spec.deploymentId);
-  }
-}
-
 function makeParts(scope: DependencyContainer): ServerParts {
   const config = scope.resolve(tokens.config);
   const overrides = scope.resolve(tokens.overrides);
@@ -328,7 +203,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     events,
     logger: scope.resolve(tokens.logger),
     gateway: scope.resolve(tokens.gateway),
-    proxies: makeProxies(scope),
+    proxies: composeProxies(scope),
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
     ...composeAccess(scope.resolve(tokens.access), database, nodes),
@@ -479,54 +354,5 @@ function relayHints({ changes }: Database, events: EventBus): void {
   changes.subscribe((hint) => {
     if (hint.topic === 'deployment')
       events.emit({ topic: 'deployment.changed', tenant: hint.tenant, subject: hint.deploymentId });
-  });
-}
-
-const callersRetentionMs = 30 * 86_400_000;
-function makeAlerts(scope: DependencyContainer): Pick<ComposedServer, 'alerts' | 'nodeWatch'> {
-  const database = scope.resolve(tokens.database);
-  const clock = scope.resolve(tokens.clock);
-  const { events, logger, changes, config } = scope.resolve(tokens.parts);
-  const { alertsWebhookUrl: url, alertsWebhookSecret: secret } = config;
-  const signed = secret === undefined ? {} : { secret };
-  const webhook = url === undefined ? {} : { webhook: new AlertWebhook({ url, now: () => clock.now(), ...signed }) };
-  return {
-    alerts: new AlertLoop({ outbox: new OutboxRepository(database), changes, events, logger, ...webhook }),
-    nodeWatch: new NodeWatchLoop({
-      silences: new NodeSilenceRepository(database),
-      events,
-      onError: (error) => logger.warn({ err: error }, 'nodes were not looked at and will be later'),
-      ...scope.resolve(tokens.overrides).nodeWatch,
-    }),
-  };
-}
-
-function makeCatchUp(scope: DependencyContainer): CatchUpLoop {
-  const { catchUps, fleet, selectors, events, logger } = scope.resolve(tokens.parts);
-  return new CatchUpLoop({
-    ...{ catchUps, fleet, selectors, events },
-    onError: (error) => logger.warn({ err: error }, 'nodes could not be brought up to date and will be tried again'),
-  });
-}
-
-const metricsRetentionMs = 7 * 86_400_000;
-/** Seconds are needed while a rollout looks at its last minutes, minutes for what was rolled out today. */
-const metricsRollUps = { minutes: [120_000, 60], hours: [86_400_000, 3_600] } as const;
-
-function makeHousekeeping(scope: DependencyContainer): HousekeepingLoop {
-  const { keys, logger } = scope.resolve(tokens.parts);
-  const database = scope.resolve(tokens.database);
-  const metrics = new PostgresMetricsSource(database);
-  return new HousekeepingLoop({
-    keys,
-    outbox: new OutboxRepository(database),
-    cleaners: [
-      () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),
-      ...accessCleaners(database),
-      () => metrics.deleteOlderThan(metricsRetentionMs),
-      () => metrics.rollUp(...metricsRollUps.hours),
-    ],
-    compactors: [() => metrics.rollUp(...metricsRollUps.minutes)],
-    onError: (error) => logger.warn({ err: error }, 'housekeeping failed and will come again'),
   });
 }

@@ -1,5 +1,5 @@
 export { createServer } from './compose.ts';
-export type { ServerOverrides } from './compose.ts';
+export type { ServerOverrides } from './compose-overrides.ts';
 export { loadServerConfig, withDefaults } from './config/load.ts';
 export type { ServerConfig } from './config/schema.ts';
 export { serverErrorCodes } from './error-codes.ts';
