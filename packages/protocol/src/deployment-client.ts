@@ -1,16 +1,13 @@
 import {
   finalStatuses,
-  type ApprovalRequest,
-  type CommandRequest,
   type CreateDeploymentRequest,
   type DeploymentEvent,
   type DeploymentList,
   type DeploymentListQuery,
   type DeploymentView,
-  type ExecuteRequest,
   type JournalView,
-  type RollbackRequest,
 } from './deployment-api.ts';
+import type { ApprovalRequest, CommandRequest, ExecuteRequest, RollbackRequest } from './deployment-commands.ts';
 import { followEvents } from './event-stream.ts';
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
 import type { ListQuery } from './list-api.ts';

@@ -77,37 +77,36 @@ export type {
   TrainSimulationResult,
 } from './train-simulation-api.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
+export { approvalSchema, commandSchema, executeSchema, rollbackSchema } from './deployment-commands.ts';
+export type {
+  ApprovalRequest,
+  CommandRequest,
+  ExecuteRequest,
+  OverrideRequest,
+  RollbackRequest,
+} from './deployment-commands.ts';
 export {
-  approvalSchema,
-  commandSchema,
   createDeploymentSchema,
   deploymentListQuerySchema,
   deploymentListSchema,
   deploymentViewSchema,
-  executeSchema,
   finalStatuses,
   journalViewSchema,
-  rollbackSchema,
 } from './deployment-api.ts';
 export type {
-  ApprovalRequest,
   ApprovalView,
   AutoRollbackRequest,
-  CommandRequest,
   CreateDeploymentRequest,
   DeploymentEvent,
   DeploymentList,
   DeploymentListQuery,
   DeploymentNodeView,
   DeploymentView,
-  ExecuteRequest,
   JournalEntryView,
   JournalView,
-  RollbackRequest,
   NodeSelectorRequest,
   MirroredView,
   OutstandingNodeView,
-  OverrideRequest,
 } from './deployment-api.ts';
 export type { DeploymentClient, WatchOptions } from './deployment-client.ts';
 export { policyViewSchema, putPolicySchema } from './policy-api.ts';

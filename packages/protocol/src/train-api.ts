@@ -3,11 +3,10 @@ import { deploymentStatuses, type DeploymentStatus } from '@hotswap/core';
 import {
   createDeploymentSchema,
   deploymentViewSchema,
-  overrideSchema,
   type CreateDeploymentRequest,
   type DeploymentView,
-  type OverrideRequest,
 } from './deployment-api.ts';
+import { overrideSchema, type OverrideRequest } from './deployment-commands.ts';
 import { moduleIdSchema, timestampSchema } from './wire-text.ts';
 
 /** Body of a new release train: a deployment of several modules. @public */

@@ -1,5 +1,5 @@
 import { requestHeaders, type HttpTransport, type RequestOptions } from './http-transport.ts';
-import type { OverrideRequest } from './deployment-api.ts';
+import type { OverrideRequest } from './deployment-commands.ts';
 import type { ListQuery } from './list-api.ts';
 import { signalOf } from './module-client.ts';
 import { apiBase } from './protocol-version.ts';
