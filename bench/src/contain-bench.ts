@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
 import type { HttpRoute, LoadedModule, RuntimeHost } from '@hotswap/core';
 import { exampleModule } from '@hotswap/example-modules';
 import { wasmtime } from '@hotswap/runtime-wasmtime';
 import { type Bench, type BenchContext, type BenchResult, atMost } from './bench.ts';
 import { type Poison, endOf, poisons } from './contained-poison.ts';
-import { guestModule } from './guest-module.ts';
+import { Neighbour } from './neighbour.ts';
 import { percentile } from './percentile.ts';
 import { scratchFolder } from './scratch-folder.ts';
-import { SteadyCalls } from './steady-calls.ts';
 
 /** Part of a row's name that `HOTSWAP_CONTAIN` asks for. */
 const wanted = process.env['HOTSWAP_CONTAIN'] ?? '';
@@ -40,20 +39,19 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   await using scratch = await scratchFolder();
   await using host = await wasmtime({ cacheDirectory: scratch.path });
   await using bounded = await wasmtime({ cacheDirectory: scratch.path, compile: 'child' });
-  await using adder = await host.load({ bytes: guestModule() });
+  await using calls = await Neighbour.start({ perSecond: 1_000 });
   const rounds = full ? 40 : 16;
   const rows: Row[] = [];
   const surprises = new Set<string>();
   let wrong = 0;
 
-  const during = async (neighbour: SteadyCalls, work: Promise<unknown>): Promise<readonly [number, number]> => {
+  const during = async (neighbour: Neighbour, work: Promise<unknown>): Promise<readonly [number, number]> => {
     const report = await neighbour.during(work);
     wrong += report.wrong;
     await pause(20);
-    const samples = Float64Array.from(report.latenciesMs);
-    return [percentile(samples, 0.99), percentile(samples, 0.5)];
+    return [report.p99Ms, report.p50Ms];
   };
-  const measure = async (neighbour: SteadyCalls, poison: Poison): Promise<void> => {
+  const measure = async (neighbour: Neighbour, poison: Poison): Promise<void> => {
     if (!poison.name.includes(wanted)) return;
     const alone: number[] = [];
     const beside: number[] = [];
@@ -80,11 +78,6 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
     );
   };
 
-  let n = 0;
-  const calls = new SteadyCalls(1_000, async () => {
-    const value = n++;
-    return (await adder.invoke('add', [value, 1])).value === value + 1;
-  });
   await calls.during(pause(1_000));
   for await (const poison of poisons(host, bounded, scratch.path)) await measure(calls, poison);
   await overHttp(host, measure);
@@ -115,7 +108,7 @@ const route = (slot: string): HttpRoute => ({
 /** The same through the HTTP plane: a neighbour that is asked 500 times a second, and requests that harm. */
 async function overHttp(
   host: RuntimeHost,
-  measure: (neighbour: SteadyCalls, poison: Poison) => Promise<void>,
+  measure: (neighbour: Neighbour, poison: Poison) => Promise<void>,
 ): Promise<void> {
   if (host.createHttpPlane === undefined) throw new RangeError('this runtime has no HTTP plane');
   const slots = host.createSlotTable();
@@ -131,18 +124,17 @@ async function overHttp(
   for (const [slot, module] of Object.entries({ hello, lab }))
     slots.set(slot, { versions: new Map([['1', { module, weight: 1 }]]) });
   listener.setRoutes([route('hello'), route('lab')]);
-  const agent = new Agent({ keepAlive: true });
-  const status = (path: string, own?: Agent): Promise<number> =>
+  const { port } = listener;
+  const status = (path: string): Promise<number> =>
     new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: listener.port, path, ...(own === undefined ? {} : { agent: own }) };
-      const sent = request(options, (response) => {
+      const sent = request({ host: '127.0.0.1', port, path }, (response) => {
         response.resume();
         response.on('error', reject);
         response.on('end', () => resolve(response.statusCode ?? 0));
       });
       sent.on('error', reject).end();
     });
-  const neighbour = new SteadyCalls(500, async () => (await status('/hello/', agent)) === 200);
+  await using neighbour = await Neighbour.start({ perSecond: 500, http: { port, path: '/hello/' } });
   await neighbour.during(pause(500));
   for (const [path, ends] of Object.entries({
     loop: ['504'],
@@ -159,7 +151,6 @@ async function overHttp(
     };
     await measure(neighbour, { name: `http /${path}`, codes: ['answered'], meet });
   }
-  agent.destroy();
   await plane.close(0);
 }
 

@@ -23,17 +23,30 @@ const benches: readonly Bench[] = [
   differBench,
 ];
 
-const usage = 'npm run bench -- NAME [--json] [--full]   or   npm run bench -- all   or   npm run bench -- --list';
+const usage = `npm run bench -- NAME [--json] [--full]   or   npm run bench -- all   or   npm run bench -- --list
+
+  --full  the sizes that the targets are stated for; without it what fits into minutes
+  --json  only the closing line of each bench: its figures, ratios and targets
+  --list  the benches, a line each`;
+
+const options = {
+  json: { type: 'boolean', default: false },
+  full: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean', default: false },
-      full: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-    },
-  });
+  const parsed = readArguments();
+  if (typeof parsed === 'string') {
+    console.error(`${parsed}\n${usage}`);
+    return 2;
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
   if (values.list) {
     for (const { name, summary } of benches) console.log(`${name.padEnd(8)} ${summary}`);
     return 0;
@@ -58,6 +71,15 @@ async function main(): Promise<number> {
     console.log(JSON.stringify({ bench: bench.name, ...result }));
   }
   return 0;
+}
+
+/** A text says what is wrong with the arguments. */
+function readArguments(): ReturnType<typeof parseArgs<{ allowPositionals: true; options: typeof options }>> | string {
+  try {
+    return parseArgs({ allowPositionals: true, options });
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function printTable({ figures, ratios, targets }: BenchResult): void {
