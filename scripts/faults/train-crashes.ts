@@ -42,7 +42,8 @@ export async function trainCrashPoints(bench: FaultBench): Promise<readonly Faul
     })),
     {
       name: 'train: server killed while its deployments are created',
-      run: () => crashAssembly(bench, { moment: moments[0], member: 1, label: 'created' }),
+      run: () =>
+        crashAssembly(bench, { moment: moments[0], label: 'created', of: (trainId) => memberOf(bench, trainId, 1) }),
     },
     ...back.map((crash) => ({
       name: `train: server killed at ${nameOf(bench, crash)} on the way back`,
@@ -110,10 +111,18 @@ async function crashBack(bench: FaultBench, crash: TrainCrash): Promise<readonly
   ];
 }
 
-/** A train is whole or not there: what was created of it is taken back. */
-async function crashAssembly(bench: FaultBench, crash: TrainCrash): Promise<readonly string[]> {
+/**
+ * A train is whole or not there: what was created of it is taken back, by whichever server finds it.
+ * @param crash `of`: whose moment it is
+ * @param further what else has to hold
+ */
+export async function crashAssembly(
+  bench: FaultBench,
+  crash: { readonly moment: string; readonly label: string; readonly of: (trainId: string) => string },
+  further: (train: TrainView) => Promise<readonly string[]> = () => Promise.resolve([]),
+): Promise<readonly string[]> {
   const trainId = newTrain(bench);
-  await arm(bench, memberOf(bench, trainId, crash.member), crash);
+  await arm(bench, crash.of(trainId), crash);
   await create(bench, trainId, nextOf(bench)).catch(() => undefined);
   const died = await bench.serverDeath(60_000);
   await bench.cluster.restartServer();
@@ -121,6 +130,7 @@ async function crashAssembly(bench: FaultBench, crash: TrainCrash): Promise<read
   return [
     ...(died ? [] : ['the moment never came']),
     ...(train.status === 'Cancelled' ? [] : [`it ended as ${train.status}: ${train.reason ?? ''}`]),
+    ...(await further(train)),
     ...(await trainViolations(bench, train)),
   ];
 }

@@ -4,7 +4,17 @@ import { finalStatuses, type TrainView } from '@hotswap/protocol';
 import type { FaultBench } from './fault-bench.ts';
 import type { FaultPoint } from './fault-point.ts';
 import { arm } from './server-crashes.ts';
-import { begin, create, keep, newTrain, nextOf, rollBack, trainViolations, waitForEnd } from './train-crashes.ts';
+import {
+  begin,
+  crashAssembly,
+  create,
+  keep,
+  newTrain,
+  nextOf,
+  rollBack,
+  trainViolations,
+  waitForEnd,
+} from './train-crashes.ts';
 
 /** Around each write of the train's own row, which is one statement: there is no moment within. */
 const moments = ['train.row.before', 'train.row.after'] as const;
@@ -119,7 +129,10 @@ export function trainRowCrashPoints(bench: FaultBench): readonly FaultPoint[] {
     point('train.row.before', 'assemble-Pending', { ...forward, named: 'before it is there' }),
     ...assemblies.map(({ moment, label, acts }) => ({
       name: named(moment, label, 'while it is created'),
-      run: () => crashAssembly(bench, { moment, label }, acts),
+      run: () =>
+        crashAssembly(bench, { moment, label, of: (trainId) => trainId }, (train) =>
+          recordViolations(bench, train, ['train.create ', ...acts]),
+        ),
     })),
     point('train.row.after', 'wait-Pending', { ...forward, named: 'once it is created' }),
     ...rows.flatMap(([course, labels]) =>
@@ -142,26 +155,6 @@ async function crash(bench: FaultBench, moment: Moment, label: string, course: C
     ...(died ? [] : ['the moment never came']),
     ...(train.status === course.end ? [] : [`it ended as ${train.status}: ${train.reason ?? ''}`]),
     ...(await recordViolations(bench, train, course.acts)),
-    ...(await trainViolations(bench, train)),
-  ];
-}
-
-/** A train whose server is lost while it is created is taken back by whichever server finds it. */
-async function crashAssembly(
-  bench: FaultBench,
-  { moment, label }: { readonly moment: Moment; readonly label: string },
-  acts: readonly string[],
-): Promise<readonly string[]> {
-  const trainId = newTrain(bench);
-  await arm(bench, trainId, { moment, label });
-  await create(bench, trainId, nextOf(bench)).catch(() => undefined);
-  const died = await bench.serverDeath(60_000);
-  await bench.cluster.restartServer();
-  const train = await waitForEnd(bench, trainId);
-  return [
-    ...(died ? [] : ['the moment never came']),
-    ...(train.status === 'Cancelled' ? [] : [`it ended as ${train.status}: ${train.reason ?? ''}`]),
-    ...(await recordViolations(bench, train, ['train.create ', ...acts])),
     ...(await trainViolations(bench, train)),
   ];
 }

@@ -1,19 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { haproxyConfig, type HaproxyPools } from '@hotswap/router-haproxy';
-import { commandOf, freePort, HeldProgram } from './held-program.ts';
+import { commandOf, freePort } from './held-program.ts';
+import { RealProgram } from './real-program.ts';
 
 /** An HAProxy of our own on loopback, with the configuration that the package writes. */
-export class RealHaproxy implements AsyncDisposable {
-  readonly #directory: string;
-  readonly #command: readonly string[];
+export class RealHaproxy extends RealProgram {
   readonly port: number;
-  #program: HeldProgram | undefined;
 
   private constructor(directory: string, command: readonly string[], port: number) {
-    this.#directory = directory;
-    this.#command = command;
+    super(directory, command);
     this.port = port;
   }
 
@@ -30,37 +27,23 @@ export class RealHaproxy implements AsyncDisposable {
   }
 
   get socket(): string {
-    return join(this.#directory, 'admin.sock');
+    return join(this.directory, 'admin.sock');
   }
 
   get mapFile(): string {
-    return join(this.#directory, 'routes.map');
+    return join(this.directory, 'routes.map');
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the program, as after a reload that has forgotten everything. */
-  async run(): Promise<void> {
-    this.#program = await HeldProgram.start(this.#command, () => answers(this.url));
-  }
-
-  async kill(): Promise<void> {
-    await this.#program?.kill();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.#directory, { recursive: true, force: true });
-  }
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    await (await fetch(url, { signal: AbortSignal.timeout(1_000) })).arrayBuffer();
-    return true;
-  } catch {
-    return false;
+  protected override async answers(): Promise<boolean> {
+    try {
+      await (await fetch(this.url, { signal: AbortSignal.timeout(1_000) })).arrayBuffer();
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

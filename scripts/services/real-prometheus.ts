@@ -1,33 +1,33 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { commandOf, freePort, HeldProgram } from './held-program.ts';
+import { commandOf, freePort } from './held-program.ts';
+import { RealProgram } from './real-program.ts';
 
 /** A Prometheus server of our own on loopback. */
-export class RealPrometheus implements AsyncDisposable {
+export class RealPrometheus extends RealProgram {
   readonly url: string;
-  readonly #folder: string;
-  readonly #program: HeldProgram;
 
-  private constructor(url: string, folder: string, program: HeldProgram) {
+  private constructor(directory: string, command: readonly string[], url: string) {
+    super(directory, command);
     this.url = url;
-    this.#folder = folder;
-    this.#program = program;
   }
 
   /** @param config Content of `prometheus.yml` */
   static async start(config: string, port?: number): Promise<RealPrometheus> {
-    const folder = await mkdtemp(join(tmpdir(), 'hotswap-scraping-'));
-    await mkdir(join(folder, 'data'));
-    const file = join(folder, 'prometheus.yml');
+    const directory = await mkdtemp(join(tmpdir(), 'hotswap-scraping-'));
+    const data = join(directory, 'data');
+    await mkdir(data);
+    const file = join(directory, 'prometheus.yml');
     await writeFile(file, config);
     const listensAt = `127.0.0.1:${String(port ?? (await freePort()))}`;
     const command = [
-      ...[...(await commandOf('prometheus')), `--config.file=${file}`, `--storage.tsdb.path=${join(folder, 'data')}`],
+      ...[...(await commandOf('prometheus')), `--config.file=${file}`, `--storage.tsdb.path=${data}`],
       ...[`--web.listen-address=${listensAt}`, '--log.level=error'],
     ];
-    const url = `http://${listensAt}`;
-    return new RealPrometheus(url, folder, await HeldProgram.start(command, () => isReady(url)));
+    const prometheus = new RealPrometheus(directory, command, `http://${listensAt}`);
+    await prometheus.run();
+    return prometheus;
   }
 
   /** What `/api/v1/<path>` answers; throws what Prometheus finds wrong. */
@@ -38,16 +38,11 @@ export class RealPrometheus implements AsyncDisposable {
     return body.data;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program.kill();
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    return (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(1_000) })).ok;
-  } catch {
-    return false;
+  protected override async answers(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url}/-/ready`, { signal: AbortSignal.timeout(1_000) })).ok;
+    } catch {
+      return false;
+    }
   }
 }

@@ -1,20 +1,17 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { commandOf, freePort, HeldProgram } from './held-program.ts';
+import { commandOf, freePort } from './held-program.ts';
+import { RealProgram } from './real-program.ts';
 
 /** A Redis of our own on loopback. */
-export class RealRedis implements AsyncDisposable {
-  readonly #directory: string;
-  readonly #command: readonly string[];
+export class RealRedis extends RealProgram {
   readonly port: number;
-  #program: HeldProgram | undefined;
 
   private constructor(directory: string, command: readonly string[], port: number) {
-    this.#directory = directory;
-    this.#command = command;
+    super(directory, command);
     this.port = port;
   }
 
@@ -31,36 +28,17 @@ export class RealRedis implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the program; after a kill it has forgotten everything. */
-  async run(): Promise<void> {
-    this.#program = await HeldProgram.start(this.#command, () => answers(this.port));
-  }
-
-  /** Stops it from answering without closing anything; `SIGCONT` lets it go on. */
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#program?.signal(name);
-  }
-
-  async kill(): Promise<void> {
-    await this.#program?.kill();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.#directory, { recursive: true, force: true });
-  }
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    socket.write('PING\r\n');
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    return answer.toString().startsWith('+PONG');
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
+  protected override async answers(): Promise<boolean> {
+    const socket = connect(this.port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return answer.toString().startsWith('+PONG');
+    } catch {
+      return false;
+    } finally {
+      socket.destroy();
+    }
   }
 }
