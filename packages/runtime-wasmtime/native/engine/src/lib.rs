@@ -7,6 +7,7 @@
 //! | threads, gauges, the life of it all | `runtime.rs` |
 //! | what a module may do | `policy.rs`, `limits.rs`, `wasi/`, `egress/` (outgoing HTTP) |
 //! | loading, linking, the cache | `load.rs`, `link.rs`, `cache.rs`, `inspect/` |
+//! | what a loaded module is, and which functions it has | `module.rs`, `functions.rs` |
 //! | compiling in a child process | `compile/` |
 //! | what all guests share: processors, memory, threads, time | `shared/` |
 //! | value types and their conversion | `values/` |
@@ -14,7 +15,7 @@
 //! | swapping versions, and state on its way between them | `slots.rs`, `state/` |
 //! | HTTP requests to modules | `http/` |
 //! | what modules report | `guest_module.rs`, `stats.rs` |
-//! | functions of the embedder that guests call | `host_functions.rs` |
+//! | functions of the embedder that guests call | `host_functions/` |
 
 #![deny(unsafe_code)]
 
@@ -25,6 +26,7 @@ mod compile;
 mod egress;
 mod engines;
 mod error;
+mod functions;
 mod guest_module;
 mod host_functions;
 pub mod http;
@@ -58,10 +60,11 @@ pub use calls::yardstick::{bench_fresh, bench_warm};
 pub use compile::child::CompilerOptions;
 pub use compile::worker::compile_worker;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
+pub use functions::FunctionEntry;
 pub use host_functions::{HostCall, HostFunctions, HostSignature};
 pub use inspect::{ModuleDescription, inspect, module_too_large};
 pub use load::{load, load_with};
-pub use module::{FunctionEntry, LoadedModule};
+pub use module::LoadedModule;
 pub use policy::{
     CacheOptions, DEFAULT_MAX_MODULE_BYTES, Experiment, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen,
     ReusePolicy, RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode, WasiPolicy, parse_options,

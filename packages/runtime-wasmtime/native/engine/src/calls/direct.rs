@@ -5,7 +5,7 @@ use wasmtime::{Store, ValRaw};
 
 use crate::calls::enter::{CallFailure, Results};
 use crate::error::EngineError;
-use crate::module::FunctionEntry;
+use crate::functions::FunctionEntry;
 use crate::store::StoreData;
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;

@@ -4,7 +4,8 @@ use wasmtime::Store;
 
 use crate::calls::direct::{by_message, call_scalar, typed, with_message};
 use crate::error::{EngineError, Result};
-use crate::module::{FunctionEntry, Linked, LoadedModule, Target};
+use crate::functions::{FunctionEntry, Target};
+use crate::module::{Linked, LoadedModule};
 use crate::store::StoreData;
 use crate::values::convert::{
     Lifting, OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_back, take_out,

@@ -18,7 +18,8 @@ use crate::calls::invoke::{
     prepare, queue_full, read_meters, rearm, unwrap_result,
 };
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::module::{FunctionEntry, LoadedModule};
+use crate::functions::FunctionEntry;
+use crate::module::LoadedModule;
 use crate::runtime::{Runtime, stale};
 use crate::stats::CallMeter;
 use crate::store::{Deadline, StoreData};

@@ -11,7 +11,8 @@ use crate::calls::enter::{CallFailure, Results, call_on_fiber, call_on_stack, st
 use crate::calls::warm_call::{warm_async, warm_sync};
 use crate::engines::MAX_WASM_STACK_BYTES;
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::module::{FunctionEntry, LoadedModule};
+use crate::functions::FunctionEntry;
+use crate::module::LoadedModule;
 use crate::policy::RunOptions;
 use crate::process;
 use crate::runtime::Runtime;

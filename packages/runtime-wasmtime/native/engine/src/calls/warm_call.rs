@@ -8,7 +8,8 @@ use crate::calls::enter::{CallFailure, Results, call_on_fiber, call_on_stack, st
 use crate::calls::invoke::{Output, explained, native_stack_suffices, prepare, read_meters, rearm, unwrap_result};
 use crate::calls::warm::{IdlePool, Loan, WarmGuest};
 use crate::error::Result;
-use crate::module::{FunctionEntry, LoadedModule};
+use crate::functions::FunctionEntry;
+use crate::module::LoadedModule;
 use crate::runtime::Runtime;
 use crate::stats::CallMeter;
 use crate::store::Deadline;

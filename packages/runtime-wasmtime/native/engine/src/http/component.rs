@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView};
 
-use crate::module::FunctionEntry;
+use crate::functions::FunctionEntry;
 use crate::store::StoreData;
 
 /// What a guest answers with: a response, or an error of its own.

@@ -5,7 +5,8 @@ use wasmtime::component::ComponentExportIndex;
 
 use crate::calls::enter::{CallFailure, Live};
 use crate::error::{Result, bounded};
-use crate::module::{LoadedModule, Target};
+use crate::functions::Target;
+use crate::module::LoadedModule;
 use crate::state::{Guest, Step, refused, step};
 use crate::store::StoreData;
 use crate::wasi::stdio::shown;

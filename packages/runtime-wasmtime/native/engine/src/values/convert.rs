@@ -4,10 +4,9 @@ use wasmtime::Store;
 use wasmtime::component::{ResourceAny, ResourceDynamic, Val};
 
 use crate::error::{EngineError, ErrorCode, Result};
-use crate::host_functions::kind_of;
 use crate::store::StoreData;
 use crate::trap::output_limit;
-use crate::values::value::{NumberKind, ResourceKey, Value, ValueType};
+use crate::values::value::{NumberKind, ResourceKey, Value, ValueType, kind_of};
 
 /// Resources that one opened instance has given out.
 #[derive(Default)]

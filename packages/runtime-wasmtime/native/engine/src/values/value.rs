@@ -92,6 +92,16 @@ pub struct ResourceKey {
     pub generation: u32,
 }
 
+impl ResourceKey {
+    /// Stands in the place of an instance for resources of the embedder.
+    pub const HOST: u32 = u32::MAX;
+}
+
+/// Tells the embedder's kinds of resources apart by their names. Two of one name are one kind: to the guest they are two types anyway.
+pub(crate) fn kind_of(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 impl Value {
     /// Size for the input and output limits: payload bytes, and 8 for each node.
     pub fn size_bytes(&self) -> usize {
