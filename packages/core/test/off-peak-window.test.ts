@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { offPeakWindowsSchema, weekdays, type OffPeakWindow } from '@hotswap/core';
 import { isOffPeak, nextOffPeak } from '../src/model/off-peak-window.ts';
 
@@ -156,5 +156,47 @@ describe('windows as they are written', () => {
     ],
   ])('accept %s', (_, written) => {
     expect(refusedAt(written)).toBe('accepted');
+  });
+});
+
+describe('clocks of time zones', () => {
+  const made = vi.spyOn(Intl, 'DateTimeFormat');
+  afterEach(() => made.mockClear());
+
+  const accepts = (timeZone: string): boolean => offPeakWindowsSchema.safeParse([{ ...night, timeZone }]).success;
+  /** Each number says by its bits which letters are large. */
+  const spelled = (name: string, bits: number): string =>
+    [...name].map((letter, at) => ((bits >> at) & 1 ? letter.toUpperCase() : letter.toLowerCase())).join('');
+
+  it('are kept once for all spellings of a zone', () => {
+    const spellings = new Set(Array.from({ length: 500 }, (_, bits) => spelled('America/Argentina/Salta', bits)));
+    expect(spellings.size).toBeGreaterThan(200);
+    expect([...spellings].every(accepts)).toBe(true);
+    expect(made).toHaveBeenCalledTimes(1);
+  });
+
+  it('are not found under a letter that only resembles one of the name', () => {
+    expect([accepts('Asia/Bangkok'), accepts('Asia/Bang\u212aok')]).toEqual([true, false]);
+  });
+
+  it('are few: one that many others followed is made anew', () => {
+    expect(accepts('Asia/Tokyo')).toBe(true);
+    for (let minutes = 0; minutes < 1_000; minutes++) {
+      const [hour, rest] = [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, '0'));
+      expect(accepts(`+${String(hour)}:${String(rest)}`)).toBe(true);
+    }
+    made.mockClear();
+    expect(accepts('Asia/Tokyo')).toBe(true);
+    expect(made).toHaveBeenCalledTimes(1);
+  });
+
+  it('stay while they are in use, whatever others come and go', () => {
+    expect(accepts('Asia/Seoul')).toBe(true);
+    for (let minutes = 0; minutes < 200; minutes++) {
+      accepts(`-${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`);
+      made.mockClear();
+      expect(accepts('Asia/Seoul')).toBe(true);
+      expect(made).not.toHaveBeenCalled();
+    }
   });
 });

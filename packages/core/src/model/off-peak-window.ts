@@ -28,15 +28,22 @@ const weekSeconds = 7 * daySeconds;
 /** The first second of 1970 was in the fourth day of a week that begins on Monday. */
 const epochWeekSecond = 3 * daySeconds;
 
+/** Each takes some 30 kB, and there are as many names as there are minutes in two days: those used last are kept. */
+const mostClocks = 64;
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
 function clockOf(timeZone: string): Intl.DateTimeFormat {
-  let clock = clocks.get(timeZone);
+  // Names are the same in large and small ASCII letters; others that fold to one of those are of no name.
+  const name = timeZone.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  let clock = clocks.get(name);
   if (!clock) {
     const parts = { weekday: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' } as const;
     clock = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', ...parts });
-    clocks.set(timeZone, clock);
   }
+  clocks.delete(name);
+  clocks.set(name, clock);
+  const [oldest] = clocks.size > mostClocks ? clocks.keys() : [];
+  if (oldest !== undefined) clocks.delete(oldest);
   return clock;
 }
 
