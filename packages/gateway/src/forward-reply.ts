@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { isHotSwapError, type HotSwapError } from '@hotswap/core';
 import type { AnswerTap } from './answer-tap.ts';
 import { gatewayError } from './error-codes.ts';
-import { passedTrailers, responseHeaders } from './forwarded-headers.ts';
+import { canHaveTrailers, passedTrailers, responseHeaders } from './forwarded-headers.ts';
 
 /** Answers of this size and below are read whole when they may say that a node has not taken the request. */
 const maxRefusalBytes = 16_384;
@@ -150,7 +150,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
     const { code, name } = error as NodeJS.ErrnoException;
     const isTimeout = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
     const own = isHotSwapError(error) ? error : isHotSwapError(this.#givenUp) ? this.#givenUp : undefined;
-    if (own === undefined && !isTimeout) this.onUnreachable?.();
+    if (own === undefined && isOfTransport(code)) this.onUnreachable?.();
     this.#end({
       kind: 'failed',
       wasSent: this.#wasSent,
@@ -161,13 +161,17 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   }
 
   #writeHead(): void {
-    this.#response.writeHead(this.#status, [...responseHeaders(this.#rawHeaders, this.#extraHeaders)]);
+    const hasLength = this.#headers['content-length'] !== undefined;
+    const mayEndWithTrailers = canHaveTrailers(this.#response.req, this.#status, hasLength);
+    this.#response.writeHead(this.#status, [
+      ...responseHeaders(this.#rawHeaders, this.#extraHeaders, mayEndWithTrailers),
+    ]);
     this.#hasHead = true;
     this.#tap?.begin(this.#status, this.#headers);
     this.#onHead();
     // The head of a stream is news of its own: it does not wait for the first piece of the body. `flushHeaders` would write
     // the bytes of header values as if they were characters.
-    if (this.#headers['content-length'] === undefined) this.#response.write(nothing);
+    if (!hasLength) this.#response.write(nothing);
   }
 
   /** Answers to HEAD have no body that could say more. */
@@ -185,6 +189,21 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
     }
   }
 }
+
+/**
+ * Whether the connection to the node failed. What the handler throws comes the same way, and so does what undici finds
+ * wrong with a request: neither says anything of the node.
+ */
+function isOfTransport(code: string | undefined): boolean {
+  return code !== undefined && !ofThisSide.has(code) && !/^ERR_(?:HTTP|INVALID|STREAM)_/.test(code);
+}
+const ofThisSide: ReadonlySet<string> = new Set([
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+]);
 
 /** The client closed its connection. @internal */
 export function clientLeft(): HotSwapError {

@@ -58,11 +58,13 @@ export function requestHeaders(request: IncomingMessage, from: ForwardedFrom): s
 /**
  * The headers of an answer as the client gets them, as pairs in a row: the module's own byte for byte, less those of the
  * connection, and the gateway's own instead of any of the same name. Policies on content add up, so both stay.
+ * @param announcesTrailers see {@link canHaveTrailers}
  * @internal
  */
 export function responseHeaders(
   raw: readonly (Buffer | string)[],
   own: Readonly<Record<string, string>>,
+  announcesTrailers: boolean,
 ): readonly string[] {
   const pairs: (readonly [name: string, value: string])[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([textOf(raw[i]), textOf(raw[i + 1])]);
@@ -71,11 +73,24 @@ export function responseHeaders(
   for (const [name, value] of pairs) {
     const lower = name.toLowerCase();
     const isOwn = Object.hasOwn(own, lower) && lower !== 'content-security-policy';
-    const isPassed = lower === 'trailer' || (!hopByHop.has(lower) && !named.has(lower));
+    const isPassed = lower === 'trailer' ? announcesTrailers : !hopByHop.has(lower) && !named.has(lower);
     if (isPassed && !isOwn) headers.push(name, value);
   }
   for (const [name, value] of Object.entries(own)) headers.push(name, value);
   return headers;
+}
+
+/**
+ * Whether an answer to that request can end with trailers: only chunked ones do, and announcing trailers of another one
+ * is an error to Node.
+ * @internal
+ */
+export function canHaveTrailers(
+  { httpVersion, method }: Pick<IncomingMessage, 'httpVersion' | 'method'>,
+  status: number,
+  hasLength: boolean,
+): boolean {
+  return httpVersion !== '1.0' && method !== 'HEAD' && status !== 204 && status !== 304 && !hasLength;
 }
 
 /** What may never come after a body, where whoever has read the head would not see it any more (RFC 9110, 6.5.1). */

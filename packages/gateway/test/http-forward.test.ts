@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isHotSwapError, type ModuleHttp, type Route, type RouteTarget } from '@hotswap/core';
@@ -16,6 +16,8 @@ describe('Gateway.forward', () => {
   let url: string;
   let remoteAddress: string;
   let version: string | undefined;
+  /** Something else has answered the client before the node does. */
+  let isAnswered: boolean;
   let sourceReads = 0;
 
   const target = (i: number, releaseId = 'rel-1', more: Partial<RouteTarget> = {}): RouteTarget => ({
@@ -58,6 +60,7 @@ describe('Gateway.forward', () => {
     routes = new Map();
     remoteAddress = '203.0.113.7';
     version = undefined;
+    isAnswered = false;
     setRoute(1, [target(0)]);
     gateway = makeGateway();
     front = createServer((request, response) => {
@@ -74,6 +77,7 @@ describe('Gateway.forward', () => {
         request,
         response,
       };
+      if (isAnswered) response.flushHeaders();
       gateway.forward(call).catch((error: unknown) => {
         if (!response.headersSent && !response.destroyed && isHotSwapError(error))
           response.writeHead(error.httpStatus, { 'x-code': error.code, connection: 'close' }).end();
@@ -93,6 +97,14 @@ describe('Gateway.forward', () => {
   });
 
   const node = (i: number): StreamingNode => nodes[i] as StreamingNode;
+  /** All that comes on a connection of its own. */
+  const rawAnswer = async (request: string): Promise<string> => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('latin1');
+    socket.write(request);
+    let answer = '';
+    for await (const text of socket) answer += String(text);
+    return answer;
+  };
   const codeOf = async (init?: RequestInit): Promise<string | null> =>
     (await fetch(`${url}/`, init)).headers.get('x-code');
 
@@ -194,6 +206,36 @@ describe('Gateway.forward', () => {
     expect([body, response.headers.trailer]).toEqual(['body', 'x-checksum, set-cookie']);
     expect(response.trailers).toEqual({ 'x-checksum': 'abc' });
     expect(node(0).seen[0]?.headers['te']).toBe('trailers');
+  });
+
+  it.each([
+    ['a client of HTTP/1.0', 'GET / HTTP/1.0', 'body', {}, 200],
+    ['HEAD', 'HEAD / HTTP/1.1', '', {}, 200],
+    ['an answer of known length', 'GET / HTTP/1.1', 'body', { 'content-length': '4' }, 200],
+    ['an answer that has no body', 'GET / HTTP/1.1', '', {}, 304],
+    ['an answer that has none at all', 'GET / HTTP/1.1', '', {}, 204],
+  ])('passes an answer that announces trailers on without them: %s', async (_case, line, body, headers, status) => {
+    node(0).answer = (request, response) => {
+      const head = Object.entries({ ...headers, trailer: 'x-checksum', 'x-hotswap-version': '1.0.0' });
+      const text = head.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const isWhole = request.method === 'HEAD' || status !== 200 || 'content-length' in headers;
+      const framing = isWhole ? '' : 'transfer-encoding: chunked\r\n';
+      const rest = isWhole ? body : `4\r\n${body}\r\n0\r\nx-checksum: abc\r\n\r\n`;
+      response.socket?.end(`HTTP/1.1 ${status} Said\r\n${text}${framing}connection: close\r\n\r\n${rest}`);
+    };
+    const answer = await rawAnswer(`${line}\r\nhost: here\r\nte: trailers\r\nconnection: close\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer.toLowerCase()).not.toContain('trailer: ');
+    expect(answer.endsWith(`\r\n\r\n${body}`)).toBe(true);
+    expect(gateway.httpStats()).toMatchObject({ failed: 0, retried: 0 });
+  });
+
+  it('takes a node for a healthy one when its answer cannot be given to the client', async () => {
+    isAnswered = true;
+    await (await fetch(`${url}/`)).text().catch(() => undefined);
+    isAnswered = false;
+    expect(node(0).seen).toHaveLength(1);
+    expect((await fetch(`${url}/`)).status).toBe(200);
   });
 
   it('asks nodes for no trailers where the client has not said that it reads them', async () => {
