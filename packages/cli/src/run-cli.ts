@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { Command, CommanderError, Option } from 'commander';
 import { isHotSwapError, type RuntimeHost } from '@hotswap/core';
+import { shownText } from '@hotswap/protocol';
 import { addAccessCommands } from './commands/access.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addDeployCommand } from './commands/deploy.ts';
@@ -152,7 +153,8 @@ function reportFailure(error: unknown, options: GlobalOptions, { stderr, stdout,
   const code = isHotSwapError(error) ? error.code : 'HS_CLI_UNEXPECTED';
   const message = error instanceof Error ? error.message : String(error);
   const details = isHotSwapError(error) ? error.details : {};
-  if (options.output === 'text') stderr.write(`error: ${message}\n  ${code}\n${issuesText(details['errors'])}`);
+  if (options.output === 'text')
+    stderr.write(shownText(`error: ${message}\n  ${code}\n${issuesText(details['errors'])}`));
   else stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   return exitCodeOfError(error);
 }

@@ -52,9 +52,9 @@ describe('logs and nodes health', () => {
     const code = await runCli(args, { stdout, stderr, env, signal, fetch });
     return { code, stdout: stdout.text, stderr: stderr.text };
   };
-  const problem = (status: number, code: string): Response =>
+  const problem = (status: number, code: string, detail = 'the reason'): Response =>
     Response.json(
-      { type: 't', title: 't', status, code, detail: 'the reason', requestId: 'r', retryable: true },
+      { type: 't', title: 't', status, code, detail, requestId: 'r', retryable: true },
       { status, headers: { 'content-type': 'application/problem+json' } },
     );
 
@@ -80,6 +80,21 @@ describe('logs and nodes health', () => {
     expect(ran.stderr).toContain('1,234 lines lost');
     expect(ran.stderr).toContain('the agent began again');
     expect(ran.stderr).toContain('away');
+  });
+
+  it('shows what would act on the terminal instead of sending it there, whoever it comes from', async () => {
+    const hostile = '\u001b[2J\u009b31m\u202egnp.exe\nforged';
+    answer = events(line(1, { text: hostile }), { kind: 'interrupted', code: 'X', message: hostile }, { kind: 'end' });
+    const ran = await run('logs', 'edge-1');
+    expect(ran.stdout).toBe(
+      '2026-01-02T03:04:05.678 info  greeter 1.0.0 \\u{1b}[2J\\u{9b}31m\\u{202e}gnp.exe\\u{a}forged\n',
+    );
+    expect(ran.stderr).toContain('\\u{1b}[2J\\u{9b}31m\\u{202e}gnp.exe');
+    answer = () => problem(503, 'HS_X', hostile);
+    const refused = await run('nodes', 'health', 'edge-1');
+    expect(refused.stderr).toContain('\\u{1b}[2J\\u{9b}31m\\u{202e}gnp.exe');
+    // eslint-disable-next-line no-control-regex -- these must not be there
+    expect(ran.stderr + refused.stderr).not.toMatch(/[\u001b\u009b\u202e]/);
   });
 
   it('writes one document, or a document a line', async () => {

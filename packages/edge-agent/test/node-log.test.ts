@@ -46,6 +46,40 @@ describe('NodeLog', () => {
     expect((await log.read(wanted, signal)).lines.map((line) => line.level)).toEqual(['info', level]);
   });
 
+  it('takes so many lines of a module in a second, counts the rest, and takes others of another module', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date', 'setTimeout', 'clearTimeout'] });
+    try {
+      const log = new NodeLog({ maxBytes: 10_000_000, maxLines: 100_000 });
+      const empty = { stdout: Buffer.alloc(20_000, '\n') };
+      const record = { at: 1_000, slot: 'greeter', version: 'r1', stream: 'stdout' as const, droppedBytes: 0 };
+      log.output(subject, empty);
+      log.output(subject, empty);
+      log.http([{ ...record, lines: ['one', 'two'] }]);
+      log.output({ ...subject, moduleName: 'other' }, { stdout: Buffer.from('heard\n') });
+      const lines = async (module: string): Promise<readonly string[]> => {
+        const all: string[] = [];
+        for (let after = ''; ;) {
+          const read = await log.read({ ...wanted, module, ...(after === '' ? {} : { after }) }, signal);
+          all.push(...read.lines.map(({ text }) => text));
+          if (!read.hasMore) return all;
+          after = read.next;
+        }
+      };
+      const all = await lines('greeter');
+      expect(all.filter((text) => text === '')).toHaveLength(32_768);
+      expect(all.at(-1)).toMatch(/^7,232 bytes of its output were dropped/);
+      expect(await lines('other')).toEqual(['heard']);
+      vi.advanceTimersByTime(1_000);
+      log.http([{ ...record, lines: ['three'] }]);
+      expect((await lines('greeter')).slice(-2)).toEqual([
+        expect.stringMatching(/^8 bytes of its output were dropped/),
+        'three',
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('knows the version of a release whose HTTP output comes, also when it is gone by then', async () => {
     const log = makeLog();
     log.note(subject, 'info', 'loaded');

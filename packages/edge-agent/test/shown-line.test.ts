@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxLineChars, shownLine, shownLines } from '../src/log/shown-line.ts';
+import { maxLineChars, shownLine } from '@hotswap/protocol';
+import { shownLines } from '../src/log/shown-line.ts';
 
-const lines = (text: string): readonly string[] => shownLines(Buffer.from(text));
+const linesOf = (bytes: Uint8Array): readonly string[] => shownLines(bytes, Infinity).lines;
+const lines = (text: string): readonly string[] => linesOf(Buffer.from(text));
 
 describe('shownLines', () => {
   it.each<[string, readonly string[]]>([
@@ -20,7 +22,7 @@ describe('shownLines', () => {
   });
 
   it('shows bytes that are no text as what they are', () => {
-    expect(shownLines(Uint8Array.of(0x61, 0xff, 0x0a, 0x00))).toEqual(['a\ufffd', '\\u{0}']);
+    expect(linesOf(Uint8Array.of(0x61, 0xff, 0x0a, 0x00))).toEqual(['a\ufffd', '\\u{0}']);
   });
 
   it('cuts long lines, whatever they are made of, and says so', () => {
@@ -34,10 +36,16 @@ describe('shownLines', () => {
     expect(shownLine('x'.repeat(maxLineChars))).toBe('x'.repeat(maxLineChars));
   });
 
+  it('stops after so many lines and says how far it came', () => {
+    expect(shownLines(Buffer.from('a\nb\r\nc'), 2)).toEqual({ lines: ['a', 'b'], readBytes: 5 });
+    expect(shownLines(Buffer.from('a\nb'), 2)).toEqual({ lines: ['a', 'b'], readBytes: 3 });
+    expect(shownLines(Buffer.from('a'), 0)).toEqual({ lines: [], readBytes: 0 });
+  });
+
   it('makes no line that does anything to a terminal, whatever bytes there are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-        for (const line of shownLines(bytes)) {
+        for (const line of linesOf(bytes)) {
           // eslint-disable-next-line no-control-regex -- these must not be there
           expect(line).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/);
           expect(line.isWellFormed()).toBe(true);

@@ -77,6 +77,7 @@ export type {
   TrainSimulationResult,
 } from './train-simulation-api.ts';
 export { decodeBase64, encodeBase64 } from './base64.ts';
+export { maxLineChars, shownLine, shownText } from './shown-line.ts';
 export { approvalSchema, commandSchema, executeSchema, rollbackSchema } from './deployment-commands.ts';
 export type {
   ApprovalRequest,

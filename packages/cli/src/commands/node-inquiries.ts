@@ -1,5 +1,12 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { ModuleCheckView, NodeCheckView, NodeLogEvent, NodeLogLevel, NodeLogLine } from '@hotswap/protocol';
+import {
+  shownLine,
+  type ModuleCheckView,
+  type NodeCheckView,
+  type NodeLogEvent,
+  type NodeLogLevel,
+  type NodeLogLine,
+} from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -53,7 +60,8 @@ async function showLog(
   for await (const event of client.nodes.logs(nodeId, { ...query, follow, signal })) {
     if (format === 'json') events.push(event);
     else if (format === 'ndjson') terminal.event(event, undefined);
-    else if (event.kind === 'line') session.stdout.write(`${lineText(terminal.paint.bind(terminal), event.line)}\n`);
+    else if (event.kind === 'line')
+      session.stdout.write(`${terminal.shown(lineText(terminal.paint.bind(terminal), event.line))}\n`);
     else terminal.say(terminal.paint('yellow', newsText(event)));
   }
   if (format !== 'json') return;
@@ -65,7 +73,8 @@ async function showLog(
 const colours: Readonly<Partial<Record<NodeLogLevel, Colour>>> = { warn: 'yellow', error: 'red', debug: 'dim' };
 
 function lineText(paint: (colour: Colour, text: string) => string, line: NodeLogLine): string {
-  const { at, moduleName, releaseId, version, level, stream, text } = line;
+  const { at, moduleName, releaseId, version, level, stream } = line;
+  const text = shownLine(line.text);
   const who = `${moduleName}${version === null && releaseId === null ? '' : ` ${version ?? releaseId ?? ''}`}`;
   const colour = colours[level];
   const shown = colour === undefined ? text : paint(colour, text);

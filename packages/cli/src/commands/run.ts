@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { isHotSwapError, toDuration, type HotSwapError, type LoadedModule, type LoadOptions } from '@hotswap/core';
-import { toWitValues, witToJson } from '@hotswap/protocol';
+import { shownText, toWitValues, witToJson } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { callArgument, collect, positiveNumber, readFileOf } from '../option-values.ts';
@@ -101,7 +101,7 @@ async function runModule(
   } catch (error) {
     if (!isHotSwapError(error) || !guestFailures.has(error.code) || session.signal.aborted) throw error;
     session.setExitCode(abortedExitCode);
-    session.stderr.write(failureText(file, error));
+    session.stderr.write(shownText(failureText(file, error)));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
+import { shownText } from '@hotswap/protocol';
 
 /** How results are written. `json` is one document, `ndjson` a document a line. @public */
 export type OutputFormat = 'text' | 'json' | 'ndjson';
@@ -19,7 +20,15 @@ export interface TerminalOptions {
   readonly live: boolean;
 }
 
-/** Results go to stdout, talk goes to stderr: a pipe sees data only. @internal */
+/** What {@link Terminal.paint} writes; `concealed` and the like are not among it. */
+// eslint-disable-next-line no-control-regex -- the sequences of colours
+const ownColours = /\u001b\[(?:1|2|22|31|32|33|39)m/;
+
+/**
+ * Results go to stdout, talk goes to stderr: a pipe sees data only. Names and messages come from modules, nodes and other
+ * people: what would act on a terminal is shown instead. JSON is written as JSON.
+ * @internal
+ */
 export class Terminal {
   readonly options: TerminalOptions;
   #liveLine = false;
@@ -35,7 +44,7 @@ export class Terminal {
     if (quiet && id) stdout.write(`${id(data)}\n`);
     else if (format === 'json') stdout.write(`${JSON.stringify(data, null, 2)}\n`);
     else if (format === 'ndjson') stdout.write(`${JSON.stringify(data)}\n`);
-    else stdout.write(`${text(data)}\n`);
+    else stdout.write(`${this.shown(text(data))}\n`);
   }
 
   /** One event of a stream: a line of text, or of JSON with `ndjson`. With `json` only the result is written. */
@@ -43,20 +52,20 @@ export class Terminal {
     this.#clear();
     if (this.options.format === 'ndjson') this.options.stdout.write(`${JSON.stringify(data)}\n`);
     else if (text !== undefined && !this.options.quiet)
-      (this.options.format === 'text' ? this.options.stdout : this.options.stderr).write(`${text}\n`);
+      (this.options.format === 'text' ? this.options.stdout : this.options.stderr).write(`${this.shown(text)}\n`);
   }
 
   /** Something for people, never for programs. */
   say(text: string): void {
     this.#clear();
-    if (!this.options.quiet) this.options.stderr.write(`${text}\n`);
+    if (!this.options.quiet) this.options.stderr.write(`${this.shown(text)}\n`);
   }
 
   /** A line at the bottom that the next one replaces; nothing where the terminal cannot do that. */
   live(text: string): void {
     if (!this.options.live || this.options.quiet) return;
     this.#clear();
-    this.options.stderr.write(text);
+    this.options.stderr.write(this.shown(text));
     this.#liveLine = true;
   }
 
@@ -67,6 +76,11 @@ export class Terminal {
 
   paint(colour: Colour, text: string): string {
     return this.options.colour ? styleText(colour, text, { validateStream: false }) : text;
+  }
+
+  /** Text in which nothing acts on a terminal but colours of this program's own. */
+  shown(text: string): string {
+    return shownText(text, this.options.colour ? ownColours : undefined);
   }
 
   #clear(): void {

@@ -6,6 +6,7 @@ import {
   type LoadedModule,
   type WitValue,
 } from '@hotswap/core';
+import { shownText } from '@hotswap/protocol';
 import { FunctionLookup } from './function-lookup.ts';
 import type { GuestOutput } from '../log/node-log.ts';
 
@@ -19,10 +20,15 @@ export interface HealthQuestion {
 
 /**
  * Calls a module's health function once, in an instance of its own. Never throws.
- * @returns `undefined` for the answer that means healthy, else what was said instead
+ * @returns `undefined` for the answer that means healthy, else what was said instead: text that does nothing to a terminal
  * @internal
  */
-export async function askHealth({ module, check, signal, onOutput }: HealthQuestion): Promise<string | undefined> {
+export async function askHealth(question: HealthQuestion): Promise<string | undefined> {
+  const failure = await failureOf(question);
+  return failure === undefined ? undefined : shownText(failure);
+}
+
+async function failureOf({ module, check, signal, onOutput }: HealthQuestion): Promise<string | undefined> {
   const { functionName } = check;
   const signature = new FunctionLookup(module.description).find(functionName);
   if (signature === undefined) return `the module exports no function ${functionName}`;

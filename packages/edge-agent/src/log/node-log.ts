@@ -1,16 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { HttpOutputRecord } from '@hotswap/core';
-import type { NodeLogBatch, NodeLogLevel, NodeLogRead, NodeLogStream } from '@hotswap/protocol';
+import {
+  shownLine,
+  type NodeLogBatch,
+  type NodeLogLevel,
+  type NodeLogRead,
+  type NodeLogStream,
+} from '@hotswap/protocol';
 import { agentError } from '../error-codes.ts';
 import type { HttpCalls } from '../metrics/http-call-counts.ts';
 import { LogRing } from './log-ring.ts';
-import { shownLine, shownLines } from './shown-line.ts';
+import { shownLines } from './shown-line.ts';
 
 /** Lines gather for that long before who waits for them is answered: not an answer for each line. */
 const gatherMs = 50;
 const maxReaders = 64;
 /** Of one stream of one call, its head. */
 const maxCallBytes = 64 * 1_024;
+/**
+ * Of one module: some 20 ms of this thread. Heartbeats and calls wait while lines are taken, and empty ones cost as much as others:
+ * the megabyte that a module may log in a second could be a million of them.
+ */
+const maxLinesPerSecond = 32_768;
 /** How often the log says of one release that output was dropped. */
 const droppedPauseMs = 1_000;
 /** Releases whose versions are remembered after they are gone. */
@@ -54,6 +65,9 @@ export class NodeLog implements ModuleLog {
   readonly #waiting = new Set<() => void>();
   readonly #versions = new Map<string, string>();
   readonly #dropped = new Map<string, Dropped>();
+  /** Lines of each module since then. */
+  readonly #written = new Map<string, number>();
+  #writtenSinceMs = 0;
   #gathering: NodeJS.Timeout | undefined;
   #tellingDropped: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -76,8 +90,11 @@ export class NodeLog implements ModuleLog {
   http(records: readonly HttpOutputRecord[]): void {
     for (const { at, slot: moduleName, version: releaseId, stream, lines, droppedBytes } of records) {
       const subject = { moduleName, releaseId, version: this.#versions.get(releaseId) ?? null };
-      for (const line of lines) this.#append(subject, stream, levelOfLine(stream, line), shownLine(line), at);
-      this.#drop(subject, droppedBytes);
+      const kept = lines.slice(0, this.#linesLeft(moduleName));
+      for (const line of kept) this.#append(subject, stream, levelOfLine(stream, line), shownLine(line), at);
+      this.#count(moduleName, kept.length);
+      const lost = lines.slice(kept.length).reduce((bytes, line) => bytes + line.length + 1, 0);
+      this.#drop(subject, lost + droppedBytes);
     }
   }
 
@@ -116,9 +133,23 @@ export class NodeLog implements ModuleLog {
   #stream(subject: LogSubject, stream: 'stdout' | 'stderr', output: Uint8Array | string | undefined): number {
     if (output === undefined || output.length === 0) return 0;
     const bytes = typeof output === 'string' ? Buffer.from(output) : output;
-    for (const line of shownLines(bytes.subarray(0, maxCallBytes)))
-      this.#append(subject, stream, levelOfLine(stream, line), line);
-    return Math.max(0, bytes.byteLength - maxCallBytes);
+    const { lines, readBytes } = shownLines(bytes.subarray(0, maxCallBytes), this.#linesLeft(subject.moduleName));
+    for (const line of lines) this.#append(subject, stream, levelOfLine(stream, line), line);
+    this.#count(subject.moduleName, lines.length);
+    return bytes.byteLength - readBytes;
+  }
+
+  #linesLeft(moduleName: string): number {
+    const nowMs = performance.now();
+    if (nowMs - this.#writtenSinceMs >= 1_000) {
+      this.#writtenSinceMs = nowMs;
+      this.#written.clear();
+    }
+    return maxLinesPerSecond - (this.#written.get(moduleName) ?? 0);
+  }
+
+  #count(moduleName: string, lines: number): void {
+    this.#written.set(moduleName, (this.#written.get(moduleName) ?? 0) + lines);
   }
 
   #append(

@@ -1,4 +1,5 @@
 import { isHotSwapError, type DesiredRelease, type LoadedModule, type ObservedRelease } from '@hotswap/core';
+import { shownText } from '@hotswap/protocol';
 import type { CallMetrics, ReleaseCallRecorder } from '../metrics/call-metrics.ts';
 import { agentError } from '../error-codes.ts';
 import { FunctionLookup } from '../calls/function-lookup.ts';
@@ -133,7 +134,7 @@ export class LiveRelease {
     this.#state = {
       kind: 'failed',
       code: known.code,
-      message: known.message.slice(0, maxMessageLength),
+      message: shownText(known.message).slice(0, maxMessageLength),
       mayPass: mayPass(known),
     };
     if (!this.#cancelled.signal.aborted)
