@@ -1,8 +1,8 @@
-import { driveTrain, isHotSwapError, type RolloutEngine, type Train } from '@hotswap/core';
+import { driveTrain, hotSwapError, isHotSwapError, type RolloutEngine, type Train } from '@hotswap/core';
 import type { ChangeHints } from '../ports/change-hints.ts';
 import type { DeploymentList } from '../ports/deployment-list.ts';
 import type { TrainStore } from '../ports/train-store.ts';
-import { trainMembers } from '../trains/train-members.ts';
+import { findMember, trainMembers } from '../trains/train-members.ts';
 
 /** Trains of other servers, and members that changed unnoticed, are looked at after that time. */
 const sweepMs = 2_000;
@@ -82,7 +82,11 @@ export class TrainLoop {
         members: (train) => trainMembers(deployments, train),
         // Nobody asked for it at this moment, and it goes on record nevertheless.
         update: (train, change) => trains.update(train, change, 'train.turn'),
-        command: async ({ tenant, actor }, deploymentId, command, options) => {
+        command: async (train, deploymentId, command, options) => {
+          const { tenant, actor } = train;
+          // Whatever was decided, and from what: nobody else's deployment hears of it.
+          if ((await findMember(deployments, train, deploymentId)) === null)
+            throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId });
           await engine.command(tenant, deploymentId, command, actor, options);
           nudge(tenant, deploymentId);
         },

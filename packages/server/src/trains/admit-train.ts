@@ -10,6 +10,7 @@ import {
 import type { Principal } from '../auth/principal.ts';
 import type { TenantPolicies } from '../policy/tenant-policies.ts';
 import type { DeploymentList, DeploymentRecord } from '../ports/deployment-list.ts';
+import { findMember } from './train-members.ts';
 
 /** @internal */
 export interface TrainAdmissionParts {
@@ -26,15 +27,16 @@ export interface TrainAdmissionParts {
  */
 export async function admitTrain(
   { deployments, policies, clock }: TrainAdmissionParts,
-  { tenant, trainId, members }: Train,
+  train: Train,
   caller: Principal,
   overrideReason: string | undefined,
 ): Promise<Pick<TrainChange, 'reason'>> {
+  const { tenant, trainId, members } = train;
   const now = clock.now();
   const refusal = await policies.refusal({ tenant }, now);
   if (refusal && overrideReason === undefined) throw changeRefusedError(refusal, trainId);
   for (const { deploymentId } of members) {
-    const record = await deployments.find(tenant, deploymentId);
+    const record = await findMember(deployments, train, deploymentId);
     if (record) requireApprovals(record, trainId, caller, now);
   }
   if (!refusal) return {};

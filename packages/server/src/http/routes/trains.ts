@@ -19,7 +19,7 @@ import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { admitTrain } from '../../trains/admit-train.ts';
 import { createTrain } from '../../trains/create-train.ts';
-import { trainMembers } from '../../trains/train-members.ts';
+import { findMember, trainMembers } from '../../trains/train-members.ts';
 import { planTrain } from '../../trains/plan-train.ts';
 import { toTrainView } from '../../trains/train-view.ts';
 import type { App } from '../app-type.ts';
@@ -131,11 +131,11 @@ function backRoute(app: App, parts: ServerParts, command: 'abort' | 'rollback'):
 }
 
 /** Nodes, registry and consumers may have changed since; each member is checked against what serves when its turn comes. */
-async function readmit(parts: ServerParts, { tenant, members }: Train): Promise<void> {
-  for (const [n, { deploymentId, moduleName }] of members.entries()) {
-    const record = await parts.deployments.find(tenant, deploymentId);
-    const ahead = members.slice(0, n).map(({ moduleName: name, moduleId }) => ({ name, moduleId }));
-    if (record !== null && record.spec.moduleName === moduleName) await readmitDeployment(parts, record.spec, ahead);
+async function readmit(parts: ServerParts, train: Train): Promise<void> {
+  for (const [n, { deploymentId }] of train.members.entries()) {
+    const record = await findMember(parts.deployments, train, deploymentId);
+    const ahead = train.members.slice(0, n).map(({ moduleName: name, moduleId }) => ({ name, moduleId }));
+    if (record !== null) await readmitDeployment(parts, record.spec, ahead);
   }
 }
 
