@@ -25,7 +25,7 @@ export interface ApiRequest {
 /** Options that every call of the client takes. @public */
 export interface RequestOptions {
   readonly signal?: AbortSignal;
-  /** The same key with the same body is done once; the answer is kept for 24 h. */
+  /** The same key with the same body is done once; the answer is kept for 24 h, unless a repeat may cure it (`retryable`). */
   readonly idempotencyKey?: string;
   /** `ETag` that the resource must still have, else 412. */
   readonly ifMatch?: string;

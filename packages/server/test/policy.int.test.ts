@@ -307,6 +307,23 @@ describe('the policy of a tenant', () => {
       ]);
     });
 
+    it('executes with the same Idempotency-Key once the freeze that refused it is over', async () => {
+      await put({ freezes: [freeze] });
+      const id = await create('dev');
+      const execute = async (): Promise<unknown> => {
+        const headers = { 'idempotency-key': 'night-1' };
+        const sent = { body: {}, token: tokenOf('ada'), headers };
+        const answer = await scene.test.send('POST', `${deployments}/${id}/execute`, sent);
+        return [answer.status, answer.body['code'], answer.headers.get('idempotency-replayed')];
+      };
+      expect(await execute()).toEqual([409, 'HS_DEPLOYMENT_FROZEN', null]);
+      expect(await execute()).toEqual([409, 'HS_DEPLOYMENT_FROZEN', null]);
+      await put({});
+      expect(await execute()).toEqual([202, undefined, null]);
+      expect(await execute()).toEqual([202, undefined, 'true']);
+      await ends(id);
+    });
+
     it('does not take an override for an approval', async () => {
       await put({ freezes: [freeze], approvals: { '*': { required: 2 } } });
       const id = await create('dev');

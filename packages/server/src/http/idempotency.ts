@@ -5,6 +5,7 @@ import { callerOf } from '../auth/authorize.ts';
 import { serverError } from '../error-codes.ts';
 import { isWasmUpload } from '../modules/wasm-upload.ts';
 import type { IdempotencyKeys, IdempotentRequest } from '../ports/idempotency-keys.ts';
+import { isRefusedForNow } from './problem-details.ts';
 
 /** An answer as it is kept. */
 interface KeptAnswer {
@@ -13,11 +14,13 @@ interface KeptAnswer {
   readonly body: string;
 }
 
+/** Of a request that took too long. What it began may still go on: nobody else has it until its claim has run out. */
+const timedOut = 408;
 const keptHeaders = ['content-type', 'location', 'etag'] as const;
 
 /**
  * Carries out requests with an `Idempotency-Key` once: the same key and content get the stored answer for 24 hours.
- * Answers of 500 and above are not kept: a repeat may cure them.
+ * Not kept are answers that a repeat may cure: those of 500 and above, and refusals that say so (`retryable`).
  * @internal
  */
 export function answerRepeats(app: FastifyInstance, keys: IdempotencyKeys): void {
@@ -45,7 +48,8 @@ export function answerRepeats(app: FastifyInstance, keys: IdempotencyKeys): void
     const claim = claims.get(request);
     if (claim === undefined) return payload;
     claims.delete(request);
-    if (reply.statusCode >= 500 || typeof payload !== 'string') {
+    if (reply.statusCode === timedOut) return payload;
+    if (reply.statusCode >= 500 || isRefusedForNow(request) || typeof payload !== 'string') {
       await keys.abandon(claim.request, claim.owner);
       return payload;
     }

@@ -5,6 +5,12 @@ import { problemMediaType, problemTypeBase, type ProblemDetails } from '@hotswap
 import { serverError } from '../error-codes.ts';
 
 const defaultRetryAfterSeconds = 1;
+const refusedForNow = new WeakSet<FastifyRequest>();
+
+/** Whether a request was refused for a reason that passes: the same request may succeed later. @internal */
+export function isRefusedForNow(request: FastifyRequest): boolean {
+  return refusedForNow.has(request);
+}
 
 /** Answers every failure with a problem document; what really happened goes to the log alone. @internal */
 export function answerProblems(app: FastifyInstance): void {
@@ -43,6 +49,7 @@ function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply)
   if (problem.status >= 500 && problem.status !== 503)
     request.log.error({ err: error, code: problem.code }, 'request failed');
   else request.log.debug({ code: problem.code, status: problem.status }, 'request refused');
+  if (problem.retryable === true) refusedForNow.add(request);
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (problem.status === 503 || problem.status === 429) {
     const asked = problem.details?.['retryAfterSeconds'];
