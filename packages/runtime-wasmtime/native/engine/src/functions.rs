@@ -4,11 +4,20 @@ use serde_json::json;
 use wasmtime::component::{ComponentExportIndex, types::ComponentItem};
 use wasmtime::{Engine, ExternType, ModuleExport};
 
-use crate::calls::direct::MAX_SCALARS;
 use crate::engines::is_concurrent;
 use crate::error::Result;
 use crate::values::message::MessagePlan;
 use crate::values::value::{ResourceNames, TypeBudget, ValueType};
+
+/// Core signatures of at most this many numbers each way are called without dynamic values.
+pub(crate) const MAX_SCALARS: usize = 8;
+
+/// An instance of either kind.
+#[derive(Clone, Copy)]
+pub(crate) enum Live {
+    Core(wasmtime::Instance),
+    Component(wasmtime::component::Instance),
+}
 
 /// Where a function is found in an instance without looking up its name.
 #[derive(Clone, Copy)]

@@ -23,6 +23,7 @@
 mod cache;
 mod calls;
 mod compile;
+mod deadline;
 mod egress;
 mod engines;
 mod error;
@@ -53,11 +54,9 @@ pub use cache::bench_map;
 pub use calls::client::{CallSettings, Client};
 pub use calls::completions::{CallInfo, Completion, Origin, Outcome};
 pub use calls::control::CancelledBy;
-pub use calls::enter::Results;
 pub use calls::instance::{OpenInstance, open};
-pub use calls::invoke::{Output, call_sync};
+pub use calls::invoke::call_sync;
 pub use calls::yardstick::{bench_fresh, bench_warm};
-pub use compile::child::CompilerOptions;
 pub use compile::worker::compile_worker;
 pub use error::{EngineError, ErrorCode, Result, panic_error};
 pub use functions::FunctionEntry;
@@ -66,8 +65,9 @@ pub use inspect::{ModuleDescription, inspect, module_too_large};
 pub use load::{load, load_with};
 pub use module::LoadedModule;
 pub use policy::{
-    CacheOptions, DEFAULT_MAX_MODULE_BYTES, Experiment, Limits, LoadOptions, ModulePolicy, NetworkPolicy, Preopen,
-    ReusePolicy, RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode, WasiPolicy, parse_options,
+    CacheOptions, CompilerOptions, DEFAULT_MAX_MODULE_BYTES, Experiment, Limits, LoadOptions, ModulePolicy,
+    NetworkPolicy, Preopen, ReusePolicy, RunOptions, RuntimeOptions, RuntimePolicy, SocketPolicy, Stdio, TrapMode,
+    WasiPolicy, parse_options,
 };
 pub use process::pin_image;
 pub use runtime::Runtime;
@@ -76,5 +76,8 @@ pub use stats::CallMeter;
 pub use values::buffers::copy as copy_bytes;
 pub use values::message::MessagePlan;
 pub use values::pack::{pack, unpack};
-pub use values::value::{CaseType, FieldType, FlagName, NumberKind, ResourceKey, Value, ValueType, camel_case};
+pub use values::value::{
+    CaseType, FieldType, FlagName, NumberKind, ResourceKey, Results, Value, ValueType, camel_case,
+};
 pub use wasi::WasiLevel;
+pub use wasi::output::Output;

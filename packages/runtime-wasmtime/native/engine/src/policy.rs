@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::compile::child::CompilerOptions;
 use crate::error::{EngineError, ErrorCode, Result};
 
 const MIB: u64 = 1024 * 1024;
@@ -399,4 +398,33 @@ pub fn parse_options<T: DeserializeOwned + Default>(what: &str, text: &str) -> R
             .with("path", what)
             .with("expected", error.to_string())
     })
+}
+
+/// How to start a compiling child, and what it may use for one module.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CompilerOptions {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Processor time of all its threads together, rounded up to seconds.
+    #[serde(default = "ten_seconds")]
+    pub cpu_ms: u64,
+    /// Memory.
+    #[serde(default = "one_gibibyte")]
+    pub memory_bytes: u64,
+    /// Wall clock, for machines too busy to give it its processor time.
+    #[serde(default = "one_minute")]
+    pub wall_ms: u64,
+}
+
+fn ten_seconds() -> u64 {
+    10_000
+}
+
+fn one_gibibyte() -> u64 {
+    1024 * 1024 * 1024
+}
+
+fn one_minute() -> u64 {
+    60_000
 }

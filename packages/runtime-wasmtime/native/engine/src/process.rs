@@ -168,21 +168,28 @@ impl Standing {
             deadline_ns: u64,
             period_ns: u64,
         }
+        // SAFETY: both only read what the kernel knows of the calling thread.
+        let (policy, own) = unsafe { (libc::sched_getscheduler(0), libc::getpriority(libc::PRIO_PROCESS, 0)) };
+        // Whoever started the process as a batch or an idle one, or with a lower priority, meant all of its threads.
+        if policy != libc::SCHED_OTHER {
+            return;
+        }
+        let nice = self.nice.max(own);
         let attributes = Attributes {
             size: size_of::<Attributes>() as u32,
             policy: libc::SCHED_OTHER as u32,
             flags: 0,
-            nice: self.nice,
+            nice,
             priority: 0,
             runtime_ns: self.slice_us * 1_000,
             deadline_ns: 0,
             period_ns: 0,
         };
-        // SAFETY: numbers, and a pointer to the struct we own; 0 is the calling thread. Linux counts both values per thread. A refusal, as
-        // where the process began with a lower priority, leaves it as it is.
+        // SAFETY: numbers, and a pointer to the struct we own; 0 is the calling thread. Linux counts both values per thread. A refusal leaves
+        // it as it is.
         unsafe {
-            if libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) != 0 && self.nice > 0 {
-                libc::setpriority(libc::PRIO_PROCESS, 0, self.nice);
+            if libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) != 0 && nice > own {
+                libc::setpriority(libc::PRIO_PROCESS, 0, nice);
             }
         }
     }

@@ -8,7 +8,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::calls::invoke::Output;
+use crate::deadline::{CpuExceeded, Deadline, WallExceeded};
 use crate::egress::EgressHooks;
 use crate::host_functions::HeldResources;
 use crate::limits::Limiter;
@@ -17,7 +17,7 @@ use crate::shared::cpu_share::CpuShare;
 use crate::shared::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::shared::ticker::TICK_MS;
 use crate::wasi::WasiContext;
-use crate::wasi::stdio::CapturedOutput;
+use crate::wasi::output::{Output, Streams};
 
 const TICK: Duration = Duration::from_millis(TICK_MS);
 /// A call that has computed for so long goes on among the long ones. One tick falls into the shortest call by chance.
@@ -66,59 +66,6 @@ pub(crate) struct ComponentContext {
     pub(crate) http: WasiHttpCtx,
 }
 
-/// Captured output of one instance.
-#[derive(Clone, Debug)]
-pub(crate) struct Streams {
-    pub(crate) stdout: CapturedOutput,
-    pub(crate) stderr: CapturedOutput,
-}
-
-impl Streams {
-    /// Takes what was written so far.
-    pub(crate) fn take(&self) -> Output {
-        let (stdout, stdout_dropped) = self.stdout.take();
-        let (stderr, stderr_dropped) = self.stderr.take();
-        Output { stdout, stderr, stdout_dropped, stderr_dropped }
-    }
-}
-
-/// When a call must have ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    pub(crate) limit_ms: u64,
-}
-
-impl Deadline {
-    pub(crate) fn after(start: Instant, limit_ms: u64) -> Self {
-        Self { at: start + Duration::from_millis(limit_ms), limit_ms }
-    }
-}
-
-/// The guest was still computing when its wall clock ran out.
-#[derive(Debug)]
-pub(crate) struct WallExceeded(pub(crate) Deadline);
-
-impl std::fmt::Display for WallExceeded {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "not finished within {} ms", self.0.limit_ms)
-    }
-}
-
-impl std::error::Error for WallExceeded {}
-
-/// The guest used up its CPU time.
-#[derive(Debug)]
-pub(crate) struct CpuExceeded;
-
-impl std::fmt::Display for CpuExceeded {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("CPU time used up")
-    }
-}
-
-impl std::error::Error for CpuExceeded {}
-
 impl StoreData {
     pub(crate) fn new(limits: &Limits, host: Host) -> Self {
         Self {
@@ -141,6 +88,11 @@ impl StoreData {
             Host::None => None,
             Host::Preview1 { streams, .. } | Host::Component { streams, .. } => Some(streams),
         }
+    }
+
+    /// Takes what the guest wrote so far.
+    pub(crate) fn take_output(&self) -> Output {
+        self.streams().map_or_else(Output::default, Streams::take)
     }
 
     /// Starts the meter of one call.

@@ -4,17 +4,28 @@ use serde_json::{Map, Value as Json, json};
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::deadline::{CpuExceeded, WallExceeded};
 use crate::error::{EngineError, ErrorCode, bounded};
-use crate::host_functions::HostFailure;
 use crate::limits::Limiter;
 use crate::policy::Limits;
 use crate::shared::memory_budget::MemoryBudget;
-use crate::store::{CpuExceeded, WallExceeded};
 
 /// Frames in a backtrace.
 pub(crate) const MAX_FRAMES: usize = 20;
 /// Bytes of a name that a guest chose.
 const MAX_NAME_BYTES: usize = 200;
+
+/// A host function did not give the guest what it should have.
+#[derive(Debug)]
+pub(crate) struct HostFailure(pub(crate) EngineError);
+
+impl std::fmt::Display for HostFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0.message())
+    }
+}
+
+impl std::error::Error for HostFailure {}
 
 /// Every trap kind; the position is the counter's index in the statistics.
 pub(crate) const TRAP_KINDS: [&str; 20] = [

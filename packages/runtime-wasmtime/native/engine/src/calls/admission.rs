@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::calls::completions::CallInfo;
 use crate::calls::invoke::queue_full;
+use crate::deadline::Deadline;
 use crate::error::{EngineError, Result};
 use crate::module::LoadedModule;
 use crate::runtime::Runtime;
-use crate::store::Deadline;
 use crate::trap::timeout;
 
 /// Waits for a permit and runs the work, all within one wall clock that began at admission.

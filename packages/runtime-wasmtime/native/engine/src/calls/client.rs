@@ -18,6 +18,7 @@ use crate::calls::control::CallControl;
 use crate::calls::drain::drain;
 use crate::calls::instance::{OpenInstance, open};
 use crate::calls::invoke::{self, check_callable, check_input, check_input_size, effective_timeout, queue_full};
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result, panic_error};
 use crate::host_functions::HostFunctions;
 use crate::inspect::inspect;
@@ -28,7 +29,6 @@ use crate::runtime::Runtime;
 use crate::shared::lanes::Moving;
 use crate::state;
 use crate::stats::CallMeter;
-use crate::store::Deadline;
 use crate::values::value::{ResourceKey, Value};
 
 /// See the module's description.

@@ -5,14 +5,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use wasmtime::Store;
 
-use crate::calls::enter::{Live, start_on_fiber};
-use crate::calls::invoke::{Output, explained, prepare, read_meters};
+use crate::calls::enter::start_on_fiber;
+use crate::calls::invoke::{explained, prepare, read_meters};
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::functions::Live;
 use crate::functions::Target;
 use crate::module::LoadedModule;
 use crate::policy::RunOptions;
 use crate::stats::CallMeter;
-use crate::store::{Deadline, StoreData};
+use crate::store::StoreData;
+use crate::wasi::output::Output;
 
 /// Runs the command of a module once and returns its exit status.
 pub(crate) async fn run_command(
@@ -43,7 +46,7 @@ pub(crate) async fn run_command(
     };
     meter.invoke = begun.elapsed();
     read_meters(meter, module, &store);
-    *output = Output::take(store.data());
+    *output = store.data().take_output();
     match outcome {
         Ok(status) => Ok(status),
         Err(error) => match error.downcast_ref::<wasmtime_wasi::I32Exit>() {

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::calls::enter::Results;
 use crate::calls::instance::OpenInstance;
-use crate::calls::invoke::Output;
 use crate::error::EngineError;
 use crate::module::LoadedModule;
 use crate::stats::CallMeter;
+use crate::values::value::Results;
+use crate::wasi::output::Output;
 
 /// The export whose types say how to convert what came out of it.
 pub type Origin = (Arc<LoadedModule>, usize);

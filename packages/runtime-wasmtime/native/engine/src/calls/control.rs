@@ -8,7 +8,7 @@ use futures_util::future::AbortHandle;
 use parking_lot::Mutex;
 
 use crate::error::{EngineError, ErrorCode};
-use crate::store::Streams;
+use crate::wasi::output::Streams;
 
 const SHARDS: usize = 16;
 

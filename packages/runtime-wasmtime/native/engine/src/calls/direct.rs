@@ -3,18 +3,16 @@
 use wasmtime::component::{Func, TypedFunc};
 use wasmtime::{Store, ValRaw};
 
-use crate::calls::enter::{CallFailure, Results};
+use crate::calls::enter::CallFailure;
 use crate::error::EngineError;
-use crate::functions::FunctionEntry;
+use crate::functions::{FunctionEntry, MAX_SCALARS};
 use crate::store::StoreData;
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
 use crate::values::message_lift::MessageAnswer;
 use crate::values::message_lower::MessageArguments;
+use crate::values::value::Results;
 use crate::values::value::{Value, ValueType};
-
-/// Core signatures of at most this many numbers each way are called without dynamic values.
-pub(crate) const MAX_SCALARS: usize = 8;
 
 /// A component's function that takes and gives this crate's values.
 pub(crate) fn typed<'a>(function: Func) -> TypedFunc<Arguments<'a>, Answer> {

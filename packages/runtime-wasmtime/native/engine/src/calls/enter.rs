@@ -4,7 +4,7 @@ use wasmtime::Store;
 
 use crate::calls::direct::{by_message, call_scalar, typed, with_message};
 use crate::error::{EngineError, Result};
-use crate::functions::{FunctionEntry, Target};
+use crate::functions::{FunctionEntry, Live, Target};
 use crate::module::{Linked, LoadedModule};
 use crate::store::StoreData;
 use crate::values::convert::{
@@ -13,17 +13,7 @@ use crate::values::convert::{
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
 use crate::values::message_lower::MessageArguments;
-use crate::values::value::{Value, ValueType};
-
-/// An instance of either kind.
-#[derive(Clone, Copy)]
-pub(crate) enum Live {
-    Core(wasmtime::Instance),
-    Component(wasmtime::component::Instance),
-}
-
-/// Values a function returned; empty for none, several for some core functions.
-pub type Results = Vec<Value>;
+use crate::values::value::{Results, Value, ValueType};
 
 /// Runs the same steps on the native stack or, through fibers, as a future. One text for both keeps them alike.
 macro_rules! call_steps {

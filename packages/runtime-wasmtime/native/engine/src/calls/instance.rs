@@ -12,19 +12,23 @@ use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
 use wasmtime::Store;
 
 use crate::calls::control::{CallControl, CancelledBy};
-use crate::calls::enter::{CallFailure, Live, Results, call_on_fiber, call_on_stack, start_on_fiber};
+use crate::calls::enter::{CallFailure, call_on_fiber, call_on_stack, start_on_fiber};
 use crate::calls::invoke::{
-    Output, check_callable, check_input, check_synchronous, effective_timeout, explain_failure, native_stack_suffices,
-    prepare, queue_full, read_meters, rearm, unwrap_result,
+    check_callable, check_input, check_synchronous, effective_timeout, explain_failure, native_stack_suffices, prepare,
+    queue_full, read_meters, rearm, unwrap_result,
 };
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::FunctionEntry;
+use crate::functions::Live;
 use crate::module::LoadedModule;
 use crate::runtime::{Runtime, stale};
 use crate::stats::CallMeter;
-use crate::store::{Deadline, StoreData};
+use crate::store::StoreData;
 use crate::values::convert::ResourceSlots;
+use crate::values::value::Results;
 use crate::values::value::{ResourceKey, Value};
+use crate::wasi::output::Output;
 
 /// Calls that may wait for one instance.
 const MAX_WAITING: usize = 1_000;
@@ -201,7 +205,7 @@ impl OpenInstance {
             return (Err(stale("instance", self.id)), Output::default());
         };
         read_meters(meter, &self.module, &guest.store);
-        let output = Output::take(guest.store.data());
+        let output = guest.store.data().take_output();
         let outcome = match outcome {
             Ok(results) => unwrap_result(function, results),
             Err(failure) => {

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use wasmtime::{AsContextMut, Store};
 
-use crate::calls::enter::{CallFailure, Results, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
+use crate::calls::enter::{CallFailure, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
 use crate::calls::warm_call::{warm_async, warm_sync};
+use crate::deadline::Deadline;
 use crate::engines::MAX_WASM_STACK_BYTES;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::FunctionEntry;
@@ -18,11 +19,12 @@ use crate::process;
 use crate::runtime::Runtime;
 use crate::shared::ticker::TICK_MS;
 use crate::stats::CallMeter;
-use crate::store::{Deadline, Host, StoreData, Streams, meter_cpu, new_store};
+use crate::store::{Host, StoreData, meter_cpu, new_store};
 use crate::trap::{Circumstances, explain, timeout};
+use crate::values::value::Results;
 use crate::values::value::{Value, ValueType};
 use crate::wasi::new_host;
-use crate::wasi::stdio::{MAX_SHOWN_BYTES, shown};
+use crate::wasi::output::Output;
 
 /// Native stack that must be left beyond what a guest may use before it may run on it.
 const STACK_MARGIN_BYTES: usize = 512 * 1024;
@@ -289,44 +291,6 @@ pub(crate) fn fill_up(module: &LoadedModule, store: &mut Store<StoreData>) {
     }
 }
 
-/// Captured output of a call, if the guest wrote any.
-#[derive(Clone, Debug, Default)]
-pub struct Output {
-    /// Head of standard output.
-    pub stdout: Vec<u8>,
-    /// Head of standard error.
-    pub stderr: Vec<u8>,
-    /// Bytes of standard output that were not kept.
-    pub stdout_dropped: u64,
-    /// Bytes of standard error that were not kept.
-    pub stderr_dropped: u64,
-}
-
-impl Output {
-    pub(crate) fn take(data: &StoreData) -> Self {
-        data.streams().map_or_else(Self::default, Streams::take)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.stdout.is_empty() && self.stderr.is_empty()
-    }
-
-    /// Whether the guest wrote anything, kept or not.
-    pub(crate) fn was_written(&self) -> bool {
-        !self.is_empty() || self.stdout_dropped > 0 || self.stderr_dropped > 0
-    }
-
-    /// Adds the head of each stream to a failure, as text that can be shown anywhere.
-    pub(crate) fn attach(&self, mut error: EngineError) -> EngineError {
-        for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
-            if !bytes.is_empty() {
-                error = error.with(name, shown(bytes, MAX_SHOWN_BYTES));
-            }
-        }
-        error
-    }
-}
-
 /// One fresh call off the caller's thread; the caller bounds its wall clock.
 pub(crate) async fn call_async(
     module: &LoadedModule,
@@ -362,7 +326,7 @@ pub(crate) async fn call_async(
     };
     meter.invoke = begun.elapsed();
     read_meters(meter, module, &store);
-    *output = Output::take(store.data());
+    *output = store.data().take_output();
     outcome
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
-use crate::calls::enter::Live;
+use crate::functions::Live;
 use crate::policy::ReusePolicy;
 use crate::runtime::Runtime;
 use crate::shared::memory_budget::MemoryBudget;

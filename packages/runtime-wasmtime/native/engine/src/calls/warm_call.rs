@@ -4,16 +4,18 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
-use crate::calls::enter::{CallFailure, Results, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
-use crate::calls::invoke::{Output, explained, native_stack_suffices, prepare, read_meters, rearm, unwrap_result};
+use crate::calls::enter::{CallFailure, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
+use crate::calls::invoke::{explained, native_stack_suffices, prepare, read_meters, rearm, unwrap_result};
 use crate::calls::warm::{IdlePool, Loan, WarmGuest};
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::functions::FunctionEntry;
 use crate::module::LoadedModule;
 use crate::runtime::Runtime;
 use crate::stats::CallMeter;
-use crate::store::Deadline;
+use crate::values::value::Results;
 use crate::values::value::Value;
+use crate::wasi::output::Output;
 
 /// As a fresh call, on an instance that was kept, or on a new one that will be.
 pub(crate) fn warm_sync(
@@ -112,7 +114,7 @@ pub(crate) async fn warm_async(
     let outcome = call_on_fiber(store, *live, function, args, &mut None, module.limits().max_output_bytes).await;
     meter.invoke = begun.elapsed();
     read_meters(meter, module, store);
-    *output = Output::take(store.data());
+    *output = store.data().take_output();
     let results = keep_or_drop(runtime, module, pool, loan, outcome, started, time_limit)?;
     unwrap_result(function, results)
 }

@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde::Deserialize;
 
 use crate::compile::frames::{Answer, Hello, Job, answer_mac, read_frame, write_frame};
 use crate::error::{EngineError, ErrorCode, Result, bounded};
+use crate::policy::CompilerOptions;
 use crate::runtime::Runtime;
 
 /// Time between two looks at the child's memory.
@@ -21,35 +21,6 @@ const WATCH_EVERY: Duration = Duration::from_millis(10);
 const IDLE_FOR: Duration = Duration::from_secs(10);
 /// Bytes of what the child wrote on its standard error that an error message repeats.
 const MAX_COMPLAINT_BYTES: u64 = 2_000;
-
-/// How to start a compiling child, and what it may use for one module.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct CompilerOptions {
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// Processor time of all its threads together, rounded up to seconds.
-    #[serde(default = "ten_seconds")]
-    pub cpu_ms: u64,
-    /// Memory.
-    #[serde(default = "one_gibibyte")]
-    pub memory_bytes: u64,
-    /// Wall clock, for machines too busy to give it its processor time.
-    #[serde(default = "one_minute")]
-    pub wall_ms: u64,
-}
-
-fn ten_seconds() -> u64 {
-    10_000
-}
-
-fn one_gibibyte() -> u64 {
-    1024 * 1024 * 1024
-}
-
-fn one_minute() -> u64 {
-    60_000
-}
 
 /// Children that wait for work.
 #[derive(Debug, Default)]

@@ -1,33 +1,36 @@
 //! Outgoing HTTP of guests. Denied unless the policy names the host; then checked again by address on every connection.
 
 pub(crate) mod address;
-pub(crate) mod body;
 pub(crate) mod connect;
+mod counters;
 pub(crate) mod hosts;
 pub(crate) mod pool;
+mod request_body;
+mod response_body;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{HOST, HeaderValue};
 use http::uri::Scheme;
 use http::{HeaderName, Method, Request, Response, Uri, Version};
 use http_body_util::BodyExt;
-use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use crate::egress::body::{BodyTimes, RequestBody, ResponseBody, StoreAlive};
 use crate::egress::connect::{Connector, Resolver, SystemResolver};
+use crate::egress::counters::Counters;
 use crate::egress::hosts::{Host, HostRules, Target, default_port};
 use crate::egress::pool::{Connection, Lease, Pool};
+use crate::egress::request_body::{RequestBody, StoreAlive};
+use crate::egress::response_body::{BodyTimes, ResponseBody};
 use crate::error::Result as EngineResult;
 use crate::policy::NetworkPolicy;
 
@@ -40,39 +43,6 @@ const MAX_STALE: usize = 3;
 
 type SendOutcome = Result<(Response<WasiBody>, IoFuture), Error>;
 type IoFuture = Box<dyn Future<Output = Result<(), Error>> + Send>;
-
-/// Sums over all requests of one module.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    requests: AtomicU64,
-    denied: AtomicU64,
-    failed: AtomicU64,
-    connections: AtomicU64,
-    sent_bytes: AtomicU64,
-    received_bytes: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn add_sent(&self, bytes: u64) {
-        self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn add_received(&self, bytes: u64) {
-        self.received_bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn to_json(&self) -> serde_json::Value {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        json!({
-            "requests": load(&self.requests),
-            "denied": load(&self.denied),
-            "failed": load(&self.failed),
-            "connections": load(&self.connections),
-            "sentBytes": load(&self.sent_bytes),
-            "receivedBytes": load(&self.received_bytes),
-        })
-    }
-}
 
 /// One module's way out: rules, limits, and connections that no other module uses.
 pub(crate) struct Egress {

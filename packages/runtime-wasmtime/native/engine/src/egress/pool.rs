@@ -10,8 +10,8 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::egress::body::RequestBody;
 use crate::egress::hosts::Target;
+use crate::egress::request_body::RequestBody;
 
 const MAX_IDLE_PER_TARGET: usize = 8;
 const MAX_IDLE: usize = 64;

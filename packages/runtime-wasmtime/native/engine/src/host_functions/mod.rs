@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::trap::HostFailure;
 use crate::values::message::host_message;
 use crate::values::value::{Value, ValueType, camel_case};
 
@@ -76,18 +77,6 @@ pub struct HostCall {
     /// Where the results go.
     pub answer: oneshot::Sender<Result<Vec<Value>>>,
 }
-
-/// A host function did not give the guest what it should have.
-#[derive(Debug)]
-pub(crate) struct HostFailure(pub(crate) EngineError);
-
-impl std::fmt::Display for HostFailure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.0.message())
-    }
-}
-
-impl std::error::Error for HostFailure {}
 
 fn failed(error: EngineError) -> wasmtime::Error {
     wasmtime::Error::new(HostFailure(error))

@@ -10,15 +10,15 @@ use http_body_util::BodyExt;
 
 use crate::calls::command::run_command;
 use crate::calls::control::CallControl;
-use crate::calls::invoke::Output;
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::{HttpEntry, LoadedModule};
 use crate::policy::RunOptions;
 use crate::runtime::Runtime;
 use crate::shared::lanes::Moving;
 use crate::stats::CallMeter;
-use crate::store::Deadline;
 use crate::trap::{output_limit, timeout};
+use crate::wasi::output::Output;
 
 use super::cgi::environment;
 use super::connection::Connection;

@@ -13,13 +13,14 @@ use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
 
-use crate::calls::invoke::{Output, explained, prepare, read_meters, rearm};
+use crate::calls::invoke::{explained, prepare, read_meters, rearm};
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::module::{HttpEntry, LoadedModule};
 use crate::runtime::Runtime;
 use crate::shared::lanes::{Moving, turn_began};
 use crate::stats::CallMeter;
-use crate::store::{Deadline, StoreData};
+use crate::store::StoreData;
 
 use super::component::{Head, ServerPre};
 use super::kept::{KeptInstance, KeptInstances, make_room};
@@ -40,7 +41,7 @@ impl Returned {
         let module = &self.share.0;
         if let Some(policy) = module.policy.runtime.reuse {
             // What it wrote belongs to this request, not to the next.
-            drop(Output::take(self.instance.store.data()));
+            drop(self.instance.store.data().take_output());
             KeptInstances::put(module, self.instance, policy);
         }
     }

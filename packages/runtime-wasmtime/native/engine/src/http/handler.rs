@@ -14,12 +14,14 @@ use bytes::Bytes;
 use http::request::Parts;
 use wasmtime::{Instance, Memory, Store};
 
-use crate::calls::enter::{Live, start_on_fiber};
+use crate::calls::enter::start_on_fiber;
 use crate::calls::invoke::{explained, prepare, read_meters};
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::functions::Live;
 use crate::module::LoadedModule;
 use crate::stats::CallMeter;
-use crate::store::{Deadline, StoreData};
+use crate::store::StoreData;
 use crate::trap::output_limit;
 
 pub(crate) const HANDLE: &str = "hotswap_http_handle";

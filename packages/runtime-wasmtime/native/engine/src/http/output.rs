@@ -7,9 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use crate::calls::control::CallControl;
-use crate::calls::invoke::Output;
 use crate::slots::SlotVersion;
-use crate::store::Streams;
+use crate::wasi::output::{Output, Streams};
 use crate::wasi::stdio::{MAX_SHOWN_BYTES, shown};
 
 use super::access::unix_ms;
@@ -23,6 +22,8 @@ const MAX_WAITING_BYTES: usize = 1024 * 1024;
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// What a record weighs beside its text.
 const RECORD_BYTES: usize = 128;
+/// And each of its lines, so that a batch of empty ones stays one that the owner's thread can take.
+const LINE_BYTES: usize = 100;
 
 /// See the module's description.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ struct Waiting {
 
 impl OutputLog {
     fn push(&self, record: OutputRecord) {
-        let text = record.lines.iter().map(|line| line.len() + size_of::<String>()).sum::<usize>();
+        let text = record.lines.iter().map(|line| line.len() + LINE_BYTES).sum::<usize>();
         let mut waiting = self.0.lock();
         if waiting.bytes + text + RECORD_BYTES <= MAX_WAITING_BYTES {
             waiting.bytes += text + RECORD_BYTES;

@@ -36,8 +36,14 @@ fn network(name: &str) -> Option<Network> {
     let (first, bits) = name.split_once('/').map_or((name, None), |(first, bits)| (first, Some(bits)));
     let first: IpAddr = first.parse().ok()?;
     let most = if first.is_ipv4() { 32 } else { 128 };
-    let bits = bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
-    Some(Network { first, bits })
+    let bits: u32 = bits.map_or(Some(most), |bits| bits.parse().ok()).filter(|bits| *bits <= most)?;
+    // Clients of the older family are known by their addresses in it, however a network of them was written.
+    match first.to_canonical() {
+        canonical @ IpAddr::V4(_) if first.is_ipv6() && bits >= 96 => {
+            Some(Network { first: canonical, bits: bits - 96 })
+        }
+        _ => Some(Network { first, bits }),
+    }
 }
 
 /// How many bits two addresses of one family have in common at their beginning.
@@ -69,6 +75,9 @@ mod tests {
             ("0.0.0.0/0", "1.2.3.4", true),
             ("0.0.0.0/0", "::2", false),
             ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
             ("::1", "::1", true),

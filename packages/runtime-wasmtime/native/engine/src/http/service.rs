@@ -15,10 +15,10 @@ use tokio::task::unconstrained;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::calls::admission::wait_for_share;
+use crate::deadline::Deadline;
 use crate::error::{EngineError, Result};
 use crate::module::HttpEntry;
 use crate::slots::{AskedVersion, NotChosen, SlotVersion};
-use crate::store::Deadline;
 use crate::trap::timeout;
 
 use super::access::Draft;

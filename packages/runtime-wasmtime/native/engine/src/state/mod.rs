@@ -19,16 +19,19 @@ use wasmtime::Store;
 
 use crate::calls::completions::CallInfo;
 use crate::calls::control::CallControl;
-use crate::calls::enter::{CallFailure, Live, Results, call_on_fiber, start_on_fiber};
+use crate::calls::enter::{CallFailure, call_on_fiber, start_on_fiber};
 use crate::calls::invoke::{
-    Output, check_callable, explain_failure, explained, prepare, queue_full, read_meters, rearm, unwrap_result,
+    check_callable, explain_failure, explained, prepare, queue_full, read_meters, rearm, unwrap_result,
 };
+use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
+use crate::functions::Live;
 use crate::module::LoadedModule;
 use crate::runtime::{Runtime, stale};
 use crate::state::transfer::{load, save};
-use crate::store::{Deadline, StoreData};
+use crate::store::StoreData;
 use crate::trap::timeout;
+use crate::values::value::Results;
 use crate::values::value::Value;
 
 /// Versions that a waiting call follows a state through.
@@ -194,7 +197,7 @@ async fn call_held(
     let outcome = call_on_fiber(&mut guest.store, guest.live, function, args, &mut None, limits.max_output_bytes).await;
     info.meter.invoke = started.elapsed();
     read_meters(&mut info.meter, module, &guest.store);
-    info.output = Output::take(guest.store.data());
+    info.output = guest.store.data().take_output();
     let (outcome, ended) = match outcome {
         Ok(results) => (unwrap_result(function, results), false),
         Err(failure) => {

@@ -3,8 +3,9 @@
 use wasmtime::Store;
 use wasmtime::component::ComponentExportIndex;
 
-use crate::calls::enter::{CallFailure, Live};
+use crate::calls::enter::CallFailure;
 use crate::error::{Result, bounded};
+use crate::functions::Live;
 use crate::functions::Target;
 use crate::module::LoadedModule;
 use crate::state::{Guest, Step, refused, step};

@@ -81,6 +81,9 @@ impl NumberKind {
     }
 }
 
+/// Values a function returned; empty for none, several for some core functions.
+pub type Results = Vec<Value>;
+
 /// Names one resource in one opened instance. Forging it reaches only what that instance's owner could reach anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResourceKey {

@@ -10,6 +10,8 @@ pub(crate) const INTERFACE: &str = "wasi:logging/logging";
 
 /// Text of one message that is taken.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Of one message as it is written, with what each of its lines begins with.
+const MAX_TEXT_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// Text of one context that is taken.
 const MAX_CONTEXT_BYTES: usize = 200;
 
@@ -77,6 +79,11 @@ fn line(level: Level, context: &str, message: &str) -> String {
     let (context, message) = (head(context, MAX_CONTEXT_BYTES), head(message, MAX_MESSAGE_BYTES));
     let mut text = String::with_capacity(message.len() + context.len() + 16);
     for part in message.lines().chain(message.is_empty().then_some("")) {
+        // Every line repeats level and context: a message of line ends alone would be a hundred times as long.
+        if text.len() > MAX_TEXT_BYTES {
+            text.push_str("…\n");
+            break;
+        }
         text.push_str(level.as_str());
         text.push(' ');
         if !context.is_empty() {
@@ -102,6 +109,8 @@ mod tests {
         assert_eq!(line(Level::Warn, "orders", "low"), "WARN orders: low\n");
         assert_eq!(line(Level::Critical, "", "a\nb\n"), "CRITICAL a\nCRITICAL b\n");
         assert_eq!(line(Level::Info, "a\nb", ""), "INFO a b: \n");
+        let flood = line(Level::Info, &"c".repeat(200), &"\n".repeat(60_000));
+        assert!(flood.len() <= MAX_TEXT_BYTES + 300 && flood.ends_with(": \n…\n"), "{}", flood.len());
         assert_eq!(line(Level::Debug, "", &"ä".repeat(40_000)).len(), "DEBUG ".len() + 65_536 + 1);
     }
 

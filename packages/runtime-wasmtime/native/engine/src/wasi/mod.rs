@@ -1,6 +1,7 @@
 //! WASI as the policy grants it. A context is built for each store; nothing is inherited from this process.
 
 pub(crate) mod logging;
+pub(crate) mod output;
 pub(crate) mod preview3;
 pub(crate) mod process_stdio;
 pub(crate) mod sockets;
@@ -21,7 +22,8 @@ use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::guest_module::Metrics;
 use crate::policy::{ModulePolicy, RunOptions, Stdio, WasiPolicy};
-use crate::store::{ComponentContext, Host, Streams};
+use crate::store::{ComponentContext, Host};
+use crate::wasi::output::Streams;
 use crate::wasi::process_stdio::{ProcessOutput, ProcessStdin};
 use crate::wasi::sockets::SocketRules;
 use crate::wasi::stdio::{CapturedOutput, LogRate};
