@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import type { DesiredRelease } from '@hotswap/core';
 import { buildExampleModules, exampleModule } from '@hotswap/example-modules';
+import type { NodeLogBatch } from '@hotswap/protocol';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from './agent-fixture.ts';
 import { AgentProcess, programs } from './agent-process.ts';
@@ -37,13 +38,22 @@ async function release(agent: AgentProcess, name: string): Promise<DesiredReleas
   return desiredRelease({ releaseId: name, weight: 100, ...stored });
 }
 
-async function call(agent: AgentProcess, moduleName: string, fn: string, body: unknown): Promise<unknown> {
-  const answer = await fetch(`${agent.server.dataPlaneUrl}/invoke/${moduleName}/${fn}`, {
+const call = (agent: AgentProcess, moduleName: string, fn: string, body: unknown): Promise<unknown> =>
+  post(agent, `/invoke/${moduleName}/${fn}`, body);
+
+async function post(agent: AgentProcess, path: string, body: unknown): Promise<unknown> {
+  const answer = await fetch(`${agent.server.dataPlaneUrl}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${await agent.server.invokeToken()}` },
     body: JSON.stringify(body),
   });
   return await answer.json();
+}
+
+/** What a module wrote on the node, by its streams. */
+async function written(agent: AgentProcess, moduleName: string): Promise<readonly string[]> {
+  const { lines } = (await post(agent, '/node/logs', { module: moduleName, limit: 1_000, waitMs: 0 })) as NodeLogBatch;
+  return lines.flatMap(({ stream, text }) => (stream === 'agent' ? [] : [`${stream}: ${text}`]));
 }
 
 /** Starts the node (again) and waits for its first word. */
@@ -76,27 +86,42 @@ describe('a node whose engine is another one after a restart', () => {
     expect(engines.map(([name]) => name)).toContain('wasmedge');
   });
 
-  it('keeps its modules, serves them, and reports the engine that runs them', { timeout: 120_000 }, async () => {
-    await using agent = await AgentProcess.create(programs.real);
-    const adder = await release(agent, 'adder');
-    const command = await release(agent, 'wasi-command');
-    const reported: (string | undefined)[] = [];
-    for (const [name, env] of engines) {
-      await started(agent, { HOTSWAP_AGENT_RUNTIME: name, ...env });
-      agent.server.wish(1, desiredModule('adder', 1, adder), desiredModule('command', 1, command));
-      await waitFor(() => agent.server.observed('adder')?.state === 'ready', 30_000);
-      expect(await call(agent, 'adder', 'add', { args: [2, 40] })).toMatchObject({ result: 42, releaseId: 'adder' });
-      const stdin = Buffer.from('hello').toString('base64');
-      expect(await call(agent, 'command', 'run', { args: ['x'], stdin })).toMatchObject({ result: null });
-      const { runtime, runtimeVersion } = [...agent.server.registrations, ...agent.server.sessions].at(-1) ?? {};
-      reported.push(runtime);
-      expect(runtimeVersion).toMatch(/^\d+\.\d+\.\d+/);
-      await stopped(agent);
-    }
-    expect(reported).toEqual(['wasmtime', 'wasmedge', 'wasmer']);
-    // Pulled once each: the later engines found them on the node.
-    expect(agent.server.binaryReads.length).toBe(2);
-  });
+  it(
+    'keeps its modules, serves them, has what they write in its log, and reports the engine that runs them',
+    { timeout: 120_000 },
+    async () => {
+      await using agent = await AgentProcess.create(programs.real);
+      const adder = await release(agent, 'adder');
+      const command = await release(agent, 'wasi-command');
+      const talker = await release(agent, 'talker');
+      const reported: (string | undefined)[] = [];
+      for (const [name, env] of engines) {
+        await started(agent, { HOTSWAP_AGENT_RUNTIME: name, ...env });
+        agent.server.wish(
+          1,
+          desiredModule('adder', 1, adder),
+          desiredModule('command', 1, command),
+          desiredModule('talker', 1, talker),
+        );
+        const all = ['adder', 'wasi-command', 'talker'];
+        await waitFor(() => all.every((id) => agent.server.observed(id)?.state === 'ready'), 30_000);
+        expect(await call(agent, 'adder', 'add', { args: [2, 40] })).toMatchObject({ result: 42, releaseId: 'adder' });
+        const stdin = Buffer.from('hello').toString('base64');
+        expect(await call(agent, 'command', 'run', { args: ['x'], stdin })).toMatchObject({ result: null });
+        await call(agent, 'talker', 'say', { args: [2] });
+        await call(agent, 'talker', 'crash', {});
+        const said = ['stdout: line 0000000', 'stdout: line 0000001', 'stderr: last words'];
+        expect(await written(agent, 'talker')).toEqual(said);
+        const { runtime, runtimeVersion } = [...agent.server.registrations, ...agent.server.sessions].at(-1) ?? {};
+        reported.push(runtime);
+        expect(runtimeVersion).toMatch(/^\d+\.\d+\.\d+/);
+        await stopped(agent);
+      }
+      expect(reported).toEqual(['wasmtime', 'wasmedge', 'wasmer']);
+      // Pulled once each: the later engines found them on the node.
+      expect(agent.server.binaryReads.length).toBe(3);
+    },
+  );
 
   it('refuses what its engine cannot run before any traffic moves', { timeout: 60_000 }, async () => {
     await using agent = await AgentProcess.create(programs.real);

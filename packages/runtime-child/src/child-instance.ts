@@ -1,9 +1,10 @@
 import { type CallOptions, type CallResult, type ModuleInstance, type WitValue, isHotSwapError } from '@hotswap/core';
+import { answerOfCall } from './answer-of-call.ts';
 import type { CallCounters } from './call-counters.ts';
+import type { CallLog } from './call-log.ts';
 import { callResult } from './call-result.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { runtimeChildError } from './error-codes.ts';
-import { errorOfFailure } from './error-of-failure.ts';
 import { type ExportIndex, encodeArguments } from './export-index.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
 import type { ModulePolicy } from './module-policy.ts';
@@ -18,6 +19,7 @@ export interface ChildInstanceParts {
   readonly policy: ModulePolicy;
   readonly launch: EngineLaunch;
   readonly counters: CallCounters;
+  readonly log: CallLog;
   readonly onClose: (instance: ChildInstance) => void;
 }
 
@@ -37,12 +39,17 @@ export class ChildInstance implements ModuleInstance {
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     this.#assertOpen();
-    const { exports, policy, counters } = this.#parts;
+    const { exports, policy, counters, log } = this.#parts;
     const target = exports.resolve(name);
     const values = encodeArguments(target, args, policy.maxInputBytes);
     const startedMs = performance.now();
     const call = new PendingCall({
-      message: () => ({ do: 'callInstance', export: target.name, args: values }),
+      message: () => ({
+        do: 'callInstance',
+        export: target.name,
+        args: values,
+        maxOutputBytes: log.roomBytes,
+      }),
       timeoutMs: Math.min(options.timeoutMs ?? policy.timeoutMs, policy.timeoutMs),
       limit: 'timeoutMs',
       signal: options.signal,
@@ -50,7 +57,7 @@ export class ChildInstance implements ModuleInstance {
     const work = this.#last.then(() => this.#perform(call));
     this.#last = work.catch(() => undefined);
     const reply = await counters.count(this.#answered(call));
-    return callResult(reply, startedMs);
+    return callResult(reply, startedMs, log);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -66,12 +73,9 @@ export class ChildInstance implements ModuleInstance {
   }
 
   async #answered(call: PendingCall): Promise<Awaited<PendingCall['settled']>> {
-    const { counters, launch } = this.#parts;
+    const { counters, launch, log } = this.#parts;
     try {
-      const reply = await call.settled;
-      counters.add(reply.message.usage);
-      if (reply.message.failure !== undefined) throw errorOfFailure(reply.message.failure, launch);
-      return reply;
+      return await answerOfCall(call, { counters, launch, keep: (output) => log.keep(output) });
     } catch (error) {
       if (isHotSwapError(error, 'HS_RUNTIME_TRAP')) this.#close('it trapped');
       throw error;

@@ -1,7 +1,7 @@
 import type { ErrorDetails, ModuleDescription, RuntimeCapabilities } from '@hotswap/core';
 
 /** Version of the protocol that this package speaks; a child of another version is refused. @internal */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Types of values that cross the border of a core module. @internal */
 export type NumberType = 'i32' | 'i64' | 'f32' | 'f64';
@@ -69,7 +69,12 @@ export type RequestMessage =
     }
   | { readonly do: 'run'; readonly module: number; readonly wasi: WireWasi }
   | { readonly do: 'open'; readonly module: number; readonly wasi: WireWasi }
-  | { readonly do: 'callInstance'; readonly export: string; readonly args: readonly WireValue[] };
+  | {
+      readonly do: 'callInstance';
+      readonly export: string;
+      readonly args: readonly WireValue[];
+      readonly maxOutputBytes: number;
+    };
 
 /** What an instance has used. @internal */
 export interface WireUsage {
@@ -78,11 +83,20 @@ export interface WireUsage {
   readonly memoryRefusals: number;
 }
 
+/** What a guest wrote; standard output is attached, then standard error. @internal */
+export interface WireOutput {
+  readonly stdoutBytes: number;
+  readonly stdoutDroppedBytes: number;
+  readonly stderrDroppedBytes: number;
+}
+
 /** Answer to any request. @internal */
 export interface ReplyMessage {
   readonly ok?: unknown;
   readonly failure?: ChildFailure;
   readonly usage: WireUsage;
+  /** Absent: nothing was written. */
+  readonly output?: WireOutput;
 }
 
 /** Answer with the bytes that came with it. @internal */
@@ -99,9 +113,7 @@ export interface WireResults {
   readonly results: readonly WireValue[];
 }
 
-/** What `run` answers; standard output is attached, then standard error. @internal */
+/** What `run` answers. @internal */
 export interface WireExit {
   readonly exitCode: number;
-  readonly stdoutBytes: number;
-  readonly droppedBytes: number;
 }

@@ -10,22 +10,35 @@ import type {
   ModuleStats,
   WitValue,
 } from '@hotswap/core';
+import { answerOfCall } from './answer-of-call.ts';
 import { CallCounters } from './call-counters.ts';
+import { CallLog, outputOfResult } from './call-log.ts';
 import { CallsInFlight } from './calls-in-flight.ts';
 import { ChildInstance } from './child-instance.ts';
-import type { Reply, RequestMessage, WireExit } from './child-messages.ts';
+import type { Reply, WireExit } from './child-messages.ts';
 import { callResult } from './call-result.ts';
 import { runtimeChildError } from './error-codes.ts';
-import { errorOfFailure } from './error-of-failure.ts';
 import { ExportIndex, encodeArguments } from './export-index.ts';
+import { type GuestOutput, outputOfReply } from './guest-output.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
-import { type ModulePolicy, commandWasi } from './module-policy.ts';
-import type { ModuleCode } from './pending-call.ts';
+import { LogRate } from './log-rate.ts';
+import { type ModulePolicy, callWasi, commandWasi } from './module-policy.ts';
+import type { CallRequest, ModuleCode } from './pending-call.ts';
 import type { ProcessPool } from './process-pool.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 
 /** Calls end by their own limits; this only bounds the wait of a dispose. */
 const disposeDeadlineMs = 60_000;
+
+const nothing = new Uint8Array();
+
+/** What a module's request is, besides what is the same for all of them. */
+interface ModuleRequest {
+  readonly message: NonNullable<CallRequest['message']>;
+  readonly attached?: Uint8Array;
+  /** Of what the guest wrote, what a failure may show. */
+  readonly keep: (output: GuestOutput) => GuestOutput;
+}
 
 /** What a module is made of. @internal */
 export interface ChildModuleParts {
@@ -52,6 +65,7 @@ export class ChildModule implements LoadedModule {
   readonly #exports: ExportIndex;
   readonly #counters = new CallCounters();
   readonly #calls = new CallsInFlight();
+  readonly #log: CallLog;
   readonly #instances = new Set<ChildInstance>();
   #closing: Promise<void> | undefined;
 
@@ -60,6 +74,8 @@ export class ChildModule implements LoadedModule {
     this.description = parts.description;
     this.digest = parts.digest;
     this.#exports = new ExportIndex(parts.description.functions);
+    const { maxLogBytesPerSecond, wasi } = parts.policy;
+    this.#log = new CallLog(wasi.maxOutputBytes, new LogRate(maxLogBytesPerSecond));
   }
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
@@ -68,15 +84,18 @@ export class ChildModule implements LoadedModule {
     const target = this.#exports.resolve(name);
     const values = encodeArguments(target, args, policy.maxInputBytes);
     const startedMs = performance.now();
-    const reply = await this.#submit(options, (lane) => ({
-      do: 'call',
-      module: code.id,
-      export: target.name,
-      args: values,
-      wasi: policy.wasi,
-      reuse: policy.reuse !== null && lane < policy.reuse.maxInstances ? policy.reuse : null,
-    }));
-    return callResult(reply, startedMs);
+    const reply = await this.#submit(options, {
+      message: (lane) => ({
+        do: 'call',
+        module: code.id,
+        export: target.name,
+        args: values,
+        wasi: callWasi(policy.wasi, this.#log.roomBytes),
+        reuse: policy.reuse !== null && lane < policy.reuse.maxInstances ? policy.reuse : null,
+      }),
+      keep: (output) => this.#log.keep(output),
+    });
+    return callResult(reply, startedMs, this.#log);
   }
 
   async run(options: CommandOptions = {}): Promise<CommandResult> {
@@ -88,15 +107,21 @@ export class ChildModule implements LoadedModule {
       throw runtimeChildError('HS_RUNTIME_INPUT_LIMIT', { sizeBytes: stdin.length, limitBytes: policy.maxInputBytes });
     const wasi = commandWasi(policy.wasi, options);
     const startedMs = performance.now();
-    const { message, attached } = await this.#submit(options, () => ({ do: 'run', module: code.id, wasi }), stdin);
-    const { exitCode, stdoutBytes, droppedBytes } = message.ok as WireExit;
+    const reply = await this.#submit(options, {
+      message: () => ({ do: 'run', module: code.id, wasi }),
+      ...(stdin === undefined ? {} : { attached: stdin }),
+      keep: (output) => output,
+    });
+    const { ok, usage } = reply.message;
+    const output = outputOfReply(reply);
     return {
-      exitCode,
-      stdout: attached.slice(0, stdoutBytes),
-      stderr: attached.slice(stdoutBytes),
-      droppedBytes,
+      exitCode: (ok as WireExit).exitCode,
+      stdout: nothing,
+      stderr: nothing,
+      droppedBytes: 0,
+      ...(output === undefined ? {} : outputOfResult(output)),
       durationMs: performance.now() - startedMs,
-      ...(message.usage.fuelUsed === null ? {} : { fuelUsed: message.usage.fuelUsed }),
+      ...(usage.fuelUsed === null ? {} : { fuelUsed: usage.fuelUsed }),
     };
   }
 
@@ -111,6 +136,7 @@ export class ChildModule implements LoadedModule {
       policy,
       launch,
       counters: this.#counters,
+      log: this.#log,
       onClose: (closed) => this.#instances.delete(closed),
     });
     this.#instances.add(instance);
@@ -138,31 +164,20 @@ export class ChildModule implements LoadedModule {
     this.#parts.pool.forget(this.#parts.code.id);
   }
 
-  async #submit(
-    { signal, timeoutMs }: CallOptions,
-    message: (lane: number) => RequestMessage,
-    attached?: Uint8Array,
-  ): Promise<Reply> {
+  async #submit({ signal, timeoutMs }: CallOptions, { keep, ...request }: ModuleRequest): Promise<Reply> {
     const { code, policy, pool, maxPendingCalls, launch } = this.#parts;
     if (this.#calls.count >= maxPendingCalls)
       throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'module', limit: maxPendingCalls });
     const call = pool.admit({
       code,
-      message,
-      ...(attached === undefined ? {} : { attached }),
+      ...request,
       timeoutMs: Math.min(timeoutMs ?? policy.timeoutMs, policy.timeoutMs),
       limit: 'timeoutMs',
       signal,
     });
     this.#calls.add(call);
-    return await this.#counters.count(this.#answered(call.settled, launch));
-  }
-
-  async #answered(settled: Promise<Reply>, launch: EngineLaunch): Promise<Reply> {
-    const reply = await settled;
-    this.#counters.add(reply.message.usage);
-    if (reply.message.failure !== undefined) throw errorOfFailure(reply.message.failure, launch);
-    return reply;
+    const counters = this.#counters;
+    return await counters.count(answerOfCall(call, { counters, launch, keep }));
   }
 
   #assertOpen(): void {

@@ -13,9 +13,14 @@ import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { type Frame, FrameReader, encodeFrame } from './frame-codec.ts';
+import type { GuestOutput } from './guest-output.ts';
+import { LeftBehindFile } from './left-behind-file.ts';
 
 /** Time from the start of the program to its greeting; a library of 100 MB may come from a cold disk. */
 const greetingDeadlineMs = 30_000;
+
+/** What the page of a child is called there: the first after the standard streams. */
+const pageDescriptor = 3;
 
 interface Waiting {
   readonly resolve: (frame: Frame) => void;
@@ -34,13 +39,17 @@ export class EngineProcess {
   #waiting: Waiting | undefined;
   #ended: HotSwapError | undefined;
   #killed = false;
+  #page: LeftBehindFile | undefined = LeftBehindFile.create();
+  #leftBehind: GuestOutput | undefined;
 
   private constructor(launch: EngineLaunch) {
     this.#launch = launch;
     const [program = '', ...args] = launch.command;
     // Guests must not find this process's environment; what the library needs is named.
-    this.#child = spawn(program, [...args, String(launch.maxProcessMemoryBytes)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const limits = [String(launch.maxProcessMemoryBytes)];
+    const page = this.#page?.descriptor;
+    this.#child = spawn(program, [...args, ...limits, ...(page === undefined ? [] : [String(pageDescriptor)])], {
+      stdio: ['pipe', 'pipe', 'inherit', ...(page === undefined ? [] : [page])],
       env: { ...launch.environment },
     });
     this.#child.on('error', (error) =>
@@ -92,6 +101,11 @@ export class EngineProcess {
     return this.#killed;
   }
 
+  /** What the guest of the request that ended with this child had written. */
+  get leftBehind(): GuestOutput | undefined {
+    return this.#leftBehind;
+  }
+
   /** @throws HS_RUNTIME_CRASHED when the child ends before it answers */
   async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
     const answer = this.#next();
@@ -139,6 +153,9 @@ export class EngineProcess {
 
   #end(how: string): void {
     this.#ended ??= runtimeChildError('HS_RUNTIME_CRASHED', { engine: this.#launch.engine, how });
+    this.#leftBehind ??= this.#page?.read();
+    this.#page?.close();
+    this.#page = undefined;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.reject(this.#ended);

@@ -12,6 +12,7 @@ import { runtimeChildError } from './error-codes.ts';
 /** Elements of all tables of an instance together. */
 const maxTableElements = 100_000;
 const defaultMaxOutputBytes = 1_048_576;
+const defaultMaxLogBytesPerSecond = 1_048_576;
 /** First argument of a program; the rest is the caller's. */
 const programName = 'module';
 
@@ -25,6 +26,8 @@ export interface ModulePolicy {
   readonly reuse: (WireReuse & { readonly maxInstances: number }) | null;
   readonly timeoutMs: number;
   readonly maxInputBytes: number;
+  /** What all calls of the module may log together; nothing of a command's output. */
+  readonly maxLogBytesPerSecond: number;
 }
 
 /**
@@ -62,7 +65,13 @@ export function modulePolicy(options: LoadOptions, engine: EngineCapabilities): 
           },
     timeoutMs: durationMs(limits.maxExecutionTime),
     maxInputBytes: limits.maxInputSize,
+    maxLogBytesPerSecond: Math.floor(options.maxLogBytesPerSecond ?? defaultMaxLogBytesPerSecond),
   };
+}
+
+/** What a call gets: no more room for its output than the log of its module has left. @internal */
+export function callWasi(wasi: WireWasi, roomBytes: number): WireWasi {
+  return roomBytes === wasi.maxOutputBytes ? wasi : { ...wasi, maxOutputBytes: roomBytes };
 }
 
 /** What a command gets: arguments of the call in place of the policy's, its environment laid over it. @internal */

@@ -1,4 +1,5 @@
 import type { HotSwapError } from '@hotswap/core';
+import type { GuestOutput } from './guest-output.ts';
 import type { Reply, RequestMessage, WirePolicy } from './child-messages.ts';
 import { runtimeChildError } from './error-codes.ts';
 
@@ -30,8 +31,10 @@ export interface CallRequest {
 export class PendingCall {
   readonly request: CallRequest;
   readonly settled: Promise<Reply>;
-  /** Set while a child works on it: ends that child. */
-  onCut: (() => void) | undefined;
+  /** Set while a child works on it: ends that child and says what its guest had written. */
+  onCut: (() => GuestOutput | undefined) | undefined;
+  /** What the guest had written when its child ended without an answer. */
+  leftBehind: GuestOutput | undefined;
   readonly #admittedMs = performance.now();
   #resolve!: (reply: Reply) => void;
   #reject!: (error: unknown) => void;
@@ -80,8 +83,8 @@ export class PendingCall {
   cut(error: HotSwapError): void {
     const endChild = this.onCut;
     if (!this.#settle()) return;
+    this.leftBehind = endChild?.();
     this.#reject(error);
-    endChild?.();
   }
 
   readonly #abort = (): void => this.cut(runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'caller' }));

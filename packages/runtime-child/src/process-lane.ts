@@ -4,6 +4,7 @@ import type { Reply } from './child-messages.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
 import { errorOfFailure } from './error-of-failure.ts';
+import type { GuestOutput } from './guest-output.ts';
 import { type ModuleCode, type PendingCall, compileLimit } from './pending-call.ts';
 
 const firstBackOffMs = 100;
@@ -42,9 +43,10 @@ export class ProcessLane {
 
   /** Does one request; it is settled when this resolves. */
   async perform(call: PendingCall): Promise<void> {
-    call.onCut = () => this.#process?.kill();
+    call.onCut = () => this.#cut();
+    let process: EngineProcess | undefined;
     try {
-      const process = await this.#ready(call);
+      process = await this.#ready(call);
       if (process === undefined) return;
       const { code, message, attached = nothing } = call.request;
       const loaded = code === undefined ? undefined : await this.#load(process, code, call);
@@ -54,6 +56,7 @@ export class ProcessLane {
       if (reply !== undefined) call.succeed(reply);
     } catch (error) {
       if (isHotSwapError(error, 'HS_RUNTIME_CRASHED') && this.#process?.killed !== true) this.#crashes++;
+      call.leftBehind ??= process?.leftBehind;
       call.fail(error);
     } finally {
       call.onCut = undefined;
@@ -73,6 +76,14 @@ export class ProcessLane {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#process?.close();
+  }
+
+  /** Ends the child. One that had ended before has nothing to say of this call. */
+  #cut(): GuestOutput | undefined {
+    const process = this.#process;
+    if (process?.alive !== true) return undefined;
+    process.kill();
+    return process.leftBehind;
   }
 
   /** A living child, or undefined when the request was settled in the meantime. */

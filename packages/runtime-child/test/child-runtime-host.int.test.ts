@@ -14,7 +14,7 @@ describe('starting', () => {
   });
 
   it.each([
-    ['foreign', 'protocol 2'],
+    ['foreign', 'protocol 3'],
     ['silent', 'exit code 4'],
   ])('refuses a child that is %s', async (mode, why) => {
     await expect(fakeHost({}, mode)).rejects.toThrow(why);
@@ -197,6 +197,73 @@ it('gives what a program wrote, in its two streams', async () => {
     'ab',
     'err',
   ]);
+});
+
+describe('what a guest writes', () => {
+  const shown = async (call: Promise<unknown>): Promise<unknown> => {
+    const error: unknown = await call.catch((thrown: unknown) => thrown);
+    if (!isHotSwapError(error)) throw error;
+    const { stdout, stderr } = error.details;
+    return { code: error.code, stdout, stderr };
+  };
+  const hanging = 'about to hang\\u{1b}[2J';
+
+  it('comes with the answer, and is counted where it was dropped', async () => {
+    await using host = await fakeHost();
+    const { stdout, stderr, droppedBytes } = await (await anyModule(host)).invoke('say', []);
+    expect([String(Buffer.from(stdout ?? [])), stderr, droppedBytes]).toEqual(['said', new Uint8Array(), 3]);
+  });
+
+  it('is in the failure of a call that is ended, by its time, its caller or a drain', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    const timedOut = shown(invoke(module, 'sayAndHang', 1_000));
+    expect(await timedOut).toEqual({ code: 'HS_RUNTIME_TIMEOUT', stdout: hanging });
+    const cancelled = shown(module.invoke('sayAndHang', [], { signal: AbortSignal.timeout(1_000) }));
+    expect(await cancelled).toEqual({ code: 'HS_RUNTIME_CANCELLED', stdout: hanging });
+    const cut = shown(invoke(module, 'sayAndHang'));
+    expect(await host.createSlotTable().drain(module, 1_000)).toEqual({ finished: 0, cut: 1 });
+    expect(await cut).toEqual({ code: 'HS_RUNTIME_CANCELLED', stdout: hanging });
+  });
+
+  it('is left behind by a child that crashes, cut to what a failure shows', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    expect(await shown(invoke(module, 'sayAndCrash'))).toEqual({
+      code: 'HS_RUNTIME_CRASHED',
+      stderr: `${'x'.repeat(2_000)}…`,
+    });
+  });
+
+  it('is in the failure of a call of an open instance', async () => {
+    await using host = await fakeHost();
+    const instance = await (await anyModule(host)).open();
+    expect(String(Buffer.from((await instance.invoke('say', [])).stdout ?? []))).toBe('said');
+    expect(await shown(instance.invoke('sayAndCrash', []))).toMatchObject({ stderr: expect.stringContaining('xx') });
+  });
+
+  it('is never told of another call', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    await module.invoke('say', []);
+    expect(await shown(invoke(module, 'hang', 300))).toEqual({ code: 'HS_RUNTIME_TIMEOUT' });
+    await shown(invoke(module, 'sayAndHang', 1_000));
+    // The child is gone: this call is cut while the next one is being started.
+    expect(await shown(module.invoke('hang', [], { signal: AbortSignal.timeout(1) }))).toEqual({
+      code: 'HS_RUNTIME_CANCELLED',
+    });
+    await shown(invoke(module, 'sayAndCrash'));
+    expect(await shown(invoke(module, 'crash'))).toEqual({ code: 'HS_RUNTIME_CRASHED' });
+  });
+
+  it('is within the rate of its module, however many calls there are', async () => {
+    await using host = await fakeHost({ processes: 2 });
+    const module = await host.load({ bytes: new Uint8Array([1]) }, { maxLogBytesPerSecond: 0 });
+    const results = await Promise.all(Array.from({ length: 10 }, () => module.invoke('say', [])));
+    expect(results.map(({ stdout, droppedBytes }) => [stdout?.length, droppedBytes])).toEqual(
+      results.map(() => [0, 7]),
+    );
+  });
 });
 
 it('a trap closes an open instance', async () => {

@@ -94,7 +94,10 @@ export interface LoadOptions {
    * `HS_RUNTIME_STATE_REFUSED`. Absent: the runtime's own bound, 64 MiB on Wasmtime.
    */
   readonly maxStateBytes?: number;
-  /** Bytes of guest output to the log per second; the rest is dropped and counted. Absent: the runtime's own bound. */
+  /**
+   * Bytes that all calls of the module together may write to its log in a second; the rest is dropped and counted. What a
+   * command writes is its result and no log. Absent: the runtime's own bound.
+   */
   readonly maxLogBytesPerSecond?: number;
 }
 
@@ -112,11 +115,15 @@ export interface CallResult {
   readonly durationMs: number;
   /** Only when the module's fuel is metered. */
   readonly fuelUsed?: number;
-  /** Head of what the call wrote to its standard output. Absent: nothing, or the runtime does not tell. */
+  /**
+   * Head of what the call wrote to its standard output, within {@link LoadOptions.maxOutputSize} and
+   * {@link LoadOptions.maxLogBytesPerSecond}; empty when all of it was dropped. Absent: nothing was written, or the host
+   * declares no WASI.
+   */
   readonly stdout?: Uint8Array;
   /** The same of its standard error. */
   readonly stderr?: Uint8Array;
-  /** Bytes of both that were not kept. Absent: none, or the runtime does not tell. */
+  /** Bytes of both that were not kept. Absent: none. */
   readonly droppedBytes?: number;
 }
 
@@ -177,7 +184,9 @@ export interface LoadedModule extends AsyncDisposable {
    * without it while that is unambiguous.
    * @throws HS_RUNTIME_UNKNOWN_EXPORT, HS_RUNTIME_INVALID_ARGUMENT (with the argument's path), HS_RUNTIME_TRAP,
    * HS_RUNTIME_TIMEOUT, HS_RUNTIME_CANCELLED, HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_INPUT_LIMIT, HS_RUNTIME_OUTPUT_LIMIT,
-   * HS_RUNTIME_GUEST_ERROR (an `err` result; the payload is in the details), HS_RUNTIME_CLOSED
+   * HS_RUNTIME_GUEST_ERROR (an `err` result; the payload is in the details), HS_RUNTIME_CLOSED. A call that trapped or ran
+   * out of time has the head of what it had written in the details `stdout` and `stderr`, with everything made visible that
+   * would act on who shows it
    */
   invoke(name: string, args: readonly WitValue[], options?: CallOptions): Promise<CallResult>;
   /** Same on the calling thread, for modules without imports; only with the capability. */

@@ -34,7 +34,8 @@ pub trait Engine {
     /// `COMPILE_FAILED`, `UNSUPPORTED`
     fn compile(&mut self, bytes: &[u8], description: &Description, policy: &Policy) -> Result<Self::Module, Failure>;
 
-    /// Links and instantiates, start function included.
+    /// Links and instantiates, start function included. The streams are those of the instance as long as it lives; what a
+    /// guest wrote is in them when this or a call returns, whatever it returns.
     ///
     /// # Errors
     /// `LINK_FAILED`, `MEMORY_LIMIT`, `TABLE_LIMIT`, `START_FAILED`, `TRAP`

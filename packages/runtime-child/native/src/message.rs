@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 /// Raised with every change that an older other side would misread.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The child's first frame.
 #[derive(Debug, Serialize)]
@@ -90,7 +90,7 @@ pub struct Wasi {
     pub env: Vec<(String, String)>,
     /// Folders.
     pub dirs: Vec<Folder>,
-    /// Bytes that are kept of each output stream.
+    /// Bytes that a request keeps of each output stream.
     pub max_output_bytes: usize,
 }
 
@@ -121,7 +121,7 @@ pub(crate) enum Request {
     /// Opens the one instance that a child can keep for `CallInstance`.
     Open { module: u32, wasi: Wasi },
     /// Calls an export of the open instance.
-    CallInstance { export: String, args: Vec<Value> },
+    CallInstance { export: String, args: Vec<Value>, max_output_bytes: usize },
 }
 
 /// Why something failed. `code` is the part of `HS_RUNTIME_…` after the prefix.

@@ -1,15 +1,16 @@
 //! The loop: one request, one answer.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use crate::capture::Stdio;
+use crate::capture::{Output, Stdio};
 use crate::describe::{Description, check_features, describe};
 use crate::engine::{Engine, Usage};
 use crate::frame::{read_frame, write_frame};
+use crate::left_behind::LeftBehind;
 use crate::message::{Failure, Policy, Request, Reuse, Value, Wasi};
 use crate::standard_streams::Connection;
 
@@ -29,15 +30,15 @@ pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()>
     connection.end_with_parent();
     let hello = serde_json::to_vec(&engine.hello())?;
     write_frame(&mut connection.output, &hello, &[])?;
-    let mut server = Server { engine, modules: HashMap::new(), open: None };
+    let left_behind = connection.left_behind;
+    let mut server = Server { engine, modules: HashMap::new(), open: None, left_behind };
     while let Some((text, attached)) = read_frame(&mut connection.input)? {
         let answer = server.answer(serde_json::from_slice(&text)?, attached);
-        let body = match answer.outcome {
-            Ok(ok) => json!({ "ok": ok, "usage": answer.usage }),
-            Err(failure) => json!({ "failure": failure, "usage": answer.usage }),
-        };
-        let parts: Vec<&[u8]> = answer.attached.iter().map(Vec::as_slice).collect();
-        write_frame(&mut connection.output, body.to_string().as_bytes(), &parts)?;
+        // Before the answer: the next request must not find the words of this one.
+        if let Some(page) = left_behind {
+            page.clear();
+        }
+        answer.send(&mut connection.output)?;
     }
     Ok(())
 }
@@ -45,18 +46,43 @@ pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()>
 struct Answer {
     outcome: Result<Json, Failure>,
     usage: Usage,
-    attached: Vec<Vec<u8>>,
+    output: Output,
+}
+
+impl Answer {
+    fn new(outcome: Result<Json, Failure>, usage: Usage, stdio: &Stdio) -> Self {
+        let output = stdio.take();
+        let output = if outcome.is_ok() { output } else { output.heads() };
+        Self { outcome, usage, output }
+    }
+
+    fn send(self, to: &mut impl Write) -> io::Result<()> {
+        let Self { outcome, usage, output } = self;
+        let mut body = match outcome {
+            Ok(ok) => json!({ "ok": ok, "usage": usage }),
+            Err(failure) => json!({ "failure": failure, "usage": usage }),
+        };
+        if output.was_written() {
+            body["output"] = json!({
+                "stdoutBytes": output.stdout.len(),
+                "stdoutDroppedBytes": output.stdout_dropped,
+                "stderrDroppedBytes": output.stderr_dropped,
+            });
+        }
+        write_frame(to, body.to_string().as_bytes(), &[&output.stdout, &output.stderr])
+    }
 }
 
 impl From<Result<Json, Failure>> for Answer {
     fn from(outcome: Result<Json, Failure>) -> Self {
-        Self { outcome, usage: Usage::default(), attached: Vec::new() }
+        Self { outcome, usage: Usage::default(), output: Output::default() }
     }
 }
 
 /// An instance that waits for its next call.
 struct Kept<I> {
     instance: I,
+    stdio: Stdio,
     calls: u64,
     until: Instant,
 }
@@ -67,10 +93,18 @@ struct Loaded<E: Engine> {
     kept: Option<Kept<E::Instance>>,
 }
 
+/// The instance that is called again and again.
+struct Open<I> {
+    module: u32,
+    instance: I,
+    stdio: Stdio,
+}
+
 struct Server<E: Engine> {
     engine: E,
     modules: HashMap<u32, Loaded<E>>,
-    open: Option<(u32, E::Instance)>,
+    open: Option<Open<E::Instance>>,
+    left_behind: Option<LeftBehind>,
 }
 
 impl<E: Engine> Server<E> {
@@ -90,7 +124,9 @@ impl<E: Engine> Server<E> {
             Request::Call { module, export, args, wasi, reuse } => self.call(module, &export, &args, &wasi, reuse),
             Request::Run { module, wasi } => self.run(module, &wasi, attached),
             Request::Open { module, wasi } => self.open(module, &wasi).into(),
-            Request::CallInstance { export, args } => self.call_open(&export, &args),
+            Request::CallInstance { export, args, max_output_bytes } => {
+                self.call_open(&export, &args, max_output_bytes)
+            }
         }
     }
 
@@ -122,72 +158,68 @@ impl<E: Engine> Server<E> {
     }
 
     fn call(&mut self, module: u32, export: &str, args: &[Value], wasi: &Wasi, reuse: Option<Reuse>) -> Answer {
-        let Self { engine, modules, .. } = self;
+        let Self { engine, modules, left_behind, .. } = self;
         let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
         let kept = loaded.kept.take().filter(|kept| reuse.is_some_and(|reuse| kept.calls < reuse.max_calls));
-        let (mut instance, calls) = match kept {
-            Some(Kept { instance, calls, .. }) => (instance, calls),
-            None => match fresh(engine, loaded, wasi, &Stdio::new(Vec::new(), 0)) {
-                Ok(instance) => (instance, 0),
-                Err(failure) => return Err(failure).into(),
-            },
+        let (mut instance, stdio, calls) = match kept {
+            Some(Kept { instance, stdio, calls, .. }) => {
+                stdio.allow(wasi.max_output_bytes);
+                (instance, stdio, calls)
+            }
+            None => {
+                let stdio = Stdio::shared(Vec::new(), wasi.max_output_bytes, *left_behind);
+                match fresh(engine, loaded, wasi, &stdio) {
+                    Ok(instance) => (instance, stdio, 0),
+                    Err(failure) => return Answer::new(Err(failure), Usage::default(), &stdio),
+                }
+            }
         };
         let outcome = call_export(engine, loaded, &mut instance, export, args);
         let usage = engine.usage(&mut instance);
-        if let (Some(reuse), true) = (reuse, outcome.is_ok()) {
+        let answer = Answer::new(outcome, usage, &stdio);
+        if let (Some(reuse), true) = (reuse, answer.outcome.is_ok()) {
             let until = Instant::now() + Duration::from_millis(reuse.max_idle_ms);
-            loaded.kept = Some(Kept { instance, calls: calls + 1, until });
+            loaded.kept = Some(Kept { instance, stdio, calls: calls + 1, until });
         }
-        Answer { outcome, usage, attached: Vec::new() }
+        answer
     }
 
     fn run(&mut self, module: u32, wasi: &Wasi, stdin: Vec<u8>) -> Answer {
-        let Self { engine, modules, .. } = self;
+        let Self { engine, modules, left_behind, .. } = self;
         let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
-        let stdio = Stdio::new(stdin, wasi.max_output_bytes);
+        let stdio = Stdio::shared(stdin, wasi.max_output_bytes, *left_behind);
         let mut instance = match fresh(engine, loaded, wasi, &stdio) {
             Ok(instance) => instance,
-            Err(failure) => return Err(failure).into(),
+            Err(failure) => return Answer::new(Err(failure), Usage::default(), &stdio),
         };
         let exit_code = match call_export(engine, loaded, &mut instance, "_start", &[]) {
             Ok(_) => Ok(0),
             Err(failure) => failure.exit_code().ok_or(failure),
         };
         let usage = engine.usage(&mut instance);
-        // Streams are complete once the instance is gone.
-        drop(instance);
-        let (stdout, dropped_stdout) = stdio.stdout.take();
-        let (stderr, dropped_stderr) = stdio.stderr.take();
-        Answer {
-            outcome: exit_code.map(|exit_code| {
-                json!({
-                    "exitCode": exit_code,
-                    "stdoutBytes": stdout.len(),
-                    "droppedBytes": dropped_stdout + dropped_stderr,
-                })
-            }),
-            usage,
-            attached: vec![stdout, stderr],
-        }
+        Answer::new(exit_code.map(|exit_code| json!({ "exitCode": exit_code })), usage, &stdio)
     }
 
     fn open(&mut self, module: u32, wasi: &Wasi) -> Result<Json, Failure> {
         let loaded = self.modules.get(&module).ok_or_else(unknown_module)?;
-        let instance = fresh(&mut self.engine, loaded, wasi, &Stdio::new(Vec::new(), 0))?;
-        self.open = Some((module, instance));
+        // What it writes while it is opened is told with its first call.
+        let stdio = Stdio::shared(Vec::new(), wasi.max_output_bytes, self.left_behind);
+        let instance = fresh(&mut self.engine, loaded, wasi, &stdio)?;
+        self.open = Some(Open { module, instance, stdio });
         Ok(Json::Null)
     }
 
-    fn call_open(&mut self, export: &str, args: &[Value]) -> Answer {
-        let Self { engine, modules, open } = self;
-        let Some((loaded, instance)) =
-            open.as_mut().and_then(|(module, instance)| Some((modules.get(module)?, instance)))
+    fn call_open(&mut self, export: &str, args: &[Value], max_output_bytes: usize) -> Answer {
+        let Self { engine, modules, open, .. } = self;
+        let Some((loaded, Open { instance, stdio, .. })) =
+            open.as_mut().and_then(|open| Some((modules.get(&open.module)?, open)))
         else {
             return Err(unknown_module()).into();
         };
+        stdio.allow(max_output_bytes);
         let outcome = call_export(engine, loaded, instance, export, args);
         let usage = engine.usage(instance);
-        Answer { outcome, usage, attached: Vec::new() }
+        Answer::new(outcome, usage, stdio)
     }
 }
 

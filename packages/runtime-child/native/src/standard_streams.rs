@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 
+use crate::left_behind::LeftBehind;
+
 /// The two ends of the protocol.
 #[derive(Debug)]
 pub struct Connection {
@@ -11,21 +13,26 @@ pub struct Connection {
     pub input: File,
     /// Answers.
     pub output: File,
+    /// Where a guest's output is kept for the case that this process cannot answer, if the other side wants it.
+    pub left_behind: Option<LeftBehind>,
 }
 
 impl Connection {
     /// Moves the protocol to descriptors of its own, which programs started from here do not inherit, and puts
-    /// `/dev/null` where it was.
+    /// `/dev/null` where it was. The second argument of the program is the descriptor of the page for what guests write.
     ///
     /// # Errors
     /// When the process was started without standard input or output.
     pub fn take_over() -> io::Result<Self> {
         let input = private_copy(0)?;
         let output = private_copy(1)?;
+        let descriptor = std::env::args().nth(2).and_then(|text| text.parse().ok());
+        // Without it only the output of calls that are cut short is lost.
+        let left_behind = descriptor.and_then(|descriptor| LeftBehind::open(descriptor).ok());
         let null = File::options().read(true).write(true).open("/dev/null")?;
         redirect(&null, 0)?;
         redirect(&null, 1)?;
-        Ok(Self { input, output })
+        Ok(Self { input, output, left_behind })
     }
 
     /// Ends this process when the other side is gone, even in the middle of a guest that never returns.

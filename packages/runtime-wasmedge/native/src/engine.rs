@@ -15,7 +15,7 @@ use crate::api::{Api, Bytes, Handle, Outcome, Text, TypeTag, WasmValue};
 use crate::find_library::Version;
 use crate::handles::Owned;
 use crate::log::RefusalLog;
-use crate::streams::{Resting, Streams};
+use crate::streams::{Descriptors, Streams};
 use crate::traps::{failure_of, is_exit, is_out_of_fuel};
 
 const PAGE_BYTES: u64 = 65_536;
@@ -46,15 +46,15 @@ pub(crate) struct WasmEdge {
     api: Rc<Api>,
     version: Version,
     log: RefusalLog,
-    resting: Resting,
+    descriptors: Descriptors,
 }
 
 impl WasmEdge {
     pub(crate) fn new(api: Api, version: Version) -> io::Result<Self> {
-        let resting = Resting::new()?;
+        let descriptors = Descriptors::new()?;
         let log = RefusalLog::new(&api)?;
-        resting.restore(log.sink());
-        Ok(Self { api: Rc::new(api), version, log, resting })
+        descriptors.rest(log.sink());
+        Ok(Self { api: Rc::new(api), version, log, descriptors })
     }
 
     fn own(&self, handle: Handle, delete: unsafe extern "C" fn(Handle)) -> Result<Owned, Failure> {
@@ -65,11 +65,10 @@ impl WasmEdge {
     fn with_streams<T>(&self, streams: Option<&Streams>, run: impl FnOnce() -> T) -> Result<T, Failure> {
         let Some(streams) = streams else { return Ok(run()) };
         self.log.hush(&self.api, true);
-        streams.activate().map_err(|error| internal(&error.to_string()))?;
-        let outcome = run();
-        self.resting.restore(self.log.sink());
+        let outcome = self.descriptors.lend(streams).map(|()| run());
+        self.descriptors.rest(self.log.sink());
         self.log.hush(&self.api, false);
-        Ok(outcome)
+        outcome.map_err(|error| internal(&error.to_string()))
     }
 
     fn configure(&self, policy: &Policy) -> Result<Owned, Failure> {

@@ -131,6 +131,38 @@ export const folderModule: ContractModule = {
     'AGFzbQEAAAABKAZgAn9/AX9gCX9/f39/fn5/fwF/YAR/f39/AX9gAX8AYAF/AX9gAAAC1AEGFndhc2lfc25hcHNob3RfcHJldmlldzEOYXJnc19zaXplc19nZXQAABZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGFyZ3NfZ2V0AAAWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQlwYXRoX29wZW4AARZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxB2ZkX3JlYWQAAhZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGZkX3dyaXRlAAIWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQlwcm9jX2V4aXQAAwMEAwQDBQUDAQABBxMCBm1lbW9yeQIABl9zdGFydAAICtkBAyQBAX8gACEBAkADQCABLQAARQ0BIAFBAWohAQwACwsgASAAawsLACAABEAgABAFCwulAQEBf0EAQQQQABAHQQAoAgBBAkshAEGACEGAEBABEAdBA0EBQYQIKAIAQYQIKAIAEAYgAELAAEICIAAbQgBBAEEIEAIQB0EQQYDAADYCAEEUQQQ2AgAgAARAQYDAAEHuyt2LAjYCAEEIKAIAQRBBAUEYEAQQBw8LQRRBgCA2AgBBCCgCAEEQQQFBHBADEAdBFEEcKAIANgIAQQFBEEEBQRgQBBAHCw==',
 };
 
+/**
+ * Functions of WASI preview 1 that write: a letter so many times, a byte at once; a line to each stream; the same and then a
+ * trap; the same and then a loop without end.
+ * @internal
+ */
+export const speakerModule: ContractModule = {
+  wat: `(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "said \\1b[1mthis\\n")
+  (data (i32.const 32) "trouble\\n")
+  (func $write (param $fd i32) (param $at i32) (param $size i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $size))
+    (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "repeat") (param $letter i32) (param $times i32) (result i32)
+    (i32.store8 (i32.const 48) (local.get $letter))
+    (loop $next
+      (if (local.get $times) (then
+        (call $write (i32.const 1) (i32.const 48) (i32.const 1))
+        (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+        (br $next))))
+    (local.get $letter))
+  (func $say (export "say")
+    (call $write (i32.const 1) (i32.const 16) (i32.const 14))
+    (call $write (i32.const 2) (i32.const 32) (i32.const 8)))
+  (func (export "trap") (call $say) (unreachable))
+  (func (export "spin") (call $say) (loop (br 0))))`,
+  base64:
+    'AGFzbQEAAAABGARgBH9/f38Bf2ADf39/AGACf38Bf2AAAAIjARZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxCGZkX3dyaXRlAAADBgUBAgMDAwUDAQABBycFBm1lbW9yeQIABnJlcGVhdAACA3NheQADBHRyYXAABARzcGluAAUKZQUbAEEAIAE2AgBBBCACNgIAIABBAEEBQQgQABoLJABBMCAAOgAAA0AgAQRAQQFBMEEBEAEgAUEBayEBDAELCyAACxIAQQFBEEEOEAFBAkEgQQgQAQsFABADAAsJABADA0AMAAsLCyECAEEQCw5zYWlkIBtbMW10aGlzCgBBIAsIdHJvdWJsZQo=',
+};
+
 /** A function that needs SIMD. @internal */
 export const simdModule: ContractModule = {
   wat: `(module (func (export "lane") (result i32) (i32x4.extract_lane 2 (v128.const i32x4 1 2 3 4))))`,

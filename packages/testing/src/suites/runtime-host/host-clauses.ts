@@ -27,14 +27,13 @@ export interface RuntimeHostRig extends AsyncDisposable {
 /** What a clause can be about: a capability that is a switch, or preview 1 of WASI. */
 type Capability = Exclude<keyof RuntimeCapabilities, 'wasi' | 'experimental'> | 'preview1';
 
-/** A clause about a capability, which proves nothing where that is not declared. @internal */
-export function where(capability: Capability, clause: (rig: RuntimeHostRig) => Promise<void>): Clause<RuntimeHostRig> {
+/** A clause about a capability, which proves nothing where that is not declared; about several, one within the other. @internal */
+export function where(capability: Capability, clause: Clause<RuntimeHostRig>): Clause<RuntimeHostRig> {
   return async (rig) => {
     const { name, capabilities } = rig.host;
     const declared = capability === 'preview1' ? capabilities.wasi.includes(capability) : capabilities[capability];
     if (!declared) return new NotDeclared(`${name} does not declare ${capability}`);
-    await clause(rig);
-    return undefined;
+    return await clause(rig);
   };
 }
 

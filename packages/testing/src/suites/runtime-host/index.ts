@@ -1,6 +1,7 @@
 import { defineSuite, type SuiteOptions } from '../define-suite.ts';
 import { capabilityClauses } from './capability-clauses.ts';
 import { hostClauses, type RuntimeHostRig } from './host-clauses.ts';
+import { outputClauses } from './output-clauses.ts';
 import { programClauses } from './program-clauses.ts';
 import { slotClauses } from './slot-clauses.ts';
 
@@ -10,5 +11,5 @@ import { slotClauses } from './slot-clauses.ts';
  * @public
  */
 export function runtimeHostSuite(options: SuiteOptions<RuntimeHostRig>): void {
-  defineSuite(options, { ...hostClauses, ...capabilityClauses, ...programClauses, ...slotClauses });
+  defineSuite(options, { ...hostClauses, ...capabilityClauses, ...programClauses, ...outputClauses, ...slotClauses });
 }
