@@ -42,4 +42,13 @@ describe('the members of a train', () => {
     ]);
     expect((await deployments.get(foreign)).status).toBe('Completed');
   });
+
+  it('have ids of their own, however much of their names is alike', async () => {
+    const long = 'm'.repeat(90);
+    const moduleIds = [await register(`${long}a`), await register(`${long}b`)];
+    const { members } = await scene.as('dev').trains.create({ moduleIds, strategy: 'AllAtOnce' });
+    const ids = members.map(({ deploymentId }) => deploymentId);
+    expect(new Set(ids).size).toBe(2);
+    expect(ids.every((id) => id.length <= 100)).toBe(true);
+  });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ModuleRecord } from '@hotswap/core';
 import type { CheckedTrain } from '@hotswap/protocol';
 import { serverError } from '../error-codes.ts';
@@ -33,6 +34,17 @@ export async function placeMembers(
   return placed.map((each, n) => ({ ...each, ahead: placed.slice(0, n).map(({ module }) => module) }));
 }
 
-/** @internal */
-export const memberId = (trainId: string, { name }: Pick<ModuleRecord, 'name'>): string =>
-  `${trainId}-${name}`.slice(0, 100);
+/** Ids of deployments are that long at most. */
+const longestId = 100;
+
+/**
+ * The id of a member's deployment. Of one that is too long the end gives way to a digest of the whole, so that modules whose
+ * names begin alike stay apart.
+ * @internal
+ */
+export function memberId(trainId: string, { name }: Pick<ModuleRecord, 'name'>): string {
+  const id = `${trainId}-${name}`;
+  if (id.length <= longestId) return id;
+  const digest = createHash('sha256').update(id).digest('hex').slice(0, 12);
+  return `${id.slice(0, longestId - digest.length - 1)}-${digest}`;
+}
