@@ -77,7 +77,10 @@ function readingRoutes(app: App, parts: ServerParts): void {
     { config: { role: reading }, schema: { tags, querystring: listQuery, response: { 200: trainListSchema } } },
     async (request) => {
       const { items, nextCursor } = await parts.trains.list(callerOf(request).tenant, pageOf(request.query));
-      return { trains: await Promise.all(items.map((train) => toTrainView(train, parts.deployments))), nextCursor };
+      // Each has up to 50 members: not those of a whole page at once.
+      const trains: TrainView[] = [];
+      for (const train of items) trains.push(await toTrainView(train, parts.deployments));
+      return { trains, nextCursor };
     },
   );
 
