@@ -65,7 +65,6 @@ function frontend(bind: string, mapFile: string, pools: readonly HaproxyPool[]):
   );
   return `frontend hotswap
   bind ${bind}
-  option forwardfor
   # What is found under host and path: <module>|<end of the first version's stretch>=<backend>=<version>|...
   http-request set-var(txn.hotswap_path) path
   http-request set-var(txn.hotswap_host) req.hdr(host),field(1,:),lower
@@ -80,6 +79,13 @@ ${keys.map((line) => `${line}\n`).join('')}  # Where on the scale of shares it i
   http-request set-var(txn.hotswap_point) var(txn.hotswap_key),concat(|,txn.hotswap_name),xxh32,mod(${scale})
   # The first version whose stretch ends beyond that point; it stands in the last line that fits.
 ${versions.map((version) => `  http-request set-var(txn.hotswap_version) ${version} if { ${version},field(1,=),sub(txn.hotswap_point) gt 0 }`).join('\n')}
+  # Only what HAProxy says of where a request comes from reaches a node. Who stands before it has to be asked for by rules of yours.
+  http-request del-header x-forwarded- -m beg
+  http-request del-header x-hotswap- -m beg
+  http-request del-header forwarded
+  http-request set-header x-forwarded-for %[src]
+  http-request set-header x-forwarded-proto %[ssl_fc,iif(https,http)]
+  http-request set-header x-forwarded-host %[req.fhdr(host)] if { req.fhdr(host) -m found }
   http-request set-header x-hotswap-version %[var(txn.hotswap_version),field(3,=)]
   use_backend %[var(txn.hotswap_version),field(2,=)] if { var(txn.hotswap_version) -m found }
   default_backend hotswap_none`;

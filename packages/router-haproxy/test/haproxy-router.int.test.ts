@@ -1,4 +1,4 @@
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,14 @@ const open: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'public', affinit
 
 describe('HaproxyRouter before a real HAProxy', () => {
   let haproxy: RealHaproxy;
-  let nodes: { server: Server; url: string; requests: number; answerAfterMs: number }[];
+  let nodes: {
+    server: Server;
+    url: string;
+    requests: number;
+    answerAfterMs: number;
+    /** Of its last request. */
+    headers: IncomingHttpHeaders;
+  }[];
   let routes: Map<string, Route>;
   let hint: (hint: RouteHint) => void;
   let served: Map<string, number>;
@@ -74,6 +81,7 @@ describe('HaproxyRouter before a real HAProxy', () => {
     const node = { requests: 0, answerAfterMs: 0 } as (typeof nodes)[number];
     node.server = createServer((request, response) => {
       node.requests++;
+      node.headers = request.headers;
       response.setHeader('x-asked', String(request.headers['x-hotswap-version']));
       setTimeout(() => response.end(`${node.url}${request.url ?? ''}`), node.answerAfterMs);
     }).listen(port, '127.0.0.1');
@@ -192,6 +200,22 @@ describe('HaproxyRouter before a real HAProxy', () => {
     expect(await byHost('shop.example.org', '/cartoon')).toBe('1');
     expect(await byHost('a.example.net', '/x')).toBe('1');
     expect(await byHost('example.net', '/x')).toBe('0');
+  });
+
+  it('tells nodes by itself where a request comes from, whatever the client says', async () => {
+    await router.start();
+    await setRoute('greeter', 1, [target(0, 1, byUser)]);
+    const forged = {
+      ...{ 'X-Forwarded-For': '6.6.6.6', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+      ...{ 'x-forwarded-prefix': '/evil', 'X-Forwarded-User': 'root', forwarded: 'for=6.6.6.6' },
+      ...{ 'x-hotswap-sticky': 'chosen', 'X-Hotswap-Version': 'rel-mine', 'x-own': 'yes' },
+    };
+    await get('/', { ...forged, host: 'shop.example.org:81', 'x-user': 'ada' });
+    const seen = Object.entries(nodes[0]?.headers ?? {}).filter(([name]) => !/^(?:connection|host)$/.test(name));
+    expect(Object.fromEntries(seen)).toEqual({
+      ...{ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'shop.example.org:81', 'x-forwarded-proto': 'http' },
+      ...{ 'x-hotswap-version': 'rel-0', 'x-user': 'ada', 'x-own': 'yes' },
+    });
   });
 
   it('lets a node that leaves end what it has begun, and drops nothing while routes change', async () => {
