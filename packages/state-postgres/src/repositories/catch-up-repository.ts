@@ -121,35 +121,40 @@ select ${nodeHints} from bumped`,
   }),
 );
 
-/** The release takes the place of whatever else the node had of the module, once it is loaded. */
+/**
+ * The release takes the place of whatever else the node had of the module, once it is loaded. Several servers may find it
+ * at one time: the one whose `ended` it is does all of it, and the others nothing.
+ */
 const finish = statement(
   'catch_up_finish',
   `
 with ${outstanding},
 ready as materialized (
-  select w.tenant, w.node_id, w.module_name, w.release_id from outstanding w
+  select c.tenant, c.node_id, c.module_name, c.release_id from outstanding w
   join catch_ups c on c.tenant = w.tenant and c.node_id = w.node_id and c.module_name = w.module_name and c.release_id = w.release_id
   join observations o on o.tenant = w.tenant and o.node_id = w.node_id and o.module_name = w.module_name and o.release_id = w.release_id
-  where o.state = 'ready'
+  where o.state = 'ready' order by c.tenant, c.module_name, c.node_id for update of c
+),
+ended as (
+  delete from catch_ups c using ready y
+  where c.tenant = y.tenant and c.node_id = y.node_id and c.module_name = y.module_name and c.release_id = y.release_id
+  returning c.tenant, c.node_id, c.module_name, c.release_id
 ),
 routed as (
-  update assignments a set weight = 100 from ready y
+  update assignments a set weight = 100 from ended y
   where a.tenant = y.tenant and a.node_id = y.node_id and a.module_name = y.module_name and a.release_id = y.release_id
 ),
 replaced as (
-  delete from assignments a using ready y
+  delete from assignments a using ended y
   where a.tenant = y.tenant and a.node_id = y.node_id and a.module_name = y.module_name and a.release_id <> y.release_id
 ),
-ended as (
-  delete from catch_ups c using ready y where c.tenant = y.tenant and c.node_id = y.node_id and c.module_name = y.module_name
-),
 raised as (
-  update routes r set revision = revision + 1 from (select distinct tenant, module_name from ready) y
+  update routes r set revision = revision + 1 from (select distinct tenant, module_name from ended) y
   where r.tenant = y.tenant and r.module_name = y.module_name returning r.tenant, r.module_name
 ),
-changed as (select distinct tenant, node_id from ready),
+changed as (select distinct tenant, node_id from ended),
 ${tellNodes}
-select 'ready' as kind, tenant, module_name as "moduleName", release_id as "releaseId", node_id as "nodeId", null as hint from ready
+select 'ready' as kind, tenant, module_name as "moduleName", release_id as "releaseId", node_id as "nodeId", null as hint from ended
 union all
 select 'node', null, null, null, null, ${nodeHints}::text from bumped
 union all
