@@ -1,4 +1,4 @@
-import { isHotSwapError } from '@hotswap/core';
+import { type Json, isHotSwapError } from '@hotswap/core';
 import type { CompletionBatch, Dispatcher } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
 import type { NativeBinding } from './load-native-binding.ts';
@@ -93,9 +93,15 @@ export class CompletionQueue {
 
 function failureOf(failure: unknown, signal: AbortSignal | undefined): Error {
   const error = mapNativeError(failure);
-  return signal?.aborted === true && isHotSwapError(error, 'HS_RUNTIME_CANCELLED') ? cancelled(signal) : error;
+  if (signal?.aborted !== true || !isHotSwapError(error, 'HS_RUNTIME_CANCELLED')) return error;
+  const { stdout, stderr } = error.details;
+  return cancelled(signal, {
+    ...(stdout === undefined ? {} : { stdout }),
+    ...(stderr === undefined ? {} : { stderr }),
+  });
 }
 
-function cancelled(signal: AbortSignal): Error {
-  return runtimeError('HS_RUNTIME_CANCELLED', { by: 'caller' }, signal.reason);
+/** @param output what the guest had written by then */
+function cancelled(signal: AbortSignal, output: { readonly stdout?: Json; readonly stderr?: Json } = {}): Error {
+  return runtimeError('HS_RUNTIME_CANCELLED', { by: 'caller', ...output }, signal.reason);
 }

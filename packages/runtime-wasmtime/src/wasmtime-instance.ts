@@ -1,5 +1,6 @@
 import type { CallOptions, CallResult, ModuleInstance, WitValue } from '@hotswap/core';
-import type { InstanceHandle, ResourceValue } from '../binding.d.ts';
+import type { CallInfo, InstanceHandle, ResourceValue } from '../binding.d.ts';
+import { callResult } from './call-info.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { runtimeError } from './error-codes.ts';
 import type { ExportTarget, FunctionIndex } from './function-index.ts';
@@ -19,6 +20,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   readonly #synchronous: SynchronousCalls;
   readonly #queue: CompletionQueue;
   readonly #onClose: (instance: WasmtimeInstance) => void;
+  readonly #callFlags: number;
   readonly #objects: InstanceResources | undefined;
   #closed = false;
 
@@ -27,6 +29,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     functions: FunctionIndex,
     queue: CompletionQueue,
     onClose: (instance: WasmtimeInstance) => void,
+    callFlags: number,
     hostResources?: HostResources,
   ) {
     this.#handle = handle;
@@ -34,6 +37,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     this.#synchronous = new SynchronousCalls(handle);
     this.#queue = queue;
     this.#onClose = onClose;
+    this.#callFlags = callFlags;
     this.#objects = hostResources && new InstanceResources(hostResources);
   }
 
@@ -59,14 +63,15 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   ): Promise<CallResult> {
     const { codec, exportIndex } = target;
     const timeoutMs = options.timeoutMs ?? 0;
-    const completion = await this.#queue.submit((dispatcher, callId) => {
+    const { value, info } = await this.#queue.submit((dispatcher, callId) => {
       const sent = codec?.send(args, (bytes, length) => {
-        dispatcher.callInstanceMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, 0);
+        dispatcher.callInstanceMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, this.#callFlags);
       });
-      if (sent !== true) dispatcher.callInstance(callId, this.#handle, exportIndex, args, timeoutMs, 0);
+      if (sent !== true) dispatcher.callInstance(callId, this.#handle, exportIndex, args, timeoutMs, this.#callFlags);
     }, options.signal);
-    const value = codec === undefined ? completion.value : codec.readBytes(completion.value);
-    return { value: target.wrap?.(value, this) ?? (value as WitValue), durationMs: performance.now() - startedMs };
+    const given = codec === undefined ? value : codec.readBytes(value);
+    const durationMs = performance.now() - startedMs;
+    return callResult(target.wrap?.(given, this) ?? (given as WitValue), durationMs, info as CallInfo | undefined);
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {

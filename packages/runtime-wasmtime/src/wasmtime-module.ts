@@ -21,6 +21,7 @@ import type {
   ModuleStats as NativeStats,
   RunOptions,
 } from '../binding.d.ts';
+import { callFlagsOf, callResult, fuelOf } from './call-info.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { describeModule } from './describe-module.ts';
 import { runtimeError } from './error-codes.ts';
@@ -33,10 +34,6 @@ import { WasmtimeInstance } from './wasmtime-instance.ts';
 const disposeDeadlineMs = 60_000;
 /** Calls that were made before a hand-over end by their own limits; this only bounds the wait for a long queue of them. */
 const handOverPatienceMs = 30_000;
-/** Flag of a call whose completion is to carry a `CallInfo`. */
-const wantsInfo = 1;
-/** Flag of one whose completion does so where the guest wrote something. */
-const wantsOutput = 2;
 
 /**
  * A module in the engine: its code is shared by all calls, each of which gets an instance of its own.
@@ -52,7 +49,6 @@ export class WasmtimeModule implements LoadedModule {
   readonly #onClose: (module: WasmtimeModule) => void;
   readonly #hostFunctions: HostFunctionTable | undefined;
   readonly #instances = new Set<WasmtimeInstance>();
-  /** Facts about a call cost an object: asked for only where there is fuel to report, or output. */
   readonly #callFlags: number;
   #closing: Promise<void> | undefined;
 
@@ -68,8 +64,7 @@ export class WasmtimeModule implements LoadedModule {
     this.description = describeModule(JSON.parse(handle.descriptionJson()) as NativeDescription);
     this.#functions = new FunctionIndex(JSON.parse(handle.functionsJson()) as CallableDescription[]);
     this.#synchronous = new SynchronousCalls(handle);
-    const { profile } = JSON.parse(handle.reportJson()) as LoadReport;
-    this.#callFlags = profile === 'metered' || profile === 'concurrent-metered' ? wantsInfo : wantsOutput;
+    this.#callFlags = callFlagsOf(JSON.parse(handle.reportJson()) as LoadReport);
     this.#queue = queue;
     this.#onClose = onClose;
     this.#hostFunctions = hostFunctions;
@@ -92,10 +87,7 @@ export class WasmtimeModule implements LoadedModule {
       if (sent !== true) dispatcher.call(callId, this.#handle, exportIndex, args, timeoutMs, this.#callFlags);
     }, options.signal);
     const given = codec === undefined ? value : codec.readBytes(value);
-    const durationMs = performance.now() - startedMs;
-    return info === undefined
-      ? { value: given as WitValue, durationMs }
-      : { value: given as WitValue, durationMs, ...fuelOf(info), ...outputOf(info as CallInfo) };
+    return callResult(given as WitValue, performance.now() - startedMs, info as CallInfo | undefined);
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
@@ -120,7 +112,7 @@ export class WasmtimeModule implements LoadedModule {
       stderr,
       droppedBytes: stdoutDroppedBytes + stderrDroppedBytes,
       durationMs: performance.now() - startedMs,
-      ...fuelOf(info),
+      ...fuelOf(info as CallInfo | undefined),
     };
   }
 
@@ -134,6 +126,7 @@ export class WasmtimeModule implements LoadedModule {
       this.#functions,
       this.#queue,
       (closed) => this.#instances.delete(closed),
+      this.#callFlags,
       this.#hostFunctions?.resources,
     );
     this.#instances.add(instance);
@@ -217,20 +210,4 @@ export class WasmtimeModule implements LoadedModule {
       });
     return target;
   }
-}
-
-function fuelOf(info: unknown): { readonly fuelUsed?: number } {
-  const fuelUsed = (info as CallInfo | undefined)?.fuelUsed;
-  return fuelUsed === undefined ? {} : { fuelUsed };
-}
-
-/** Absent where the guest wrote nothing. */
-function outputOf({ stdout, stderr, stdoutDroppedBytes = 0, stderrDroppedBytes = 0 }: CallInfo): Partial<CallResult> {
-  if (stdout === undefined && stderr === undefined) return {};
-  const droppedBytes = stdoutDroppedBytes + stderrDroppedBytes;
-  return {
-    ...(stdout === undefined ? {} : { stdout }),
-    ...(stderr === undefined ? {} : { stderr }),
-    ...(droppedBytes === 0 ? {} : { droppedBytes }),
-  };
 }

@@ -171,11 +171,13 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'a call that writes nothing does not speak of output': noPrograms,
   'output of calls that run at once does not mix': noPrograms,
   'an instance that is used again does not repeat what it wrote': declares({ wasi: ['preview1'], instanceReuse: true }),
+  'each call of an open instance has what it wrote itself': noPrograms,
   'what a function writes beyond the limit is dropped and counted': noPrograms,
   'all calls of a module log no more in a second than they may': noPrograms,
   'a command writes as much as its limit, whatever functions may log': noPrograms,
   'a call that traps tells what it had written': noPrograms,
   'a call that runs out of time tells what it had written': declares({ wasi: ['preview1'], cpuLimit: true }),
+  'a call that its caller cancels tells what it had written': declares({ wasi: ['preview1'], cpuLimit: true }),
   'a slot serves its version and says which one it was': slots((table) => ({
     invoke: async (...args) => ({ ...(await table.invoke(...args)), version: 'current' }),
   })),

@@ -9,6 +9,7 @@ const loadSpeaker = (host: RuntimeHost, options?: LoadOptions): Promise<LoadedMo
   host.load({ bytes: bytesOf(speakerModule) }, options);
 const codeOf = (letter: string): number => letter.charCodeAt(0);
 
+const said = { stdout: 'said \u001b[1mthis\n', stderr: 'trouble\n' };
 /** The line on standard output begins with a terminal escape: shown, it does nothing. */
 const shown = { stdout: 'said \\u{1b}[1mthis\n', stderr: 'trouble\n' };
 
@@ -36,11 +37,9 @@ async function assertLeavesOutput(
 export const outputClauses: Clauses<RuntimeHostRig> = {
   'what a function writes is in the result of its call, by stream': where('preview1', async ({ host }) => {
     await using module = await loadSpeaker(host);
-    const said = await module.invoke('say', []);
-    assert.deepEqual(
-      [said.value, text(said.stdout), text(said.stderr), said.droppedBytes],
-      [undefined, 'said \u001b[1mthis\n', 'trouble\n', undefined],
-    );
+    const { value, stdout, stderr, droppedBytes } = await module.invoke('say', []);
+    assert.deepEqual({ stdout: text(stdout), stderr: text(stderr) }, said);
+    assert.deepEqual([value, droppedBytes], [undefined, undefined]);
     const letters = await module.invoke('repeat', [codeOf('a'), 3]);
     assert.deepEqual([letters.value, text(letters.stdout), letters.stderr], [codeOf('a'), 'aaa', undefined]);
   }),
@@ -85,6 +84,17 @@ export const outputClauses: Clauses<RuntimeHostRig> = {
     }),
   ),
 
+  'each call of an open instance has what it wrote itself': where('preview1', async ({ host }) => {
+    await using module = await loadSpeaker(host);
+    await using instance = await module.open();
+    const { stdout, stderr } = await instance.invoke('say', []);
+    assert.deepEqual({ stdout: text(stdout), stderr: text(stderr) }, said);
+    const letters = await instance.invoke('repeat', [codeOf('a'), 3]);
+    assert.deepEqual([text(letters.stdout), letters.stderr], ['aaa', undefined]);
+    const silent = await instance.invoke('repeat', [codeOf('a'), 0]);
+    assert.deepEqual(Object.keys(silent).sort(), ['durationMs', 'value']);
+  }),
+
   'what a function writes beyond the limit is dropped and counted': where('preview1', async ({ host }) => {
     await using module = await loadSpeaker(host, { maxOutputSize: 100 });
     const { value, stdout, droppedBytes } = await module.invoke('repeat', [codeOf('x'), 5_000]);
@@ -125,6 +135,25 @@ export const outputClauses: Clauses<RuntimeHostRig> = {
       await assertLeavesOutput(module, 'spin', 'HS_RUNTIME_TIMEOUT', { timeoutMs: 1_000 });
       const { stdout } = await module.invoke('repeat', [codeOf('z'), 2]);
       assert.equal(text(stdout), 'zz');
+    }),
+  ),
+
+  'a call that its caller cancels tells what it had written': where(
+    'preview1',
+    where('cpuLimit', async ({ host }) => {
+      await using module = await loadSpeaker(host);
+      // Nobody outside sees when a guest has begun to write: cancelled ever later, until it has.
+      for (let waitMs = 20; ; waitMs *= 2) {
+        const signal = AbortSignal.timeout(waitMs);
+        const { by, stdout, stderr } = await failure(
+          module.invoke('spin', [], { signal, timeoutMs: 60_000 }),
+          'HS_RUNTIME_CANCELLED',
+        );
+        assert.equal(by, 'caller');
+        if (waitMs < 10_000 && (stdout === undefined || stderr === undefined)) continue;
+        assert.deepEqual({ stdout, stderr }, shown);
+        return;
+      }
     }),
   ),
 };
