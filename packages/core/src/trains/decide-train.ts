@@ -18,7 +18,7 @@ export interface TrainDecision {
 }
 
 /**
- * Decides from nothing but what the train is to do and how its members stand, so that it does not matter which server asks
+ * Decides from nothing but the train's row and how its members stand, so that it does not matter which server asks
  * or what became of the one before. Forward, one member after the other; when one does not complete, all go back in
  * reverse.
  * @internal
@@ -29,7 +29,7 @@ export function decideTrain(train: Train, members: readonly MemberState[]): Trai
     case 'wait':
       return decideWaiting(members);
     case 'forward':
-      return goForward(members);
+      return goForward(train, members);
     case 'back':
       return goBack(train, members);
   }
@@ -42,13 +42,18 @@ function decideWaiting(members: readonly MemberState[]): TrainDecision {
   return { change: { intent: 'back', backEnd: 'Cancelled', reason: reasonOf(lost) } };
 }
 
-function goForward(members: readonly MemberState[]): TrainDecision {
+function goForward(train: Train, members: readonly MemberState[]): TrainDecision {
   const next = members.find(({ status }) => status !== 'Completed');
   if (!next) return { change: { status: 'Completed', reason: null } };
   const { deploymentId, status } = next;
   if (status === null || isLost(status))
     return { change: { intent: 'back', status: 'RollingBack', backEnd: 'RolledBack', reason: reasonOf(next) } };
-  if (isWaiting(status)) return { command: { deploymentId, name: 'execute' }, change: { status: 'InProgress' } };
+  // One that is paused may wait for the approval of this member: whether it is there, the command tells.
+  if (isWaiting(status))
+    return {
+      command: { deploymentId, name: 'execute' },
+      change: train.status === 'Paused' ? {} : { status: 'InProgress' },
+    };
   const isPaused = status === 'Paused';
   return {
     change: { status: isPaused ? 'Paused' : 'InProgress', reason: isPaused ? reasonOf(next) : null },

@@ -9,6 +9,14 @@ const assemblyMs = 60_000;
 /** Decisions in one look: more than a train can need until it waits for a member. */
 const mostDecisions = 500;
 
+const approvalCodes = [
+  'HS_DEPLOYMENT_APPROVALS_MISSING',
+  'HS_DEPLOYMENT_APPROVAL_EXPIRED',
+  'HS_DEPLOYMENT_APPROVAL_VOID',
+  'HS_AUTH_NOT_APPROVER',
+  'HS_AUTH_SELF_APPROVAL',
+] as const;
+
 /** What a train is driven with. @internal */
 export interface TrainDriveParts {
   /** How the members stand now, in order. */
@@ -36,8 +44,9 @@ export async function driveTrain(parts: TrainDriveParts, read: Train): Promise<v
   for (let decisions = 0; train && decisions < mostDecisions; decisions++) {
     const decision = decideTrain(train, await parts.members(train));
     const changed = await change(parts, train, decision);
-    const told = changed !== null && (await tell(parts, changed, decision));
-    if (!told && changed === train) return;
+    const unapproved = changed === null ? null : await tell(parts, changed, decision);
+    if (changed !== null && unapproved !== null) return hold(parts, changed, unapproved);
+    if (!decision.command && changed === train) return;
     train = changed;
   }
 }
@@ -64,9 +73,12 @@ async function change(
   return isNew ? update(train, wanted) : train;
 }
 
-/** Tells a member what to do; `false` when there is nothing to tell. What it refuses is found in its status. */
-async function tell(parts: TrainDriveParts, train: Train, { command }: TrainDecision): Promise<boolean> {
-  if (!command) return false;
+/**
+ * Tells a member what to do, if there is anything to tell. What it refuses is found in its status; an approval that it lacks
+ * is returned as the sentence that says so, for a person can give it.
+ */
+async function tell(parts: TrainDriveParts, train: Train, { command }: TrainDecision): Promise<string | null> {
+  if (!command) return null;
   const { deploymentId, name } = command;
   // Whoever executed the train was an admin, and windows and freezes were looked at then: it is one change.
   const why =
@@ -77,12 +89,23 @@ async function tell(parts: TrainDriveParts, train: Train, { command }: TrainDeci
     await parts.command(train, deploymentId, name, why);
   } catch (error) {
     if (name === 'abort' || !isRefusal(error)) throw error;
+    if (name === 'execute' && isUnapproved(error)) return `${deploymentId} cannot begin yet: ${error.message}`;
     await parts.command(train, deploymentId, 'abort', { reason: error.message });
   }
-  return true;
+  return null;
 }
 
-/** A member that cannot begin never will, and one that has changed nothing has nothing to roll back: both are aborted. */
+/** Until somebody approves the next member, or takes the train back: each look asks anew. */
+async function hold(parts: TrainDriveParts, train: Train, reason: string): Promise<void> {
+  await change(parts, train, { change: { status: 'Paused', reason } });
+}
+
+/** A member that cannot begin never will, unless it is for an approval, and one that has changed nothing has nothing to roll back: both are aborted. */
 function isRefusal(error: unknown): error is Error {
   return isHotSwapError(error) && error.httpStatus < 500 && !isHotSwapError(error, 'HS_JOURNAL_CONFLICT');
+}
+
+/** Approvals that were there when the train was executed may have ended before the turn of a later member. */
+function isUnapproved(error: unknown): boolean {
+  return approvalCodes.some((code) => isHotSwapError(error, code));
 }
