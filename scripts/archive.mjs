@@ -69,6 +69,9 @@ function locate(lock, from, name) {
 const importsOfScripts = (code) =>
   code.replaceAll(/((?:from|import|import\()\s*['"]\.{1,2}\/[^'"]+)\.ts(['"])/g, '$1.js$2');
 
+/** What only editors and debuggers read of a package. */
+const isForTools = (file) => /\.(?:map|d\.[cm]?ts)$/.test(file);
+
 function writeStripped(from, to) {
   for (const entry of readdirSync(from, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue;
@@ -131,7 +134,7 @@ function fill(folder, program) {
     else
       cpSync(inRoot(path), target, {
         recursive: true,
-        filter: (file) => file === inRoot(path) || basename(file) !== 'node_modules',
+        filter: (file) => file === inRoot(path) || (basename(file) !== 'node_modules' && !isForTools(file)),
       });
   }
   placePrograms(join(folder, 'bin'), program);

@@ -256,9 +256,29 @@ describe('the files in deploy', () => {
     const text = await read('Dockerfile');
     expect(text.match(/^FROM .+ AS (\w+)$/gm)).toHaveLength(4);
     expect(text).toContain('EXPOSE 5000 5001\n');
-    expect(text.trimEnd()).toMatch(/ENTRYPOINT \["hotswap-server"\]$/);
+    // A first process that handles no signal yet is not ended by one: the programs are never that.
+    const entryPoints = [...text.matchAll(/^ENTRYPOINT (.+)$/gm)].map(([, entry = '']) => JSON.parse(entry) as unknown);
+    expect(entryPoints).toEqual([
+      ['tini', '--', 'wasm-edge-agent'],
+      ['tini', '--', 'hotswap-server'],
+    ]);
+    expect(text).toMatch(/apt-get install -y --no-install-recommends tini\b/);
     for (const [, from = ''] of text.matchAll(/^COPY (deploy\/\S+(?: deploy\/\S+)*) /gm))
       for (const path of from.split(' ')) await readFile(join(root, path));
+  });
+
+  it('run images as the user that Kubernetes is told, by number, so that it knows that this is not root', async () => {
+    const text = await read('Dockerfile');
+    const deployment = (await manifests()).find(({ kind }) => kind === 'Deployment');
+    const { securityContext } = (deployment as { spec: { template: { spec: { securityContext: object } } } }).spec
+      .template.spec;
+    const [, id = ''] = /^RUN .*(?:\n .*)*useradd --uid (\d+)/m.exec(text) ?? [];
+    expect([...text.matchAll(/^USER (.+)$/gm)].map(([, user]) => user)).toEqual([`${id}:${id}`, `${id}:${id}`]);
+    const number = Number(id);
+    expect(securityContext).toMatchObject({ runAsUser: number, runAsGroup: number, fsGroup: number });
+    const script = await readFile(join(root, 'scripts', 'try-images.mjs'), 'utf8');
+    expect(script).toContain(`const userId = '${id}';`);
+    expect(script).toContain(`const dataFolder = '${/HOTSWAP_DATA_DIR=(\S+)/.exec(text)?.[1] ?? ''}';`);
   });
 
   it('make secrets once, of full strength, for nobody else to read', async () => {

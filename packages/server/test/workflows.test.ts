@@ -137,19 +137,37 @@ describe('a release', () => {
     );
   });
 
-  it('pushes images of the stages of the Dockerfile, under one name for both architectures', () => {
+  it('pushes images of the stages of the Dockerfile, once they have worked, under one name for both architectures', () => {
     const stages = [...readFileSync(join(root, 'deploy/Dockerfile'), 'utf8').matchAll(/^FROM .+ AS (\w+)$/gm)];
-    const images = image?.strategy?.matrix['image'] ?? [];
-    expect(images.map(({ target }) => target)).toEqual(['server', 'agent']);
-    expect(stages.map(([, stage]) => stage)).toEqual(expect.arrayContaining(['server', 'agent']));
-    expect(usesOf(image, 'docker/build-push-action').with).toMatchObject({
-      context: '.',
-      file: 'deploy/Dockerfile',
+    const names = { server: 'wasm-orchestrator', agent: 'wasm-edge-agent' };
+    const builds = stepsOf(image).filter(({ uses }) => uses?.startsWith('docker/build-push-action@'));
+    expect(stages.map(([, stage]) => stage)).toEqual(expect.arrayContaining(Object.keys(names)));
+    const common = { context: '.', file: 'deploy/Dockerfile' };
+    const inputs = Object.entries(names).map(([target, name]) => ({ ...common, target, name }));
+    const loaded = inputs.map(({ name, ...input }) => ({ ...input, load: true, tags: `${name}:tried` }));
+    const pushed = inputs.map(({ name, ...input }) => ({
+      ...input,
+      platforms: 'linux/${{ matrix.platform.arch }}',
       push: true,
+      tags: `\${{ steps.owner.outputs.registry }}/${name}:\${{ needs.release.outputs.version }}-\${{ matrix.platform.arch }}`,
       sbom: true,
-    });
-    expect(usesOf(image, 'actions/attest-build-provenance').with).toMatchObject({ 'push-to-registry': true });
-    expect(tag?.strategy?.matrix['name']).toEqual(images.map(({ name }) => name));
+    }));
+    expect(builds.map((step) => step.with)).toEqual([...loaded, ...pushed]);
+    const order = stepsOf(image);
+    const tried = order.findIndex(({ run }) => run?.includes('scripts/try-images.mjs'));
+    expect(order[tried]?.run).toBe(`node scripts/try-images.mjs ${loaded.map(({ tags }) => tags).join(' ')}`);
+    const [, lastLoaded = {}, firstPushed = {}] = builds;
+    expect(order.indexOf(lastLoaded)).toBeLessThan(tried);
+    expect(order.indexOf(firstPushed)).toBeGreaterThan(tried);
+    const attested = order.filter(({ uses }) => uses?.startsWith('actions/attest-build-provenance@'));
+    expect(attested.map((step) => step.with)).toEqual(
+      inputs.map(({ target, name }) => ({
+        'subject-name': `\${{ steps.owner.outputs.registry }}/${name}`,
+        'subject-digest': `\${{ steps.${target}.outputs.digest }}`,
+        'push-to-registry': true,
+      })),
+    );
+    expect(tag?.strategy?.matrix['name']).toEqual(Object.values(names));
     for (const { arch } of image?.strategy?.matrix['platform'] ?? [])
       expect(scriptOf(tag)).toContain(`$VERSION-${arch ?? ''}`);
     const production = readFileSync(join(root, 'deploy/docker-compose.production.yml'), 'utf8');
