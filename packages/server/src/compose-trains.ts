@@ -1,4 +1,4 @@
-import type { Failpoint, RolloutEngine } from '@hotswap/core';
+import type { Clock, Failpoint, RolloutEngine } from '@hotswap/core';
 import { DeploymentRepository, TrainRepository, type Database } from '@hotswap/state-postgres';
 import type { FastifyBaseLogger } from 'fastify';
 import type { RolloutLoop } from './loops/rollout-loop.ts';
@@ -11,17 +11,19 @@ export function composeTrains(
   database: Database,
   parts: {
     readonly engine: RolloutEngine;
+    readonly clock: Clock;
     readonly loop: RolloutLoop;
     readonly logger: Pick<FastifyBaseLogger, 'warn'>;
     readonly failpoint?: Failpoint | undefined;
   },
 ): Pick<ServerParts, 'trains' | 'trainLoop'> {
-  const { engine, loop, logger, failpoint } = parts;
+  const { engine, clock, loop, logger, failpoint } = parts;
   const repository = new TrainRepository(database);
   const trains = failpoint ? breakableTrainStore(repository, failpoint) : repository;
   const trainLoop = new TrainLoop({
     trains,
     engine,
+    clock,
     deployments: new DeploymentRepository(database),
     changes: database.changes,
     nudge: (tenant, deploymentId) => loop.nudge(tenant, deploymentId),

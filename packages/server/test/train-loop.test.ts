@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Train } from '@hotswap/core';
+import type { Train, TrainChange } from '@hotswap/core';
 import { TrainLoop, type TrainLoopParts } from '../src/loops/train-loop.ts';
 import type { DeploymentRecord } from '../src/ports/deployment-list.ts';
 
@@ -36,6 +36,7 @@ describe('the loop of trains', () => {
         isDone();
       },
       nudge: () => undefined,
+      clock: { now: () => 0 },
     };
     const loop = new TrainLoop(parts as TrainLoopParts);
     loop.nudge();
@@ -52,5 +53,37 @@ describe('the loop of trains', () => {
     const { commands, errors } = await drive([record('train-1'), record()]);
     expect(commands).toEqual([]);
     expect(errors).toMatchObject([{ code: 'HS_DEPLOYMENT_NOT_FOUND' }]);
+  });
+
+  it.each([
+    ['leaves one that is being assembled alone, whatever the clock of its server says', 60_000, []],
+    ['gives one up by the clock of the database', 60_001, ['back']],
+  ])('%s', async (_what, now, turns) => {
+    const intents: unknown[] = [];
+    let hasLooked = (): void => undefined;
+    const looked = new Promise<void>((resolve) => (hasLooked = resolve));
+    const parts: Partial<TrainLoopParts> = {
+      trains: {
+        unfinished: () => Promise.resolve([{ ...train, intent: 'assemble', status: 'Pending' }]),
+        update: (_train: Train, { intent }: TrainChange) => {
+          intents.push(intent);
+          hasLooked();
+          return Promise.resolve(null);
+        },
+      } as unknown as TrainLoopParts['trains'],
+      deployments: {
+        find: () => {
+          hasLooked();
+          return Promise.resolve(null);
+        },
+      },
+      clock: { now: () => now },
+      onError: (error) => intents.push(error),
+    };
+    const loop = new TrainLoop(parts as TrainLoopParts);
+    loop.nudge();
+    await looked;
+    await loop.stop();
+    expect(intents).toEqual(turns);
   });
 });

@@ -1,4 +1,4 @@
-import { driveTrain, hotSwapError, isHotSwapError, type RolloutEngine, type Train } from '@hotswap/core';
+import { driveTrain, hotSwapError, isHotSwapError, type Clock, type RolloutEngine, type Train } from '@hotswap/core';
 import type { ChangeHints } from '../ports/change-hints.ts';
 import type { DeploymentList } from '../ports/deployment-list.ts';
 import type { TrainStore } from '../ports/train-store.ts';
@@ -16,6 +16,8 @@ export interface TrainLoopParts {
   readonly engine: Pick<RolloutEngine, 'command'>;
   readonly nudge: (tenant: string, deploymentId: string) => void;
   readonly changes: ChangeHints;
+  /** By which the rows of trains are dated. */
+  readonly clock: Clock;
   readonly onError: (error: unknown, trainId: string) => void;
 }
 
@@ -76,7 +78,7 @@ export class TrainLoop {
   }
 
   #drive(read: Train): Promise<void> {
-    const { trains, deployments, engine, nudge } = this.#parts;
+    const { trains, deployments, engine, nudge, clock } = this.#parts;
     return driveTrain(
       {
         members: (train) => trainMembers(deployments, train),
@@ -90,7 +92,7 @@ export class TrainLoop {
           await engine.command(tenant, deploymentId, command, actor, options);
           nudge(tenant, deploymentId);
         },
-        now: Date.now,
+        now: () => clock.now(),
       },
       read,
     );

@@ -4,11 +4,12 @@ import type { CheckedTrain } from '@hotswap/protocol';
 import type { Principal } from '../auth/principal.ts';
 import { prepareDeployment, type DeploymentServiceParts } from '../deployments/create-deployment.ts';
 import type { TrainStore } from '../ports/train-store.ts';
+import { assembleTrain } from './assemble-train.ts';
 import { memberId, placeMembers } from './place-members.ts';
 
 /**
  * Prepares every member before any is created, then creates them in the order in which they will go.
- * @throws HS_DEPLOYMENT_TRAIN_CYCLE, HS_DEPLOYMENT_TRAIN_TWICE, and what `createDeployment` throws
+ * @throws HS_DEPLOYMENT_TRAIN_CYCLE, HS_DEPLOYMENT_TRAIN_TWICE, HS_DEPLOYMENT_TRAIN_REFUSED, and what `createDeployment` throws
  * @internal
  */
 export async function createTrain(
@@ -41,36 +42,6 @@ export async function createTrain(
     backEnd: 'Cancelled',
   };
   await parts.trains.insert(train);
-  await assemble(parts, train, specs, subject);
+  await assembleTrain(parts, train, specs, subject);
   return trainId;
-}
-
-/** One that cannot be created takes those before it with it: a train is whole or not there. */
-async function assemble(
-  { engine, trains }: DeploymentServiceParts & { readonly trains: TrainStore },
-  { tenant, trainId }: Pick<Train, 'tenant' | 'trainId'>,
-  specs: readonly DeploymentSpec[],
-  author: string,
-): Promise<void> {
-  try {
-    for (const spec of specs) await engine.create(spec, author);
-  } catch (error) {
-    await settle(trains, tenant, trainId, {
-      intent: 'back',
-      reason: error instanceof Error ? error.message : 'A deployment could not be created',
-    });
-    throw error;
-  }
-  await settle(trains, tenant, trainId, { intent: 'wait' });
-}
-
-/** Nobody but this request changes a train that is being assembled, unless it took so long that it was given up. */
-async function settle(
-  trains: TrainStore,
-  tenant: string,
-  trainId: string,
-  change: Parameters<TrainStore['update']>[1],
-): Promise<void> {
-  const train = await trains.find(tenant, trainId);
-  if (train?.intent === 'assemble') await trains.update(train, change, 'train.assemble');
 }
