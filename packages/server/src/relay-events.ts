@@ -1,23 +1,21 @@
 import type { FanOut, HotSwapEvent } from '@hotswap/core';
 import type { EventBus } from './event-bus.ts';
 
-/** What every server finds out by itself, from the database. */
+/** What every server finds out by itself, from the database; alerts among it. */
 const foundOutByAll: ReadonlySet<string> = new Set(['deployment.changed', 'route.changed']);
+const isFoundOutByAll = ({ topic }: HotSwapEvent): boolean => foundOutByAll.has(topic) || topic.startsWith('alerts.');
 
 /**
  * Brings what one server hears of to the screens of all: nodes report to one server, people look at another.
  * @internal
  */
 export function relayEvents(events: EventBus, fanOut: FanOut): void {
-  const fromOthers = new WeakSet<HotSwapEvent>();
-  events.subscribe((event) => {
-    if (!fromOthers.has(event) && !foundOutByAll.has(event.topic)) fanOut.publish(JSON.stringify(event));
+  events.subscribeOwn((event) => {
+    if (!isFoundOutByAll(event)) fanOut.publish(JSON.stringify(event));
   });
   fanOut.subscribe((message) => {
     const event = readEvent(message);
-    if (event === null) return;
-    fromOthers.add(event);
-    events.emit(event);
+    if (event !== null) events.emitOfOther(event);
   });
 }
 

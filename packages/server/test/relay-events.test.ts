@@ -41,9 +41,31 @@ describe('events between servers', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('are for screens only: what is to be done of them is done by the server that told of them', () => {
+    const { buses } = pair();
+    const worked: string[] = [];
+    for (const [at, bus] of buses.entries())
+      bus.subscribeOwn(({ subject }) => worked.push(`${subject} at ${String(at)}`));
+    buses[0].emit(joined);
+    expect(worked).toEqual(['n1 at 0']);
+  });
+
+  it('are not heard once nobody listens any more', () => {
+    const { buses } = pair();
+    const heard: HotSwapEvent[] = [];
+    const stops = buses.flatMap((bus) => [
+      bus.subscribe((event) => heard.push(event)),
+      bus.subscribeOwn((event) => heard.push(event)),
+    ]);
+    for (const stop of stops) stop();
+    buses[0].emit(joined);
+    expect(heard).toEqual([]);
+  });
+
   it('are not sent when every server finds out by itself', () => {
     const { buses, heard, sent } = pair();
-    for (const topic of ['deployment.changed', 'route.changed']) buses[0].emit({ ...joined, topic });
+    for (const topic of ['deployment.changed', 'route.changed', 'alerts.deployment'])
+      buses[0].emit({ ...joined, topic });
     expect([heard[1], sent]).toEqual([[], []]);
   });
 
