@@ -45,8 +45,12 @@ end
 \$\$;
 create schema public;
 "
-{ printf '%s\n' "$empty_database"; gzip -dc "$file"; } |
-  "${PSQL:-psql}" --no-psqlrc --quiet --single-transaction --set ON_ERROR_STOP=1 --dbname="$database" > /dev/null
+# What is read may end early: only the end of a backup that was read to its end commits. psql by itself would at any end.
+if ! { printf 'begin;\n%s\n' "$empty_database"; gzip -dc "$file" && printf '\ncommit;\n'; } |
+  "${PSQL:-psql}" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname="$database" > /dev/null; then
+  echo "not restored from $file: look at what went wrong above, and run it again" >&2
+  exit 1
+fi
 echo "restored from $file"
 cat >&2 <<'END'
 Next: 1. restore the modules  2. start the servers  3. watch the nodes reconnect: hotswap nodes
