@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request, type RequestOptions } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
@@ -147,6 +149,24 @@ describe('HTTPS of the server', () => {
     await expect(shakeHands(server.url, { ca, ...options })).rejects.toMatchObject({
       code: /SSL|TLS/,
     });
+  });
+
+  it('answers a first request that is half there when it ends, and does not wait for a handshake that never ends', async () => {
+    const server = await startListener({ ...pem() });
+    const stalled = connectPlain(Number(new URL(server.url).port), '127.0.0.1').on('error', () => undefined);
+    await once(stalled, 'connect');
+    stalled.write(Buffer.from([0x16, 0x03, 0x01]));
+    const socket = await shakeHands(server.url, { ca });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+    socket.write('GET /health HTTP/1.1\r\n');
+    // An answer to a later connection: what came before it has been read.
+    expect((await get(`${server.url}/health`, { ca })).status).toBe(200);
+    const closed = server[Symbol.asyncDispose]();
+    socket.write('host: x\r\nconnection: close\r\n\r\n');
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK[^]*well$/);
+    await Promise.all([closed, once(stalled, 'close')]);
   });
 
   it('takes a renewed certificate up while it runs; connections that are open live on', async () => {
