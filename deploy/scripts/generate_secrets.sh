@@ -15,7 +15,25 @@ while getopts 'o:kh' option; do
   esac
 done
 
-random() { od -An -tx1 -N"$1" /dev/urandom | tr -d ' \n'; }
+# As many random bytes, in hexadecimal digits. Within a here-document nobody would hear that there are none: assign first.
+random() {
+  local digits
+  digits=$(od -An -tx1 -N"$1" /dev/urandom | tr -d ' \n') || true
+  if ! [[ $digits =~ ^[0-9a-f]+$ ]] || (( ${#digits} != 2 * $1 )); then
+    echo "no random bytes here: the secrets need od, tr and /dev/urandom" >&2
+    return 1
+  fi
+  printf '%s' "$digits"
+}
+
+db_password=$(random 24)
+redis_password=$(random 24)
+minio_access_key=$(random 10)
+minio_secret_key=$(random 24)
+jwt_secret_key=$(random 48)
+api_salt=$(random 24)
+cert_password=$(random 24)
+grafana_admin_password=$(random 16)
 
 if [[ $kubernetes == yes ]]; then
   cat <<END
@@ -26,11 +44,11 @@ metadata:
   namespace: wasm-system
 type: Opaque
 stringData:
-  db-password: $(random 24)
-  redis-password: $(random 24)
-  minio-access-key: $(random 10)
-  minio-secret-key: $(random 24)
-  jwt-secret-key: $(random 48)
+  db-password: $db_password
+  redis-password: $redis_password
+  minio-access-key: $minio_access_key
+  minio-secret-key: $minio_secret_key
+  jwt-secret-key: $jwt_secret_key
 END
   exit 0
 fi
@@ -43,14 +61,14 @@ umask 077
 part=$(mktemp "$file.XXXXXX")
 trap 'rm -f "$part"' EXIT
 cat > "$part" <<END
-DB_PASSWORD=$(random 24)
-REDIS_PASSWORD=$(random 24)
-MINIO_ACCESS_KEY=$(random 10)
-MINIO_SECRET_KEY=$(random 24)
-JWT_SECRET_KEY=$(random 48)
-API_SALT=$(random 24)
-CERT_PASSWORD=$(random 24)
-GRAFANA_ADMIN_PASSWORD=$(random 16)
+DB_PASSWORD=$db_password
+REDIS_PASSWORD=$redis_password
+MINIO_ACCESS_KEY=$minio_access_key
+MINIO_SECRET_KEY=$minio_secret_key
+JWT_SECRET_KEY=$jwt_secret_key
+API_SALT=$api_salt
+CERT_PASSWORD=$cert_password
+GRAFANA_ADMIN_PASSWORD=$grafana_admin_password
 END
 mv -n "$part" "$file"
 echo "secrets are in $file: keep it out of version control and backups that others read"

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,6 +52,36 @@ describe('the scripts in deploy', () => {
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (error: Ended) => error,
     );
+
+  /** A folder of programs that say what a test wants of them. */
+  const programs = async (name: string, texts: Readonly<Record<string, string>>): Promise<string> => {
+    const bin = join(folder, name);
+    await mkdir(bin, { recursive: true });
+    for (const [program, text] of Object.entries(texts)) {
+      await writeFile(join(bin, program), `#!/bin/sh\n${text}\n`);
+      await chmod(join(bin, program), 0o755);
+    }
+    return bin;
+  };
+  const before = (bin: string): string => [bin, process.env['PATH']].join(delimiter);
+
+  it('make no secrets where there is nothing to make them of', async () => {
+    const bin = await programs('without-od', {});
+    for (const name of ['bash', 'env', 'dirname', 'basename', 'cat', 'tr', 'mktemp', 'mv', 'rm']) {
+      const { stdout } = await run('/bin/sh', ['-c', `command -v ${name}`], { env: { PATH: process.env['PATH'] } });
+      await symlink(stdout.trim(), join(bin, name));
+    }
+    const few = await programs('few-bytes', { od: "echo ' 0a 0b'" });
+    for (const path of [bin, before(few)]) {
+      const file = join(folder, 'secrets.env');
+      const ended = await start('generate_secrets.sh', ['-o', file], { PATH: path });
+      expect([ended.code, ended.stdout]).toEqual([1, '']);
+      expect(ended.stderr).toContain('no random bytes here');
+      expect(await readdir(folder)).not.toContainEqual(expect.stringMatching(/^secrets\.env/));
+      const manifest = await start('generate_secrets.sh', ['-k'], { PATH: path });
+      expect([manifest.code, manifest.stdout]).toEqual([1, '']);
+    }
+  });
 
   it('check an installation in six ways', async () => {
     const call = ['-m', 'extractor', '-f', 'extract', '-k', 'links,media,language,categories', '-t', '20000'];
