@@ -44,7 +44,8 @@ part=$(mktemp "$folder/.unfinished.XXXXXX")
 finish "$folder/wasm-orchestrator-$stamp.sql.gz"
 if [[ -n $modules ]]; then
   part=$(mktemp "$folder/.unfinished.XXXXXX")
-  tar -C "$modules" -czf "$part" .
+  # 1: something changed while it was read. Modules are written under another name first, so those that are whole stay so.
+  tar -C "$modules" -czf "$part" . || { status=$?; if (( status != 1 )); then exit "$status"; fi; }
   finish "$folder/wasm-modules-$stamp.tar.gz"
 fi
 
