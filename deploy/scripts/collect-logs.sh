@@ -22,10 +22,20 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/logs"
 
 redact() {
+  local key='(passwords?|passwd|passphrases?|secrets?|tokens?|credentials?|salt|api[_-]?keys?|secret[_-]?key|private[_-]?key)'
+  # First what has places of its own, then keys with their values: within JSON that is within JSON, in quotes, and without.
+  local quote="[\"']" plain="[^\"'\\\\,;&}]"
   sed -E \
-    -e 's#([a-z]+://[^:@/ ]*):[^@ ]*@#\1:[redacted]@#g' \
-    -e 's#([Bb]earer )[A-Za-z0-9._~+/=-]+#\1[redacted]#g' \
-    -e 's#((password|passwd|secret|token|credential|salt|api[_-]?key|secret[_-]?key)["'"'"']?[ ]*[=:][ ]*["'"'"']?)[^"'"'"' ,;&}]+#\1[redacted]#Ig'
+    -e 's#([a-z][a-z0-9+.-]*://[^:@/ "]*):[^ "<>]*@#\1:[redacted]@#Ig' \
+    -e 's#(bearer )[A-Za-z0-9._~+/=-]+#\1[redacted]#Ig' \
+    -e "s#((authorization|cookie)\\\\*$quote?[ ]*[=:][ ]*\\[?\\\\*$quote?)[^\"\\\\]+#\\1[redacted]#Ig" \
+    -e "s#(hotswap-session=)[^;, \"'\\\\]+#\\1[redacted]#Ig" \
+    -e 's#\beyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*#[redacted]#g' \
+    -e "s#($key\\\\+\"[ ]*:[ ]*\\\\+\")([^\"]*\\\\{3}\")*[^\"]*(\"|\$)#\\1[redacted]\\\\\"#Ig" \
+    -e "s#($key$quote?[ ]*[=:][ ]*\")(\\\\.|[^\"\\\\])*(\"|\$)#\\1[redacted]\"#Ig" \
+    -e "s#($key$quote?[ ]*[=:][ ]*')[^']*('|\$)#\\1[redacted]'#Ig" \
+    -e "s#((passwords?|passwd|passphrases?)[ ]*[=:][ ]*)$plain+#\\1[redacted]#Ig" \
+    -e "s#($key$quote?[ ]*[=:][ ]*)[^\"'\\\\ ,;&}]+#\\1[redacted]#Ig"
 }
 # take NAME COMMAND...: what the command says, or why it could not
 take() {

@@ -138,4 +138,75 @@ describe('the scripts in deploy', () => {
     for (const name of names)
       expect(await readFile(join(folder, 'logs', name), 'utf8')).not.toMatch(/S3cr3t-hidden|key-1/);
   }, 120_000);
+
+  it('take out of logs whatever lets anybody in, however it is written, and leave the rest', async () => {
+    const log = join(folder, 'telling.log');
+    await writeFile(
+      log,
+      [
+        String.raw`{"msg":"body {\"password\":\"S3cret spaced S3cret\",\"user\":\"kept-a\"}"}`,
+        String.raw`{"msg":"{\"token\":\"S3cret \\\"S3cret\\\" S3cret\",\"user\":\"kept-b\"}"}`,
+        String.raw`{"password":"S3cret \"S3cret\" S3cret","kept":"kept-c"}`,
+        '{"cookie":"__Host-hotswap-session=S3cret; x=S3cret","url":"/kept-d"}',
+        '{"set-cookie":["hotswap-session=S3cret; Path=/"],"kept":"kept-e"}',
+        'GET / hotswap_session=eyJhbGciOi.eyJzdWIiOi.S3cret kept-f',
+        'passphrase: S3cret S3cret S3cret',
+        '{"passphrase":"S3cret S3cret","kept":"kept-g"}',
+        `apiKey='S3cret S3cret' kept-h`,
+        'postgres://user:S3cret@S3cret/S3cret@db:5432/x kept-i',
+        '{"url":"redis://:S3cret@S3cret@redis:6379","kept":"kept-j","mail":"a@kept-k.example"}',
+        'Authorization: Basic S3cret',
+        '?token=S3cret&kept-l=1',
+        '{"msg":"cut off","password":"S3cret S3cret',
+        'https://kept-m:443/kept-n?x=1 the service kept-o',
+      ].join('\n'),
+    );
+    const bin = await programs('with-journal', { journalctl: `exec cat '${log}'` });
+    const file = join(folder, 'telling.tar.gz');
+    await run('/bin/sh', ['-c', `"${script('collect-logs.sh')}" -s 1h > "${file}"`], { env: { PATH: before(bin) } });
+    const { stdout } = await run('tar', ['-xzOf', file, 'logs/journal-hotswap-server.txt']);
+    expect(stdout).not.toContain('S3cret');
+    expect(
+      stdout
+        .match(/kept-[a-o]/g)
+        ?.sort()
+        .join(' '),
+    ).toBe([...'abcdefghijklmno'].map((letter) => `kept-${letter}`).join(' '));
+  }, 120_000);
+
+  it.each([
+    [
+      'a journal that may not be read',
+      'exit 0',
+      1,
+      /FAILED {2}the log holds no errors: nothing to read in the journal/,
+    ],
+    ['errors in the journal', `echo '{"level":50,"msg":"it failed"}'`, 1, /FAILED {2}the log holds no errors: 1 found/],
+    ['a quiet journal', `echo '{"level":30,"msg":"answered"}'`, 0, /ok {6}the log holds no errors/],
+  ])('look at the journal where no log is named: %s', async (_what, journalctl, code, message) => {
+    const call = ['staging', '-u', url, '-m', 'extractor', '-f', 'extract', '-t', '20000'];
+    const ended = await start('smoke-test.sh', call, { PATH: before(await programs('journal', { journalctl })) });
+    expect([ended.code, ended.stdout]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it.each([
+    ['keep a backup of modules that changed while it was made', 1, 0],
+    ['make none of modules that cannot be read', 2, 2],
+  ])('%s', async (_what, status, code) => {
+    const [backups, modules] = [join(folder, `backups-${String(status)}`), join(folder, 'modules')];
+    await mkdir(modules, { recursive: true });
+    await writeFile(join(modules, 'one.wasm'), 'bytes');
+    const { stdout } = await run('/bin/sh', ['-c', 'command -v tar'], { env: { PATH: process.env['PATH'] } });
+    const bin = await programs('changing', {
+      tar: `'${stdout.trim()}' "$@"; echo 'tar: .: file changed as we read it' >&2; exit ${String(status)}`,
+      pg_dump: 'echo select 1;',
+    });
+    const ended = await start('backup.sh', ['-d', backups, '-m', modules], {
+      ...{ PATH: before(bin), DATABASE_URL: 'postgres://127.0.0.1:1/none' },
+    });
+    expect(ended.code).toBe(code);
+    const made = await readdir(backups);
+    expect(made.filter((name) => name.startsWith('wasm-modules-'))).toHaveLength(code === 0 ? 1 : 0);
+    expect(made.filter((name) => name.startsWith('.unfinished'))).toEqual([]);
+  });
 });
