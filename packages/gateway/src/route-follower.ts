@@ -10,10 +10,11 @@ export interface RouteFollowerOptions {
   /** Unique among routers that live at one time. */
   readonly instanceId: string;
   /**
-   * Puts whole revisions to use; they are acknowledged once it has returned. It is never called while a call runs. What
-   * it throws goes to `onError`, and all routes are read and given anew after a moment.
+   * Puts whole revisions to use; they are acknowledged once it has returned, but for those that it returns: these it could
+   * not put to use, and they are given anew after a moment. It is never called while a call runs. What it throws goes to
+   * `onError`, none is acknowledged, and all routes are read and given anew.
    */
-  readonly take: (routes: readonly Route[]) => void | Promise<void>;
+  readonly take: (routes: readonly Route[]) => readonly Route[] | Promise<readonly Route[]>;
   /** Called for a name that a refresh found no route of. */
   readonly onMissing?: ((tenant: string, moduleName: string) => void) | undefined;
   /** Called after routes have been taken over and acknowledged. */
@@ -38,7 +39,10 @@ export class RouteFollower {
   #working: Promise<void> = Promise.resolve();
   #unsubscribe: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether the source could not be read when it had to be. */
   #isBehind = false;
+  /** Routes that could not be put to use. */
+  readonly #left = new Set<string>();
 
   constructor(options: RouteFollowerOptions) {
     this.#options = options;
@@ -66,13 +70,16 @@ export class RouteFollower {
 
   /** Reads one route anew; calls that come while one is being read share the reading that begins after them. */
   refresh(tenant: string, moduleName: string): Promise<void> {
-    const key = keyOf(tenant, moduleName);
+    const key = keyOf({ tenant, moduleName });
     const running = this.#reading.get(key);
     if (running) return running;
     // The delay lets hints of one commit, and calls that miss together, share one reading.
     const reading = Promise.resolve().then(async () => {
       this.#reading.delete(key);
-      const route = await this.#options.source.find(tenant, moduleName);
+      const route = await this.#options.source.find(tenant, moduleName).catch((error: unknown) => {
+        this.#isBehind = true;
+        throw error;
+      });
       if (route) await this.#take([route]);
       else this.#options.onMissing?.(tenant, moduleName);
     });
@@ -85,32 +92,37 @@ export class RouteFollower {
   }
 
   async #tick(): Promise<void> {
-    if (this.#isBehind) await this.#readAll();
+    if (this.#isBehind || this.#left.size > 0) await this.#readAll();
     else await this.#acknowledge([]);
     await this.#options.onTick?.();
   }
 
   async #readAll(): Promise<void> {
-    await this.#take(await this.#options.source.all());
+    this.#isBehind = true;
+    const routes = await this.#options.source.all();
+    this.#isBehind = false;
+    await this.#take(routes);
   }
 
   /** One after the other; older answers that arrive late change nothing. */
   #take(routes: readonly Route[]): Promise<void> {
     const taking = this.#taking.then(async () => {
-      const newer = routes.filter(
-        (route) => (this.#revisions.get(keyOf(route.tenant, route.moduleName)) ?? -1) < route.revision,
-      );
+      const newer = routes.filter((route) => (this.#revisions.get(keyOf(route)) ?? -1) < route.revision);
+      for (const route of newer) this.#left.add(keyOf(route));
+      let refused: readonly Route[] = [];
       try {
-        if (newer.length > 0) await this.#options.take(newer);
+        if (newer.length > 0) refused = await this.#options.take(newer);
       } catch (error) {
-        this.#isBehind = true;
         // Alive all the same: whoever waits for these revisions has to go on waiting.
         await this.#options.board.acknowledge(this.#options.instanceId, []);
         throw error;
       }
-      this.#isBehind = false;
-      for (const route of newer) this.#revisions.set(keyOf(route.tenant, route.moduleName), route.revision);
-      await this.#acknowledge(newer);
+      const taken = newer.filter((route) => !refused.includes(route));
+      for (const route of taken) {
+        this.#left.delete(keyOf(route));
+        this.#revisions.set(keyOf(route), route.revision);
+      }
+      await this.#acknowledge(taken);
     });
     this.#taking = taking.catch(() => undefined);
     return taking;
@@ -132,4 +144,4 @@ export class RouteFollower {
   }
 }
 
-const keyOf = (tenant: string, moduleName: string): string => `${tenant}/${moduleName}`;
+const keyOf = ({ tenant, moduleName }: Pick<Route, 'tenant' | 'moduleName'>): string => `${tenant}/${moduleName}`;

@@ -73,12 +73,13 @@ export class RouteTable {
     return origins;
   }
 
-  #take(routes: readonly Route[]): void {
+  #take(routes: readonly Route[]): readonly Route[] {
     for (const route of routes) {
       const key = keyOf(route.tenant, route.moduleName);
       this.#plans.set(key, planRoute(route));
       this.#misses.delete(key);
     }
+    return [];
   }
 
   #miss(key: string): void {

@@ -1,5 +1,13 @@
 import { connect } from 'node:net';
+import type { HotSwapError } from '@hotswap/core';
 import { haproxyError } from './error-codes.ts';
+import type { ProxyCommand } from './proxy-command.ts';
+
+/** A command that HAProxy did not carry out. @internal */
+export interface Refusal {
+  readonly module: string | null;
+  readonly error: HotSwapError;
+}
 
 const timeoutMs = 5_000;
 /** HAProxy reads a line into one buffer of 16 kB. */
@@ -21,18 +29,23 @@ export class RuntimeApi {
 
   /**
    * Carries out commands that answer nothing when all is well, many in one line so that little time passes between them.
-   * @throws HS_ROUTE_PROXY_UNREACHABLE, HS_ROUTE_PROXY_REFUSED
+   * One that is refused does not keep others from being told.
+   * @returns those that were refused, with HS_ROUTE_PROXY_REFUSED
+   * @throws HS_ROUTE_PROXY_UNREACHABLE
    */
-  async tell(commands: readonly string[]): Promise<void> {
+  async tell(commands: readonly ProxyCommand[]): Promise<readonly Refusal[]> {
+    const refusals: Refusal[] = [];
     for (const line of linesOf(commands)) {
-      const answer = (await this.#send(line.join(';'))).trim();
+      const answer = (await this.#send(line.map(({ text }) => text).join(';'))).trim();
       if (answer === '' || isNews(answer)) continue;
       // Which of them it was is found out by telling them one by one: all of them may be repeated.
-      for (const command of line) {
+      for (const { module, text: command } of line) {
         const one = (await this.#send(command)).trim();
-        if (one !== '' && !isNews(one)) throw haproxyError('HS_ROUTE_PROXY_REFUSED', { command, answer: one });
+        if (one !== '' && !isNews(one))
+          refusals.push({ module, error: haproxyError('HS_ROUTE_PROXY_REFUSED', { command, answer: one }) });
       }
     }
+    return refusals;
   }
 
   #send(line: string): Promise<string> {
@@ -55,27 +68,25 @@ export class RuntimeApi {
   }
 }
 
-/** What is no refusal: HAProxy tells of a changed address on success. */
+/** What is no refusal: HAProxy tells of a changed address on success. It says the same way that one cannot be. */
 function isNews(answer: string): boolean {
   return answer
     .split('\n')
-    .every(
-      (line) =>
-        line.trim() === '' ||
-        /^(?:IP changed|no need to change the addr|port changed|.* by 'stats socket)/.test(line.trim()),
-    );
+    .map((line) => line.trim())
+    .every((line) => line === '' || (news.test(line) && !/invalid|can(?:no|')t|error/i.test(line)));
 }
+const news = /^(?:IP changed|no need to change the addr|port changed)/;
 
-function linesOf(commands: readonly string[]): readonly (readonly string[])[] {
-  const lines: string[][] = [];
+function linesOf(commands: readonly ProxyCommand[]): readonly (readonly ProxyCommand[])[] {
+  const lines: ProxyCommand[][] = [];
   let bytes = Infinity;
   for (const command of commands) {
-    if (bytes + command.length + 1 > maxLineBytes) {
+    if (bytes + command.text.length + 1 > maxLineBytes) {
       lines.push([]);
       bytes = 0;
     }
     lines.at(-1)?.push(command);
-    bytes += command.length + 1;
+    bytes += command.text.length + 1;
   }
   return lines;
 }

@@ -50,7 +50,10 @@ export function wantedModule(
   const { hosts, pathPrefix, affinity } = first.http;
   const path = pathPrefix.endsWith('/') ? pathPrefix : `${pathPrefix}/`;
   const keys = hosts.length === 0 ? [path] : hosts.map((host) => `${host.toLowerCase()}${path}`);
-  const present = keys.flatMap((key) => parseEntry(map.get(key) ?? '').versions.map((version) => version.releaseId));
+  const name = `${tenant}/${moduleName}`;
+  // What another module has written under a key says nothing of this one.
+  const entries = keys.map((key) => parseEntry(map.get(key) ?? '')).filter((entry) => entry.name === name);
+  const present = entries.flatMap((entry) => entry.versions.map((version) => version.releaseId));
   const ids = inOrder(new Set(serving.map(({ releaseId }) => releaseId)), new Set(present));
   const reachable = Map.groupBy(serving, ({ releaseId }) => releaseId);
   const ends = endsOf(
@@ -63,13 +66,7 @@ export function wantedModule(
     const spares = new Map(others.map(([host, node]) => [host, spare(node)]));
     return { releaseId, end: ends[at] as number, servers, spares };
   });
-  return {
-    name: `${tenant}/${moduleName}`,
-    moduleName,
-    affinity,
-    keys,
-    versions,
-  };
+  return { name, moduleName, affinity, keys, versions };
 }
 
 /**

@@ -101,9 +101,13 @@ describe('HaproxyRouter before a real HAProxy', () => {
     weight,
   });
 
-  async function setRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): Promise<void> {
+  function offerRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): void {
     routes.set(moduleName, { tenant: 'default', moduleName, revision, targets, matches: [] });
     hint({ tenant: 'default', moduleName });
+  }
+
+  async function setRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): Promise<void> {
+    offerRoute(moduleName, revision, targets);
     await until(() => served.get(moduleName) === revision);
   }
 
@@ -294,6 +298,59 @@ describe('HaproxyRouter before a real HAProxy', () => {
     });
     expect(served.has('d')).toBe(false);
     routes.delete('d');
+  });
+
+  it('takes paths with every sign that a path may have, to change and to take them away', async () => {
+    await router.start();
+    const path = "/a;b/it's!$&()*+,=:@~.-_";
+    const odd = { ...open, pathPrefix: path };
+    await setRoute('odd', 1, [target(0, 1, odd)]);
+    expect(await get(`${path}/x`)).toBe(`${nodes[0]?.url ?? ''}${path}/x`);
+    await setRoute('shop', 1, [target(1, 1, { ...open, pathPrefix: '/shop' })]);
+    await setRoute('odd', 2, [target(2, 1, odd)]);
+    expect(await get(path)).toBe(`${nodes[2]?.url ?? ''}${path}`);
+    expect(await get('/a')).toBe('404');
+    await setRoute('odd', 3, []);
+    expect(await get(path)).toBe('404');
+    expect(await get('/shop')).toBe(`${nodes[1]?.url ?? ''}/shop`);
+    expect(errors).toEqual([]);
+  });
+
+  const byOther: ModuleHttp = { ...open, pathPrefix: '/odd', affinity: { header: 'x-other' } };
+  const atOdd: ModuleHttp = { ...open, pathPrefix: '/odd' };
+  it.each([
+    ['its affinity has no pool', 'affinityHeaders lacks x-other', () => [target(1, 1, byOther)]],
+    [
+      'it is on too many nodes',
+      'a version is on 5 nodes and serversPerBackend is 4',
+      () =>
+        [0, 1, 2, 3, 4].map((node) => ({ ...target(node % 4, 1, atOdd, 'rel-n'), publicUrl: `http://[::${node}]` })),
+    ],
+    [
+      'there are too many versions',
+      '9 versions of it take traffic at one time',
+      () => Array.from({ length: 9 }, (_, at) => target(1, 1, atOdd, `rel-${at}`)),
+    ],
+    [
+      'HAProxy refuses its node',
+      'HAProxy refused `set server',
+      () => [target(0, 1, atOdd), { ...target(1, 1, atOdd, 'rel-0'), publicUrl: 'http://a-name.invalid:80' }],
+    ],
+  ])('leaves a module as it is, and holds up no other, when %s', async (_when, why, misfit) => {
+    await router.start();
+    await setRoute('odd', 1, [target(0, 1, atOdd)]);
+    await setRoute('shop', 1, [target(2, 1)]);
+    offerRoute('odd', 2, misfit());
+    await until(() => errors.length > 0);
+    await setRoute('shop', 2, [target(3, 1)]);
+    await setRoute('cart', 1, [target(1, 1, { ...open, pathPrefix: '/cart' })]);
+    await setRoute('cart', 2, []);
+    expect(await get('/shop')).toBe(`${nodes[3]?.url ?? ''}/shop`);
+    expect(await get('/odd')).toBe(`${nodes[0]?.url ?? ''}/odd`);
+    expect(served.get('odd')).toBe(1);
+    expect(errors.map((error) => (error as Error).message)).toEqual([expect.stringContaining(why)]);
+    await setRoute('odd', 3, [target(2, 1, atOdd)]);
+    expect(await get('/odd')).toBe(`${nodes[2]?.url ?? ''}/odd`);
   });
 });
 

@@ -1,5 +1,5 @@
 import { parseEntry } from '../src/route-entry.ts';
-import type { ProxyPlan } from '../src/plan-proxy.ts';
+import type { ProxyPlan } from '../src/proxy-command.ts';
 import type { ProxyServer, ProxyState } from '../src/proxy-state.ts';
 
 const unused = { address: '127.0.0.1', port: 1, weight: 1, isEnabled: false };
@@ -27,7 +27,13 @@ export class ModelProxy {
   }
 
   obey({ prepare, weigh, map, retire }: ProxyPlan): void {
-    for (const command of [...prepare, ...weigh, ...map, ...retire]) this.#obey(command.split(' '));
+    for (const { text } of [...prepare, ...weigh, ...map, ...retire]) this.obeyCommand(text);
+  }
+
+  /** One line of the runtime API: `;` ends a command unless it is escaped. */
+  obeyCommand(text: string): void {
+    const commands = text.replaceAll(/\\(.)/g, (_, char: string) => encodeURIComponent(char)).split(';');
+    for (const command of commands) this.#obey(command.split(' ').map(decodeURIComponent));
   }
 
   /** Version and port of the node that a client's request is sent to, as long as any node of the module lives. */
