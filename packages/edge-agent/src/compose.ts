@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { EventSink, RuntimeHost, SlotTable } from '@hotswap/core';
 import { pino, type Logger } from 'pino';
@@ -71,11 +71,11 @@ const tokens = {
 
 /**
  * Puts an agent together; nothing runs before its `start`.
- * @throws HS_AGENT_CONFIG_INVALID for a runtime that is not known, and the codes of the runtime's factory
+ * @throws HS_AGENT_CONFIG_INVALID for a runtime that is not known or a data directory that cannot be written to, and the codes of the runtime's factory
  * @public
  */
 export async function composeAgent(config: AgentConfig, parts: AgentParts = {}): Promise<RunningAgent> {
-  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  await makeDataDirectory(config.dataDirectory);
   const log = pino({ level: config.logLevel, base: { nodeId: config.nodeId } });
   const runtime = parts.runtime ?? (await createRuntime(config));
   warnOfVersion(config, runtime, log);
@@ -294,4 +294,16 @@ function createRuntime(config: AgentConfig): Promise<RuntimeHost> {
   throw agentError('HS_AGENT_CONFIG_INVALID', {
     why: `Runtime: ${config.runtime} is not known, known are ${Object.keys(runtimes).join(', ')}`,
   });
+}
+
+/** Starting again would not mend it: whoever configured it has to. */
+async function makeDataDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const why = `DataDirectory ${path} cannot be made or written to (${code}): give it to the user of the agent, or name another one`;
+    throw agentError('HS_AGENT_CONFIG_INVALID', { why }, error);
+  }
 }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { agentFailpoints } from '../src/failpoint.ts';
@@ -67,6 +69,16 @@ describe('wasm-edge-agent as processes', () => {
     agent.start({}, ['--max-modules', 'many']);
     expect(await agent.ended()).toBe(78);
     expect(agent.stderr).toContain('MaxModules');
+  });
+
+  it('ends with 78 and names its data directory when that cannot be written to', async () => {
+    await using agent = await AgentProcess.create(programs.real);
+    const file = join(agent.folder, 'a-file');
+    await writeFile(file, '');
+    agent.start({ HOTSWAP_AGENT_DATA_DIRECTORY: join(file, 'data') });
+    expect(await agent.ended()).toBe(78);
+    expect(agent.stderr).toContain(`DataDirectory ${join(file, 'data')} cannot be made or written to (ENOTDIR)`);
+    expect(agent.stderr).not.toContain('    at ');
   });
 
   it('ends with 77 when the server does not let it in', async () => {

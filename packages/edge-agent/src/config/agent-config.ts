@@ -1,7 +1,8 @@
-import { arch, cpus, totalmem } from 'node:os';
+import { arch, cpus } from 'node:os';
 import { durationMs, durationSchema, positiveDurationSchema } from '@hotswap/core';
 import { otlpEndpointSchema } from '@hotswap/protocol';
 import { z } from 'zod';
+import { totalMemoryBytes } from '../metrics/host-memory.ts';
 import type { CapabilityGrants } from '../modules/capability-grants.ts';
 
 /**
@@ -84,7 +85,7 @@ const hardware = z.strictObject({
   TotalMemoryMB: z
     .number()
     .positive()
-    .default(() => Math.round(totalmem() / 1_048_576)),
+    .default(() => Math.round(totalMemoryBytes() / 1_048_576)),
   Architecture: text.default(() => (arch() === 'x64' ? 'x86_64' : arch())),
 });
 

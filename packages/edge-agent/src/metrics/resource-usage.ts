@@ -1,10 +1,11 @@
-import { cpus, freemem, totalmem } from 'node:os';
+import { cpus } from 'node:os';
+import { usedMemoryBytes } from './host-memory.ts';
 
 /** How busy the host is. @internal */
 export interface HostUsage {
   /** Share of all cores that was busy since the last reading, 0-100. */
   readonly cpuUsagePercent: number;
-  /** Memory of the host that is not available. */
+  /** Memory of the host, or of the node's container, that is not available. */
   readonly memoryUsageMB: number;
 }
 
@@ -23,7 +24,7 @@ export class ResourceUsage {
     const cpuUsagePercent = total < 100 ? this.#lastPercent : Math.round((busy / total) * 1_000) / 10;
     if (total >= 100) this.#last = now;
     this.#lastPercent = cpuUsagePercent;
-    return { cpuUsagePercent, memoryUsageMB: Math.round((totalmem() - freemem()) / 1_048_576) };
+    return { cpuUsagePercent, memoryUsageMB: Math.round(usedMemoryBytes() / 1_048_576) };
   }
 
   #lastPercent = 0;
