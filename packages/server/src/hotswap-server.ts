@@ -45,7 +45,6 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
   const { config } = parts;
   const requests: (() => Promise<unknown>)[] = [];
   try {
-    const admin = await ensureAdmin(config, credentials);
     const app = await createApp(parts);
     const endIdle = closeWhenIdle(app.server);
     requests.push(() => endIdle(() => app.close()));
@@ -60,6 +59,8 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     const https = await listenHttps(app, parts);
     if (https) requests.push(() => https.close());
     if (config.plainHttp) await app.listen({ host: config.host, port: config.port });
+    // Last: a token is shown once, and a start that failed after it was made would not have shown it.
+    const admin = await ensureAdmin(config, credentials);
     parts.lifecycle.state = 'running';
     return await announced(composed, { app, https, admin, stop: () => stopAll(composed, requests) });
   } catch (error) {
