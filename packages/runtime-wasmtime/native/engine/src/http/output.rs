@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_the_rest_is_counted_where_it_belongs() {
         let log = OutputLog::default();
-        let quarter = "x".repeat(MAX_WAITING_BYTES / 4 - RECORD_BYTES - size_of::<String>());
+        let quarter = "x".repeat(MAX_WAITING_BYTES / 4 - RECORD_BYTES - LINE_BYTES);
         for _ in 0..5 {
             log.push(record("1", &quarter));
         }
@@ -191,5 +191,16 @@ mod tests {
         assert!(log.take().is_empty());
         log.push(record("2", "there is room again"));
         assert_eq!(log.take()[0].lines.len(), 1);
+    }
+
+    #[test]
+    fn empty_lines_weigh_too() {
+        let log = OutputLog::default();
+        let flood = OutputRecord { lines: vec![String::new(); 1_000], ..record("1", "") };
+        for _ in 0..100 {
+            log.push(flood.clone());
+        }
+        let lines = log.take().iter().map(|record| record.lines.len()).sum::<usize>();
+        assert!((9_000..=10_500).contains(&lines), "{lines}");
     }
 }
