@@ -4,7 +4,7 @@ import { regionSchema } from './wire-text.ts';
 
 /** A rule of the policy that an execution sets aside in an emergency. @public */
 export interface OverrideRequest {
-  /** Goes into the journal and the audit chain. */
+  /** Goes into the audit chain, and into the journal of a deployment; a train has none of its own. */
   readonly reason: string;
 }
 
