@@ -16,6 +16,8 @@ export interface CommandSession {
   readonly signal: AbortSignal;
   /** Connects at the first call, so that usage errors do not need a server. */
   client(): Promise<HotSwapClient>;
+  /** A token came with the command or its environment: what `hotswap login` left is not used. */
+  readonly isTokenGiven: boolean;
   /** Address of that server. */
   server(): Promise<string>;
   /** Opens the runtime that modules are run on here. */

@@ -143,6 +143,7 @@ function makeSession(
     ownsProcess: environment.ownsProcess ?? false,
     openRuntime: environment.openRuntime ?? openLocalRuntime,
     client: () => connect(options, env, environment.fetch),
+    isTokenGiven: (options.token ?? env['HOTSWAP_TOKEN']) !== undefined,
     server: () => serverOf(options, env),
   };
 }

@@ -2,7 +2,11 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-type Logins = Readonly<Record<string, { readonly token: string; readonly expiresAt: string }>>;
+interface Login {
+  readonly token: string;
+  readonly expiresAt: string;
+}
+type Logins = Readonly<Record<string, Login>>;
 
 /** Where sessions of this user are kept, readable by nobody else. */
 function fileOf(env: NodeJS.ProcessEnv): string {
@@ -16,11 +20,7 @@ export async function storedToken(env: NodeJS.ProcessEnv, server: string): Promi
 }
 
 /** Keeps a session for later commands; `null` forgets it. @internal */
-export async function storeLogin(
-  env: NodeJS.ProcessEnv,
-  server: string,
-  login: { readonly token: string; readonly expiresAt: string } | null,
-): Promise<string> {
+export async function storeLogin(env: NodeJS.ProcessEnv, server: string, login: Login | null): Promise<string> {
   const file = fileOf(env);
   const others = Object.entries(await read(env)).filter(([key]) => key !== keyOf(server));
   const kept = Object.fromEntries([...others, ...(login === null ? [] : [[keyOf(server), login] as const])]);
@@ -32,11 +32,20 @@ export async function storeLogin(
 }
 
 async function read(env: NodeJS.ProcessEnv): Promise<Logins> {
+  let content: unknown;
   try {
-    return JSON.parse(await readFile(fileOf(env), 'utf8')) as Logins;
+    content = JSON.parse(await readFile(fileOf(env), 'utf8'));
   } catch {
     return {};
   }
+  // Somebody may have written it by hand: what is no login is left out, and a login replaces it.
+  const entries = typeof content === 'object' && content !== null ? Object.entries(content) : [];
+  return Object.fromEntries(entries.filter((entry): entry is [string, Login] => isLogin(entry[1])));
+}
+
+function isLogin(value: unknown): value is Login {
+  const { token, expiresAt } = (value ?? {}) as Partial<Record<keyof Login, unknown>>;
+  return typeof token === 'string' && typeof expiresAt === 'string';
 }
 
 const keyOf = (server: string): string => server.replace(/\/+$/, '');

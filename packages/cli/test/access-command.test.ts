@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -55,11 +55,13 @@ describe('hotswap login, keys and users', () => {
     return Promise.resolve(new Response(status === 204 ? null : JSON.stringify(answer), { status }));
   }) as unknown as typeof fetch;
 
-  const run = async (...args: string[]) => {
+  const run = async (...args: string[]) => await runWith({}, ...args);
+  const runWith = async (more: Readonly<Record<string, string>>, ...args: string[]) => {
     const [stdout, stderr] = [new TextSink(), new TextSink()];
     const env = {
       ...{ HOTSWAP_SERVER: 'http://server.test', XDG_CONFIG_HOME: directory },
       ...{ HOTSWAP_PASSWORD: 'my password', HOTSWAP_NEW_PASSWORD: 'her new password' },
+      ...more,
     };
     const { signal } = new AbortController();
     const code = await runCli(args, { stdout, stderr, env, signal, fetch: fakeFetch });
@@ -79,6 +81,29 @@ describe('hotswap login, keys and users', () => {
     await run('whoami');
     expect(calls.at(-1)?.authorization).toBeNull();
   });
+
+  it('keeps its session when it ends another one, whose token was given', async () => {
+    await run('login', 'ada');
+    await runWith({ HOTSWAP_TOKEN: 'of-somebody' }, 'logout');
+    expect(calls.at(-1)?.authorization).toBe('Bearer of-somebody');
+    await run('--token', 'of-somebody', 'logout');
+    await run('whoami');
+    expect(calls.at(-1)?.authorization).toBe('Bearer session-token');
+  });
+
+  it.each(['null', '[]', '7', '{"http://server.test":null}', '{"http://server.test":{"token":1}}', '{"half'])(
+    'takes a file of sessions that holds %s for one without any',
+    async (content) => {
+      const file = join(directory, 'hotswap', 'logins.json');
+      await mkdir(join(directory, 'hotswap'), { recursive: true });
+      await writeFile(file, content);
+      expect((await run('whoami')).code).toBe(exitCodes.ok);
+      expect(calls.at(-1)?.authorization).toBeNull();
+      expect((await run('login', 'ada')).code).toBe(exitCodes.ok);
+      await run('whoami');
+      expect(calls.at(-1)?.authorization).toBe('Bearer session-token');
+    },
+  );
 
   it('makes, lists and deletes keys', async () => {
     expect((await run('-q', 'keys', 'create', 'ci', '--tier', 'free', '--expires-in', 'P90D')).stdout).toBe(

@@ -49,7 +49,8 @@ function addSessionCommands(program: Command, sessionOf: SessionOf): void {
     .action(async (options: { readonly everywhere?: true }) => {
       const session = sessionOf();
       await (await session.client()).auth.logout(options);
-      await storeLogin(session.env, await session.server(), null);
+      // The session that ended was another one: what `login` left goes on, and would not be ended by forgetting it.
+      if (!session.isTokenGiven) await storeLogin(session.env, await session.server(), null);
       session.terminal.result({ loggedOut: true }, () => 'logged out');
     });
   program
