@@ -91,8 +91,8 @@ export interface CreateDeploymentRequest {
   /** Goes on although users of the version that serves would break. Only for admins. Default `false`. */
   readonly allowBreaking?: boolean;
   /**
-   * Deployment that this goes back from. When the release served before it, windows and freezes of the policy do not hold
-   * this up, as they hold no rollback up. Default: it goes forward.
+   * Deployment that this goes back from. When that one serves wherever this goes, and the release served before it, windows
+   * and freezes of the policy do not hold this up, as they hold no rollback up. Default: it goes forward.
    */
   readonly undoes?: string;
   /** Time without progress, on top of configured waits, after which it is stuck and paused. Default PT30M. */

@@ -1,5 +1,5 @@
 import type { HotSwapClient, PutPolicyRequest } from '@hotswap/protocol';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freeze, PolicyScene } from './policy-scene.ts';
 import { startTestServer } from './start-test-server.ts';
 import { coreModule } from './v8-inspector.ts';
@@ -48,9 +48,8 @@ describe('the policy of a tenant', () => {
     const answer = await scene.test.send('POST', `${deployments}/${id}/${command}`, { body, token: tokenOf(who) });
     return [answer.status, answer.body['code'] ?? answer.body['status']];
   };
-  const ends = async (id: string, status = 'Completed'): Promise<void> => {
-    await expect.poll(async () => (await as('dev').deployments.get(id)).status, { timeout: 20_000 }).toBe(status);
-  };
+  const ends = (id: string, status = 'Completed'): Promise<void> =>
+    vi.waitFor(async () => expect((await as('dev').deployments.get(id)).status).toBe(status), { timeout: 20_000 });
   const abort = (id: string) => as('ada').deployments.abort(id);
 
   describe('as a resource', () => {
@@ -374,6 +373,96 @@ describe('the policy of a tenant', () => {
         token: tokenOf('dev'),
       });
       expect(answer).toMatchObject({ status: 404, body: { code: 'HS_DEPLOYMENT_NOT_FOUND' } });
+    });
+
+    describe('with several releases that have served', () => {
+      let modules: readonly string[];
+      let ids: readonly string[];
+      const rollOut = async (moduleId: string, more: object = {}): Promise<string> => {
+        const { deploymentId } = await as('dev').deployments.create({ moduleId, strategy: 'AllAtOnce', ...more });
+        expect(await post('ada', deploymentId, 'execute')).toEqual([202, 'InProgress']);
+        await ends(deploymentId);
+        return deploymentId;
+      };
+      const goBack = async (moduleId: string | undefined, undoes: string | undefined, more: object = {}) => {
+        const names = { moduleId: moduleId ?? '', undoes: undoes ?? '' };
+        const created = await as('dev').deployments.create({ strategy: 'AllAtOnce', ...names, ...more });
+        return { id: created.deploymentId, undoes: created.undoes };
+      };
+
+      beforeAll(async () => {
+        modules = [await register(), await register(), await register()];
+        const made: string[] = [];
+        for (const moduleId of modules) made.push(await rollOut(moduleId));
+        ids = made;
+      });
+
+      it('takes nothing for a way back from what does not serve any more', async () => {
+        await put({ freezes: [freeze] });
+        const { id, undoes } = await goBack(modules[0], ids[1]);
+        expect([undoes, await post('ada', id, 'execute')]).toEqual([undefined, [409, 'HS_DEPLOYMENT_FROZEN']]);
+        await abort(id);
+      });
+
+      it('takes no other regions for a way back than those it goes back from', async () => {
+        const here = await rollOut(modules[2] ?? '', { targetRegions: ['us-east'] });
+        await put({ freezes: [freeze] });
+        const everywhere = await goBack(modules[1], here);
+        expect(everywhere.undoes).toBeUndefined();
+        await abort(everywhere.id);
+        const there = await goBack(modules[1], here, { targetRegions: ['us-east'] });
+        expect(there.undoes).toBe(here);
+        await abort(there.id);
+      });
+
+      it('holds it again once what it goes back from has gone back by itself', async () => {
+        const latest = await rollOut(modules[2] ?? '');
+        await put({ freezes: [freeze] });
+        const { id, undoes } = await goBack(modules[1], latest);
+        expect(undoes).toBe(latest);
+        expect((await post('ada', latest, 'rollback'))[0]).toBe(202);
+        await ends(latest, 'RolledBack');
+        expect(await post('ada', id, 'execute')).toEqual([409, 'HS_DEPLOYMENT_FROZEN']);
+        await abort(id);
+      });
+
+      it('goes back further and further, and never forward again', async () => {
+        const latest = await rollOut(await register());
+        await put({ freezes: [freeze] });
+        const back = await goBack(modules[1], latest);
+        expect([back.undoes, await post('ada', back.id, 'execute')]).toEqual([latest, [202, 'InProgress']]);
+        await ends(back.id);
+        const forward = await goBack(modules[2], back.id);
+        expect([forward.undoes, await post('ada', forward.id, 'execute')]).toEqual([
+          undefined,
+          [409, 'HS_DEPLOYMENT_FROZEN'],
+        ]);
+        await abort(forward.id);
+        const further = await goBack(modules[0], back.id);
+        expect([further.undoes, await post('ada', further.id, 'execute')]).toEqual([back.id, [202, 'InProgress']]);
+        await ends(further.id);
+      });
+
+      it('rolls back to no release that has never served, and to each that has', async () => {
+        const latest = await rollOut(await register());
+        await put({ freezes: [freeze], approvals: { '*': { required: 2 } } });
+        const unapproved = await create('ada');
+        const { releaseId: toReleaseId } = await as('ada').deployments.get(unapproved);
+        await abort(unapproved);
+        const { status, body } = await scene.test.send('POST', `${deployments}/${latest}/rollback`, {
+          body: { toReleaseId },
+          token: tokenOf('ada'),
+        });
+        expect([status, body['code'], body['detail']]).toEqual([
+          409,
+          'HS_DEPLOYMENT_COMMAND_REFUSED',
+          `rollback is not possible while the deployment is Completed: ${toReleaseId} has never served: deploy it`,
+        ]);
+        const { releaseId } = await as('ada').deployments.get(ids[1] ?? '');
+        expect((await post('ada', latest, 'rollback', { toReleaseId: releaseId }))[0]).toBe(202);
+        await ends(latest, 'RolledBack');
+        expect((await as('ada').routes.get('greeter')).releases).toMatchObject([{ releaseId }]);
+      });
     });
 
     it('outlives a restart of the server', async () => {

@@ -28,6 +28,14 @@ describe('hotswap undo', () => {
     expect(code).toBe(0);
     return out.trim();
   };
+  const deployAs = async (moduleId: string): Promise<string> => {
+    const { deploymentId } = await test.client.deployments.create({ moduleId, strategy: 'AllAtOnce' });
+    await test.client.deployments.execute(deploymentId);
+    await expect
+      .poll(async () => (await test.client.deployments.get(deploymentId)).status, { timeout: 20_000 })
+      .toBe('Completed');
+    return deploymentId;
+  };
   const serving = async (): Promise<unknown> => (await test.client.routes.get('greeter')).releases[0]?.version;
   const releaseOf = async (version: string): Promise<string> =>
     (await test.client.releases.list({ moduleName: 'greeter' })).releases.find((one) => one.version === version)
@@ -78,5 +86,45 @@ describe('hotswap undo', () => {
     expect(step.at(-1)).toMatch(/Step 0 \(deploy\) ended: the release is loaded and warm on 1 node\.$/);
     const none = await cli('why', id, '99');
     expect([none.code, none.err]).toEqual([5, expect.stringContaining('HS_CLI_NO_SUCH_STEP')]);
+  });
+
+  it('takes no release back to a region that it must not go to', async () => {
+    const far = new ScriptedAgent({
+      ...{ url: test.url, nodeId: 'edge-2', region: 'eu-central' },
+      joinToken: (await test.client.nodes.createJoinToken({ uses: 1 })).token,
+    });
+    await far.start();
+    const register = (version: string, more: object = {}) =>
+      test.client.modules.register({ name: 'sovereign', version, wasm: coreModule({ salt: `s${version}` }), ...more });
+    const served = async (): Promise<unknown> =>
+      (await test.client.routes.get('sovereign')).targets.map(({ nodeId, moduleId }) => [nodeId, moduleId]).sort();
+    try {
+      await register('1.0.0', { allowedRegions: ['eu-central'] });
+      await register('2.0.0');
+      await deployAs('sovereign-v1.0.0');
+      const everywhere = await deployAs('sovereign-v2.0.0');
+      const { releases } = await test.client.releases.list({ moduleName: 'sovereign' });
+      const toReleaseId = releases.find(({ version }) => version === '1.0.0')?.releaseId ?? '';
+      const rollBack = (body: object) =>
+        test.send('POST', `/api/v1/wasm/deployments/${everywhere}/rollback`, { body: { toReleaseId, ...body } });
+      for (const [body, pointer] of [
+        [{}, '/toReleaseId'],
+        [{ regions: ['eu-central', 'us-east'] }, '/regions/1'],
+      ] as const) {
+        const refused = await rollBack(body);
+        expect([refused.status, refused.body['code'], refused.body['errors']]).toEqual([
+          400,
+          'HS_SELECT_REGION_FORBIDDEN',
+          [{ pointer, detail: 'must be one of eu-central' }],
+        ]);
+      }
+      expect((await rollBack({ regions: ['eu-central'] })).status).toBe(202);
+      await expect.poll(served, { timeout: 20_000 }).toEqual([
+        ['edge-1', 'sovereign-v2.0.0'],
+        ['edge-2', 'sovereign-v1.0.0'],
+      ]);
+    } finally {
+      await far.stop();
+    }
   });
 });

@@ -83,6 +83,11 @@ export interface CommandOptions {
    * do that. Default: they hold.
    */
   readonly overrideReason?: string;
+  /**
+   * With `execute`, or `resume` before it has begun, of one that goes back (`undoes`): something else has gone out, or back, since it was created, so windows
+   * and freezes hold it like any other. Default `false`.
+   */
+  readonly isOvertaken?: boolean;
   /** With `execute`: windows and freezes were looked at before, for the train that it is part of. Default `false`. */
   readonly isAdmitted?: boolean;
 }

@@ -85,9 +85,9 @@ export async function carryOutCommand(
 async function requireOpen(
   { state: { spec }, live, now }: Draft,
   { changeRules }: EngineParts,
-  { options: { overrideReason, isAdmitted } }: CommandRequest,
+  { options: { overrideReason, isAdmitted, isOvertaken } }: CommandRequest,
 ): Promise<RuleOverride | undefined> {
-  if (isAdmitted === true || spec?.undoes !== undefined) return undefined;
+  if (isAdmitted === true || (spec?.undoes !== undefined && isOvertaken !== true)) return undefined;
   const rules = await changeRules(live.tenant);
   const refusal = rules && changeRefusal(rules, now);
   if (!refusal) return undefined;

@@ -27,6 +27,7 @@ import { admitDeployment } from '../interfaces/admit-deployment.ts';
 import type { InterfaceGate } from '../interfaces/interface-gate.ts';
 import { healthProblem, httpProblem } from '../modules/check-module.ts';
 import { capabilitiesOf, limitsOf } from '../modules/module-service.ts';
+import { allowedRegions } from './allowed-regions.ts';
 import { shadowRelease } from './mirror-release.ts';
 import { strategyOf } from './recommended-strategy.ts';
 import type { ModuleRegistry, ReleaseRegistry } from '../ports/module-registry.ts';
@@ -46,7 +47,7 @@ export interface DeploymentServiceParts {
   readonly gate: Pick<InterfaceGate, 'check'>;
   readonly modules: ModuleRegistry;
   readonly releases: ReleaseRegistry;
-  readonly deployments: Pick<DeploymentList, 'find' | 'list'>;
+  readonly deployments: Pick<DeploymentList, 'find' | 'list' | 'firstServed'>;
   readonly policies: Pick<TenantPolicies, 'approvalsOf'>;
   readonly strategies: readonly Strategy<unknown>[];
   readonly selectors: readonly NodeSelectorPlugin<unknown>[];
@@ -147,7 +148,11 @@ export async function draftDeployment(
     ...joinersOf(parts.strategies, strategy, config, body),
     ...(traffic === undefined ? {} : { traffic }),
     ...admission,
-    ...(await undoneDeployment(parts.deployments, { tenant, moduleName: module.name, releaseId }, body.undoes)),
+    ...(await undoneDeployment(
+      parts.deployments,
+      { tenant, moduleName: module.name, releaseId, regions },
+      body.undoes,
+    )),
     ...(await parts.policies.approvalsOf({
       ...{ tenant, deploymentId, author: author.subject },
       isRequired: parts.config.requireApproval || admission.requireApproval,
@@ -228,25 +233,6 @@ function pointersBelow(prefix: string, errors: Json | undefined): { pointer?: st
     ({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }),
   );
   return { errors: moved, pointer: moved[0]?.pointer ?? prefix };
-}
-
-/**
- * Where a module may go at all: a rollout, and whatever catches up with it later, stays there.
- * @throws HS_SELECT_REGION_FORBIDDEN
- */
-function allowedRegions(
-  { moduleId, allowedRegions: allowed }: ModuleRecord,
-  asked: readonly string[] | null,
-): readonly string[] | null {
-  if (!allowed) return asked;
-  const forbidden = asked?.findIndex((region) => !allowed.includes(region)) ?? -1;
-  if (forbidden < 0) return asked ?? allowed;
-  throw hotSwapError('HS_SELECT_REGION_FORBIDDEN', {
-    moduleId,
-    region: asked?.[forbidden] as string,
-    allowed: allowed.join(', '),
-    errors: [{ pointer: `/targetRegions/${forbidden}`, detail: `must be one of ${allowed.join(', ')}` }],
-  });
 }
 
 async function knownRegions(

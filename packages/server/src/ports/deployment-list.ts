@@ -1,4 +1,11 @@
-import type { DeploymentSpec, DeploymentStatus, DeploymentSummary, MirrorTally } from '@hotswap/core';
+import type {
+  DeploymentSpec,
+  DeploymentStatus,
+  DeploymentSummary,
+  Instant,
+  MirrorTally,
+  ReleaseId,
+} from '@hotswap/core';
 import type { Page, PageQuery } from './page.ts';
 
 /** A deployment's row. @internal */
@@ -32,6 +39,8 @@ export interface DeploymentNode {
 export interface DeploymentList {
   find(tenant: string, deploymentId: string): Promise<DeploymentRecord | null>;
   nodes(tenant: string, deploymentId: string): Promise<readonly DeploymentNode[]>;
+  /** When a release first served; `null`: it never has. */
+  firstServed(tenant: string, releaseId: ReleaseId): Promise<Instant | null>;
   list(
     tenant: string,
     query: PageQuery & {

@@ -4,7 +4,9 @@ import type {
   DeploymentSpec,
   DeploymentStatus,
   DeploymentSummary,
+  Instant,
   MirrorTally,
+  ReleaseId,
 } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { movingStatuses } from '../queries/deployment-statuses.ts';
@@ -95,6 +97,18 @@ where d.tenant = $1 and d.deployment_id = $2
 order by t.position`,
 );
 
+/** A rollout that has been to its end has turned to retention, whatever became of it then. Baselines are what served before. */
+const firstServed = statement(
+  'deployment_first_served',
+  `
+select coalesce(
+  (select min((d.summary ->> 'executedAt')::float8) from deployments d
+   where d.tenant = $1 and d.release_id = $2 and (d.status in ('Completed', 'PartiallyCompleted') or exists (
+     select from journal_entries j where j.deployment_id = d.deployment_id and j.type = 'turned' and j.entry ->> 'to' = 'retention'))),
+  (select (d.summary ->> 'executedAt')::float8 from deployment_baselines b join deployments d on d.deployment_id = b.deployment_id
+   where b.tenant = $1 and b.release_id = $2 limit 1)) as at`,
+);
+
 const readUnfinished = statement(
   'deployments_unfinished',
   `
@@ -138,6 +152,15 @@ export class DeploymentRepository {
   ): Promise<Page<DeploymentRecord>> {
     const filters = [tenant, query.moduleName ?? null, query.statuses ?? null, query.stuck ?? null];
     return readPageByOrdinal(this.#session, readPage, filters, query, (deployment: DeploymentRecord) => deployment);
+  }
+
+  /**
+   * When the release was first executed in a deployment that went to its end, or by when it served if only that is known;
+   * `null`: it has never served.
+   */
+  async firstServed(tenant: string, releaseId: ReleaseId): Promise<Instant | null> {
+    const [row] = await this.#session.query<{ at: Instant | null }>(firstServed, [tenant, releaseId]);
+    return row?.at ?? null;
   }
 
   /** Deployments of all tenants that an engine still has to drive: moving, or retaining what they replaced. */

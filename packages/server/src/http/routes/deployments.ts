@@ -23,8 +23,10 @@ import { DeploymentStream } from '../../deployments/deployment-stream.ts';
 import { deploymentTag, toDeploymentView } from '../../deployments/deployment-view.ts';
 import { JournalTeller } from '../../deployments/explain-entry.ts';
 import { planDeployment } from '../../deployments/plan-deployment.ts';
+import { requireRollbackTarget } from '../../deployments/rollback-target.ts';
 import { serverError } from '../../error-codes.ts';
 import { readmitDeployment } from '../../interfaces/admit-deployment.ts';
+import { isOvertaken } from '../../policy/undone-deployment.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
@@ -177,6 +179,7 @@ function executeRoute(app: App, parts: ServerParts): void {
       if (isUntouched(record)) await readmitDeployment(parts, record.spec);
       await parts.engine.command(caller.tenant, id, 'execute', caller.subject, {
         actorRole: caller.role,
+        isOvertaken: await isOvertaken(parts.deployments, record.spec),
         ...(override === undefined ? {} : { overrideReason: override.reason }),
       });
       parts.loop.nudge(caller.tenant, id);
@@ -241,34 +244,13 @@ function rollbackRoute(app: App, parts: ServerParts): void {
       const { id } = request.params;
       const record = await find(parts, tenant, id);
       requireMatch(request, deploymentTag(record), `deployment ${id}`);
-      const { toReleaseId } = request.body;
-      if (toReleaseId !== undefined) await requireReleaseOf(parts, record, toReleaseId);
+      const { toReleaseId, regions } = request.body;
+      if (toReleaseId !== undefined) await requireRollbackTarget(parts, record, { toReleaseId, regions });
       await parts.engine.command(tenant, id, 'rollback', subject, request.body);
       parts.loop.nudge(tenant, id);
       return answer(parts, tenant, id, reply.code(202));
     },
   );
-}
-
-/** A module goes back to a release of its own, of which the bytes are there. */
-async function requireReleaseOf(
-  { releases, modules }: ServerParts,
-  { spec, summary: { status } }: DeploymentRecord,
-  releaseId: string,
-): Promise<void> {
-  const release = await releases.get(spec.tenant, releaseId);
-  await modules.get(spec.tenant, release.moduleId);
-  const { shadowOf } = release;
-  if (shadowOf !== undefined) {
-    const why = `${releaseId} is ${shadowOf} without its capabilities, for copies of requests only`;
-    throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command: 'rollback', status, why });
-  }
-  if (release.moduleName !== spec.moduleName)
-    throw serverError('HS_REGISTRY_OTHER_MODULE', {
-      releaseId,
-      moduleName: release.moduleName,
-      expected: spec.moduleName,
-    });
 }
 
 function commandRoute(app: App, parts: ServerParts, command: keyof typeof commandRoles): void {
@@ -285,7 +267,10 @@ function commandRoute(app: App, parts: ServerParts, command: keyof typeof comman
       if (role === 'developer' && record.spec.author !== subject)
         throw serverError('HS_AUTH_NOT_YOURS', { what: `Deployment ${id}` });
       requireMatch(request, deploymentTag(record), `deployment ${id}`);
-      await parts.engine.command(tenant, id, command, subject, request.body);
+      await parts.engine.command(tenant, id, command, subject, {
+        ...request.body,
+        isOvertaken: await isOvertaken(parts.deployments, record.spec),
+      });
       parts.loop.nudge(tenant, id);
       return answer(parts, tenant, id, reply.code(202));
     },
