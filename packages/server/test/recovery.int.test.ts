@@ -80,9 +80,10 @@ describe('an installation that has lost its machine', () => {
     const modules = join(folder, 'second', 'modules');
     await run('mkdir', ['-p', modules]);
     await run('tar', ['-xzf', join(folder, 'backups', archive), '-C', modules]);
+    // Nodes may be there before this process hears that the server is.
+    const startedAt = Date.now();
     test = await start('second', Number(port));
     // 4. nodes reconnect by themselves, with the credentials that they have
-    const startedAt = Date.now();
     const heardAgain = async () =>
       (await test.client.nodes.list()).nodes.filter(
         ({ lastHeartbeat }) => Date.parse(lastHeartbeat ?? '') >= startedAt,
