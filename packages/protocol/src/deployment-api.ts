@@ -52,7 +52,9 @@ export const finalStatuses: readonly DeploymentStatus[] = [
 /** Body of a new deployment. @public */
 export interface CreateDeploymentRequest {
   readonly moduleId: string;
-  /** Default: a new id. */
+  /**
+   * One of the whole installation: an id that another tenant has is refused as one that exists. Default: a new id.
+   */
   readonly deploymentId?: string;
   /** Default: all regions. */
   readonly targetRegions?: readonly string[];

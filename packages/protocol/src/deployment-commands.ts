@@ -28,7 +28,7 @@ export interface ApprovalRequest {
 
 /** Body of rollback. @public */
 export interface RollbackRequest extends CommandRequest {
-  /** Release of the module that takes over as soon as it is warm. Default: what served before. */
+  /** Release of the module, one that has served, that takes over as soon as it is warm. Default: what served before. */
   readonly toReleaseId?: string;
   /** Regions that go back, once the deployment is completed. Default: all. */
   readonly regions?: readonly string[];

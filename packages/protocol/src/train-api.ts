@@ -13,7 +13,7 @@ import { moduleIdSchema, timestampSchema } from './wire-text.ts';
 export interface CreateTrainRequest extends Omit<CreateDeploymentRequest, 'moduleId' | 'deploymentId' | 'undoes'> {
   /** 2-50 versions of different modules. */
   readonly moduleIds: readonly string[];
-  /** Begins with `train-`. Default: a new id. */
+  /** Begins with `train-`, and is one of the whole installation, whatever the tenant. Default: a new id. */
   readonly trainId?: string;
   /**
    * `interfaces` (default): whoever exports what another one imports goes first, the rest as given. `given`: as given, which

@@ -6,7 +6,7 @@ import type { NamedSelector } from './named-selector.ts';
 import type { ApprovalRule } from '../policy/approval-rule.ts';
 import type { DeploymentTraffic } from './traffic-match.ts';
 
-/** Id of a deployment, unique within a tenant, e.g. `deploy-123`. @public */
+/** Id of a deployment, unique over all tenants of an installation, e.g. `deploy-123`. @public */
 export type DeploymentId = string;
 /** Id of a release: `rel-` and the first 16 hex digits of the SHA-256 of its frozen content. @public */
 export type ReleaseId = string;
