@@ -83,11 +83,13 @@ export async function carryOutCommand(
  * @throws HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW
  */
 async function requireOpen(
-  { state: { spec }, live, now }: Draft,
+  { state: { spec, held }, live, now }: Draft,
   { changeRules }: EngineParts,
   { options: { overrideReason, isAdmitted, isOvertaken } }: CommandRequest,
 ): Promise<RuleOverride | undefined> {
   if (isAdmitted === true || (spec?.undoes !== undefined && isOvertaken !== true)) return undefined;
+  // A member that waits for nodes has had its turn: the train that was admitted has begun with it.
+  if (held && spec?.trainId !== undefined) return undefined;
   const rules = await changeRules(live.tenant);
   const refusal = rules && changeRefusal(rules, now);
   if (!refusal) return undefined;

@@ -197,4 +197,13 @@ describe('an execution under change rules', () => {
       expect(await tellTo(engine, 'bob', command)).toBe('HS_DEPLOYMENT_FROZEN');
     expect(await tellTo(engine, 'bob', 'execute', { overrideReason: 'the shop is down' })).toBe('InProgress');
   });
+
+  it('goes on when the nodes of a train’s member are back: the train was admitted, and has begun', async () => {
+    const { simulation, engine } = await frozen({ trainId: 'train-1' });
+    for (const nodeId of simulation.database.nodes.keys()) simulation.fleet.disconnect(nodeId);
+    expect(await tellTo(engine, 'bob', 'execute')).toBe('HS_DEPLOYMENT_FROZEN');
+    expect(await tellTo(engine, 'bob', 'execute', { isAdmitted: true })).toBe('Paused');
+    for (const nodeId of simulation.database.nodes.keys()) simulation.fleet.connect(nodeId);
+    expect(await tellTo(engine, 'bob', 'resume')).toBe('InProgress');
+  });
 });
