@@ -111,7 +111,7 @@ export const nodeLogReadSchema: z.ZodType<NodeLogRead, unknown> = z.strictObject
 });
 
 const lineSchema: z.ZodType<NodeLogLine, unknown> = z.object({
-  id: z.string().max(30),
+  id: cursor,
   at: z.iso.datetime(),
   moduleName: z.string().max(200),
   releaseId: z.string().max(200).nullable(),
