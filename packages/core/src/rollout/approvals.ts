@@ -73,11 +73,10 @@ export async function requireApproval(
   if (required === 0 || held) return;
   const { deploymentId } = spec;
   const valid = approvals.filter(({ expiresAt }) => draft.now < expiresAt);
-  if (valid.length >= required) {
-    const specHash = await sha256Hex(canonicalJson(spec));
-    if (valid.every((approval) => approval.specHash === specHash)) return;
+  const specHash = await sha256Hex(canonicalJson(spec));
+  if (valid.some((approval) => approval.specHash !== specHash))
     throw hotSwapError('HS_DEPLOYMENT_APPROVAL_VOID', { deploymentId, what: 'the specification' });
-  }
+  if (valid.length >= required) return;
   if (required - valid.length > 1 || hasApproved(draft.state, actor, draft.now))
     throw hotSwapError('HS_DEPLOYMENT_APPROVALS_MISSING', {
       deploymentId,

@@ -33,7 +33,7 @@ export async function carryOutCommand(
   const step = state.running?.step ?? null;
   if (options.ifStep !== undefined && options.ifStep !== step)
     throw hotSwapError('HS_DEPLOYMENT_STEP_MOVED', { expected: options.ifStep, actual: step });
-  const rule = commandRule(state, command);
+  const rule = commandRule(state, command, draft.now);
   if ('refused' in rule)
     throw hotSwapError('HS_DEPLOYMENT_COMMAND_REFUSED', { command, status: state.status, why: rule.refused });
   if (rule.does === 'nothing') return;

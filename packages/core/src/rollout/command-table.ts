@@ -1,4 +1,5 @@
 import type { PauseAnswer } from '../effects/effect.ts';
+import type { Instant } from '../model/deployment.ts';
 import { requiredApprovals } from '../policy/approval-rule.ts';
 import { deploymentCommands, type DeploymentCommand } from './journal-entry.ts';
 import type { RolloutState } from './rollout-state.ts';
@@ -198,14 +199,20 @@ export const commandTable: { readonly [C in DeploymentCommand]: { readonly [S in
   },
 };
 
-/** Which row of the table a deployment is in. @internal */
-export function situationOf(state: RolloutState): CommandSituation {
+/**
+ * Which row of the table a deployment is in. With a time, approvals that have ended by then do not count, whether anybody
+ * has written that down or not.
+ * @internal
+ */
+export function situationOf(state: RolloutState, at: Instant = -Infinity): CommandSituation {
   switch (state.phase) {
     case 'absent':
     case 'pending':
       if (state.held) return 'offline';
       if (state.spec?.requireApproval !== true) return 'pending';
-      return state.approvals.length >= requiredApprovals(state.spec) ? 'approved' : 'awaiting';
+      return state.approvals.filter(({ expiresAt }) => at < expiresAt).length >= requiredApprovals(state.spec)
+        ? 'approved'
+        : 'awaiting';
     case 'rollback':
       return 'rollingBack';
     case 'retention':
@@ -225,8 +232,8 @@ export function acceptedAnswers(state: RolloutState): readonly PauseAnswer[] {
 }
 
 /** The rule for a command now, with the accepted answers taken into account. @internal */
-export function commandRule(state: RolloutState, command: DeploymentCommand): CommandRule {
-  const rule = commandTable[command][situationOf(state)];
+export function commandRule(state: RolloutState, command: DeploymentCommand, at?: Instant): CommandRule {
+  const rule = commandTable[command][situationOf(state, at)];
   if (!('does' in rule) || rule.does !== 'answer') return rule;
   const accepts = acceptedAnswers(state);
   return accepts.some((accepted) => accepted === command) ? rule : no(`this pause accepts ${accepts.join(', ')}`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isHotSwapError, type DeploymentCommand, type DeploymentCommandOptions } from '@hotswap/core';
+import { canonicalJson, isHotSwapError, sha256Hex } from '@hotswap/core';
+import type { DeploymentCommand, DeploymentCommandOptions } from '@hotswap/core';
 import { Simulation } from '@hotswap/testing';
 import { testStrategies } from './test-strategies.ts';
 
@@ -80,6 +81,28 @@ describe('a deployment that needs an approval', () => {
     await expect(late.command('default', 'd', 'execute', 'alice')).rejects.toMatchObject({
       code: 'HS_DEPLOYMENT_APPROVAL_EXPIRED',
     });
+  });
+
+  it('takes another approval in place of one that has ended before anybody noticed', async () => {
+    const simulation = await created();
+    await tell(simulation, 'bob', 'approve');
+    const late = simulation.makeEngine({ clock: { now: () => simulation.time.now() + 61 * minute } });
+    await late.command('default', 'd', 'approve', 'carol');
+    expect(simulation.journal().at(-1)).toMatchObject({ type: 'approved', by: 'carol' });
+    expect((await late.command('default', 'd', 'execute', 'alice')).summary).toMatchObject({ status: 'InProgress' });
+  });
+
+  it('is void for whoever would add the last one, when what was approved was another specification', async () => {
+    const simulation = new Simulation({ strategies: testStrategies });
+    await simulation.create({ strategy: 'Staged', spec: { requireApproval: true, approvals: { required: 2 } } });
+    await tell(simulation, 'bob', 'approve');
+    const [created = '', ...rest] = simulation.database.journals.get('default/d') ?? [];
+    const entry = JSON.parse(created) as { spec: { releaseId: string }; specHash: string };
+    entry.spec.releaseId = 'v9';
+    entry.specHash = await sha256Hex(canonicalJson(entry.spec));
+    simulation.database.journals.set('default/d', [JSON.stringify(entry), ...rest]);
+    simulation.restart();
+    expect(await tell(simulation, 'carol', 'execute')).toBe('HS_DEPLOYMENT_APPROVAL_VOID');
   });
 
   it('is void when the specification in the store is another one than was approved', async () => {
