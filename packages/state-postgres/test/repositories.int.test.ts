@@ -97,6 +97,15 @@ describe.each(backends)('on $name', ({ open }) => {
       });
     });
 
+    it('gives several releases at once, those that are there and of this tenant', async () => {
+      const [scene, other] = [new Scene(database), new Scene(database)];
+      const ids = [await scene.release('7.0.0'), await scene.release('8.0.0')];
+      const asked = [...ids, ...ids, await other.release('9.0.0'), 'rel-none'];
+      const found = await scene.releases.getSome(scene.tenant, asked);
+      expect(found).toEqual(await Promise.all([...ids].sort().map((id) => scene.releases.get(scene.tenant, id))));
+      expect(await scene.releases.getSome(scene.tenant, [])).toEqual([]);
+    });
+
     it('keeps how a module is reached and run, and makes another release of another way', async () => {
       const modules = new ModuleRepository(database);
       const releases = new ReleaseRepository(database);

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { durationMs, isHotSwapError, type CandidateNode, type Clock, type Release } from '@hotswap/core';
+import { durationMs, type CandidateNode, type Clock, type Release } from '@hotswap/core';
 import type { SimulationConditions } from '@hotswap/protocol';
 import { simulatorError, type SimulationRun } from '@hotswap/simulator';
 import type { ServerParts } from '../server-parts.ts';
@@ -69,14 +69,6 @@ export async function servedReleases(
     nodes.flatMap(({ serving = [], alsoServing = {} }) => [serving, ...Object.values(alsoServing)]),
   );
   const ids = new Set([...lists].flatMap((served) => served.map(({ releaseId }) => releaseId)));
-  const found = await Promise.all(
-    [...ids].map((releaseId) =>
-      releases.get(tenant, releaseId).catch((error: unknown) => {
-        // A described fleet serves a release that nobody has registered.
-        if (isHotSwapError(error, 'HS_REGISTRY_RELEASE_NOT_FOUND')) return null;
-        throw error;
-      }),
-    ),
-  );
-  return found.filter((release) => release !== null);
+  // A described fleet may serve a release that nobody has registered.
+  return releases.getSome(tenant, [...ids]);
 }

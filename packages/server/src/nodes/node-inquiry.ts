@@ -26,7 +26,7 @@ export interface NodeInquiryParts {
   readonly questions: NodeQuestions;
   readonly nodes: Pick<NodeRegistry, 'get'>;
   readonly desired: Pick<DesiredStates, 'read'>;
-  readonly releases: Pick<ReleaseRegistry, 'get'>;
+  readonly releases: Pick<ReleaseRegistry, 'getSome'>;
 }
 
 /**
@@ -89,13 +89,15 @@ export class NodeInquiry {
     const { desired, releases } = this.#parts;
     const modules = (await desired.read(tenant, [nodeId])).get(nodeId)?.modules ?? [];
     const held = modules.flatMap((module) => module.releases.map((release) => ({ ...module, ...release })));
-    const checks = await Promise.all(
-      held.map(async ({ moduleName, releaseId }) => ({
-        moduleName,
-        releaseId,
-        check: resolveHealthCheck((await releases.get(tenant, releaseId)).healthCheck),
-      })),
+    const known = await releases.getSome(
+      tenant,
+      held.map(({ releaseId }) => releaseId),
     );
+    const overrides = new Map(known.map(({ releaseId, healthCheck }) => [releaseId, healthCheck]));
+    const checks = held.map(({ moduleName, releaseId }) => ({
+      ...{ moduleName, releaseId },
+      check: resolveHealthCheck(overrides.get(releaseId)),
+    }));
     return {
       request: { checks, timeoutMs: checksMs },
       versions: new Map(held.map(({ releaseId, version }) => [releaseId, version])),

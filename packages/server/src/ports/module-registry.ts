@@ -19,5 +19,7 @@ export interface ReleaseRegistry {
   idOf(content: Omit<Release, 'releaseId'>): Promise<ReleaseId>;
   insert(content: Omit<Release, 'releaseId'>): Promise<Release>;
   get(tenant: string, releaseId: ReleaseId): Promise<Release>;
+  /** Those that are there. */
+  getSome(tenant: string, releaseIds: readonly ReleaseId[]): Promise<readonly Release[]>;
   list(tenant: string, query: PageQuery & { readonly moduleName?: string | undefined }): Promise<Page<Release>>;
 }

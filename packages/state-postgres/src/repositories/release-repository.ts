@@ -15,6 +15,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict
 
 const read = statement('release_read', `select ${columns} from releases where tenant = $1 and release_id = $2`);
 
+const readSome = statement(
+  'release_read_some',
+  `select ${columns} from releases where tenant = $1 and release_id = any ($2::text[]) order by release_id`,
+);
+
 const readPage = statement(
   'release_list',
   `
@@ -72,6 +77,11 @@ export class ReleaseRepository {
     const [row] = await this.#session.query<ReleaseRow>(read, [tenant, releaseId]);
     if (!row) throw stateError('HS_REGISTRY_RELEASE_NOT_FOUND', { releaseId });
     return toRelease(row);
+  }
+
+  /** Those that are there, each once, by id. */
+  async getSome(tenant: string, releaseIds: readonly ReleaseId[]): Promise<readonly Release[]> {
+    return (await this.#session.query<ReleaseRow>(readSome, [tenant, releaseIds])).map(toRelease);
   }
 
   /** Newest first, without shadows. @throws HS_STORE_INVALID_CURSOR */
