@@ -20,6 +20,8 @@ const BATCH_PAUSE: Duration = Duration::from_millis(250);
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 /// Of one stream of one request, its head.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
+/// And its first lines, of which both streams of a request have room among what waits.
+const MAX_RECORD_LINES: usize = 4_000;
 /// What a record weighs beside its text.
 const RECORD_BYTES: usize = 128;
 /// And each of its lines, so that a batch of empty ones stays one that the owner's thread can take.
@@ -90,15 +92,8 @@ impl OutputTo {
         if bytes.is_empty() && dropped_bytes == 0 {
             return;
         }
-        let head = &bytes[..bytes.len().min(MAX_RECORD_BYTES)];
-        let dropped_bytes = dropped_bytes + (bytes.len() - head.len()) as u64;
-        let text = String::from_utf8_lossy(head);
-        let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
-        let lines = if head.is_empty() {
-            Vec::new()
-        } else {
-            lines.map(|line| shown(line.strip_suffix('\r').unwrap_or(line).as_bytes(), MAX_SHOWN_BYTES)).collect()
-        };
+        let (lines, kept) = lines_of(&bytes[..bytes.len().min(MAX_RECORD_BYTES)]);
+        let dropped_bytes = dropped_bytes + (bytes.len() - kept) as u64;
         self.plane.output.push(OutputRecord {
             at: unix_ms(SystemTime::now()),
             slot: self.version.slot.to_string(),
@@ -108,6 +103,18 @@ impl OutputTo {
             dropped_bytes,
         });
     }
+}
+
+/// The first lines of a stream, and how many bytes they are made of.
+fn lines_of(head: &[u8]) -> (Vec<String>, usize) {
+    let (mut lines, mut from) = (Vec::new(), 0);
+    while from < head.len() && lines.len() < MAX_RECORD_LINES {
+        let end = head[from..].iter().position(|byte| *byte == b'\n').map_or(head.len(), |at| from + at);
+        let line = &head[from..end];
+        lines.push(shown(line.strip_suffix(b"\r").unwrap_or(line), MAX_SHOWN_BYTES));
+        from = end + 1;
+    }
+    (lines, from.min(head.len()))
 }
 
 /// Hands over what a guest has written when it ends, however it ends.
@@ -191,6 +198,23 @@ mod tests {
         assert!(log.take().is_empty());
         log.push(record("2", "there is room again"));
         assert_eq!(log.take()[0].lines.len(), 1);
+    }
+
+    #[test]
+    fn lines_are_cut_bounded_and_counted() {
+        let strings = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        for (text, lines) in [
+            ("", &[][..]),
+            ("one", &["one"]),
+            ("one\n", &["one"]),
+            ("one\r\ntwo\n\nfour", &["one", "two", "", "four"]),
+            ("\n", &[""]),
+        ] {
+            assert_eq!(lines_of(text.as_bytes()), (strings(lines), text.len()), "{text:?}");
+        }
+        assert_eq!(lines_of(&[0x61, 0xff, 0x0a, 0x62]).0, ["a\u{fffd}", "b"]);
+        let (lines, kept) = lines_of(&b"x\n".repeat(10_000));
+        assert_eq!((lines.len(), kept), (MAX_RECORD_LINES, 2 * MAX_RECORD_LINES));
     }
 
     #[test]
