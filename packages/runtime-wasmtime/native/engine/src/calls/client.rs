@@ -17,13 +17,14 @@ use crate::calls::completions::{CallInfo, Completion, CompletionQueue, Origin, O
 use crate::calls::control::CallControl;
 use crate::calls::drain::drain;
 use crate::calls::instance::{OpenInstance, open};
-use crate::calls::invoke::{self, check_callable, check_input, check_input_size, effective_timeout, queue_full};
+use crate::calls::invoke::{self, check_callable, check_input, check_input_size, effective_timeout};
+use crate::calls::ticket::Ticket;
 use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result, panic_error};
 use crate::host_functions::HostFunctions;
 use crate::inspect::inspect;
 use crate::load::load_with;
-use crate::module::{InFlight, LoadedModule};
+use crate::module::LoadedModule;
 use crate::policy::{LoadOptions, RunOptions};
 use crate::runtime::Runtime;
 use crate::shared::lanes::Moving;
@@ -57,21 +58,6 @@ pub struct CallSettings {
     pub wants_output: bool,
     /// The version was chosen by a slot.
     pub through_slot: bool,
-}
-
-/// One admitted call: its places in the queues, given back when it is dropped.
-struct Ticket {
-    runtime: &'static Runtime,
-    client: u32,
-    call: u32,
-    module: Option<InFlight>,
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.runtime.pending.fetch_sub(1, Ordering::AcqRel);
-        self.runtime.calls.remove(self.client, self.call);
-    }
 }
 
 /// What a task hands to its completion.
@@ -138,25 +124,7 @@ impl Client {
 
     fn admit(&self, call: u32, module: Option<&Arc<LoadedModule>>) -> Result<Ticket> {
         self.check_open()?;
-        let limit = self.runtime.options.max_pending_calls as usize;
-        if self.runtime.pending.fetch_add(1, Ordering::AcqRel) >= limit {
-            self.runtime.pending.fetch_sub(1, Ordering::AcqRel);
-            self.runtime.counters.queue_full.fetch_add(1, Ordering::Relaxed);
-            if let Some(module) = module {
-                module.stats.record_queue_full();
-            }
-            return Err(queue_full("runtime", limit));
-        }
-        let mut ticket = Ticket { runtime: self.runtime, client: self.id, call, module: None };
-        if let Some(module) = module {
-            let limit = module.limits().max_pending_calls as usize;
-            if module.in_flight() >= limit {
-                module.stats.record_queue_full();
-                return Err(queue_full("module", limit));
-            }
-            ticket.module = Some(module.enter());
-        }
-        Ok(ticket)
+        Ticket::admit(self.runtime, self.id, call, module)
     }
 
     /// Spawns the work of one admitted call and sees to it that exactly one completion follows.

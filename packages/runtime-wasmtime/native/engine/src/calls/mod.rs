@@ -11,6 +11,7 @@ pub(crate) mod drain;
 pub(crate) mod enter;
 pub(crate) mod instance;
 pub(crate) mod invoke;
+mod ticket;
 pub(crate) mod warm;
 pub(crate) mod warm_call;
 pub(crate) mod yardstick;
