@@ -15,7 +15,9 @@ fn a_component_answers_with_its_version() {
         let reply = client.get("/hello");
         assert_eq!((reply.status, reply.text(), reply.whole), (200, "hello\n", true), "{reply:?}");
         assert_eq!(reply.header("x-hotswap-version"), Some("one"));
-        assert_eq!(reply.header("content-length"), Some("6"));
+        // One that met a tick, as it may on a busy machine, is heard on another thread, and its answer goes out as it comes.
+        let length = reply.header("content-length");
+        assert!(length == Some("6") || reply.header("transfer-encoding") == Some("chunked"), "{reply:?}");
     }
     // Every request had an instance of its own.
     assert_eq!(client.get("/state").text().trim(), "1");
@@ -26,6 +28,12 @@ fn a_component_answers_with_its_version() {
     assert_eq!(stats["versions"][0]["status2xx"], 5, "{stats}");
     assert_eq!(stats["versions"][0]["version"], "one", "{stats}");
     assert_eq!(stats["connections"], 1, "{stats}");
+}
+
+#[test]
+fn an_answer_of_a_guest_that_ends_in_its_first_turn_has_its_length() {
+    let server = Server::of("http-lab-1.0.0", "");
+    eventually("a turn without a tick", || server.get("/hello").header("content-length") == Some("6"));
 }
 
 #[test]
