@@ -89,7 +89,7 @@ fn code_with_vector_instructions_in_the_cache_is_refused_all_the_same() {
 #[test]
 fn a_module_over_its_share_is_held_back_and_refused_when_it_cannot_catch_up() {
     let mut node = Awaited::new();
-    let policy = r#"{"policy":{"limits":{"maxCpuPercent":10,"timeoutMs":600,"cpuMs":60000}}}"#;
+    let policy = r#"{"policy":{"limits":{"maxCpuPercent":3,"timeoutMs":600,"cpuMs":60000}}}"#;
     let module = node.load_with(COUNT, policy).expect("loads");
     let neighbour = node.load(COUNT);
     let started = Instant::now();
@@ -112,23 +112,23 @@ fn a_module_over_its_share_is_held_back_and_refused_when_it_cannot_catch_up() {
     assert!(ends.iter().all(|end| matches!(end, ErrorCode::Timeout | ErrorCode::QueueFull)), "{ends:?}");
     let (cpu_ms, wall) = (figure(&module, "cpuMs"), started.elapsed());
     // 20 calls of at least one tick each may run before the first of them is charged.
-    assert!(cpu_ms <= 100 + 20 * 20 + wall.as_millis() as u64 / 10, "{cpu_ms} ms on the processor in {wall:?}");
+    assert!(cpu_ms <= 30 + 20 * 20 + wall.as_millis() as u64 * 3 / 100, "{cpu_ms} ms on the processor in {wall:?}");
 }
 
 #[test]
 fn a_module_that_had_to_wait_goes_on() {
     let mut node = Awaited::new();
-    let policy = r#"{"policy":{"limits":{"maxCpuPercent":20,"timeoutMs":20000,"cpuMs":600}}}"#;
+    let policy = r#"{"policy":{"limits":{"maxCpuPercent":5,"timeoutMs":60000,"cpuMs":200}}}"#;
     let module = node.load_with(COUNT, policy).expect("loads");
     let started = Instant::now();
     let error = node.call(&module, "spin", vec![]).expect_err("its own budget ends it");
     assert_eq!(error.detail("limit"), Some(&"cpuMs".into()), "{error}");
-    // 600 ms at a fifth of a core, the first 200 ms of it at once.
+    // 200 ms at a twentieth of a core, the first 50 ms of it at once; a busy machine gives any guest more than that.
     let wall = started.elapsed();
-    assert!(wall > Duration::from_millis(1_500), "took {wall:?}");
+    assert!(wall > Duration::from_millis(2_000), "took {wall:?}");
     // However long it waited for the machine besides, it had no more than its share, give or take a tick, and was held back for it.
     let (cpu_ms, throttled_ms) = (figure(&module, "cpuMs"), figure(&module, "throttledMs"));
-    assert!(cpu_ms <= 200 + 20 + wall.as_millis() as u64 / 5, "{cpu_ms} ms on the processor in {wall:?}");
+    assert!(cpu_ms <= 50 + 20 + wall.as_millis() as u64 / 20, "{cpu_ms} ms on the processor in {wall:?}");
     assert!((1..wall.as_millis() as u64).contains(&throttled_ms), "held back for {throttled_ms} ms of {wall:?}");
 }
 
