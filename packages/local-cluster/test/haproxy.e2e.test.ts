@@ -21,7 +21,7 @@ describe('a canary behind a real HAProxy', () => {
 
   beforeAll(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), 'hotswap-proxied-'));
-    haproxy = await RealHaproxy.start({ affinityHeaders: ['x-client'] });
+    haproxy = await RealHaproxy.start({ affinityHeaders: ['x-client'], matchHeaders: ['x-tester'] });
     cluster = await startLocalCluster({
       ...{ dataDirectory, nodes, publicHttp: true },
       agentEnv: () => ({ HOTSWAP_AGENT_TRUSTED_PROXIES: '["127.0.0.1"]' }),
@@ -47,20 +47,27 @@ describe('a canary behind a real HAProxy', () => {
     await rm(dataDirectory, { recursive: true, force: true });
   });
 
-  async function rollOut(request: CreateDeploymentRequest): Promise<DeploymentView> {
+  async function begin(request: CreateDeploymentRequest): Promise<string> {
     const { deployments } = cluster.client;
     const { deploymentId } = await deployments.create(request);
     await deployments.execute(deploymentId);
+    return deploymentId;
+  }
+
+  async function end(deploymentId: string): Promise<DeploymentView> {
+    const { deployments } = cluster.client;
     const hasEnded = async (): Promise<boolean> =>
       (finalStatuses as readonly string[]).includes((await deployments.get(deploymentId)).status);
     await vi.waitUntil(hasEnded, { timeout: 100_000, interval: 100 });
     return deployments.get(deploymentId);
   }
 
+  const rollOut = async (request: CreateDeploymentRequest): Promise<DeploymentView> => end(await begin(request));
+
   /** What a client was told, or how its request failed. */
-  async function ask(client: string): Promise<string> {
+  async function ask(client: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
     try {
-      const answer = await fetch(haproxy.url, { headers: { 'x-client': client } });
+      const answer = await fetch(haproxy.url, { headers: { 'x-client': client, ...headers } });
       const line = await answer.text();
       return answer.status === 200 ? line.trim() : `status ${String(answer.status)}`;
     } catch (error) {
@@ -98,6 +105,25 @@ describe('a canary behind a real HAProxy', () => {
     expect([...during.keys()].sort()).toEqual(Object.values(lines).sort());
     expect([...counts.keys()]).toEqual([lines['1.1.0']]);
     expect(during.get(lines['1.0.0'] as string)).toBeGreaterThan(100);
+  });
+
+  it('brings testers to the new version whatever its share, and back with a rollback', async () => {
+    const clients = Array.from({ length: 40 }, (_, n) => `client-${String(n)}`);
+    const versions = (headers: Readonly<Record<string, string>>): Promise<readonly string[]> =>
+      Promise.all(clients.map((client) => ask(client, headers)));
+    const tester = { 'x-tester': 'yes' };
+    const deploymentId = await begin({
+      moduleId: 'http-hello-v1.0.0',
+      strategy: 'Canary',
+      strategyConfig: { stages: [34, 100], evaluationPeriod: 'PT10M' },
+      traffic: { match: [{ header: 'x-tester', value: 'yes' }] },
+    });
+    await vi.waitUntil(async () => (await versions({})).includes(lines['1.0.0'] as string), { timeout: 60_000 });
+    expect(new Set(await versions(tester))).toEqual(new Set([lines['1.0.0']]));
+    expect(new Set(await versions({ 'x-tester': 'no' })).size).toBe(2);
+    await cluster.client.deployments.rollback(deploymentId, { reason: 'testers have seen it' });
+    expect((await end(deploymentId)).status).toBe('RolledBack');
+    expect(new Set(await versions(tester))).toEqual(new Set([lines['1.1.0']]));
   });
 
   it('cannot mirror: requests that come through the proxy would never be compared', async () => {

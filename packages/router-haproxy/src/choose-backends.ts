@@ -1,6 +1,6 @@
 import type { HotSwapError } from '@hotswap/core';
 import { haproxyError } from './error-codes.ts';
-import { poolOption, poolPrefix } from './haproxy-pools.ts';
+import { missingOption, poolPrefix } from './haproxy-pools.ts';
 import type { ProxyState } from './proxy-state.ts';
 import { maxVersions, parseEntry } from './route-entry.ts';
 import type { WantedModule, WantedVersion } from './wanted-module.ts';
@@ -61,7 +61,9 @@ const serving = ({ versions }: WantedModule): readonly WantedVersion[] =>
 function whyNeverFitting(module: WantedModule, state: ProxyState): string | null {
   const { affinity } = module;
   const pool = poolOf(module, state);
-  if (pool.length === 0 && affinity !== null) return poolOption(affinity);
+  if (pool.length === 0 && affinity !== null) return missingOption('affinity', affinity);
+  const unknown = module.matches.find(({ backend }) => !state.backends.has(backend));
+  if (unknown !== undefined) return missingOption('match', unknown.source);
   const versions = serving(module);
   if (versions.length > maxVersions)
     return `${versions.length} versions of it take traffic at one time, and there are rules for ${maxVersions}`;

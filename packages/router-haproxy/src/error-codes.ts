@@ -21,6 +21,11 @@ export const haproxyErrorCodes = {
       'HAProxy has no room for {moduleName}: {why}. Raise it in the options of the adapter, write the configuration anew and reload HAProxy',
     httpStatus: 507,
   },
+  HS_ROUTE_PROXY_NAME: {
+    message:
+      'A configuration of HAProxy cannot have {name} of {option}: use a name of letters, digits, `-`, `_`, `.` and `:`',
+    httpStatus: 400,
+  },
 } as const;
 
 /** Union of the adapter's codes. @public */

@@ -1,4 +1,13 @@
-import { haproxyPools, poolSizes, type HaproxyPool, type HaproxyPools } from './haproxy-pools.ts';
+import {
+  haproxyMatches,
+  haproxyPools,
+  matchBackend,
+  poolSizes,
+  type HaproxyMatch,
+  type HaproxyPool,
+  type HaproxyPools,
+} from './haproxy-pools.ts';
+import { anyValue, matchKeyBegin, noRank } from './match-entry.ts';
 import { maxVersions, scale } from './route-entry.ts';
 
 /** @public */
@@ -16,12 +25,14 @@ export interface HaproxyConfigOptions extends HaproxyPools {
 /**
  * A whole configuration of HAProxy 2.6 or newer that the adapter can drive; take what you need of it into your own. The
  * names of backends, servers and the map are the adapter's; time limits and the frontend are yours.
+ * @throws HS_ROUTE_PROXY_NAME
  * @public
  */
 export function haproxyConfig(options: HaproxyConfigOptions): string {
   const { bind, socket, mapFile } = options;
   const { backends } = poolSizes(options);
   const pools = haproxyPools(options);
+  const matches = haproxyMatches(options);
   const all = pools.flatMap(({ prefix }) =>
     Array.from({ length: backends }, (_, i) => backend(`${prefix}${i + 1}`, options)),
   );
@@ -39,9 +50,14 @@ export function haproxyConfig(options: HaproxyConfigOptions): string {
   retries 2
   retry-on conn-failure
   option redispatch 1`,
-    frontend(bind, mapFile, pools),
+    frontend(bind, mapFile, pools, matches),
     `backend hotswap_none
   http-request return status 404 content-type application/problem+json string '{"type":"about:blank","title":"No route","status":404,"code":"HS_ROUTE_NOT_FOUND","detail":"No module is public under this host and path"}'`,
+    ...matches.map(
+      ({ source }) => `# Says that there are rules for it; nothing comes here.
+backend ${matchBackend(source)}
+  server none 127.0.0.1:1 disabled`,
+    ),
     ...all,
     '',
   ].join('\n\n');
@@ -52,7 +68,12 @@ export function haproxyConfig(options: HaproxyConfigOptions): string {
  * is looked for end in a slash, so that a prefix matches whole segments. What is found names the versions of a module:
  * the client gets the one whose stretch its point is in, and the node is told which one that is.
  */
-function frontend(bind: string, mapFile: string, pools: readonly HaproxyPool[]): string {
+function frontend(
+  bind: string,
+  mapFile: string,
+  pools: readonly HaproxyPool[],
+  matches: readonly HaproxyMatch[],
+): string {
   const looks = ['any', 'parent', 'exact'].map((name) => `var(txn.hotswap_${name}),map_beg(${mapFile})`);
   const keys = pools.flatMap(({ prefix, key }) =>
     key === undefined
@@ -79,7 +100,7 @@ ${keys.map((line) => `${line}\n`).join('')}  # Where on the scale of shares it i
   http-request set-var(txn.hotswap_point) var(txn.hotswap_key),concat(|,txn.hotswap_name),xxh32,mod(${scale})
   # The first version whose stretch ends beyond that point; it stands in the last line that fits.
 ${versions.map((version) => `  http-request set-var(txn.hotswap_version) ${version} if { ${version},field(1,=),sub(txn.hotswap_point) gt 0 }`).join('\n')}
-  # Only what HAProxy says of where a request comes from reaches a node. Who stands before it has to be asked for by rules of yours.
+${matchRules(mapFile, matches)}  # Only what HAProxy says of where a request comes from reaches a node. Who stands before it has to be asked for by rules of yours.
   http-request del-header x-forwarded- -m beg
   http-request del-header x-hotswap- -m beg
   http-request del-header forwarded
@@ -89,6 +110,36 @@ ${versions.map((version) => `  http-request set-var(txn.hotswap_version) ${versi
   http-request set-header x-hotswap-version %[var(txn.hotswap_version),field(3,=)]
   use_backend %[var(txn.hotswap_version),field(2,=)] if { var(txn.hotswap_version) -m found }
   default_backend hotswap_none`;
+}
+
+/**
+ * Two looks into the same map for each header and cookie that a request has: for its value and for any. What is found has
+ * a rank, and the lowest one holds.
+ */
+function matchRules(mapFile: string, matches: readonly HaproxyMatch[]): string {
+  if (matches.length === 0) return '';
+  const rules = matches.flatMap(({ source, sample }) => {
+    const isSent = `{ ${sample},length gt 0 }`;
+    const [before = '', after = ''] = matchKeyBegin('\n', source).split('\n');
+    const isBest = `${isSent} { var(txn.hotswap_look),field(1,=),sub(txn.hotswap_rank) lt 0 }`;
+    const look = (end: string): readonly string[] => [
+      `set-var(txn.hotswap_look) str(${before}),concat(,txn.hotswap_name,${after}),concat(${end}),map_str(${mapFile},-|${noRank}=),word(2,|) if ${isSent}`,
+      `set-var(txn.hotswap_match) var(txn.hotswap_look) if ${isBest}`,
+      `set-var(txn.hotswap_rank) var(txn.hotswap_look),field(1,=) if ${isBest}`,
+    ];
+    return [
+      ...look(anyValue),
+      `set-var(txn.hotswap_value) ${sample},base64 if ${isSent}`,
+      ...look(',txn.hotswap_value'),
+    ];
+  });
+  return [
+    '  # A header or cookie that brings requests to a version, whatever its share: of those that fit the first one holds.',
+    `  http-request set-var(txn.hotswap_rank) int(${noRank})`,
+    ...rules.map((rule) => `  http-request ${rule}`),
+    '  http-request set-var(txn.hotswap_version) var(txn.hotswap_match) if { var(txn.hotswap_match) -m found }',
+    '',
+  ].join('\n');
 }
 
 /** As a part of a regular expression. */

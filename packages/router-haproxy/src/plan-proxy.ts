@@ -41,6 +41,11 @@ export function planProxy(routes: readonly Route[], state: ProxyState, mapFile: 
     const versions = module.versions.map((version) => ({ ...version, backend: backendOf.get(version) ?? noBackend }));
     const value = formatEntry({ name, versions });
     for (const key of keys) entries.set(key, { module: name, value });
+    for (const { key, rank, releaseId } of module.matches) {
+      const backend = versions.find((version) => version.releaseId === releaseId)?.backend ?? noBackend;
+      const match = formatEntry({ name, versions: [{ end: rank, backend, releaseId }] });
+      entries.set(key, { module: name, value: match });
+    }
     for (const { backend, ...version } of versions) {
       const servers = state.backends.get(backend) ?? [];
       const left = planServers({ module: name, backend, servers, isNamed: named.has(backend) }, version, plan);

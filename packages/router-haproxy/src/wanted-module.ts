@@ -1,4 +1,5 @@
 import type { ModuleHttp, Route, RouteTarget } from '@hotswap/core';
+import { wantedMatches, type WantedMatch } from './match-entry.ts';
 import { endsOf, maxVersions, parseEntry } from './route-entry.ts';
 
 /** Largest weight that HAProxy knows. */
@@ -31,6 +32,8 @@ export interface WantedModule {
   readonly keys: readonly string[];
   /** In the order of their stretches. */
   readonly versions: readonly WantedVersion[];
+  /** What brings requests to one of the versions whatever its share. */
+  readonly matches: readonly WantedMatch[];
 }
 
 /**
@@ -41,7 +44,7 @@ export interface WantedModule {
  * @internal
  */
 export function wantedModule(
-  { tenant, moduleName, targets }: Route,
+  { tenant, moduleName, targets, matches }: Route,
   map: ReadonlyMap<string, string>,
 ): WantedModule | null {
   const serving = targets.filter((target) => target.http !== null && target.publicUrl !== null);
@@ -66,7 +69,14 @@ export function wantedModule(
     const spares = new Map(others.map(([host, node]) => [host, spare(node)]));
     return { releaseId, end: ends[at] as number, servers, spares };
   });
-  return { name, moduleName, affinity, keys, versions };
+  return {
+    name,
+    moduleName,
+    affinity,
+    keys,
+    versions,
+    matches: wantedMatches(name, { matches }, new Set(reachable.keys())),
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ModuleHttp, RevisionBoard, Route, RouteHint, RouteTarget } from '@hotswap/core';
+import type { ModuleHttp, RevisionBoard, Route, RouteHint, RouteMatch, RouteTarget } from '@hotswap/core';
 import { HaproxyRouter } from '@hotswap/router-haproxy';
 import { RealHaproxy } from '../../../scripts/services/real-haproxy.ts';
 
@@ -27,7 +27,10 @@ describe('HaproxyRouter before a real HAProxy', () => {
   let router: HaproxyRouter;
 
   beforeAll(async () => {
-    haproxy = await RealHaproxy.start({ backends: 3, serversPerBackend: 4, affinityHeaders: ['X-User'] });
+    haproxy = await RealHaproxy.start({
+      ...{ backends: 3, serversPerBackend: 4, affinityHeaders: ['X-User'] },
+      ...{ matchHeaders: ['X-Tester', 'x-beta'], matchCookies: ['cohort'] },
+    });
   }, 120_000);
   afterAll(() => haproxy[Symbol.asyncDispose]());
 
@@ -101,13 +104,19 @@ describe('HaproxyRouter before a real HAProxy', () => {
     weight,
   });
 
-  function offerRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): void {
-    routes.set(moduleName, { tenant: 'default', moduleName, revision, targets, matches: [] });
+  function offerRoute(
+    moduleName: string,
+    revision: number,
+    targets: readonly RouteTarget[],
+    matches: readonly RouteMatch[] = [],
+  ): void {
+    routes.set(moduleName, { tenant: 'default', moduleName, revision, targets, matches });
     hint({ tenant: 'default', moduleName });
   }
 
-  async function setRoute(moduleName: string, revision: number, targets: readonly RouteTarget[]): Promise<void> {
-    offerRoute(moduleName, revision, targets);
+  async function setRoute(...route: Parameters<typeof offerRoute>): Promise<void> {
+    const [moduleName, revision] = route;
+    offerRoute(...route);
     await until(() => served.get(moduleName) === revision);
   }
 
@@ -171,6 +180,47 @@ describe('HaproxyRouter before a real HAProxy', () => {
       onNext = now;
     }
     expect(onNext.size).toBe(users.length);
+  });
+
+  it('brings requests with a header or a cookie to the version that a rollout names, the first that fits', async () => {
+    await router.start();
+    const atShop: ModuleHttp = { ...open, hosts: ['shop.example.org'] };
+    // Of all users 1 in 10,001 has the new version by its share.
+    const targets = [target(0, 10_000, atShop, 'rel-old'), target(1, 1, atShop, 'rel-new')];
+    const odd = 'it; is\\ "é" | 100%';
+    await setRoute('shop', 1, targets, [
+      { releaseId: 'rel-gone', when: { header: 'x-beta' } },
+      { releaseId: 'rel-new', when: { header: 'x-tester', value: odd } },
+      { releaseId: 'rel-old', when: { header: 'x-tester' } },
+      { releaseId: 'rel-new', when: { cookie: 'cohort', value: 'b' } },
+      { releaseId: 'rel-old', when: { cookie: 'cohort', value: 'b' } },
+      { releaseId: 'rel-new', when: { header: 'x-beta', value: '\u20ac' } },
+      { releaseId: 'rel-new', when: { header: 'x-beta', value: 'on' } },
+    ]);
+    const isNew = async (headers: Record<string, string>): Promise<boolean> => {
+      const text = await get('/x', { host: 'shop.example.org', ...headers });
+      const version = nodes[text.startsWith(nodes[1]?.url ?? '') ? 1 : 0]?.headers['x-hotswap-version'];
+      expect(text).toBe(`${nodes[version === 'rel-new' ? 1 : 0]?.url ?? ''}/x`);
+      return version === 'rel-new';
+    };
+    expect(await isNew({})).toBe(false);
+    expect(await isNew({ 'x-tester': odd })).toBe(true);
+    expect(await isNew({ 'x-tester': odd.toUpperCase() })).toBe(false);
+    expect(await isNew({ 'X-Tester': 'any', cookie: 'cohort=b' })).toBe(false);
+    expect(await isNew({ 'x-tester': '', cookie: 'a=1; cohort=b' })).toBe(true);
+    expect(await isNew({ cookie: 'cohort=B' })).toBe(false);
+    expect(await isNew({ cookie: 'cohort=' })).toBe(false);
+    expect(await isNew({ 'x-beta': 'on' })).toBe(true);
+    expect(await isNew({ 'x-beta': 'off' })).toBe(false);
+    for (const host of ['Match|default/shop|header_x-tester|*', 'match|default/shop|header_x-tester|*'])
+      expect(await get('/', { host, 'x-tester': 'any' })).toMatch(/^40[04]$/);
+    await setRoute('shop', 2, targets, [{ releaseId: 'rel-new', when: { cookie: 'cohort' } }]);
+    expect(await isNew({ 'x-tester': odd, 'x-beta': 'on' })).toBe(false);
+    expect(await isNew({ cookie: 'cohort=a' })).toBe(true);
+    // A rollback: nobody is brought to what no longer takes traffic.
+    await setRoute('shop', 3, targets.slice(0, 1), [{ releaseId: 'rel-new', when: { cookie: 'cohort' } }]);
+    expect(await isNew({ cookie: 'cohort=a' })).toBe(false);
+    expect(errors).toEqual([]);
   });
 
   it('lets other nodes stand in for a version of which no node is left, without a failed request', async () => {
@@ -332,26 +382,35 @@ describe('HaproxyRouter before a real HAProxy', () => {
       () => Array.from({ length: 9 }, (_, at) => target(1, 1, atOdd, `rel-${at}`)),
     ],
     [
+      'a rollout matches by what HAProxy has no rules for',
+      'matchHeaders lacks x-other',
+      () => [target(1, 1, atOdd, 'rel-1')],
+      [{ releaseId: 'rel-1', when: { header: 'x-other', value: 'yes' } }],
+    ],
+    [
       'HAProxy refuses its node',
       'HAProxy refused `set server',
       () => [target(0, 1, atOdd), { ...target(1, 1, atOdd, 'rel-0'), publicUrl: 'http://a-name.invalid:80' }],
     ],
-  ])('leaves a module as it is, and holds up no other, when %s', async (_when, why, misfit) => {
-    await router.start();
-    await setRoute('odd', 1, [target(0, 1, atOdd)]);
-    await setRoute('shop', 1, [target(2, 1)]);
-    offerRoute('odd', 2, misfit());
-    await until(() => errors.length > 0);
-    await setRoute('shop', 2, [target(3, 1)]);
-    await setRoute('cart', 1, [target(1, 1, { ...open, pathPrefix: '/cart' })]);
-    await setRoute('cart', 2, []);
-    expect(await get('/shop')).toBe(`${nodes[3]?.url ?? ''}/shop`);
-    expect(await get('/odd')).toBe(`${nodes[0]?.url ?? ''}/odd`);
-    expect(served.get('odd')).toBe(1);
-    expect(errors.map((error) => (error as Error).message)).toEqual([expect.stringContaining(why)]);
-    await setRoute('odd', 3, [target(2, 1, atOdd)]);
-    expect(await get('/odd')).toBe(`${nodes[2]?.url ?? ''}/odd`);
-  });
+  ])(
+    'leaves a module as it is, and holds up no other, when %s',
+    async (_when, why, misfit, matches: RouteMatch[] = []) => {
+      await router.start();
+      await setRoute('odd', 1, [target(0, 1, atOdd)]);
+      await setRoute('shop', 1, [target(2, 1)]);
+      offerRoute('odd', 2, misfit(), matches);
+      await until(() => errors.length > 0);
+      await setRoute('shop', 2, [target(3, 1)]);
+      await setRoute('cart', 1, [target(1, 1, { ...open, pathPrefix: '/cart' })]);
+      await setRoute('cart', 2, []);
+      expect(await get('/shop')).toBe(`${nodes[3]?.url ?? ''}/shop`);
+      expect(await get('/odd')).toBe(`${nodes[0]?.url ?? ''}/odd`);
+      expect(served.get('odd')).toBe(1);
+      expect(errors.map((error) => (error as Error).message)).toEqual([expect.stringContaining(why)]);
+      await setRoute('odd', 3, [target(2, 1, atOdd)]);
+      expect(await get('/odd')).toBe(`${nodes[2]?.url ?? ''}/odd`);
+    },
+  );
 });
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ModuleHttp, Route, RouteTarget } from '@hotswap/core';
+import type { ModuleHttp, Route, RouteMatch, RouteTarget } from '@hotswap/core';
 import { planProxy } from '../src/plan-proxy.ts';
 import { parseEntry } from '../src/route-entry.ts';
 import { ModelProxy } from './model-proxy.ts';
@@ -10,8 +10,8 @@ const places = 2;
 const moduleNames = ['cart', 'evil', 'shop'];
 const http: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'public', affinity: null };
 
-/** Versions of a module that take traffic, and for each the nodes that serve it. */
-type Served = readonly { readonly releaseId: string; readonly nodes: readonly number[] }[];
+/** Versions of a module that take traffic, and for each the nodes that serve it, and whether testers are brought to it. */
+type Served = readonly { readonly releaseId: string; readonly nodes: readonly number[]; readonly isTested?: boolean }[];
 
 /** Routes of all modules, and how many commands are carried out before the connection breaks off. */
 interface Step {
@@ -23,6 +23,7 @@ const served: fc.Arbitrary<Served> = fc.uniqueArray(
   fc.record({
     releaseId: fc.constantFrom('rel-1', 'rel-2', 'rel-3'),
     nodes: fc.uniqueArray(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: places }),
+    isTested: fc.boolean(),
   }),
   { maxLength: 2, selector: ({ releaseId }) => releaseId },
 );
@@ -49,7 +50,10 @@ function routesOf(all: readonly Served[]): readonly Route[] {
         weight: 100,
       })),
     );
-    return { tenant: 'default', moduleName, revision: 1, targets, matches: [] };
+    const matches = versions.flatMap(({ releaseId, isTested = false }): RouteMatch[] =>
+      isTested ? [{ releaseId: `${moduleName}-${releaseId}`, when: { header: 'x-tester', value: releaseId } }] : [],
+    );
+    return { tenant: 'default', moduleName, revision: 1, targets, matches };
   });
 }
 
@@ -108,6 +112,9 @@ describe('plans that break off anywhere', () => {
         expect(plan).toEqual({ prepare: [], weigh: [], map: [], retire: [] });
         expect(unfinished.size).toBe(0);
         if (all.flat().length <= backends) expect([...misfits.keys()]).toEqual([]);
+        const tested = [...proxy.state.map.keys()].filter((key) => key.startsWith('Match|'));
+        const fitting = all.filter((_, module) => !misfits.has(`default/${moduleNames[module] ?? ''}`));
+        if (misfits.size === 0) expect(tested).toHaveLength(fitting.flat().filter(({ isTested }) => isTested).length);
         const now = new Map([...reached(proxy)].map(({ releaseId, ports }) => [releaseId, ports.toSorted()]));
         for (const [module, versions] of all.entries()) {
           if (misfits.has(`default/${moduleNames[module] ?? ''}`)) continue;

@@ -19,6 +19,10 @@ export class ModelProxy {
         new Map(all.map((name) => [name, { ...unused, name, isSpare: name.startsWith('spare') }])),
       );
     }
+    this.#backends.set(
+      'hotswap_match_header_x-tester',
+      new Map([['none', { ...unused, name: 'none', isSpare: false }]]),
+    );
   }
 
   get state(): ProxyState {
