@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeRuntimeError } from './fake-runtime-host.ts';
 import { NodeFixture, desiredModule, desiredState } from './node-fixture.ts';
 
 describe('NodeReconciler', () => {
+  afterEach(() => void vi.useRealTimers());
+
   it('loads a release, serves it and reports its generation', async () => {
     await using node = await NodeFixture.create();
     await node.apply(1, desiredModule('greeter', 1, node.release('r1', 100)));
@@ -34,13 +36,16 @@ describe('NodeReconciler', () => {
   });
 
   it('keeps a dropped release for pinned requests during its grace, then drains and closes it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     await using node = await NodeFixture.create({ drainGraceMs: 20 });
     const held = Promise.withResolvers<string>();
     const r1 = node.release('r1', 100, { functions: { slow: () => held.promise } });
     await node.apply(1, desiredModule('greeter', 1, r1));
     const call = node.runtime.slots.invoke('greeter', 'slow', []);
     await node.apply(2, desiredModule('greeter', 1, node.release('r2', 100)));
+    vi.advanceTimersByTime(19);
     expect(node.runtime.slots.history.at(-1)).toBe('greeter r1:0 r2:100');
+    vi.advanceTimersByTime(1);
     await expect.poll(() => node.runtime.slots.history.at(-1)).toBe('greeter r2:100');
     expect(node.runtime.open.size).toBe(2);
     held.resolve('done');
@@ -49,12 +54,14 @@ describe('NodeReconciler', () => {
   });
 
   it('takes a release back that returns during its grace', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     await using node = await NodeFixture.create({ drainGraceMs: 30 });
     const [r1, r2] = [node.release('r1', 100), node.release('r2', 100)];
     await node.apply(1, desiredModule('greeter', 1, r1));
     await node.apply(2, desiredModule('greeter', 2, r2));
     await node.apply(3, desiredModule('greeter', 3, r1));
     expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
+    vi.advanceTimersByTime(30);
     await expect.poll(() => node.runtime.open.size).toBe(1);
     expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
     expect(node.runtime.loaded).toHaveLength(2);
