@@ -24,8 +24,8 @@ export interface RollbackTrigger {
   readonly query?: string;
   /**
    * What a period of watching does at its end when the trigger never had data. `ignore`: the health check decides.
-   * `pause`: the rollout pauses until a person resumes, promotes or takes it back (D-5). Absent: `pause` for business
-   * metrics and for other sources, which nobody configures by chance; else `ignore`.
+   * `pause`: the rollout pauses until a person resumes it or takes it back (D-5). Absent: `pause` for business metrics and
+   * for other sources, which nobody configures by chance; else `ignore`.
    */
   readonly onNoData?: 'ignore' | 'pause';
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Advance } from '../contracts/rollout-engine.ts';
 import type { Outcome } from '../contracts/strategy.ts';
-import type { Effect, EffectResult, StageFailure } from '../effects/effect.ts';
+import type { Effect, EffectResult, EffectValue, StageFailure } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
@@ -114,14 +114,8 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
   if (check.ended) {
     if (!check.ended.ok && check.ended.failure.cause === 'deadline' && (await isEverybodyOffline(draft, parts)))
       return hold(draft, 'offline', 'All target nodes are offline: resume when they are back');
-    const silent =
-      check.ended.ok && effect.kind === 'wait' && !draft.state.running?.excused ? silentGates(reading) : [];
-    if (silent.length > 0)
-      return hold(
-        draft,
-        'noData',
-        `No data for ${silent.join(', ')}: that is neither good nor bad. Resume to go on without it, or roll back`,
-      );
+    const silent = needsGates(effect, check.ended) && !draft.state.running?.excused ? silentGates(reading) : [];
+    if (silent.length > 0) return holdForData(draft, silent);
     endStep(draft, effect, effect.kind === 'wait' && reading ? { ...check, facts: readingFacts(reading) } : check);
     return null;
   }
@@ -132,6 +126,20 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
     triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined,
   ];
   return blocked(draft, wakes);
+}
+
+/** A watched period that is over, and a verdict that gives everything to the new version: nothing follows from silence (F98). */
+function needsGates(effect: Effect, ended: EffectResult<Json>): boolean {
+  if (!ended.ok) return false;
+  return effect.kind === 'wait' || (effect.kind === 'judge' && (ended.value as EffectValue<'judge'>).verdict === 'B');
+}
+
+function holdForData(draft: Draft, silent: readonly string[]): Decision {
+  return hold(
+    draft,
+    'noData',
+    `No data for ${silent.join(', ')}: that is neither good nor bad. Resume to go on without it, or roll back`,
+  );
 }
 
 /** A fleet that nobody hears of says nothing about a release (D-6): there is nothing to judge and nothing to restore. */
@@ -215,9 +223,15 @@ async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<
   draft.changes.push(...changes);
   if (!handler.instant) return changes.length > 0 ? { kind: 'again' } : null;
   const check = await handler.check(effect, effectScope(draft, parts));
-  if (check.ended) endStep(draft, effect, check);
+  if (!check.ended) return null;
+  const silent = effect.kind === 'judge' && needsGates(effect, check.ended) ? await gatesAt(draft, parts) : [];
+  if (silent.length > 0) return holdForData(draft, silent);
+  endStep(draft, effect, check);
   return null;
 }
+
+const gatesAt = async ({ state }: Draft, parts: EngineParts): Promise<readonly string[]> =>
+  silentGates(await readTriggers(state, parts));
 
 /** The failure path: the baseline comes back. Where nothing was changed there is nothing to bring back. */
 async function goBack(draft: Draft, parts: EngineParts, failure: StageFailure): Promise<Decision> {

@@ -1,4 +1,5 @@
 import type { Outcome } from '../contracts/strategy.ts';
+import type { EffectInput } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { DeploymentSpec, DeploymentStatus, GivenApproval, Instant } from '../model/deployment.ts';
 import { durationMs } from '../model/duration.ts';
@@ -93,6 +94,10 @@ export interface RolloutState {
   /** Nodes that were told to have the release and not to lose it since. */
   readonly deployed: NodeSet;
   readonly traffic: readonly MovedTraffic[];
+  /** Nodes on which, or beside which, both versions have served. */
+  readonly shared: NodeSet;
+  /** Those of them that the release has taken over whole: there the old version serves nobody any more. */
+  readonly takenOver: NodeSet;
   /** Status that a rollback ends with when it goes well. */
   readonly rollbackEnd: 'RolledBack' | 'Cancelled' | 'Failed';
   /** Set while only some nodes are being brought back. */
@@ -124,6 +129,8 @@ export const absentState: RolloutState = {
   changed: false,
   deployed: [],
   traffic: [],
+  shared: [],
+  takenOver: [],
   rollbackEnd: 'RolledBack',
   partial: null,
   outcome: null,
@@ -238,13 +245,18 @@ function endEffect(
       return state.held ? {} : { status: 'InProgress', reason: null };
     case 'shiftTraffic':
       return entry.result.ok
-        ? { traffic: moveTraffic(state.traffic, effect.scope ?? allTargets(state), entry.at) }
+        ? {
+            traffic: moveTraffic(state.traffic, effect.scope ?? allTargets(state), entry.at),
+            ...shareTraffic(state, effect.input),
+          }
         : {};
     case 'restore':
       return entry.result.ok
         ? {
             deployed: subtractNodes(state.deployed, effect.input.nodes),
             traffic: withdrawTraffic(state.traffic, effect.input.nodes, entry.at),
+            shared: subtractNodes(state.shared, effect.input.nodes),
+            takenOver: subtractNodes(state.takenOver, effect.input.nodes),
           }
         : {};
     case 'retire':
@@ -263,6 +275,15 @@ const sameNodes = (a: NodeSet, b: NodeSet): boolean =>
 
 function moveTraffic(traffic: readonly MovedTraffic[], nodes: NodeSet, since: Instant): readonly MovedTraffic[] {
   return [...traffic.filter((moved) => !sameNodes(moved.nodes, nodes)), { nodes, since }];
+}
+
+function shareTraffic(
+  { shared, takenOver }: RolloutState,
+  { percent, among }: EffectInput<'shiftTraffic'>,
+): Pick<RolloutState, 'shared' | 'takenOver'> {
+  return percent < 100
+    ? { shared: unionNodes(shared, among), takenOver: subtractNodes(takenOver, among) }
+    : { shared, takenOver: unionNodes(takenOver, subtractNodes(among, subtractNodes(among, shared))) };
 }
 
 /** Samples from before a restore are of traffic that is no more: what is left of each part counts from here on. */
@@ -309,6 +330,8 @@ function turnBack(state: RolloutState, entry: Extract<UnchainedEntry, { type: 't
     retainedUntil: null,
     endedAt: null,
     traffic: [],
+    shared: [],
+    takenOver: [],
   };
 }
 

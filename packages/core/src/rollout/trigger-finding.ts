@@ -26,12 +26,16 @@ export interface TriggerFinding {
   readonly comparison?: { readonly [key: string]: Json };
   /** Why there is no data. */
   readonly why?: string;
+  /** The new version was measured, and the old one, which served beside it before, serves nobody any more. Absent: no. */
+  readonly isPast?: true;
 }
 
 /** @internal */
 export interface MeasuredVersions {
   readonly candidate: VariantMetrics;
   readonly baseline: VariantMetrics;
+  /** The old version has served beside the new one, and gets no requests any more. */
+  readonly isOldGone: boolean;
 }
 
 /** Holds a trigger against what was measured, or against what another source has answered. @internal */
@@ -55,11 +59,15 @@ function byThreshold(trigger: RollbackTrigger, observed: number | null, samples:
   return { trigger, state: isOver ? 'fired' : 'quiet', observed, samples };
 }
 
-function byComparison(trigger: RollbackTrigger, { candidate, baseline }: MeasuredVersions): TriggerFinding {
+function byComparison(trigger: RollbackTrigger, { candidate, baseline, isOldGone }: MeasuredVersions): TriggerFinding {
   const { metric, minimumSamples, threshold } = trigger;
   const { samples } = candidate;
   const old = { observed: metricValue(baseline, metric), samples: baseline.samples };
   const known = { trigger, observed: metricValue(candidate, metric), samples, baseline: old };
+  if (isOldGone && known.observed !== null && samples >= minimumSamples && baseline.samples < minimumSamples) {
+    const why = 'The old version gets no requests any more, so there is nothing to compare with';
+    return { ...known, state: 'noData', why, isPast: true };
+  }
   if (Math.min(samples, baseline.samples) < minimumSamples) {
     const why = `Needs ${minimumSamples} calls of each version, has ${samples} of the new and ${baseline.samples} of the old`;
     return { ...known, state: 'noData', why };

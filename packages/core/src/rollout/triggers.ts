@@ -5,7 +5,7 @@ import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { DeploymentSpec } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
 import { noMetrics, onlyFinite, type VariantMetrics } from '../model/metrics.ts';
-import { positionsOf } from '../model/node-set.ts';
+import { nodeCount, positionsOf, subtractNodes } from '../model/node-set.ts';
 import type { RolloutState } from './rollout-state.ts';
 import { trafficWindow, type TrafficWindow } from './traffic-window.ts';
 import { findingFacts, findingOf, firedFailure, type TriggerFinding } from './trigger-finding.ts';
@@ -50,7 +50,11 @@ export async function readTriggers(state: RolloutState, sources: TriggerSources)
     comparesVersions ? sources.metrics.read({ ...about, variant: 'baseline' }) : noMetrics,
     readOutside(triggers, { ...about, variant: releaseId }, state, sources),
   ]);
-  const measured = { candidate: onlyFinite(candidate), baseline: onlyFinite(baseline) };
+  const measured = {
+    candidate: onlyFinite(candidate),
+    baseline: onlyFinite(baseline),
+    isOldGone: nodeCount(subtractNodes(window.nodes, state.takenOver)) === 0,
+  };
   const findings = triggers.map((trigger, n) => findingOf(trigger, measured, outside[n] ?? null));
   const fired = findings.find(({ state: came }) => came === 'fired');
   return { metrics: measured.candidate, findings, failure: fired ? firedFailure(fired) : null };
@@ -105,7 +109,7 @@ async function readOutside(
 /** Triggers without data that nobody configured for nothing (D-5). @internal */
 export function silentGates(reading: TriggerReading | null): readonly string[] {
   return (reading?.findings ?? [])
-    .filter(({ state, trigger }) => state === 'noData' && pausesWithoutData(trigger))
+    .filter(({ state, isPast, trigger }) => state === 'noData' && isPast !== true && pausesWithoutData(trigger))
     .map(({ trigger }) => trigger.metric);
 }
 

@@ -7,7 +7,7 @@ import {
   type VariantMetrics,
 } from '@hotswap/core';
 import { healthyMetrics, Simulation, simulateRollout, type MetricsQuery } from '@hotswap/testing';
-import { staged } from './test-strategies.ts';
+import { compared, staged } from './test-strategies.ts';
 
 const minute = 60_000;
 const rollback = (...triggers: readonly object[]) => ({ autoRollback: autoRollbackSchema.parse({ triggers }) });
@@ -127,6 +127,81 @@ describe('a configured metric without data (D-5)', () => {
     expect((await run([{ metric: 'error_rate', threshold: 5, onNoData: 'pause' }], () => noMetrics)).status).toBe(
       'Paused',
     );
+  });
+});
+
+describe('a configured comparison where the old version serves nobody (D-5)', () => {
+  const orders = { custom: { orders: { count: 60, mean: 0.5, varianceOfMean: 1e-8 } } };
+  const fewer = { metric: 'custom:orders', threshold: 10, comparison: 'less_than', against: 'baseline' };
+  /** What nodes report when the old version gets no request once the whole share has moved. */
+  const byShare = (oldServes: (simulation: Simulation) => boolean) => {
+    const simulation: Simulation = new Simulation({
+      strategies: [staged],
+      metrics: ({ variant }) =>
+        variant === 'v2' || oldServes(simulation) ? { ...healthyMetrics, ...orders } : noMetrics,
+    });
+    return simulation;
+  };
+
+  it('does not pause the last stage of every rollout: there is nothing left to compare with', async () => {
+    const simulation = byShare((live) => live.sharePercent('v2') < 100);
+    await simulation.deploy({ config, spec: rollback(fewer) });
+    await simulation.finish();
+    expect((await simulation.state()).summary.status).toBe('Completed');
+  });
+
+  it('pauses where the old version serves and is not heard of', async () => {
+    const simulation = byShare(() => false);
+    await simulation.deploy({ config, spec: rollback(fewer) });
+    await simulation.time.advance(2 * minute);
+    expect((await simulation.state()).held?.why).toBe('noData');
+  });
+
+  it('pauses at the last stage when the new version is not heard of either', async () => {
+    const simulation: Simulation = new Simulation({
+      strategies: [staged],
+      metrics: () => (simulation.sharePercent('v2') < 100 ? { ...healthyMetrics, ...orders } : noMetrics),
+    });
+    await simulation.deploy({ config, spec: rollback(fewer) });
+    await simulation.time.advance(5 * minute);
+    const { summary, held } = await simulation.state();
+    expect([held?.why, summary.stage]).toEqual(['noData', '10%']);
+  });
+});
+
+describe('a configured metric without data in an A/B test (D-5, F98)', () => {
+  const gate = { metric: 'custom:orders', threshold: 0.1, comparison: 'less_than' };
+  const faster = (more: Partial<VariantMetrics> = {}) =>
+    versions({ ...average(30), ...more }, { ...average(20), ...more });
+  const compare = async (metrics: (query: MetricsQuery) => VariantMetrics): Promise<Simulation> => {
+    const simulation = new Simulation({ strategies: [compared], metrics });
+    await simulation.deploy({ strategy: 'Compared', spec: rollback(gate) });
+    await simulation.time.advance(40 * minute);
+    return simulation;
+  };
+
+  it('promotes no winner that it could not be held against', async () => {
+    const simulation = await compare(faster());
+    const { summary, held } = await simulation.state();
+    expect([summary.status, held?.why, summary.reason]).toEqual([
+      'Paused',
+      'noData',
+      'No data for custom:orders: that is neither good nor bad. Resume to go on without it, or roll back',
+    ]);
+    expect(simulation.sharePercent('v2')).toBeLessThan(100);
+    await simulation.command('resume');
+    await simulation.finish();
+    expect((await simulation.state()).summary).toMatchObject({ status: 'Completed', verdict: 'B' });
+  });
+
+  it('is no obstacle once it is measured, nor where the old version wins', async () => {
+    const orders = { custom: { orders: { count: 60, mean: 0.5, varianceOfMean: 1e-8 } } };
+    expect((await (await compare(faster(orders))).state()).summary).toMatchObject({
+      status: 'Completed',
+      verdict: 'B',
+    });
+    const worse = versions(average(20), average(30));
+    expect((await (await compare(worse)).state()).summary).toMatchObject({ status: 'Completed', verdict: 'A' });
   });
 });
 
