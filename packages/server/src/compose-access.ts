@@ -12,9 +12,11 @@ import { RedisConnection, RedisFanOut, RedisRateCounter } from '@hotswap/state-r
 import type { Logger } from 'pino';
 import { openAccessSecrets, type AccessSecrets } from './auth/access-secrets.ts';
 import type { SharedSettings } from './auth/invoke-signing-key.ts';
+import type { CachedAuthenticator } from './auth/authenticator.ts';
 import { makeAccess } from './auth/make-access.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
+import { EventStreams } from './http/event-stream.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import { relayEvents } from './relay-events.ts';
@@ -59,6 +61,31 @@ export function composeAccess(
     ...(redis === null ? {} : { shared: new RedisRateCounter(redis) }),
   });
   return redis === null ? access : { ...access, isRedisUp: () => redis.isUp };
+}
+
+/** Streams of events, which end with the access of whoever reads them. @internal */
+export function composeStreams({ changes }: Database, authenticator: CachedAuthenticator): EventStreams {
+  const streams = new EventStreams();
+  let checking: Promise<void> | undefined;
+  let mustCheckAgain = false;
+  const check = (): void => {
+    if (checking) {
+      mustCheckAgain = true;
+      return;
+    }
+    checking = streams
+      .recheck((token) => authenticator.authenticate(token))
+      .finally(() => {
+        checking = undefined;
+        if (!mustCheckAgain) return;
+        mustCheckAgain = false;
+        check();
+      });
+  };
+  changes.subscribe(({ topic }) => {
+    if (topic === 'access' || topic === 'resync') check();
+  });
+  return streams;
 }
 
 /** What is on record of changes, over this database. @internal */

@@ -43,7 +43,7 @@ import { AgentHub } from './agents/agent-hub.ts';
 import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { composePolicies } from './compose-policy.ts';
 import { composeTrains } from './compose-trains.ts';
-import { composeAccess, composeAudit, openAccess } from './compose-access.ts';
+import { composeAccess, composeAudit, composeStreams, openAccess } from './compose-access.ts';
 import { composeAlerts, composeCatchUp, composeHousekeeping } from './compose-loops.ts';
 import { composeInquiry } from './compose-nodes.ts';
 import { composeGateway, composeProxies } from './compose-routing.ts';
@@ -51,7 +51,6 @@ import { tokens } from './compose-tokens.ts';
 import { openInvokeSigningKey } from './auth/invoke-signing-key.ts';
 import { secretKeys, type ServerConfig } from './config/schema.ts';
 import { EventBus } from './event-bus.ts';
-import { EventStreams } from './http/event-stream.ts';
 import { CallerLedger } from './interfaces/caller-ledger.ts';
 import { InterfaceGate } from './interfaces/interface-gate.ts';
 import { InterfaceRegistry } from './interfaces/interface-registry.ts';
@@ -193,6 +192,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
   const { metrics: measured } = scope.resolve(tokens.telemetry);
   relayHints(database, events);
   const rollouts = makeRollouts(scope, overrides);
+  const access = composeAccess(scope.resolve(tokens.access), database, nodes);
   return {
     ...rollouts,
     ...makeInterfaces(scope, modules),
@@ -206,7 +206,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     proxies: composeProxies(scope),
     routes: scope.resolve(tokens.routes),
     version: serverVersion,
-    ...composeAccess(scope.resolve(tokens.access), database, nodes),
+    ...access,
     moduleService: new ModuleService({ config, store, modules, runtime, onRegistered: () => measured.registered() }),
     telemetry: watchParts(scope, rollouts),
     releases: new ReleaseRepository(database),
@@ -222,7 +222,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     inquiry: composeInquiry(database, nodes, scope.resolve(tokens.signingKey)),
     keys: new IdempotencyRepository(database),
     changes: database.changes,
-    streams: new EventStreams(),
+    streams: composeStreams(database, access.authenticator),
     serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
     checkDatabase: async () => void (await database.query('select 1')),
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,

@@ -97,7 +97,8 @@ export class AgentHub {
         tenant,
         connected.map((one) => one.nodeId),
       );
-      const lagging = connected.filter((one) => (generations.get(one.nodeId) ?? -1) > one.sentGeneration);
+      // A node that is gone has no generation: reading it ends its stream.
+      const lagging = connected.filter((one) => (generations.get(one.nodeId) ?? Infinity) > one.sentGeneration);
       for (let from = 0; from < lagging.length; from += batchSize)
         await this.#send(tenant, lagging.slice(from, from + batchSize));
     }

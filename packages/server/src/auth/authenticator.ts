@@ -79,8 +79,10 @@ async function principalOfSession(token: string, { tokens, users }: Authenticato
   };
 }
 
-/** A known token is looked at again after that time, in the background: a revoked one works no longer than this. */
+/** A known token is looked at again after that time, in the background. */
 const freshMs = 5_000;
+/** One that was not in use for that much longer has to wait for the answer: it may have been revoked long ago. */
+const idleMs = 5_000;
 /** Without an answer of the database a token is believed no longer than this. */
 const believedMs = 60_000;
 const unknownMs = 1_000;
@@ -100,6 +102,8 @@ export class CachedAuthenticator implements Authenticator {
   readonly #inner: Authenticator;
   readonly #kept = new Map<string, Kept>();
   readonly #asking = new Map<string, Promise<Principal | null>>();
+  /** Whether the last question got no answer. */
+  #isSilent = false;
 
   constructor(inner: Authenticator) {
     this.#inner = inner;
@@ -112,21 +116,39 @@ export class CachedAuthenticator implements Authenticator {
     this.#asking.clear();
   }
 
+  /** Asks anew before anybody is let in, as long as there is somebody to answer: news of a revocation may have been missed. */
+  doubt(): void {
+    for (const [token, kept] of this.#kept) this.#kept.set(token, { ...kept, freshUntil: Number.NEGATIVE_INFINITY });
+  }
+
   /** The answer if it is known: the hot path, without waiting. `undefined` when it has to be asked for. */
   known(token: string): Principal | null | undefined {
     const kept = this.#kept.get(token);
     if (kept === undefined) return undefined;
     const now = performance.now();
     if (now < kept.freshUntil) return kept.principal;
-    if (now >= kept.believedUntil) return undefined;
-    // The database being away is no reason to refuse those who were let in a moment ago.
+    if (now >= kept.believedUntil || (now >= kept.freshUntil + idleMs && !this.#isSilent)) return undefined;
     this.#ask(token).catch(() => undefined);
     return kept.principal;
   }
 
+  /** Whether the token let somebody in a moment ago: whoever sends it is no stranger, even if it has to be asked about anew. */
+  hasMet(token: string): boolean {
+    const kept = this.#kept.get(token);
+    return kept !== undefined && kept.principal !== null && performance.now() < kept.believedUntil;
+  }
+
   async authenticate(token: string): Promise<Principal | null> {
     const known = this.known(token);
-    return known === undefined ? this.#ask(token) : known;
+    if (known !== undefined) return known;
+    try {
+      return await this.#ask(token);
+    } catch (error) {
+      // The database being away is no reason to refuse those who were let in a moment ago.
+      const kept = this.#kept.get(token);
+      if (kept === undefined || performance.now() >= kept.believedUntil) throw error;
+      return kept.principal;
+    }
   }
 
   #ask(token: string): Promise<Principal | null> {
@@ -135,6 +157,7 @@ export class CachedAuthenticator implements Authenticator {
     const asking = this.#inner
       .authenticate(token)
       .then((principal) => {
+        this.#isSilent = false;
         const now = performance.now();
         if (this.#kept.size >= maxKept) this.#kept.clear();
         const keptMs =
@@ -148,6 +171,10 @@ export class CachedAuthenticator implements Authenticator {
             believedUntil: now + Math.min(keptMs.believed, leftMs),
           });
         return principal;
+      })
+      .catch((error: unknown) => {
+        this.#isSilent = true;
+        throw error;
       })
       .finally(() => {
         if (this.#asking.get(token) === asking) this.#asking.delete(token);

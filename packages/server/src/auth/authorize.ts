@@ -65,7 +65,8 @@ export function authorizeRoutes(
       finish(known, credential);
       return;
     }
-    const tired = isClosed(request) ? limits?.refuseStranger(request.ip) : undefined;
+    const isStranger = credential === undefined || !authenticator.hasMet(credential.token);
+    const tired = isStranger && isClosed(request) ? limits?.refuseStranger(request.ip) : undefined;
     if (tired !== undefined || known === null) {
       if (tired === undefined) finish(null, credential);
       else done(tired);
@@ -78,14 +79,17 @@ export function authorizeRoutes(
   });
 }
 
-/** A token and whether a browser sent it by itself. */
-interface Credential {
+/** A token and whether a browser sent it by itself. @internal */
+export interface Credential {
   readonly token: string;
   readonly isCookie: boolean;
 }
 
-/** Whoever sends a header means it, so no cookie counts beside it; what a module serves is no place for a session. */
-function credentialOf(request: FastifyRequest): Credential | undefined {
+/**
+ * Whoever sends a header means it, so no cookie counts beside it; what a module serves is no place for a session.
+ * @internal
+ */
+export function credentialOf(request: FastifyRequest): Credential | undefined {
   if (request.headers.authorization !== undefined) {
     const token = bearerToken(request);
     return token === undefined ? undefined : { token, isCookie: false };

@@ -51,6 +51,7 @@ export function makeAccess(
   );
   changes.subscribe(({ topic }) => {
     if (topic === 'access') authenticator.forget();
+    else if (topic === 'resync') authenticator.doubt();
   });
   const login = new LoginService({ users, failures, tokens });
   return { authenticator, secrets, login, users, apiKeys, limits: makeLimits(parts) };

@@ -203,6 +203,12 @@ const sendRoutes = statement(
 select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', $1::text, 'moduleName', name)::text) from unnest($2::text[]) as name`,
 );
 
+/** Its stream is looked at: there is nothing more to say to the node. */
+const sendGone = statement(
+  'node_gone_hint',
+  `select pg_notify('hotswap_changes', json_build_object('topic', 'desired', 'tenant', $1::text, 'nodeId', $2::text)::text)`,
+);
+
 /**
  * The inventory of nodes: how they join, and what people see and change of them.
  * @public
@@ -354,6 +360,7 @@ export class NodeRepository {
       if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
       await raiseRevisions(session, tenant, nodeId);
       if ((await session.execute(remove, [tenant, nodeId])) === 0) throw stateError('HS_NODE_NOT_FOUND', { nodeId });
+      await session.query(sendGone, [tenant, nodeId]);
     });
   }
 }
