@@ -311,7 +311,8 @@ async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | nu
     ? { ...(check.ended.value as object), ...(check.facts as object | undefined) }
     : check.ended.failure.facts;
   const reason = check.ended.ok ? draft.state.reason : `${draft.state.reason}; then ${check.ended.failure.message}`;
-  if (draft.state.partial) keepTheRest(draft, draft.state.partial, reason ?? 'Rolled back in part');
+  const { partial } = draft.state;
+  if (partial && hasRest(draft, partial)) keepTheRest(draft, partial, reason ?? 'Rolled back in part');
   else
     draft.put({
       type: 'closed',
@@ -327,6 +328,10 @@ async function rollBack(draft: Draft, parts: EngineParts): Promise<Decision | nu
     });
   return null;
 }
+
+/** Whether any node has the release still: with the last of them the rollout is back as a whole. */
+const hasRest = ({ state }: Draft, { nodes, failed }: PartialRollback): boolean =>
+  nodeCount(subtractNodes(allTargets(state), unionNodes(failed, nodes))) > 0;
 
 /** Some nodes are back; what the others replaced stays warm for as long as it was to. */
 function keepTheRest(draft: Draft, { nodes, failed, retainedUntil }: PartialRollback, reason: string): void {

@@ -149,6 +149,20 @@ describe('a rollback of some regions', () => {
     expect([holds(simulation, 'us-west'), holds(simulation, 'us-east')]).toEqual([new Set(['v1']), new Set(['v2'])]);
   });
 
+  it('ends as RolledBack with the last region that had the release', async () => {
+    const simulation = await completed();
+    await rollback(simulation, { regions: ['us-west'], toReleaseId: 'v0' });
+    await simulation.time.advance(minute);
+    expect((await simulation.state()).summary.status).toBe('PartiallyCompleted');
+    await rollback(simulation, { regions: ['us-east', 'eu-central'], reason: 'slow everywhere' });
+    await simulation.time.advance(minute);
+    const { summary, allowed } = await simulation.state();
+    expect(summary).toMatchObject({ status: 'RolledBack', reason: 'slow everywhere' });
+    expect([summary.retainedUntil, allowed.includes('abort')]).toEqual([undefined, true]);
+    expect([holds(simulation, 'us-west'), holds(simulation, 'us-east')]).toEqual([new Set(['v0']), new Set(['v1'])]);
+    expect([simulation.sharePercent('v0'), simulation.sharePercent('v1')]).toEqual([30, 70]);
+  });
+
   it('is refused while the rollout is under way, and for regions that it has no nodes in', async () => {
     const simulation = await completed({}, 8 * minute);
     await expect(rollback(simulation, { regions: ['us-west'] })).rejects.toMatchObject({
