@@ -115,6 +115,15 @@ describe.each(backends)('access on $name', ({ open }) => {
       expect(await keys.find('k3')).toBeNull();
     });
 
+    it('of another tenant than their owner end with the owner all the same', async () => {
+      const [keys, users] = [new ApiKeyRepository(database), new UserRepository(database)];
+      const { userId } = await users.create({ ...user('root'), role: 'admin' });
+      await keys.create(key('k4', { tenant: 'elsewhere', owner: 'root', role: 'admin' }));
+      expect(await keys.find('k4')).toMatchObject({ ownerRole: 'admin', isOwnerEnabled: true });
+      await users.change('default', userId, 0, { role: 'viewer', isEnabled: false });
+      expect(await keys.find('k4')).toMatchObject({ ownerRole: 'viewer', isOwnerEnabled: false });
+    });
+
     it('are listed by owner or tenant, and remember the hour of their last use', async () => {
       const keys = new ApiKeyRepository(database);
       await keys.create(key('l1', { tenant: 'lists', owner: 'one' }));

@@ -55,11 +55,12 @@ values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::float8 * interval '1
     facts: { name: String(name), owner: String(owner), role: String(role), tier: String(tier) },
   }),
 );
+/** Names are unique over all tenants, and a key may be for another one than its owner's. */
 const read = statement(
   'api_key_read',
   `
 select ${columns}, k.secret_hash as "secretHash", u.role as "ownerRole", coalesce(u.is_enabled, true) as "isOwnerEnabled"
-from api_keys k left join users u on u.username = k.owner and u.tenant = k.tenant where k.key_id = $1 and ${valid}`,
+from api_keys k left join users u on u.username = k.owner where k.key_id = $1 and ${valid}`,
 );
 const touch = statement(
   'api_key_touch',
