@@ -250,6 +250,37 @@ describe.each(backends)('on $name', ({ open }) => {
       });
     });
 
+    it('moves the routes of a node that joins again where it is reached elsewhere', async () => {
+      const scene = new Scene(database);
+      const joinToken = await scene.nodes.createJoinToken({
+        ...{ tenant: scene.tenant, uses: 3, expiresInMs: 60_000, regions: null, createdBy: 'admin' },
+      });
+      await scene.nodes.register(joinToken.token, node('n0'));
+      await scene.serve('d', await scene.release('1.0.0'), ['n0']);
+      const before = await scene.fleet.routeRevision(scene.tenant, 'greeter');
+      await scene.nodes.register(joinToken.token, node('n0'));
+      expect(await scene.fleet.routeRevision(scene.tenant, 'greeter')).toBe(before);
+      await scene.nodes.register(joinToken.token, node('n0', { dataPlaneUrl: 'http://127.0.0.1:2' }));
+      await scene.nodes.openSession(scene.tenant, node('n0', { dataPlaneUrl: 'http://127.0.0.1:2' }));
+      expect(await scene.fleet.routeRevision(scene.tenant, 'greeter')).toBe(before + 1);
+    });
+
+    it('holds a node to the regions of the token that it joined with', async () => {
+      const nodes = new NodeRepository(database);
+      const tenant = newTenant();
+      const tokenFor = async (regions: readonly string[] | null): Promise<string> =>
+        (await nodes.createJoinToken({ tenant, uses: 2, expiresInMs: 60_000, regions, createdBy: 'admin' })).token;
+      await nodes.register(await tokenFor(['eu', 'eu-north']), node('n1'));
+      await nodes.openSession(tenant, node('n1', { region: 'eu-north' }));
+      await expect(nodes.openSession(tenant, node('n1', { region: 'us' }))).rejects.toMatchObject({
+        code: 'HS_AUTH_REGION_NOT_ALLOWED',
+      });
+      expect(await nodes.get(tenant, 'n1')).toMatchObject({ region: 'eu-north' });
+      await nodes.register(await tokenFor(null), node('n1', { region: 'us' }));
+      await nodes.openSession(tenant, node('n1', { region: 'asia' }));
+      expect(await nodes.get(tenant, 'n1')).toMatchObject({ region: 'asia' });
+    });
+
     it('lists by region and id with filters, and deletes', async () => {
       const nodes = new NodeRepository(database);
       const tenant = newTenant();

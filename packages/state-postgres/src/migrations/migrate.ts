@@ -15,6 +15,7 @@ import { addAccess } from './012-add-access.ts';
 import { indexFailedObservations } from './013-index-failed-observations.ts';
 import { addAlerts } from './015-add-alerts.ts';
 import { addPolicies } from './016-add-policies.ts';
+import { bindRegions } from './017-bind-regions.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -34,6 +35,7 @@ export const migrations: readonly Migration[] = [
   indexFailedObservations,
   addAlerts,
   addPolicies,
+  bindRegions,
 ];
 
 /** Any constant that nothing else in the database locks. */

@@ -89,12 +89,12 @@ returning (extract(epoch from expires_at) * 1000)::float8 as "expiresAt"`,
 const upsert = statement(
   'node_upsert',
   `
-insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_url, public_key)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+insert into nodes (tenant, node_id, hostname, region, zone, labels, runtime, runtime_version, capabilities, max_modules, hardware, data_plane_url, public_url, public_key, allowed_regions)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 on conflict (tenant, node_id) do update set hostname = excluded.hostname, region = excluded.region, zone = excluded.zone,
   runtime = excluded.runtime, runtime_version = excluded.runtime_version, capabilities = excluded.capabilities,
   max_modules = excluded.max_modules, hardware = excluded.hardware, data_plane_url = excluded.data_plane_url,
-  public_url = excluded.public_url, updated_at = clock_timestamp()
+  public_url = excluded.public_url, allowed_regions = excluded.allowed_regions, updated_at = clock_timestamp()
 where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
   ([tenant, nodeId, hostname, region]) => ({
     tenant: String(tenant),
@@ -105,6 +105,12 @@ where nodes.public_key = excluded.public_key and excluded.public_key <> ''`,
   }),
 );
 
+/** Where routers reach it, until it says otherwise. */
+const readPlace = statement(
+  'node_place',
+  `select data_plane_url as "dataPlaneUrl", public_url as "publicUrl" from nodes where tenant = $1 and node_id = $2 for no key update`,
+);
+
 /** Labels are left alone: people may have changed them since. The key stays the one of the first registration. */
 const update = statement(
   'node_session',
@@ -112,7 +118,7 @@ const update = statement(
 with before as (select tenant, node_id, data_plane_url, public_url from nodes where tenant = $1 and node_id = $2)
 update nodes n set hostname = $3, region = $4, zone = $5, runtime = $6, runtime_version = $7, capabilities = $8, max_modules = $9, hardware = $10,
   data_plane_url = $11, public_url = $12, updated_at = clock_timestamp()
-from before b where n.tenant = b.tenant and n.node_id = b.node_id
+from before b where n.tenant = b.tenant and n.node_id = b.node_id and (n.allowed_regions is null or $4 = any (n.allowed_regions))
 returning (b.data_plane_url, b.public_url) is distinct from (n.data_plane_url, n.public_url) as moved`,
   ([tenant, nodeId]) => ({
     tenant: String(tenant),
@@ -243,7 +249,7 @@ export class NodeRepository {
 
   /**
    * Registers a node and gives it a credential that cannot be read again. A known node with the same key gets a new
-   * credential, and its old ones end.
+   * credential, and its old ones end; routers hear of it when it is reached elsewhere than before.
    * @throws HS_AUTH_INVALID_JOIN_TOKEN, HS_AUTH_REGION_NOT_ALLOWED, HS_NODE_EXISTS
    */
   async register(
@@ -267,8 +273,16 @@ export class NodeRepository {
         toJsonb(node.labels ?? {}),
         ...rest.slice(1),
         keyText(node.publicKey),
+        token.regions,
       ];
+      const [before] = await session.query<{ dataPlaneUrl: string; publicUrl: string | null }>(readPlace, [
+        token.tenant,
+        node.nodeId,
+      ]);
       if ((await session.execute(upsert, values)) === 0) throw stateError('HS_NODE_EXISTS', { nodeId: node.nodeId });
+      // A session that is opened afterwards finds it there already.
+      if (before && (before.dataPlaneUrl !== node.dataPlaneUrl || before.publicUrl !== (node.publicUrl ?? null)))
+        await raiseRevisions(session, token.tenant, node.nodeId);
       await session.execute(dropCredentials, [token.tenant, node.nodeId]);
       const credential = newToken('hsn');
       await session.execute(insertCredential, [hashToken(credential), token.tenant, node.nodeId]);
@@ -285,13 +299,19 @@ export class NodeRepository {
   }
 
   /**
-   * Takes over what a node says of itself at a start. Routers hear of it when it is reached elsewhere than before.
-   * @throws HS_NODE_NOT_FOUND
+   * Takes over what a node says of itself at a start, within the regions of the token that it joined with. Routers hear of
+   * it when it is reached elsewhere than before.
+   * @throws HS_NODE_NOT_FOUND, HS_AUTH_REGION_NOT_ALLOWED
    */
   async openSession(tenant: string, node: NodeDescription): Promise<void> {
     await this.#database.transaction(async (session) => {
       const [row] = await session.query<{ moved: boolean }>(update, [tenant, node.nodeId, ...describe(node)]);
-      if (!row) throw stateError('HS_NODE_NOT_FOUND', { nodeId: node.nodeId });
+      if (!row) {
+        const [known] = await session.query(readPlace, [tenant, node.nodeId]);
+        throw known === undefined
+          ? stateError('HS_NODE_NOT_FOUND', { nodeId: node.nodeId })
+          : stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
+      }
       if (row.moved) await raiseRevisions(session, tenant, node.nodeId);
     });
   }
