@@ -26,6 +26,8 @@ export const exitCodes = {
   badConfig: 78,
   /** Ctrl-C. */
   interrupted: 130,
+  /** Nobody reads the output any more, e.g. behind `| head`; as a signal SIGPIPE would end it. */
+  outputClosed: 141,
 } as const;
 
 /** Exit code for how a deployment stands once nobody waits for it any more. @public */

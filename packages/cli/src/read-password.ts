@@ -15,6 +15,11 @@ export async function readPassword(env: NodeJS.ProcessEnv, variable: string, pro
   if (isTyped) process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: isTyped });
+  // A keyboard that is read key by key makes no signal of Ctrl-C.
+  lines.once('SIGINT', () => {
+    process.emit('SIGINT');
+    lines.close();
+  });
   try {
     for await (const line of lines) if (line !== '') return line;
   } finally {

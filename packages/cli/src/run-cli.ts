@@ -142,7 +142,7 @@ function makeSession(
     setExitCode,
     ownsProcess: environment.ownsProcess ?? false,
     openRuntime: environment.openRuntime ?? openLocalRuntime,
-    client: () => connect(options, env, environment.fetch),
+    client: () => connect(options, env, signal, environment.fetch),
     isTokenGiven: (options.token ?? env['HOTSWAP_TOKEN']) !== undefined,
     server: () => serverOf(options, env),
   };

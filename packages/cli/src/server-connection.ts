@@ -20,25 +20,36 @@ const localAdminFile = 'local-admin.json';
 /**
  * Finds the server: flags before environment before the data directory of a local server. Without a token the session that
  * `hotswap login` left is used, and of a local server its own administrator's.
+ * @param signal - Ends every request that is under way when it is aborted.
  * @throws HS_CONFIG_NO_SERVER when none of them names one; HS_CLI_INVALID_OPTION for a file of authorities that is none.
  * @public
  */
 export async function connect(
   options: ConnectionOptions,
   env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
   fetchWith?: typeof fetch,
 ): Promise<HotSwapClient> {
   const server = options.server ?? env['HOTSWAP_SERVER'];
   const token =
     options.token ?? env['HOTSWAP_TOKEN'] ?? (server === undefined ? undefined : await storedToken(env, server));
   const caFile = options.caFile ?? env['HOTSWAP_CA_FILE'];
-  const trusting = fetchWith ?? (caFile === undefined ? undefined : await trustingFetch(caFile));
-  const custom = trusting ? { fetch: trusting } : {};
+  const trusting = fetchWith ?? (caFile === undefined ? fetch : await trustingFetch(caFile));
+  const custom = { fetch: abortable(trusting, signal) };
   if (server !== undefined)
     return createHotSwapClient({ baseUrl: server, ...(token === undefined ? {} : { token }), ...custom });
   const local = await readLocalAdmin(localFileOf(options, env));
   const known = token ?? (await storedToken(env, local.url)) ?? local.token;
   return createHotSwapClient({ baseUrl: local.url, token: known, ...custom });
+}
+
+/** A server that takes a request and does not answer holds nobody who has pressed Ctrl-C. */
+function abortable(ask: typeof fetch, interrupt: AbortSignal): typeof fetch {
+  return (input, init) => {
+    const own = init?.signal;
+    const signal = own === undefined || own === null ? interrupt : AbortSignal.any([own, interrupt]);
+    return ask(input, { ...init, signal });
+  };
 }
 
 /**

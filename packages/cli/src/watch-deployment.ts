@@ -1,8 +1,11 @@
 import { finalStatuses, type DeploymentEvent, type DeploymentView } from '@hotswap/protocol';
 import type { CommandSession } from './command-session.ts';
 import { cliError } from './error-codes.ts';
-import { deploymentText, progressBar, statusText } from './output/deployment-text.ts';
 import { exitCodeOfStatus } from './exit-codes.ts';
+import { deploymentText, progressBar, statusText } from './output/deployment-text.ts';
+
+/** What timers can wait for at most, some 24 days. */
+const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * Follows a deployment until it is over or waits for a person, then shows it and sets the exit code by its status.
@@ -14,31 +17,29 @@ export async function watchDeployment(
   deploymentId: string,
   options: { readonly timeoutSeconds?: number; readonly afterSeq?: number } = {},
 ): Promise<void> {
+  const { timeoutSeconds } = options;
   const timeout =
-    options.timeoutSeconds === undefined ? undefined : AbortSignal.timeout(options.timeoutSeconds * 1_000);
+    timeoutSeconds === undefined ? undefined : AbortSignal.timeout(Math.min(timeoutSeconds * 1_000, longestTimerMs));
   const signal = timeout ? AbortSignal.any([timeout, session.signal]) : session.signal;
-  let last: DeploymentView | undefined;
+  let isDone = false;
+  const client = await session.client();
+  const after = options.afterSeq === undefined ? {} : { afterSeq: options.afterSeq };
   try {
-    const client = await session.client();
-    const after = options.afterSeq === undefined ? {} : { afterSeq: options.afterSeq };
     for await (const event of client.deployments.watch(deploymentId, { signal, ...after })) {
       show(session, event);
-      if (event.kind !== 'status') continue;
-      last = event.deployment;
-      if (isOver(last)) break;
+      isDone = event.kind === 'status' && isOver(event.deployment);
+      if (isDone) break;
     }
-  } catch (error) {
-    if (timeout?.aborted === true) {
-      session.terminal.done();
-      throw cliError(
-        'HS_CLI_TIMEOUT',
-        { what: `Deployment ${deploymentId}`, seconds: options.timeoutSeconds, id: deploymentId },
-        error,
-      );
-    }
-    throw error;
+  } finally {
+    session.terminal.done();
   }
-  const client = await session.client();
+  // A stream ends without a word when its signal does.
+  if (session.signal.aborted) {
+    session.terminal.say(`deployment ${deploymentId} goes on without being watched`);
+    session.signal.throwIfAborted();
+  }
+  if (timeout?.aborted === true && !isDone)
+    throw cliError('HS_CLI_TIMEOUT', { what: `Deployment ${deploymentId}`, seconds: timeoutSeconds, id: deploymentId });
   const ended = await client.deployments.get(deploymentId);
   session.terminal.result(
     ended,

@@ -20,6 +20,7 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
         showTrain(session, await (await session.client()).trains.get(deploymentId));
         return undefined;
       }
+      const deployment = await (await session.client()).deployments.get(deploymentId);
       if (options.watch === true) {
         await watchDeployment(
           session,
@@ -28,7 +29,6 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
         );
         return undefined;
       }
-      const deployment = await (await session.client()).deployments.get(deploymentId);
       session.terminal.result(
         deployment,
         (view) => deploymentText(session.terminal, view),
