@@ -35,6 +35,25 @@ export async function jsonOption(option: string, text: string): Promise<Json> {
   }
 }
 
+/** The same for what can only be an object. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */
+export async function jsonObjectOption(option: string, text: string): Promise<object> {
+  const read = await jsonOption(option, text);
+  if (read !== null && typeof read === 'object' && !Array.isArray(read)) return read;
+  throw cliError('HS_CLI_INVALID_OPTION', { option, why: 'it must be a JSON object' });
+}
+
+/** Variables given as `NAME=VALUE`. @throws HS_CLI_INVALID_OPTION @internal */
+export function variablesOf(option: string, pairs: readonly string[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      // What was given may be a secret, so it is not repeated.
+      if (at < 1) throw cliError('HS_CLI_INVALID_OPTION', { option, why: 'each one is written as NAME=VALUE' });
+      return [pair.slice(0, at), pair.slice(at + 1)] as const;
+    }),
+  );
+}
+
 /** @throws HS_CLI_UNREADABLE_FILE @internal */
 export async function readFileOf(file: string): Promise<Buffer> {
   try {

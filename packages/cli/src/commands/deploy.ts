@@ -5,7 +5,7 @@ import type { SessionOf } from '../command-session.ts';
 import { deployTrain } from '../deploy-train.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, jsonOption, overrideOf, positiveNumber } from '../option-values.ts';
+import { collect, jsonObjectOption, jsonOption, overrideOf, positiveNumber, variablesOf } from '../option-values.ts';
 import { approvalHint, deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
 
@@ -95,11 +95,12 @@ const patienceOf = ({ timeout }: DeployOptions): { readonly timeoutSeconds?: num
 /** The train that options and a file describe. @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE @internal */
 export async function trainOf(moduleIds: readonly string[], options: DeployOptions): Promise<CreateTrainRequest> {
   const { file, id, order } = options;
-  const written = file === undefined ? {} : await jsonOption('--file', `@${file}`);
+  const written = file === undefined ? {} : await jsonObjectOption('--file', `@${file}`);
   const { deploymentId: _id, ...given } = await givenOptions(undefined, options);
   return {
-    ...(written as object),
+    ...written,
     ...given,
+    ...releaseOf(written, given),
     moduleIds,
     ...(id === undefined ? {} : { trainId: id }),
     ...(order === undefined ? {} : { order }),
@@ -111,10 +112,15 @@ export async function requestOf(
   moduleId: string | undefined,
   options: DeployOptions,
 ): Promise<CreateDeploymentRequest> {
-  const written = options.file === undefined ? {} : await jsonOption('--file', `@${options.file}`);
+  const written = options.file === undefined ? {} : await jsonObjectOption('--file', `@${options.file}`);
   // What else is wrong with the file the server says, with pointers.
   const given = await givenOptions(moduleId, options);
-  const request = { ...(written as object), ...given, ...trafficOf(written, given) } as CreateDeploymentRequest;
+  const request = {
+    ...written,
+    ...given,
+    ...releaseOf(written, given),
+    ...trafficOf(written, given),
+  } as CreateDeploymentRequest;
   if (typeof request.moduleId !== 'string')
     throw cliError('HS_CLI_INVALID_OPTION', {
       option: 'moduleId',
@@ -124,17 +130,27 @@ export async function requestOf(
 }
 
 /** A mirror by options takes no testers away that the file names. */
-const trafficOf = (written: unknown, { traffic }: Partial<CreateDeploymentRequest>): object =>
-  traffic === undefined ? {} : { traffic: { ...(written as Partial<CreateDeploymentRequest>).traffic, ...traffic } };
+const trafficOf = (
+  written: Partial<CreateDeploymentRequest>,
+  { traffic }: Partial<CreateDeploymentRequest>,
+): Partial<CreateDeploymentRequest> => (traffic === undefined ? {} : { traffic: { ...written.traffic, ...traffic } });
+
+/** Nor do variables by options take away what else the file says of the release. */
+function releaseOf(
+  written: Partial<CreateDeploymentRequest>,
+  { release }: Partial<CreateDeploymentRequest>,
+): Partial<CreateDeploymentRequest> {
+  if (release === undefined) return {};
+  const config = { ...written.release?.config, ...release.config };
+  return { release: { ...written.release, ...release, config } };
+}
 
 async function givenOptions(
   moduleId: string | undefined,
   options: DeployOptions,
 ): Promise<Partial<CreateDeploymentRequest>> {
   const config = options.config === undefined ? undefined : await jsonOption('--config', options.config);
-  const env = Object.fromEntries(
-    (options.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-  );
+  const env = variablesOf('--env', options.env);
   return {
     ...(moduleId === undefined ? {} : { moduleId }),
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),

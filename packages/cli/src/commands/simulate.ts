@@ -4,7 +4,7 @@ import type { CommandSession, SessionOf } from '../command-session.ts';
 import { simulateHere, simulateTrainHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodeOfStatus, exitCodes } from '../exit-codes.ts';
-import { collect, jsonOption } from '../option-values.ts';
+import { collect, jsonObjectOption, jsonOption } from '../option-values.ts';
 import { simulationText, trainSimulationText } from '../output/simulation-text.ts';
 import { requestOf, trainOf, type DeployOptions } from './deploy.ts';
 
@@ -28,8 +28,7 @@ export function addSimulateCommands(program: Command, sessionOf: SessionOf): voi
     .option('--on-server', 'on the server; without a fleet in the file, over its own as it is now')
     .action(async (file: string, options: SimulateOptions) => {
       const session = sessionOf();
-      const written = (await jsonOption('the scenario', `@${file}`)) as unknown as
-        SimulateRequest | SimulateTrainRequest;
+      const written = (await jsonObjectOption('the scenario', `@${file}`)) as SimulateRequest | SimulateTrainRequest;
       const request = options.seed === undefined ? written : { ...written, seed: options.seed };
       if ('train' in request) return simulateTrain(session, request, options.onServer === true);
       const result =

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isHotSwapError } from '@hotswap/core';
 import type { CreateDeploymentRequest, DeploymentView, HotSwapClient, ReleaseView } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
@@ -48,9 +49,11 @@ export function addUndoCommand(program: Command, sessionOf: SessionOf): void {
 
 /** The named deployment, or the latest of the named module that has changed anything. */
 async function latestOf(client: HotSwapClient, subject: string): Promise<DeploymentView> {
-  const { deployments } = await client.deployments
-    .list({ moduleName: subject, limit: 50 })
-    .catch(() => ({ deployments: [] }));
+  const { deployments } = await client.deployments.list({ moduleName: subject, limit: 50 }).catch((error: unknown) => {
+    // What can be no name of a module is an id; whatever else went wrong would be told as "there is no deployment".
+    if (isHotSwapError(error) && error.httpStatus === 400) return { deployments: [] };
+    throw error;
+  });
   return deployments.find((one) => one.executedAt !== undefined && !isUndone(one)) ?? client.deployments.get(subject);
 }
 

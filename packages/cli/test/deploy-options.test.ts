@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodes, runCli } from '@hotswap/cli';
+
+class TextSink extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString('utf8');
+    done();
+  }
+}
+
+describe('what options and a file say of a deployment', () => {
+  let directory: string;
+  let sent: unknown[];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hotswap-cli-'));
+    sent = [];
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  /** Every request is refused, so that a command ends with its first one. */
+  const refusing = (async (_url: string, init?: RequestInit) => {
+    sent.push(JSON.parse(init?.body as string));
+    const problem = { type: 'about:blank', title: 'no', status: 409, detail: 'no', code: 'HS_TEST_NO', requestId: 'r' };
+    return new Response(JSON.stringify(problem), {
+      status: 409,
+      headers: { 'content-type': 'application/problem+json' },
+    });
+  }) as unknown as typeof fetch;
+
+  const run = async (...args: readonly string[]) => {
+    const [stdout, stderr] = [new TextSink(), new TextSink()];
+    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
+    const { signal } = new AbortController();
+    return { code: await runCli(args, { stdout, stderr, env, signal, fetch: refusing }), stderr: stderr.text };
+  };
+
+  const written = async (content: unknown): Promise<string> => {
+    const file = join(directory, 'written.json');
+    await writeFile(file, JSON.stringify(content));
+    return file;
+  };
+
+  const release = { config: { LEVEL: 'info', REGION: 'eu' }, resourceLimits: { maxMemoryMB: 64 } };
+
+  it.each([['deploy'], ['plan']])(
+    'lays variables of %s over the release of the file, and loses nothing of it',
+    async (command) => {
+      const file = await written({ moduleId: 'greeter-v1.0.0', release });
+      await run(command, '--file', file, '--env', 'LEVEL=debug', '--env', 'LINK=a=b');
+      const [body] = sent as [{ release?: unknown; deployment?: { release?: unknown } }];
+      expect((body.deployment ?? body).release).toEqual({
+        config: { LEVEL: 'debug', REGION: 'eu', LINK: 'a=b' },
+        resourceLimits: { maxMemoryMB: 64 },
+      });
+    },
+  );
+
+  it('does the same for a train', async () => {
+    const file = await written({ release });
+    await run('deploy', 'greeter-v1.0.0', 'shop-v1.0.0', '--file', file, '--env', 'LEVEL=debug');
+    expect(sent).toEqual([
+      {
+        moduleIds: ['greeter-v1.0.0', 'shop-v1.0.0'],
+        release: { config: { LEVEL: 'debug', REGION: 'eu' }, resourceLimits: { maxMemoryMB: 64 } },
+      },
+    ]);
+  });
+
+  it.each([['LEVEL'], ['=debug'], ['']])('refuses the variable %j instead of making one of its parts', async (pair) => {
+    const ran = await run('deploy', 'greeter-v1.0.0', '--env', pair);
+    expect(ran.code).toBe(exitCodes.usage);
+    expect(ran.stderr).toContain('NAME=VALUE');
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ['deploy', ['deploy', 'greeter-v1.0.0', '--file']],
+    ['deploy of a train', ['deploy', 'greeter-v1.0.0', 'shop-v1.0.0', '--file']],
+    ['simulate', ['simulate']],
+  ])('%s says of a file that is JSON but no object that it is none', async (_name, args) => {
+    for (const content of [null, 'text', [1], 7]) {
+      const ran = await run(...args, await written(content));
+      expect(ran.code).toBe(exitCodes.usage);
+      expect(ran.stderr).toContain('it must be a JSON object');
+    }
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('undo', () => {
+  it('tells why the deployments of a module could not be read, not that there are none', async () => {
+    const [stdout, stderr] = [new TextSink(), new TextSink()];
+    const asked: string[] = [];
+    const ask = (async (url: string) => {
+      asked.push(new URL(url).pathname);
+      const isList = asked.length === 1;
+      const [status, code] = isList ? [503, 'HS_STORAGE_AWAY'] : [404, 'HS_DEPLOYMENT_NOT_FOUND'];
+      const problem = { type: 'about:blank', title: 'no', status, detail: 'no', code, requestId: 'r' };
+      return new Response(JSON.stringify(problem), { status, headers: { 'content-type': 'application/problem+json' } });
+    }) as unknown as typeof fetch;
+    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
+    const { signal } = new AbortController();
+    const code = await runCli(['undo', 'greeter'], { stdout, stderr, env, signal, fetch: ask });
+    expect(stderr.text).toContain('HS_STORAGE_AWAY');
+    expect(code).toBe(exitCodes.error);
+    expect(asked).toEqual(['/api/v1/wasm/deployments']);
+  });
+});
