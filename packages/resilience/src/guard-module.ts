@@ -25,6 +25,7 @@ import {
   type GuardedSource,
   type GuardOptions,
 } from './guard-options.ts';
+import { tellWatcher } from './watcher-warning.ts';
 
 /** Who gave an answer. @public */
 export interface Guarded {
@@ -80,7 +81,7 @@ export class GuardedModule implements AsyncDisposable {
     );
     this.#breaker.onStateChange((state) => {
       if (state === CircuitState.HalfOpen) this.#trials = 0;
-      options.onStateChange?.(stateNames[state]);
+      tellWatcher('onStateChange', () => options.onStateChange?.(stateNames[state]));
     });
   }
 
@@ -167,7 +168,7 @@ export class GuardedModule implements AsyncDisposable {
       const durationMs = performance.now() - startedMs;
       const observation = { origin, moduleMs, durationMs, ...(cause === undefined ? {} : { cause }) };
       this.#counters.count(observation, askedMs !== undefined);
-      this.#options.onCall?.(observation);
+      tellWatcher('onCall', () => this.#options.onCall?.(observation));
     };
     try {
       this.#requireReady();

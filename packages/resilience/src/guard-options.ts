@@ -56,9 +56,9 @@ export interface GuardOptions {
    * without fallback.
    */
   readonly isFailure?: (error: unknown) => boolean;
-  /** Called after each change of the breaker. */
+  /** Called after each change of the breaker. What it throws becomes a warning of the process. */
   readonly onStateChange?: (state: BreakerState) => void;
-  /** Called after each call. */
+  /** Called after each call. What it throws becomes a warning of the process. */
   readonly onCall?: (observation: GuardObservation) => void;
 }
 

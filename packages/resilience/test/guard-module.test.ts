@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { guardModule, type BreakerState, type GuardObservation } from '@hotswap/resilience';
 import { FakeModule, runtimeError, traps } from './fake-module.ts';
@@ -218,6 +219,24 @@ describe('guardModule', () => {
       moduleTimeMs: { sum: 200 },
     });
     expect(guard.metrics().moduleTimeMs.p99).toBeCloseTo(100, -1);
+  });
+
+  it('does its work whatever those who watch it do', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const broken = (): never => {
+      throw new Error('the log is full');
+    };
+    const fallback = { invoke: vi.fn(() => 'native') };
+    const options = { onCall: broken, onStateChange: broken, breaker: { failureThreshold: 1 }, fallback };
+    const guard = guardModule(module, options);
+    module.script.splice(0, 1, () => 'module', traps);
+    expect(await guard.invoke('f', [])).toMatchObject({ value: 'module', origin: 'module' });
+    expect(fallback.invoke).not.toHaveBeenCalled();
+    expect(await guard.invoke('f', [])).toMatchObject({ value: 'native', origin: 'fallback' });
+    expect(fallback.invoke.mock.lastCall?.at(2)).toMatchObject({ code: 'HS_RUNTIME_TRAP' });
+    expect(guard.metrics()).toMatchObject({ callsTotal: 2, successTotal: 1, fallbackTotal: 1, breakerState: 'Open' });
+    expect(warnings).toHaveBeenCalledWith(expect.stringContaining('the log is full'), expect.anything());
+    warnings.mockRestore();
   });
 
   it.each([
