@@ -148,6 +148,73 @@ describe('the story of a journal', () => {
     [{ type: 'ended', step: 9, result: { ok: true, value: null } }, 'Step 9 ended well.'],
   ])('says what %j means', (event, text) => expect(new JournalExplainer().explain(entryOf(event))).toBe(text));
 
+  const retained = (outcome: object) => ({
+    ...{ type: 'turned', to: 'retention', reason: 'over', outcome: { status: 'Completed', ...outcome } },
+  });
+  it.each<[string, object, RegExp]>([
+    ['that nothing was replaced', { verdict: 'A', retain: [] }, /with the verdict A; it replaced nothing: over\.$/],
+    ['that a first deployment replaced nothing', { retain: [{ forMs: 9, retire: [] }] }, /; it replaced nothing: /],
+    [
+      'that nothing is kept',
+      { retain: [{ forMs: 0, retire: nodes }] },
+      /; what it replaced goes as soon as its requests have ended: over\.$/,
+    ],
+    [
+      'what is kept',
+      { retain: [{ forMs: 9, retire: nodes }] },
+      /; what it replaced stays warm for a rollback: over\.$/,
+    ],
+  ])('says of a finished rollout %s', (_, outcome, sentence) =>
+    expect(new JournalExplainer().explain(entryOf(retained(outcome)))).toMatch(sentence),
+  );
+
+  const told = (effect: object, value: unknown, { moved = false } = {}) => {
+    const explainer = new JournalExplainer();
+    const ended = entryOf({ type: 'ended', step: 4, result: { ok: true, value } });
+    for (const entry of [executed, entryOf({ type: 'began', step: 4, effect: { version: 1, ...effect } })])
+      explainer.explain(entry);
+    if (moved) explainer.explain(entryOf({ type: 'moved', step: 4, cursor: 1 }));
+    return explainer.explain(ended);
+  };
+  const back = { nodes, reason: 'complaints' };
+  const windows = [{ timeZone: 'Europe/Berlin', from: '02:00', to: '05:00' }];
+  it.each<[string, string]>([
+    [
+      told({ kind: 'restore', input: back }, { restored: 2, unknown: 0 }, { moved: true }),
+      'Step 4 (restore) ended: 2 nodes serve what they did before, and are healthy.',
+    ],
+    [
+      told({ kind: 'restore', input: back }, { restored: 2, unknown: 0 }),
+      'Step 4 (restore) ended: 2 nodes serve what they did before.',
+    ],
+    [
+      told({ kind: 'restore', input: { ...back, releaseId: 'v0' } }, { restored: 2, unknown: 0 }, { moved: true }),
+      'Step 4 (restore) ended: 2 nodes serve v0.',
+    ],
+    [
+      told({ kind: 'wait', input: { forMs: 0, reason: 'off-peak hours of eu', windows } }, { ended: 'elapsed' }),
+      'Step 4 (wait) ended: it is 02:00-05:00 in Europe/Berlin.',
+    ],
+    [
+      told({ kind: 'wait', input: { forMs: 600_000, reason: 'before eu', windows } }, { ended: 'elapsed' }),
+      'Step 4 (wait) ended: the 10 min are over, and it is 02:00-05:00 in Europe/Berlin.',
+    ],
+    [
+      told(
+        { kind: 'judge', input: { baseline: metrics, candidate: metrics, criteria } },
+        { verdict: 'A', improvementPercent: -12.34567, reason: 'more errors' },
+      ),
+      'Step 4 (judge) ended: the verdict is A, B being 12.35 % worse: more errors.',
+    ],
+  ])('claims no more than the journal holds: %s', (sentence, expected) => expect(sentence).toBe(expected));
+
+  it('does not say of a retention of no time that anything stays warm', () => {
+    const explainer = new JournalExplainer();
+    const spec = { moduleId: 'm-v1.0.0', releaseId: 'rel-1', strategy: 'Canary', regions: null, retention: 'PT0S' };
+    explainer.explain(entryOf({ type: 'created', spec, specHash: 'x' }));
+    expect(explainer.explain(entryOf(retained({})))).toContain('goes as soon as its requests have ended');
+  });
+
   it('names engines as what they are', () => {
     expect(new JournalExplainer().explain({ ...entryOf({ type: 'freed' }), actor: 'engine:server-1' })).toBe(
       'The engine (engine:server-1) let the rollout go on.',

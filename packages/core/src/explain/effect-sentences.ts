@@ -8,6 +8,9 @@ type Intent<K extends EngineEffect['kind']> = (
   set: (nodes: NodeSet) => string,
 ) => string;
 
+/** Windows as the hours that they are. @internal */
+export const windowsText = (windows: readonly OffPeakWindow[]): string => windows.map(hoursText).join(' or ');
+
 const hoursText = ({ timeZone, days, from, to }: OffPeakWindow): string =>
   `${from}-${to}${days ? ` on ${days.join(', ')}` : ''} in ${timeZone}`;
 
@@ -19,7 +22,7 @@ const intents: { readonly [K in EngineEffect['kind']]: Intent<K> } = {
   wait: ({ forMs, reason, watch, windows }, set) =>
     [
       windows && forMs === 0 ? `wait for ${reason}` : `wait ${timeText(forMs)} (${reason})`,
-      ...(windows ? [`until it is ${windows.map(hoursText).join(' or ')}`] : []),
+      ...(windows ? [`until it is ${windowsText(windows)}`] : []),
       ...(watch ? [`watching the health of ${set(watch)}`] : []),
     ].join(', '),
   shiftTraffic: ({ percent, to, releaseId }, set) =>

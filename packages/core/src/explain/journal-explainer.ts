@@ -1,4 +1,6 @@
 import type { BaselineGroup, EngineEffect, JournalEntry, PassedOver } from '../rollout/journal-entry.ts';
+import type { Outcome } from '../contracts/strategy.ts';
+import { durationMs } from '../model/duration.ts';
 import { instantText } from '../model/instant-text.ts';
 import { nodeCount } from '../model/node-set.ts';
 import { intentText } from './effect-sentences.ts';
@@ -12,6 +14,10 @@ type Sentence<T extends JournalEntry['type']> = (entry: Entry<T>, told: Told) =>
 interface Told {
   readonly effects: ReadonlyMap<number, EngineEffect>;
   readonly targets: readonly string[];
+  /** Steps that have made headway since they began. */
+  readonly moved: ReadonlySet<number>;
+  /** How long what is replaced stays warm where a strategy does not say; `null` when that was not heard. */
+  readonly retentionMs: number | null;
 }
 
 /**
@@ -21,13 +27,22 @@ interface Told {
  */
 export class JournalExplainer {
   readonly #effects = new Map<number, EngineEffect>();
+  readonly #moved = new Set<number>();
   #targets: readonly string[] = [];
+  #retentionMs: number | null = null;
 
   /** The sentence of an entry; never empty, for types and kinds that this version does not know either. */
   explain(entry: JournalEntry): string {
     if (entry.type === 'executed') this.#targets = entry.targets;
     if (entry.type === 'began') this.#effects.set(entry.step, entry.effect);
-    const told = { effects: this.#effects, targets: this.#targets };
+    if (entry.type === 'moved') this.#moved.add(entry.step);
+    if (entry.type === 'created') this.#retentionMs = durationMs(entry.spec.retention);
+    const told = {
+      effects: this.#effects,
+      targets: this.#targets,
+      moved: this.#moved,
+      retentionMs: this.#retentionMs,
+    };
     if (!Object.hasOwn(sentences, entry.type)) return `${who(entry)} wrote an entry that this version does not know.`;
     return (sentences[entry.type] as Sentence<JournalEntry['type']>)(entry, told);
   }
@@ -115,7 +130,7 @@ const sentences: { readonly [T in JournalEntry['type']]: Sentence<T> } = {
     stop(`${who(entry)} closed the deployment as ${entry.status}${because(entry.reason)}`) + withFacts(entry.facts),
 };
 
-function endedSentence(entry: Entry<'ended'>, { effects, targets }: Told): string {
+function endedSentence(entry: Entry<'ended'>, { effects, targets, moved }: Told): string {
   const { step, result, facts, actor } = entry;
   const effect = effects.get(step);
   if (!result.ok) {
@@ -128,12 +143,13 @@ function endedSentence(entry: Entry<'ended'>, { effects, targets }: Told): strin
   }
   if (effect === undefined) return `Step ${step} ended well.${withFacts(facts)}`;
   return (
-    stop(`Step ${step}${kindText(effect)} ended: ${outcomeText(result.value, { effect, actor, targets })}`) +
-    withFacts(facts)
+    stop(
+      `Step ${step}${kindText(effect)} ended: ${outcomeText(result.value, { effect, actor, targets, hasMoved: moved.has(step) })}`,
+    ) + withFacts(facts)
   );
 }
 
-function turnedSentence(entry: Entry<'turned'>, { targets }: Told): string {
+function turnedSentence(entry: Entry<'turned'>, { targets, retentionMs }: Told): string {
   const { to, reason, nodes, then, facts, outcome } = entry;
   if (to === 'rollback') {
     const what = nodes === undefined ? 'the rollout back' : `${nodesText(nodes, targets)} back, leaving the others`;
@@ -144,8 +160,18 @@ function turnedSentence(entry: Entry<'turned'>, { targets }: Told): string {
     outcome?.failed && nodeCount(outcome.failed) > 0 ? `, without ${nodesText(outcome.failed, targets)}` : '';
   const verdict = outcome?.verdict === undefined ? '' : ` with the verdict ${outcome.verdict}`;
   return stop(
-    `${who(entry)} found the rollout ${outcome?.status ?? 'Completed'}${verdict}${failed}; what it replaced stays warm for a rollback: ${reason}`,
+    `${who(entry)} found the rollout ${outcome?.status ?? 'Completed'}${verdict}${failed}; ${replacedText(outcome?.retain, retentionMs)}: ${reason}`,
   );
+}
+
+/** What becomes of the release from before. */
+function replacedText(retain: Outcome['retain'], usualMs: number | null): string {
+  const kept = retain?.filter(({ retire }) => nodeCount(retire) > 0);
+  if (kept?.length === 0) return 'it replaced nothing';
+  const isKept = (kept ?? [{}]).some(({ forMs = usualMs }: { forMs?: number | null }) => forMs !== 0);
+  return isKept
+    ? 'what it replaced stays warm for a rollback'
+    : 'what it replaced goes as soon as its requests have ended';
 }
 
 function movedText(cursor: number, effect: EngineEffect | undefined): string {
