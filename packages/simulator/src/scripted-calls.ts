@@ -1,16 +1,14 @@
 import { noMetrics, noMirrorTally, type MirrorTally, type VariantMetrics } from '@hotswap/core';
 import type { SimulatedMetrics } from '@hotswap/protocol';
 import { activePeriod, isActiveAt, type ActivePeriod } from './active-period.ts';
+import { latencyOf, type LatencyStretch } from './scripted-latency.ts';
 import type { TrafficShare } from './traffic-share.ts';
 
 /** What calls of one release are like at a moment, with every default filled in. */
-interface CallRates {
+interface CallRates extends Omit<LatencyStretch, 'calls'> {
   readonly requestsPerSecond: number;
   readonly errorRatePercent: number;
   readonly crashRatePercent: number;
-  readonly averageMs: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
   readonly peakMemoryBytes: number;
 }
 
@@ -29,9 +27,6 @@ const usual: CallRates = {
   p99Ms: 26,
   peakMemoryBytes: 1_048_576,
 };
-
-/** Relative spread of single calls around their average where a script names none. */
-const spread = 0.1;
 
 /**
  * The calls that a script describes: the module's requests, divided between the releases by the share of traffic that
@@ -56,19 +51,12 @@ export class ScriptedCalls {
       stretches.reduce((sum, stretch) => sum + of(stretch) * stretch.calls, 0) /
       stretches.reduce((sum, { calls }) => sum + calls, 0);
     const most = (of: (stretch: Stretch) => number): number => Math.max(...stretches.map(of));
-    const averageMs = mean((stretch) => stretch.averageMs);
     return {
       ...noMetrics,
       samples,
       errorRatePercent: mean((stretch) => Math.max(stretch.errorRatePercent, stretch.crashRatePercent)),
       crashRatePercent: mean((stretch) => stretch.crashRatePercent),
-      latency: {
-        averageMs,
-        varianceMs2: (averageMs * spread) ** 2,
-        p50Ms: averageMs,
-        p95Ms: mean((stretch) => stretch.p95Ms),
-        p99Ms: mean((stretch) => stretch.p99Ms),
-      },
+      latency: latencyOf(stretches),
       peakMemoryBytes: most((stretch) => stretch.peakMemoryBytes),
     };
   }

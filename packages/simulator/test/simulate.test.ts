@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isHotSwapError } from '@hotswap/core';
 import type { SimulateRequest } from '@hotswap/protocol';
 import { readScenario, simulate } from '@hotswap/simulator';
+import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { canary } from '@hotswap/strategy-canary';
 import { rolling } from '@hotswap/strategy-rolling';
@@ -66,6 +67,42 @@ describe('simulate', () => {
     expect(result.reason).toContain('error_rate');
     expect(result.blastRadius.failedRequests).toBeGreaterThan(0);
     expect(result.changes.every(({ sentence }) => sentence.endsWith('old, as before'))).toBe(true);
+  });
+
+  it('gives an A/B test of a quantile the verdict that a server would come to', async () => {
+    const deployment = {
+      ...{ moduleId: 'greeter-v1.1.0', strategy: 'ABTesting' },
+      strategyConfig: { winnerCriteria: { metric: 'p95_latency_ms' }, experimentDuration: 'PT30M' },
+    };
+    const of = (average: number, p95: number) => ({ metrics: [{ latencyMs: { average, p95, p99: p95 * 1.5 } }] });
+    const verdict = async (script: SimulateRequest['script'] = {}) => {
+      const { status, verdict: came } = await simulate({ ...base, deployment, script, strategies: [abTesting()] });
+      return [status, came];
+    };
+    expect(await verdict(of(10, 12))).toEqual(['Completed', 'B']);
+    expect(await verdict(of(30, 60))).toEqual(['Completed', 'A']);
+    expect(await verdict()).toEqual(['Completed', 'Inconclusive']);
+  });
+
+  it('rolls back when a quantile is worse than that of the old version', async () => {
+    const autoRollback = { triggers: [{ metric: 'p99_latency_ms', threshold: 20, against: 'baseline' }] } as const;
+    const deployment = { ...base.deployment, autoRollback };
+    const slow = await run({ deployment, script: { metrics: [{ latencyMs: { average: 20, p95: 24, p99: 90 } }] } });
+    expect(slow.status).toBe('RolledBack');
+    expect(slow.reason).toBe(
+      'p99_latency_ms is 90 ms, 246.2 % worse than the 26 ms of the old version (allowed: 20 %)',
+    );
+    expect((await run({ deployment })).status).toBe('Completed');
+  });
+
+  it('sees the slowest calls of a time in which only some were slow', async () => {
+    const autoRollback = { triggers: [{ metric: 'p99_latency_ms', threshold: 100 }] } as const;
+    const script = { metrics: [{ at: 'PT54S', for: 'PT6S', latencyMs: { average: 200, p95: 300, p99: 400 } }] };
+    expect(await run({ deployment: { ...base.deployment, autoRollback }, script })).toMatchObject({
+      status: 'RolledBack',
+      reason: expect.stringContaining('p99_latency_ms is'),
+      blastRadius: { nodes: 2 },
+    });
   });
 
   it('rolls back when nodes cannot load the release', async () => {
