@@ -127,8 +127,9 @@ export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
     capabilities: z.record(z.string().max(60), jsonSchema),
     maxModules: z.int().min(1).max(1_000_000),
     hardware: z.strictObject({
-      cpuCores: z.number().positive(),
-      totalMemoryMB: z.number().positive(),
+      cpuCores: z.number().positive().max(1_000_000),
+      // Shares of it are calculated with.
+      totalMemoryMB: z.number().min(1).max(1_000_000_000_000),
       architecture: z.string().min(1).max(60),
     }),
     dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),

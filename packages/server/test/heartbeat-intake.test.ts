@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { errorFactory, hotSwapError } from '@hotswap/core';
+import { stateErrorCodes } from '@hotswap/state-postgres';
 import { HeartbeatIntake } from '../src/agents/heartbeat-intake.ts';
 import type { HeartbeatOutcome, HeartbeatReport } from '../src/ports/node-registry.ts';
+
+const stateError = errorFactory(stateErrorCodes);
 
 const report = (nodeId: string, sequence: number): HeartbeatReport => ({
   nodeId,
@@ -66,5 +70,41 @@ describe('HeartbeatIntake', () => {
     await expect(intake.take('default', report('edge-1', 1))).rejects.toThrow('the database is gone');
     fails = false;
     await expect(intake.take('default', report('edge-1', 1))).resolves.toMatchObject({ kind: 'accepted' });
+  });
+
+  it('takes the others of a batch of which the database cannot take one', async () => {
+    const intake = new HeartbeatIntake({
+      nudge: () => undefined,
+      onChanged: () => undefined,
+      log: {
+        record: async (_, reports) => {
+          await Promise.resolve();
+          if (reports.some(({ nodeId }) => nodeId === 'odd'))
+            throw hotSwapError('HS_CORE_INVALID_VALUE', { what: 'modulesLoaded', why: 'it is out of range' });
+          return reports.map(accepted);
+        },
+      },
+    });
+    const taken = ['edge-1', 'odd', 'edge-2'].map((nodeId) => intake.take('default', report(nodeId, 1)));
+    const settled = await Promise.allSettled(taken);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('asks a database that is away once for a batch', async () => {
+    let asked = 0;
+    const intake = new HeartbeatIntake({
+      nudge: () => undefined,
+      onChanged: () => undefined,
+      log: {
+        record: async () => {
+          asked++;
+          await Promise.resolve();
+          throw stateError('HS_STORE_UNAVAILABLE', { why: 'ECONNREFUSED' });
+        },
+      },
+    });
+    const taken = ['edge-1', 'edge-2', 'edge-3'].map((nodeId) => intake.take('default', report(nodeId, 1)));
+    await Promise.allSettled(taken);
+    expect(asked).toBe(1);
   });
 });

@@ -116,6 +116,44 @@ describe.each(backends)('on $name', ({ open }) => {
     });
   });
 
+  describe('numbers out of all proportion', () => {
+    it('of a guest or a node are cut, and keep neither the node nor anybody else from being heard and summed up', async () => {
+      const { scene, source, v1, v2, now, read } = await begin();
+      const endless = {
+        ...{ latencySumMs: Number.MAX_VALUE, latencySumSquaresMs2: Number.MAX_VALUE, calls: Number.MAX_SAFE_INTEGER },
+        ...{ cpuMs: Number.MAX_VALUE, fuelUsed: Number.MAX_VALUE, memoryRefusals: Number.MAX_SAFE_INTEGER },
+        counters: { orders: Number.MAX_VALUE },
+        gauges: { load: Number.MAX_VALUE, depth: -Number.MAX_VALUE },
+        latencyBuckets: { '88': Number.MAX_SAFE_INTEGER },
+      };
+      for (let report = 0; report < 3; report++) {
+        await scene.report('n0', 1, [], { metrics: [delta(v2, endless)] });
+        await scene.report('n1', 1, [], { metrics: [delta(v1)] });
+      }
+      expect((await read(now - minute, 'baseline')).samples).toBe(30);
+      const metrics = await read(now - minute);
+      expect(metrics.samples).toBeGreaterThan(1e12);
+      expect(metrics.custom['load']?.mean).toBeGreaterThan(1e99);
+      expect(metrics.custom['depth']?.mean).toBeLessThan(-1e99);
+      expect(metrics.latency?.p99Ms).toBeLessThan(Infinity);
+      expect((await source.ofNode(scene.tenant, 'n0', minute)).map(({ releaseId }) => releaseId)).toEqual([v2]);
+      // An hour of them, joined twice as time goes by.
+      await database.execute(`update call_metrics set bucket_at = bucket_at - interval '3 hours' where tenant = $1`, [
+        scene.tenant,
+      ]);
+      await database.execute(
+        `insert into call_metrics select c.tenant, c.module_name, c.release_id, c.node_id, c.bucket_at + n * interval '1 second', c.calls, c.errors, c.crashes,
+           c.latency_sum_ms, c.latency_sum_squares_ms2, c.latency_buckets, c.peak_memory_bytes, c.memory_refusals, c.cpu_ms, c.fuel_used, c.counters,
+           c.gauge_sums, c.gauge_counts, c.span_seconds
+         from call_metrics c, generate_series(10, 3600) n where c.tenant = $1 and c.release_id = $2`,
+        [scene.tenant, v2],
+      );
+      await source.rollUp(2 * minute, 60);
+      await source.rollUp(2 * minute, 3_600);
+      expect((await read(now - 24 * 60 * minute)).samples).toBeGreaterThan(1e15);
+    });
+  });
+
   describe('joining buckets', () => {
     it('leaves every sum as it was, and far fewer rows', async () => {
       const { scene, source, v1, v2, now, read } = await begin();

@@ -1,3 +1,4 @@
+import { isHotSwapError } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 import type { HeartbeatLog, HeartbeatOutcome, HeartbeatReport } from '../ports/node-registry.ts';
 
@@ -6,6 +7,8 @@ const gatherMs = 2;
 const maxBatch = 500;
 /** Batches that are being written at one time. One more than the database works on keeps it busy; more would make them small. */
 const mostInFlight = 2;
+/** Of a database that takes nothing of anybody now. */
+const unavailable = 503;
 
 interface Waiting {
   readonly tenant: string;
@@ -113,7 +116,10 @@ export class HeartbeatIntake {
         }
       }
     } catch (error) {
-      for (const one of batch) one.reject(error);
+      // What one node has reported is not to silence the others.
+      if (batch.length > 1 && isHotSwapError(error) && error.httpStatus !== unavailable)
+        for (const one of batch) await this.#record(tenant, [one]);
+      else for (const one of batch) one.reject(error);
     }
   }
 

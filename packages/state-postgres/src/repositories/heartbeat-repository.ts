@@ -1,6 +1,7 @@
 import type { DeploymentId, ObservedState, ReleaseCallDelta } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { toJsonb } from '../database/to-jsonb.ts';
+import { boundedDelta, boundedInteger, boundedMeasure, mapNumbers } from '../queries/bounded-report.ts';
 import { movingStatuses } from '../queries/deployment-statuses.ts';
 import { heartbeatIntervals } from './desired-state-repository.ts';
 
@@ -279,9 +280,9 @@ const toInput = ({ nodeId, bootId, sequence, observed, resources }: HeartbeatRep
   boot_id: bootId,
   sequence,
   generation: observed.generation,
-  cpu: resources.cpuUsagePercent,
-  memory: resources.memoryUsageMB,
-  modules: resources.modulesLoaded,
+  cpu: boundedMeasure(resources.cpuUsagePercent),
+  memory: boundedMeasure(resources.memoryUsageMB),
+  modules: boundedInteger(resources.modulesLoaded),
   held: observed.releases.map((release) => `${release.moduleName}/${release.releaseId}`),
 });
 
@@ -299,8 +300,8 @@ function toObservations({ nodeId, observed }: HeartbeatReport): readonly object[
     error_message: error?.message,
     health_round: health?.round,
     health_state: health?.state,
-    consecutive_successes: health?.consecutiveSuccesses,
-    consecutive_failures: health?.consecutiveFailures,
+    consecutive_successes: boundedInteger(health?.consecutiveSuccesses),
+    consecutive_failures: boundedInteger(health?.consecutiveFailures),
     health_message: health?.message,
   }));
 }
@@ -312,13 +313,9 @@ function toMetrics({ nodeId, metrics }: HeartbeatReport): readonly object[] {
   const byRelease = new Map(counted.map((delta) => [`${delta.moduleName}/${delta.releaseId}`, delta]));
   return [...byRelease.values()].map((delta) => ({
     node_id: nodeId,
-    ...delta,
-    ...(delta.gauges === undefined ? {} : { gaugeCounts: mapValues(delta.gauges, () => 1) }),
+    ...boundedDelta(delta),
+    ...(delta.gauges === undefined ? {} : { gaugeCounts: mapNumbers(delta.gauges, () => 1) }),
   }));
 }
 
 const hasCounted = ({ counters = {} }: ReleaseCallDelta): boolean => Object.values(counters).some((grown) => grown > 0);
-
-function mapValues(record: Readonly<Record<string, number>>, map: (value: number) => number): Record<string, number> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
-}
