@@ -82,3 +82,11 @@ test('ids never name a file outside the folder, and marks of yesterday are throw
   await expect(open().watch('../escape/..', () => Promise.resolve(1))).resolves.toBe(1);
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test('a disk that takes no mark keeps no release from being loaded', async () => {
+  const quarantine = open();
+  // Nothing can be written into a folder that is not there, whoever the user of the agent is.
+  rmSync(folder, { recursive: true });
+  await expect(quarantine.watch('rel-a', () => Promise.resolve('loaded'))).resolves.toBe('loaded');
+  await expect(quarantine.watch('rel-b', () => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+});

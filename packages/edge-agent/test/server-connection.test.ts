@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { composeAgent } from '../src/compose.ts';
@@ -122,6 +122,35 @@ describe('ServerConnection', () => {
     await writeFile(join(fixture.folder, 'credential.json'), '{"nodeId":"edge-');
     await fixture.start();
     await waitFor(() => fixture.server.registrations.length === 1);
+  });
+
+  it('goes on with a credential that the disk does not take', async () => {
+    await using fixture = await AgentFixture.create();
+    // No file can be put in its place, whoever the user of the agent is.
+    await mkdir(join(fixture.folder, 'credential.json'));
+    await fixture.serving({ functions: { hi: () => 'hello' } });
+    expect((await fixture.invoke('hi')).status).toBe(200);
+    expect(fixture.server.registrations).toHaveLength(1);
+    expect(fixture.events.topics()).toContain('agent.credential-not-stored');
+    fixture.server.cutStreams();
+    fixture.server.failing.set('heartbeat', 401);
+    await waitFor(() => fixture.server.sessions.length > 0);
+    fixture.server.failing.delete('heartbeat');
+    expect(fixture.server.registrations).toHaveLength(1);
+  });
+
+  it('writes nothing when a session brings nothing new', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.start();
+    await waitFor(() => fixture.server.heartbeats.length > 0);
+    const before = await stat(join(fixture.folder, 'credential.json'));
+    await fixture.agent?.stop();
+    fixture.runtime = new FakeRuntimeHost();
+    await fixture.start();
+    const known = fixture.server.heartbeats.length;
+    await waitFor(() => fixture.server.heartbeats.length > known);
+    expect(fixture.server.sessions).toHaveLength(1);
+    expect((await stat(join(fixture.folder, 'credential.json'))).mtimeMs).toBe(before.mtimeMs);
   });
 
   it('goes on by range with bytes that break off on the way', async () => {

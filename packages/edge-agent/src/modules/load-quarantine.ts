@@ -16,6 +16,7 @@ const markKeptMs = 86_400_000;
  * A mark is a file with the number of deaths so far. It is written before a load begins and removed when the load ends,
  * whichever way; marks that a start finds are deaths. Releases that were marked are loaded one at a time, so that the
  * next death names the guilty one. Marks are not flushed to the disk: they have to outlive a process, not a power cut.
+ * Where none can be written, because the disk is full, the load goes on without: what is here must serve all the same.
  * @internal
  */
 export class LoadQuarantine {
@@ -48,12 +49,13 @@ export class LoadQuarantine {
   }
 
   async #marked<T>(releaseId: string, deaths: number, work: () => Promise<T>): Promise<T> {
-    writeFileSync(this.#path(releaseId), String(deaths + 1), { mode: 0o600 });
+    const path = this.#path(releaseId);
+    ifPossible(() => writeFileSync(path, String(deaths + 1), { mode: 0o600 }));
     try {
       return await work();
     } finally {
       this.#deaths.delete(releaseId);
-      rmSync(this.#path(releaseId), { force: true });
+      ifPossible(() => rmSync(path, { force: true }));
     }
   }
 
@@ -69,5 +71,13 @@ export class LoadQuarantine {
   #path(releaseId: string): string {
     // Ids are the server's own, but a path is made of them here: no separator and no `..` gets through.
     return join(this.#folder, encodeURIComponent(releaseId).replaceAll('.', '%2E'));
+  }
+}
+
+function ifPossible(work: () => void): void {
+  try {
+    work();
+  } catch {
+    return;
   }
 }

@@ -22,6 +22,8 @@ export interface NodeCredential {
 export class NodeIdentity {
   readonly #folder: string;
   readonly #nodeId: string;
+  /** What the disk did not take: good for as long as the process lives. */
+  #unwritten: NodeCredential | undefined;
 
   constructor(folder: string, nodeId: string) {
     this.#folder = folder;
@@ -30,14 +32,19 @@ export class NodeIdentity {
 
   /** `undefined` when this node has not joined yet, or the file is damaged: it joins anew then. */
   async credential(): Promise<NodeCredential | undefined> {
+    if (this.#unwritten !== undefined) return this.#unwritten;
     const stored = await this.#read<NodeCredential>('credential.json');
     return stored?.nodeId === this.#nodeId && typeof stored.credential === 'string' ? stored : undefined;
   }
 
-  async store(credential: Omit<NodeCredential, 'nodeId'>): Promise<NodeCredential> {
+  /** Keeps it from now on, and writes it where something is new in it; fails when the disk does not take it. */
+  async store(credential: Omit<NodeCredential, 'nodeId'>): Promise<void> {
     const stored: NodeCredential = { nodeId: this.#nodeId, ...credential };
-    await writeFileAtomically(join(this.#folder, 'credential.json'), JSON.stringify(stored));
-    return stored;
+    this.#unwritten = stored;
+    const text = JSON.stringify(stored);
+    if (JSON.stringify(await this.#read('credential.json')) !== text)
+      await writeFileAtomically(join(this.#folder, 'credential.json'), text);
+    this.#unwritten = undefined;
   }
 
   /** Public half of the node's own key, made at the first call; the private half never leaves the node. */

@@ -113,7 +113,7 @@ export class ServerConnection {
     client.authenticate(stored.credential);
     try {
       const { serverPublicKey } = await client.openSession(await registration());
-      await identity.store({ credential: stored.credential, serverPublicKey });
+      await this.#keep({ credential: stored.credential, serverPublicKey });
       this.#options.onServerKey(serverPublicKey);
     } catch (error) {
       if (!isRejection(error)) throw error;
@@ -131,7 +131,7 @@ export class ServerConnection {
     const isNew = (await identity.credential()) === undefined;
     try {
       const { credential, serverPublicKey } = await client.register(await this.#options.registration(), token);
-      await identity.store({ credential, serverPublicKey });
+      await this.#keep({ credential, serverPublicKey });
       client.authenticate(credential);
       this.#options.onServerKey(serverPublicKey);
       this.#emit('agent.joined', {});
@@ -143,6 +143,15 @@ export class ServerConnection {
         throw agentError('HS_AGENT_NOT_REGISTERED', {}, error);
       }
       throw error;
+    }
+  }
+
+  /** A full disk must not keep the node from its server: only a restart would miss what could not be written. */
+  async #keep(credential: Parameters<NodeIdentity['store']>[0]): Promise<void> {
+    try {
+      await this.#options.identity.store(credential);
+    } catch (error) {
+      this.#emit('agent.credential-not-stored', { why: (error as NodeJS.ErrnoException).code ?? 'unknown' });
     }
   }
 
