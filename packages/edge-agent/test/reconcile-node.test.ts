@@ -138,6 +138,35 @@ describe('NodeReconciler', () => {
     expect(node.reconciler.observe()).toMatchObject({ generation: 2, releases: [{ state: 'ready' }] });
   });
 
+  it('does not go back to what it restores when the server was quicker', async () => {
+    const gate = Promise.withResolvers<void>();
+    await using node = await NodeFixture.create();
+    const r1 = node.release('r1', 100);
+    await node.apply(1, desiredModule('greeter', 1, r1));
+    const broken = fakeRuntimeError('HS_RUNTIME_INVALID_MODULE');
+    await node.apply(2, desiredModule('greeter', 1, node.release('r2', 100, { loadError: broken })));
+    expect(node.runtime.slots.serving('greeter')).toEqual(['r1:100']);
+
+    await using again = await NodeFixture.create({ folder: node.folder });
+    again.release('r1', 100, { loading: gate.promise });
+    again.release('r2', 100, { loadError: broken });
+    const restored = again.reconciler.restore();
+    await expect.poll(() => again.runtime.loadsRunning).toBe(1);
+    again.reconciler.offer(desiredState(3, desiredModule('greeter', 2, again.release('r3', 100))));
+    await again.reconciler.idle();
+    expect(again.runtime.slots.serving('greeter')).toEqual(['r3:100']);
+    gate.resolve();
+    await restored;
+    await again.reconciler.idle();
+    expect(again.reconciler.acceptedGeneration).toBe(3);
+    expect(again.reconciler.observe()).toMatchObject({
+      generation: 3,
+      releases: [{ releaseId: 'r3', state: 'ready' }],
+    });
+    expect(again.runtime.slots.serving('greeter')).toEqual(['r3:100']);
+    expect(again.runtime.slots.history.filter((line) => line.includes('r2'))).toEqual([]);
+  });
+
   it('lets the newest state win while an older one is still loading', async () => {
     await using node = await NodeFixture.create();
     const never = Promise.withResolvers<undefined>();

@@ -102,7 +102,7 @@ export class NodeReconciler {
 
   /**
    * Serves what was applied last, from disk alone if the bytes are there. Resolves when all of it is in force or has
-   * failed. Call it before the first `offer`.
+   * failed. Call it before the first `offer`; one that comes before it has ended is newer, and wins.
    */
   async restore(): Promise<void> {
     const state = await this.#options.applied.read(this.#options.nodeId);
@@ -110,16 +110,18 @@ export class NodeReconciler {
     this.#epochs = { ...state.epochs };
     for (const { desired, versions } of state.modules)
       if (versions !== undefined) this.#options.versions.restore(desired.moduleName, versions);
+    const { nodeId, generation, heartbeatIntervalMs } = state;
+    const restored = { nodeId, generation, heartbeatIntervalMs, modules: state.modules.map(({ desired }) => desired) };
+    this.#accepted = restored;
     for (const { desired, kept } of state.modules) {
       if (kept === undefined) continue;
       const module = this.#served(desired.moduleName);
       module.want({ ...desired, releases: kept }, 'all');
       await module.settled();
+      if (this.#accepted !== restored || this.#stopped) return;
       module.swap();
     }
-    const { nodeId, generation, heartbeatIntervalMs } = state;
-    this.#accepted = { nodeId, generation, heartbeatIntervalMs, modules: state.modules.map(({ desired }) => desired) };
-    this.#pending = { state: this.#accepted, retry: 'all', isRestored: true };
+    this.#pending = { state: restored, retry: 'all', isRestored: true };
     await this.#kick();
   }
 
