@@ -21,7 +21,8 @@ import { rollingBatches, succeededPercent, type RollingBatch } from './rolling-p
 
 /**
  * Batch after batch, each checked before it gets traffic (STR-5). A failed batch pauses the rollout: `retry` tries it
- * again, `resume` puts it back and goes on without it, which ends as PartiallyCompleted.
+ * again, `resume` puts it back and goes on without it, which ends as PartiallyCompleted. So does a node that turns sick
+ * between batches.
  * @public
  */
 export function rolling(): Strategy<RollingConfig> {
@@ -39,7 +40,7 @@ export function rolling(): Strategy<RollingConfig> {
         if (!replaced) failed = unionNodes(failed, batch.nodes);
         const done = subtractNodes(batch.upTo, failed);
         yield* progress({ percent: succeededPercent(nodeCount(done), total) });
-        if (!batch.last) yield* wait({ forMs: durationMs(config.batchDelay), reason: 'between batches', watch: done });
+        if (!batch.last) failed = unionNodes(failed, yield* waitBetween(done, config));
       }
       return outcome(failed, total);
     },
@@ -56,6 +57,25 @@ function* replaceBatch(batch: RollingBatch, config: RollingConfig): Steps<boolea
     if (command === 'retry') continue;
     yield* restore({ nodes: batch.nodes, reason: tried.failure.message });
     return false;
+  }
+}
+
+/** The time between two batches. Returns what was put back in it, because a person goes on without. */
+function* waitBetween(done: NodeSet, config: RollingConfig): Steps<NodeSet> {
+  let sick: NodeSet = [];
+  for (;;) {
+    const watch = subtractNodes(done, sick);
+    const tried = yield* attempt(() =>
+      wait({ forMs: durationMs(config.batchDelay), reason: 'between batches', watch }),
+    );
+    if (tried.ok) return sick;
+    if (!config.pauseOnFailure || tried.failure.cause === 'trigger') yield* fail(tried.failure);
+    const command = yield* askWhatNext(tried.failure);
+    if (command === 'retry') continue;
+    const named = tried.failure.nodes ?? [];
+    const nodes = nodeCount(named) > 0 ? named : watch;
+    yield* restore({ nodes, reason: tried.failure.message });
+    sick = unionNodes(sick, nodes);
   }
 }
 

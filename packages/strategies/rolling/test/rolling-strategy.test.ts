@@ -157,6 +157,57 @@ describe('rolling', () => {
     expect((await simulation.state()).summary.status).toBe('Cancelled');
   });
 
+  describe('when a node that was replaced turns sick between batches', () => {
+    const start = Date.UTC(2026, 0, 1);
+    const sickUntil = (untilMs: number) => ({
+      recheckMs: 1_000,
+      healthy: (node: { readonly nodeId: string }, id: string, now: number) =>
+        !(id === 'v2' && node.nodeId === 'eu-central-1' && now > start + minute && now < start + untilMs),
+    });
+    const begun = async (untilMs: number, config: object = {}): Promise<Simulation> => {
+      const simulation = new Simulation({ strategies: [rolling()], script: sickUntil(untilMs) });
+      await simulation.deploy({ config: { batchSize: 5, batchDelay: 'PT5M', ...config } });
+      await simulation.time.advance(2 * minute);
+      return simulation;
+    };
+
+    it('stops for a person, and tries again on retry (STR-5)', async () => {
+      const simulation = await begun(3 * minute);
+      const { summary, accepts } = await simulation.state();
+      expect([summary.status, summary.reason, accepts]).toEqual([
+        'Paused',
+        'Health checks failed',
+        ['retry', 'resume'],
+      ]);
+      expect(simulation.database.outbox.map(({ text }) => text)).toContain('Rollout paused: Health checks failed');
+      expect(simulation.sharePercent('v2')).toBe(25);
+      await simulation.time.advance(5 * minute);
+      await simulation.command('retry');
+      await simulation.finish();
+      expect((await simulation.state()).summary.status).toBe('Completed');
+    });
+
+    it('puts it back on resume, and goes on with the others', async () => {
+      const simulation = await begun(Infinity);
+      await simulation.command('resume');
+      await simulation.finish();
+      expect((await simulation.state()).summary).toMatchObject({
+        status: 'PartiallyCompleted',
+        reason: '1 of 20 nodes kept the former version',
+        progressPercent: 95,
+      });
+      expect(simulation.sharePercent('v2')).toBe(95);
+    });
+
+    it('rolls everything back with pauseOnFailure false', async () => {
+      const simulation = await begun(Infinity, { pauseOnFailure: false });
+      expect((await simulation.state()).summary).toMatchObject({
+        status: 'RolledBack',
+        reason: 'Health checks failed',
+      });
+    });
+  });
+
   it('rolls everything back with pauseOnFailure false', async () => {
     const simulation = await simulateRollout({
       strategies: [rolling()],
