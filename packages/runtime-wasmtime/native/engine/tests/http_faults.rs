@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use support::eventually;
-use support::http::{Owner, Server};
+use support::http::{Owner, Server, load};
+use support::{eventually, wasm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn guests() -> u64 {
@@ -148,6 +148,86 @@ fn http2_serves_many_requests_on_one_connection_and_resets_what_breaks_off() {
     assert!(answers[3].is_err(), "{answers:?}");
     assert_eq!(answers[4], Ok((200, 1_000_000)));
     assert!(matches!(answers[5], Ok((500, _))), "{answers:?}");
+}
+
+/// Answers with ten million zeroes in one piece.
+const LARGE: &str = r#"(module
+  (memory (export "memory") 160)
+  (data (i32.const 982) "HTTP/1.1 200 OK\ncontent-type: text/plain\n\n")
+  (func (export "hotswap_alloc") (param i32) (result i32) (i32.const 1048))
+  (func (export "hotswap_http_handle") (param i32 i32) (result i64)
+    (memory.fill (i32.const 1024) (i32.const 0) (i32.const 100000))
+    (i64.or (i64.shl (i64.const 982) (i64.const 32)) (i64.const 10000042))))"#;
+const LARGE_BYTES: usize = 10_000_000;
+
+fn serve_large(limits: &str) -> Server {
+    let mut server = Server::with(Owner::default(), &format!(r#"{{"limits":{limits}}}"#));
+    let module = load(&mut server.node, wasm(LARGE), "");
+    server.serve(&module);
+    server
+}
+
+#[test]
+fn a_connection_is_not_idle_while_its_client_takes_an_answer() {
+    let server = serve_large(r#"{"keepAliveTimeoutMs":200}"#);
+    let mut client = server.client();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    let (mut piece, mut taken) = (vec![0; 128 * 1024], 0);
+    while taken < LARGE_BYTES {
+        match client.stream.read(&mut piece) {
+            Ok(count) if count > 0 => taken += count,
+            end => panic!("the answer broke off after {taken} bytes: {end:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_connection_by_http2_is_not_idle_while_its_client_takes_an_answer() {
+    let server = serve_large(r#"{"keepAliveTimeoutMs":200}"#);
+    let port = server.listener.port();
+    let taken = server.run(async move {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("connects");
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("speaks");
+        tokio::spawn(connection);
+        let request = http::Request::get("http://app.test/").body(Empty::<bytes::Bytes>::new()).expect("a request");
+        let mut body = sender.send_request(request).await.expect("answered").into_body();
+        let mut taken = 0;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => taken += frame.data_ref().map_or(0, bytes::Bytes::len),
+                Err(error) => return Err(format!("broke off after {taken} bytes: {error:?}")),
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(taken)
+    });
+    assert_eq!(taken, Ok(LARGE_BYTES));
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, u8::try_from(payload.len()).expect("a short one"), kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn clients_of_http2_that_grant_no_window_are_let_go() {
+    let server = serve_large(r#"{"bodyIdleTimeoutMs":300}"#);
+    let mut client = server.client();
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    // The initial window of each stream is empty, and stays so.
+    sent.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    for stream in [1, 3, 5] {
+        // GET / of the host `a`, and nothing else.
+        sent.extend(frame(1, 0x5, stream, &[0x82, 0x84, 0x86, 0x41, 1, b'a']));
+    }
+    client.stream.write_all(&sent).expect("written");
+    eventually("they are in flight", || server.stats()["inFlight"] == 3);
+    eventually("they were let go", || server.stats()["inFlight"] == 0);
+    assert!(server.stats()["cut"].as_u64() >= Some(3), "{}", server.stats());
 }
 
 struct Named {

@@ -22,9 +22,15 @@ use super::stats::Ending;
 /// How long a guest may go on after its answer was sent.
 const AFTER_ANSWER: Duration = Duration::from_secs(1);
 
+/// What is handed over at once. Whoever writes the answer has it off his hands then: of a larger piece nobody would know that its client is
+/// still taking it, and a client that takes nothing would make the whole of it be held.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// See the module's description.
 pub(crate) struct AnswerBody {
     content: Content,
+    /// Of the piece that was handed over last.
+    rest: Bytes,
     flight: Option<Flight>,
 }
 
@@ -91,12 +97,16 @@ fn poll_body(
 }
 
 impl AnswerBody {
+    fn of(content: Content) -> Self {
+        Self { content, rest: Bytes::new(), flight: None }
+    }
+
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { content: if bytes.is_empty() { Content::Nothing } else { Content::Whole(bytes) }, flight: None }
+        Self::of(if bytes.is_empty() { Content::Nothing } else { Content::Whole(bytes) })
     }
 
     pub(crate) fn of_owner(body: FallbackBody) -> Self {
-        Self { content: Content::Owner(body), flight: None }
+        Self::of(Content::Owner(body))
     }
 
     /// What a guest has written that has returned already: mostly all of it, then it needs no chunks.
@@ -129,12 +139,12 @@ impl AnswerBody {
             return Self::whole(whole);
         }
         let guest = Guest::Returned(returned);
-        Self { content: Content::Guest(Box::new(GuestBody { taken, body, guest })), flight: None }
+        Self::of(Content::Guest(Box::new(GuestBody { taken, body, guest })))
     }
 
     pub(crate) fn of_running_guest(body: WasiBody, guest: GuestFuture, lost: StoreLost, deadline: Instant) -> Self {
         let guest = Guest::Running(Running { guest, lost, deadline, sleep: None, begun: false });
-        Self { content: Content::Guest(Box::new(GuestBody { taken: [None, None], body, guest })), flight: None }
+        Self::of(Content::Guest(Box::new(GuestBody { taken: [None, None], body, guest })))
     }
 
     /// Everything that the request holds is held until here.
@@ -154,15 +164,25 @@ impl AnswerBody {
 
     fn broken(&mut self, ending: Ending) -> Polled {
         self.content = Content::Nothing;
+        self.rest = Bytes::new();
         if let Some(flight) = &mut self.flight {
             flight.break_off(ending);
         }
         Poll::Ready(Some(Err(Broken)))
     }
 
-    fn frame(&mut self, frame: Frame<Bytes>, last: bool) -> Polled {
-        if let (Some(flight), Some(data)) = (&mut self.flight, frame.data_ref()) {
-            flight.add_bytes(data.len());
+    fn hand_over(&mut self, frame: Frame<Bytes>) -> Polled {
+        let frame = match frame.into_data() {
+            Ok(mut data) => {
+                self.rest = data.split_off(data.len().min(PIECE_BYTES));
+                Frame::data(data)
+            }
+            Err(trailers) => trailers,
+        };
+        let last = self.is_end_stream();
+        if let Some(flight) = &mut self.flight {
+            flight.add_bytes(frame.data_ref().map_or(0, Bytes::len));
+            flight.set_untaken(true);
         }
         if last {
             self.end(Ending::Whole);
@@ -264,44 +284,56 @@ impl Body for AnswerBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
         let own = &mut *self;
+        if let Some(flight) = &own.flight {
+            flight.set_untaken(false);
+        }
+        if !own.rest.is_empty() {
+            let rest = std::mem::take(&mut own.rest);
+            return own.hand_over(Frame::data(rest));
+        }
         match &mut own.content {
             Content::Nothing => Poll::Ready(None),
             Content::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
                 own.content = Content::Nothing;
-                own.frame(Frame::data(bytes), true)
+                own.hand_over(Frame::data(bytes))
             }
             Content::Owner(body) => match ready!(Pin::new(&mut *body).poll_frame(context)) {
                 None => own.finished(),
-                Some(Ok(frame)) => {
-                    let last = body.is_end_stream();
-                    own.frame(frame, last)
-                }
+                Some(Ok(frame)) => own.hand_over(frame),
                 Some(Err(_)) => own.broken(Ending::Failed),
             },
             Content::Guest(guest) => match ready!(guest.poll(context, own.flight.as_ref())) {
                 None => own.finished(),
-                Some(Ok(frame)) => own.frame(frame, false),
+                Some(Ok(frame)) => own.hand_over(frame),
                 Some(Err(ending)) => own.broken(ending),
             },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Nothing => true,
-            Content::Owner(body) => body.is_end_stream(),
-            Content::Whole(_) | Content::Guest(_) => false,
-        }
+        self.rest.is_empty()
+            && match &self.content {
+                Content::Nothing => true,
+                Content::Owner(body) => body.is_end_stream(),
+                Content::Whole(_) | Content::Guest(_) => false,
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
+        let content = match &self.content {
             Content::Nothing => SizeHint::with_exact(0),
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Owner(body) => body.size_hint(),
             Content::Guest(guest) => guest.body.size_hint(),
+        };
+        let rest = self.rest.len() as u64;
+        let mut hint = SizeHint::new();
+        hint.set_lower(content.lower() + rest);
+        if let Some(upper) = content.upper() {
+            hint.set_upper(upper + rest);
         }
+        hint
     }
 }
 

@@ -37,6 +37,8 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 const PREFACE: &[u8] = b"PRI * HTTP/2";
 /// How much longer than allowed a request may take before its connection is cut: it should have ended by itself.
 const DEADLINE_GRACE: Duration = Duration::from_secs(2);
+/// How many times as long as it may take nothing of one answer a client may do so while others are under way on the same connection.
+const SHARED_PATIENCE: u64 = 4;
 
 /// One request that is under way.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ struct Entry {
     id: u64,
     module: Option<u32>,
     deadline: Option<Instant>,
+    /// Since when its client has not taken what there is of its answer, by the port's clock; 0: not so.
+    untaken_since: u64,
 }
 
 /// What others know of a connection, and how they end it.
@@ -109,7 +113,7 @@ impl Connection {
         self.served.store(true, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
-        self.entries.lock().push(Entry { id, module: None, deadline: None });
+        self.entries.lock().push(Entry { id, module: None, deadline: None, untaken_since: 0 });
         id
     }
 
@@ -124,6 +128,17 @@ impl Connection {
     pub(crate) fn set_deadline(&self, id: u64, deadline: Option<Instant>) {
         if let Some(entry) = self.entries.lock().iter_mut().find(|entry| entry.id == id) {
             entry.deadline = deadline;
+        }
+    }
+
+    /// A piece of its answer waits for its client, or does so no more. With HTTP/1.1 the socket tells.
+    pub(crate) fn set_untaken(&self, id: u64, untaken: bool) {
+        if !self.multiplexed.load(Ordering::Relaxed) {
+            return;
+        }
+        let since = if untaken { self.port.clock.now_ms() } else { 0 };
+        if let Some(entry) = self.entries.lock().iter_mut().find(|entry| entry.id == id) {
+            entry.untaken_since = since;
         }
     }
 
@@ -163,6 +178,11 @@ impl Connection {
         if stalled != (since != 0) {
             self.write_stalled_since.store(if stalled { self.port.clock.now_ms() } else { 0 }, Ordering::Relaxed);
         }
+        // What was the end of an answer for its request may take its client a while yet. With HTTP/2 that is little, and a client could make
+        // this end write for ever.
+        if !stalled && !self.multiplexed.load(Ordering::Relaxed) {
+            self.idle_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
+        }
     }
 
     /// Ends it if it has been waited for long enough.
@@ -173,11 +193,7 @@ impl Connection {
             return self.cut();
         }
         if self.in_flight() > 0 {
-            let overdue = |entry: &Entry| entry.deadline.is_some_and(|at| at + DEADLINE_GRACE < Instant::now());
-            if self.entries.lock().iter().any(overdue) {
-                self.cut();
-            }
-            return;
+            return self.check_requests(now);
         }
         let idle_ms =
             if self.served.load(Ordering::Relaxed) { limits.keep_alive_timeout_ms } else { limits.header_timeout_ms };
@@ -189,6 +205,26 @@ impl Connection {
             } else {
                 self.cut();
             }
+        }
+    }
+
+    /// Ends a connection with a request that should have ended, or whose client takes nothing of its answer. The latter keeps the others from
+    /// being finished only if it lasts.
+    fn check_requests(&self, now: u64) {
+        let limit_ms = self.port.limits.body_idle_timeout_ms;
+        let untaken = |entry: &Entry, ms: u64| entry.untaken_since != 0 && now.saturating_sub(entry.untaken_since) > ms;
+        let overdue = |entry: &Entry| {
+            entry.deadline.is_some_and(|at| at + DEADLINE_GRACE < Instant::now())
+                || untaken(entry, limit_ms.saturating_mul(SHARED_PATIENCE))
+        };
+        let entries = self.entries.lock();
+        let stuck = entries.iter().filter(|entry| untaken(entry, limit_ms)).count();
+        let cut = entries.iter().any(overdue) || (stuck > 0 && stuck == entries.len());
+        drop(entries);
+        if cut {
+            self.cut();
+        } else if stuck > 0 {
+            self.close();
         }
     }
 

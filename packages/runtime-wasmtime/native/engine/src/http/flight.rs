@@ -108,6 +108,11 @@ impl Flight {
         self.connection.set_deadline(self.id, deadline);
     }
 
+    /// A piece of the answer waits for the client, or does so no more.
+    pub(crate) fn set_untaken(&self, untaken: bool) {
+        self.connection.set_untaken(self.id, untaken);
+    }
+
     /// Gives away what keeps the module's drain waiting; for a guest that outlives its answer.
     pub(crate) fn take_pin(&mut self) -> Option<InFlight> {
         self.pin.take()
