@@ -13,10 +13,18 @@ pub(crate) enum Scope {
     Closed,
 }
 
-/// Instance metadata that is not link-local: Azure, Alibaba, Oracle, AWS over IPv6.
+/// Services of a cloud for its machines, which know their secrets, where they are not link-local: Azure, Alibaba, Oracle.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+/// First bits and their count: all local services of AWS (metadata at `::254`, credentials of pods at `::23`), Google, Oracle, Scaleway.
+const METADATA_V6: [(Ipv6Addr, u32); 4] = [
+    (Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254), 128),
+    (Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), 128),
+    (Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042), 128),
+];
+/// NAT64 is how hosts without IPv4 reach it; what counts is where it ends.
+const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// First bytes, their count in bits, and the scope; the first match counts (IANA special-purpose registry).
 const V4: [([u8; 4], u32, Scope); 16] = [
@@ -56,18 +64,30 @@ fn scope_v4(address: Ipv4Addr) -> Scope {
         .map_or(Scope::Public, |(_, _, scope)| *scope)
 }
 
+/// The address of IPv4 that one of NAT64 leads to.
+pub(crate) fn behind_nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    within(address, NAT64).then(|| Ipv4Addr::from_bits(address.to_bits() as u32))
+}
+
+/// Whether a network of so many bits has addresses of NAT64 among others.
+pub(crate) fn surrounds_nat64(first: Ipv6Addr, bits: u32) -> bool {
+    bits < NAT64.1 && within(NAT64.0, (first, bits))
+}
+
+fn within(address: Ipv6Addr, (network, bits): (Ipv6Addr, u32)) -> bool {
+    (address.to_bits() ^ network.to_bits()).checked_shr(128 - bits).unwrap_or(0) == 0
+}
+
 fn scope_v6(address: Ipv6Addr) -> Scope {
-    let within = |network: Ipv6Addr, length: u32| (address.to_bits() ^ network.to_bits()) >> (128 - length) == 0;
-    let segments = address.segments();
-    if address == METADATA_V6 {
+    if METADATA_V6.iter().any(|network| within(address, *network)) {
         return Scope::Closed;
     }
+    if let Some(behind) = behind_nat64(address) {
+        return scope_v4(behind);
+    }
+    let within = |network: Ipv6Addr, bits: u32| within(address, (network, bits));
     if address == Ipv6Addr::LOCALHOST || within(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7) {
         return Scope::Private;
-    }
-    // NAT64 is how hosts without IPv4 reach it; what counts is where it ends.
-    if within(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96) {
-        return scope_v4(Ipv4Addr::from_bits((u32::from(segments[6]) << 16) | u32::from(segments[7])));
     }
     // Documentation, as its IPv4 sisters.
     if within(Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32)
@@ -177,6 +197,10 @@ mod tests {
             "fec0::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
             "5f00::1",
             "100::1",
         ] {

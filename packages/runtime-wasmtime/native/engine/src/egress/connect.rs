@@ -30,7 +30,10 @@ const MAX_ADDRESSES: usize = 6;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 200;
 /// Lookups that may hold threads of the runtime's blocking pool, which file calls need too.
-static LOOKUPS: Semaphore = Semaphore::const_new(8);
+static LOOKUPS: Semaphore = Semaphore::const_new(MAX_LOOKUPS);
+const MAX_LOOKUPS: usize = 16;
+/// Of one module: names that are never answered are no reason for others to wait.
+const MAX_OWN_LOOKUPS: usize = 4;
 
 /// Answers of a resolver.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
@@ -48,10 +51,7 @@ pub(crate) struct SystemResolver;
 impl Resolver for SystemResolver {
     fn resolve(&self, name: &str) -> Lookup {
         let name = name.to_owned();
-        Box::pin(async move {
-            let _place = LOOKUPS.acquire().await.map_err(io::Error::other)?;
-            Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
-        })
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
     }
 }
 
@@ -59,12 +59,14 @@ impl Resolver for SystemResolver {
 pub(crate) struct Connector {
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) allow_private: bool,
+    lookups: Arc<Semaphore>,
     tls: Arc<ClientConfig>,
 }
 
 impl Connector {
     pub(crate) fn new(resolver: Arc<dyn Resolver>, allow_private: bool, extra_roots: &[String]) -> EngineResult<Self> {
-        Ok(Self { resolver, allow_private, tls: Arc::new(tls_config(extra_roots)?) })
+        let lookups = Arc::new(Semaphore::new(MAX_OWN_LOOKUPS));
+        Ok(Self { resolver, allow_private, lookups, tls: Arc::new(tls_config(extra_roots)?) })
     }
 
     /// Connects within `limit`, name lookup and handshakes included.
@@ -90,11 +92,23 @@ impl Connector {
         timeout_at(deadline, shake).await.map_err(|_| Error::ConnectionTimeout)?
     }
 
+    /// The system's resolver cannot be broken off: its place is free when it has ended, not when nobody waits for it any more.
+    async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let own = self.lookups.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let place = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+        let lookup = self.resolver.resolve(name);
+        let looking = tokio::spawn(async move {
+            let _places = (own, place);
+            lookup.await
+        });
+        looking.await.map_err(io::Error::other)?
+    }
+
     /// The addresses that may be connected to. A name is looked up here and nowhere else: what was checked is what is used.
     async fn addresses(&self, target: &Target, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
         let found = match &target.host {
             Host::Address(address) => vec![*address],
-            Host::Name(name) => timeout_at(deadline, self.resolver.resolve(name))
+            Host::Name(name) => timeout_at(deadline, self.look_up(name))
                 .await
                 .map_err(|_| Error::DnsTimeout)?
                 .map_err(|_| Error::DnsError { rcode: None, info_code: None })?,

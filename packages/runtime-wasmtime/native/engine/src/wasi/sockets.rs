@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
-use crate::egress::address::{Scope, scope};
+use crate::egress::address::{Scope, behind_nat64, scope, surrounds_nat64};
 use crate::error::{EngineError, Result, bounded};
 use crate::policy::SocketPolicy;
 
@@ -24,8 +24,8 @@ struct SocketRule {
     prefix: u32,
     /// `None`: any.
     port: Option<u16>,
-    /// Names addresses that are not public, and nothing else: then they were meant.
-    explicit: bool,
+    /// What all its addresses are, apart from single ones of another kind among them: those that are not public were meant then.
+    meant: Option<Scope>,
 }
 
 impl SocketRules {
@@ -80,7 +80,7 @@ fn any(rules: &[SocketRule], address: SocketAddr) -> bool {
     rules.iter().any(|rule| {
         rule.port.is_none_or(|port| port == address.port())
             && contains(rule.network, rule.prefix, ip)
-            && (rule.explicit || scope(ip) == Scope::Public)
+            && (scope(ip) == Scope::Public || rule.meant == Some(scope(ip)))
     })
 }
 
@@ -130,8 +130,19 @@ fn rule(text: &str) -> Option<SocketRule> {
     if first != address || (address.is_ipv6() && address.to_canonical().is_ipv4()) {
         return None;
     }
-    let explicit = prefix >= 7 && scope(first) != Scope::Public && scope(first) == scope(last);
-    Some(SocketRule { network: address, prefix, port, explicit })
+    Some(SocketRule { network: address, prefix, port, meant: meant(first, last, prefix) })
+}
+
+fn meant(first: IpAddr, last: IpAddr, prefix: u32) -> Option<Scope> {
+    if let (IpAddr::V6(first), IpAddr::V6(last)) = (first, last) {
+        if surrounds_nat64(first, prefix) {
+            return None;
+        }
+        if let (Some(first), Some(last)) = (behind_nat64(first), behind_nat64(last)) {
+            return meant(first.into(), last.into(), prefix - 96);
+        }
+    }
+    (prefix >= 7 && scope(first) == scope(last)).then(|| scope(first))
 }
 
 fn ends(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
@@ -185,6 +196,29 @@ mod tests {
         assert!(connects(&["10.0.0.0/8:*"], "10.1.2.3:80"));
         assert!(connects(&["127.0.0.1:8080"], "127.0.0.1:8080"));
         assert!(connects(&["[::1]:8080"], "[::1]:8080"));
+    }
+
+    #[test]
+    fn private_ranges_do_not_open_the_metadata_services_among_them() {
+        assert!(connects(&["100.64.0.0/10:*"], "100.100.100.201:80"));
+        assert!(!connects(&["100.64.0.0/10:*"], "100.100.100.200:80"));
+        assert!(connects(&["100.100.100.200:80"], "100.100.100.200:80"));
+        assert!(connects(&["[fd00::/8]:*"], "[fd00::1]:80"));
+        for address in ["[fd00:ec2::254]:80", "[fd00:ec2::23]:80", "[fd20:ce::254]:80"] {
+            assert!(!connects(&["[fd00::/8]:*"], address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_way_to_ipv4_opens_what_is_public_behind_it() {
+        for rule in ["[64:ff9b::/96]:*", "[64::/16]:*", "[::/8]:*"] {
+            assert!(connects(&[rule], "[64:ff9b::808:808]:80"), "{rule}");
+            for address in ["[64:ff9b::7f00:1]:80", "[64:ff9b::a00:1]:80", "[64:ff9b::a9fe:a9fe]:80"] {
+                assert!(!connects(&[rule], address), "{rule} {address}");
+            }
+        }
+        assert!(connects(&["[64:ff9b::a00:0/104]:*"], "[64:ff9b::a00:1]:80"));
+        assert!(connects(&["[64:ff9b::a00:1]:80"], "[64:ff9b::a00:1]:80"));
     }
 
     #[test]
