@@ -45,8 +45,7 @@ export async function disturb(
   const deployment: DeploymentView = await bench.waitForEnd(deploymentId);
   bench.keep(deployment);
   await bench.cluster.waitForNodes(bench.nodeIds.length);
-  if (deployment.status === 'Paused')
-    await bench.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
+  await bench.clear(deployment);
   return [
     ...wrong,
     ...(endings.includes(deployment.status) ? [] : [`it ended as ${deployment.status}: ${deployment.reason ?? ''}`]),

@@ -154,6 +154,13 @@ export class FaultBench implements AsyncDisposable {
     }
   }
 
+  /** Leaves the nodes to the next point, whatever came of this one. */
+  async clear({ deploymentId, status }: DeploymentView): Promise<void> {
+    if (finalStatuses.includes(status)) return;
+    await this.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
+    await this.waitForEnd(deploymentId);
+  }
+
   async journal(deploymentId: string): Promise<readonly JournalEntryView[]> {
     const entries: JournalEntryView[] = [];
     let cursor: string | undefined;

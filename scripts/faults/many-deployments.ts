@@ -101,8 +101,7 @@ async function apart(
 
 async function end(bench: FaultBench, deploymentId: string): Promise<DeploymentView> {
   const deployment = await bench.waitForEnd(deploymentId);
-  if (deployment.status === 'Paused')
-    await bench.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
+  await bench.clear(deployment);
   return deployment;
 }
 

@@ -87,8 +87,7 @@ async function crashOnce(
   }
   const deployment = await bench.waitForEnd(deploymentId);
   bench.keep(deployment);
-  if (deployment.status === 'Paused')
-    await bench.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
+  await bench.clear(deployment);
   const entries = await bench.journal(deploymentId);
   const effects = effectList(entries);
   return [

@@ -26,6 +26,9 @@ export const quickMirror: TrafficMirror = {
   onInconclusive: 'pause',
 };
 
+/** A busy machine may take a while to bring a killed server and its agents together again; that is no fault of theirs. */
+const patient = 'PT45S';
+
 const few = (random: SeededRandom): string => `PT${String(random.between(0, 20))}S`;
 const some = (random: SeededRandom): string => `PT${String(random.between(1, 20))}S`;
 
@@ -34,8 +37,7 @@ export const strategyCases: readonly StrategyCase[] = [
   { strategy: allAtOnce(), quick: {}, config: () => ({}) },
   {
     strategy: rolling(),
-    // A busy machine may take a while to bring a killed server and its agents together again; that is no fault of theirs.
-    quick: { batchSize: 2, batchDelay: 'PT0.3S', healthCheckTimeout: 'PT45S' },
+    quick: { batchSize: 2, batchDelay: 'PT0.3S', healthCheckTimeout: patient },
     config: (random) => ({ batchSize: random.between(1, 5), batchDelay: few(random) }),
   },
   {
@@ -50,7 +52,7 @@ export const strategyCases: readonly StrategyCase[] = [
   {
     strategy: blueGreen(),
     // Blue stays for an hour: its end would be a commit of its own, in the middle of the next point.
-    quick: { placement: 'in-place', evaluationPeriod: 'PT0.3S' },
+    quick: { placement: 'in-place', evaluationPeriod: 'PT0.3S', healthCheckTimeout: patient },
     config: (random) => ({
       placement: random.pick(['separate', 'in-place']),
       keepBlueEnvironment: random.chance(0.7),
@@ -63,7 +65,7 @@ export const strategyCases: readonly StrategyCase[] = [
     strategy: regional(),
     quick: {
       interRegionDelay: 'PT0.2S',
-      inner: { strategy: 'Rolling', config: { batchSize: 1, batchDelay: 'PT0.1S' } },
+      inner: { strategy: 'Rolling', config: { batchSize: 1, batchDelay: 'PT0.1S', healthCheckTimeout: patient } },
     },
     config: (random) => ({
       interRegionDelay: some(random),

@@ -54,8 +54,7 @@ async function win(bench: FaultBench, disturbance: () => Promise<unknown>): Prom
     await visitors.stop();
   }
   shop.keep(deployment);
-  if (deployment.status === 'Paused')
-    await bench.client.deployments.abort(deploymentId, { reason: 'the next fault is due' });
+  await bench.clear(deployment);
   await bench.cluster.waitForNodes(bench.nodeIds.length);
   const { status, verdict, reason } = deployment;
   return [
