@@ -248,7 +248,8 @@ export class Gateway implements TrafficRouter {
   /** Sends once. `refusedBy`: it has certainly not run there and may be sent elsewhere. */
   async #attempt(call: GatewayCall, target: RouteTarget, traceparent: string | undefined): Promise<Attempt> {
     const timeoutMs = (call.timeoutMs ?? this.#options.callTimeoutMs ?? defaultCallTimeoutMs) + 1_000;
-    const kept = this.#tokens.headerFor(target.nodeId);
+    const node = { tenant: call.tenant, nodeId: target.nodeId };
+    const kept = this.#tokens.headerFor(node);
     const authorization = typeof kept === 'string' ? kept : await kept;
     const headers: Record<string, string> = {
       authorization,
@@ -278,7 +279,7 @@ export class Gateway implements TrafficRouter {
     }
     const refusal = reply.status < 400 ? null : refusalOf(reply);
     if (refusal === null) return { reply: { nodeId: target.nodeId, ...reply } };
-    if (reply.status === 401) this.#tokens.forget(target.nodeId);
+    if (reply.status === 401) this.#tokens.forget(node);
     return { refusedBy: pairOf(target), why: refusal };
   }
 

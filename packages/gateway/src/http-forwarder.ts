@@ -210,7 +210,7 @@ export class HttpForwarder {
       if (end.error) throw end.error;
       if (end.isTimeout) throw gatewayError('HS_ROUTE_TIMEOUT', { nodeId, timeoutMs: this.#parts.headTimeoutMs });
       if (end.wasSent) throw gatewayError('HS_ROUTE_NODE_LOST', { nodeId, why: end.why });
-    } else if (end.status === 401) this.#parts.tokens.forget(nodeId);
+    } else if (end.status === 401) this.#parts.tokens.forget({ tenant: call.tenant, nodeId });
     if (body?.canReplay === false)
       throw gatewayError('HS_ROUTE_NO_NODE', { moduleName: call.moduleName, why: `${end.why} on ${nodeId}` });
     return end.why;
@@ -243,7 +243,7 @@ export class HttpForwarder {
       readonly traceparent: string | undefined;
     },
   ): Promise<ForwardEnd> {
-    const kept = this.#parts.tokens.headerFor(target.nodeId);
+    const kept = this.#parts.tokens.headerFor({ tenant: call.tenant, nodeId: target.nodeId });
     const authorization = typeof kept === 'string' ? kept : await kept;
     const { request, response } = call;
     if (response.destroyed) throw clientLeft();

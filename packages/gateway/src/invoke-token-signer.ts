@@ -1,5 +1,11 @@
-/** Signs a token by which a node admits calls. @public */
-export type SignInvokeToken = (nodeId: string, lifetimeMs: number) => Promise<string>;
+/** Signs a token by which a node of the tenant admits calls, and no other: ids of nodes are unique within a tenant alone. @public */
+export type SignInvokeToken = (nodeId: string, lifetimeMs: number, tenant: string) => Promise<string>;
+
+/** A node as tokens are made for it. @internal */
+export interface TokenNode {
+  readonly tenant: string;
+  readonly nodeId: string;
+}
 
 const lifetimeMs = 110_000;
 /** From then on a new one is made while the old one still serves. */
@@ -25,31 +31,34 @@ export class InvokeTokenSigner {
   }
 
   /** Value of the `authorization` header; a promise only for the first call to a node. */
-  headerFor(nodeId: string): string | Promise<string> {
-    const kept = this.#kept.get(nodeId);
+  headerFor(node: TokenNode): string | Promise<string> {
+    const key = keyOf(node);
+    const kept = this.#kept.get(key);
     const now = performance.now();
-    if (kept === undefined || kept.endsAt <= now) return this.#make(nodeId);
-    if (kept.renewAt <= now) this.#make(nodeId).catch(() => undefined);
+    if (kept === undefined || kept.endsAt <= now) return this.#make(key, node);
+    if (kept.renewAt <= now) this.#make(key, node).catch(() => undefined);
     return kept.header;
   }
 
   /** Forgets a token that a node has refused. */
-  forget(nodeId: string): void {
-    this.#kept.delete(nodeId);
+  forget(node: TokenNode): void {
+    this.#kept.delete(keyOf(node));
   }
 
-  #make(nodeId: string): Promise<string> {
-    const running = this.#making.get(nodeId);
+  #make(key: string, { tenant, nodeId }: TokenNode): Promise<string> {
+    const running = this.#making.get(key);
     if (running) return running;
-    const making = this.#sign(nodeId, lifetimeMs)
+    const making = this.#sign(nodeId, lifetimeMs, tenant)
       .then((token) => {
         const now = performance.now();
         const header = `Bearer ${token}`;
-        this.#kept.set(nodeId, { header, renewAt: now + renewAfterMs, endsAt: now + lifetimeMs - 5_000 });
+        this.#kept.set(key, { header, renewAt: now + renewAfterMs, endsAt: now + lifetimeMs - 5_000 });
         return header;
       })
-      .finally(() => this.#making.delete(nodeId));
-    this.#making.set(nodeId, making);
+      .finally(() => this.#making.delete(key));
+    this.#making.set(key, making);
     return making;
   }
 }
+
+const keyOf = ({ tenant, nodeId }: TokenNode): string => `${tenant}\n${nodeId}`;

@@ -12,6 +12,7 @@ const maxAnswerBytes = 32 * 1_048_576;
 
 /** Where a node is. @public */
 export interface AskedNode {
+  readonly tenant: string;
   readonly nodeId: string;
   readonly dataPlaneUrl: string;
 }
@@ -40,18 +41,19 @@ export class NodeQuestions implements AsyncDisposable {
    * @throws HS_ROUTE_NODE_UNREACHABLE, HS_ROUTE_NODE_REFUSED, HS_ROUTE_TIMEOUT
    */
   async ask(
-    { nodeId, dataPlaneUrl }: AskedNode,
+    { tenant, nodeId, dataPlaneUrl }: AskedNode,
     path: string,
     question: unknown,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<Json> {
     const timeout = AbortSignal.timeout(timeoutMs);
+    const node = { tenant, nodeId };
     try {
       const answer = await this.#agent.request({
         origin: dataPlaneUrl,
         path,
         method: 'POST',
-        headers: { authorization: await this.#tokens.headerFor(nodeId), 'content-type': 'application/json' },
+        headers: { authorization: await this.#tokens.headerFor(node), 'content-type': 'application/json' },
         body: JSON.stringify(question),
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
         headersTimeout: timeoutMs,
@@ -59,7 +61,7 @@ export class NodeQuestions implements AsyncDisposable {
       });
       const text = await readText(answer.body, nodeId);
       if (answer.statusCode === 200) return JSON.parse(text) as Json;
-      if (answer.statusCode === 401) this.#tokens.forget(nodeId);
+      if (answer.statusCode === 401) this.#tokens.forget(node);
       // It stops, or has too much to do: another time it answers.
       if (answer.statusCode === 503)
         throw gatewayError('HS_ROUTE_NODE_UNREACHABLE', { nodeId, why: 'it is busy or about to stop' });

@@ -148,14 +148,14 @@ export class RequestMirror {
     const { targets } = mirror;
     const target = targets[Math.floor(this.#options.random() * targets.length)];
     if (target === undefined) return this.#counts.add(mirror, 'skipped');
-    const end = await this.#connections.send(target.dataPlaneUrl, await this.#copyFor(target, request));
+    const end = await this.#connections.send(target.dataPlaneUrl, await this.#copyFor(mirror.tenant, target, request));
     if (this.#isStopped || end === 'unsent') return this.#counts.add(mirror, 'skipped');
     if (end === 'lost') return this.#counts.add(mirror, 'failed');
     if (end === 'large') {
       const sizes = { live: `${request.answer.body.byteLength} bytes`, mirrored: `above ${mirrorBodyBytes} bytes` };
       return this.#counts.add(mirror, 'different', { call: request.call, at: '', ...sizes });
     }
-    if (end.status === 401) this.#options.tokens.forget(target.nodeId);
+    if (end.status === 401) this.#options.tokens.forget({ tenant: mirror.tenant, nodeId: target.nodeId });
     const compared = compareAnswers(request.answer, end, { ...mirror.compare, isFunction: request.isFunction });
     if (compared.kind === 'different')
       this.#counts.add(mirror, 'different', { call: request.call, ...compared.difference });
@@ -163,10 +163,11 @@ export class RequestMirror {
   }
 
   async #copyFor(
+    tenant: string,
     target: RouteTarget,
     request: AnsweredRequest & { body: Buffer | string | null },
   ): Promise<CopiedRequest> {
-    const authorization = await this.#options.tokens.headerFor(target.nodeId);
+    const authorization = await this.#options.tokens.headerFor({ tenant, nodeId: target.nodeId });
     return {
       path: request.path,
       method: request.method,

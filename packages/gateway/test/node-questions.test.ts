@@ -10,17 +10,20 @@ describe('NodeQuestions', () => {
   let answer: Handler;
   let questions: NodeQuestions;
   let signed: string[];
+  let tenants: string[];
 
   beforeEach(async () => {
     signed = [];
+    tenants = [];
     server = createServer((request, response) => {
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
       request.on('end', () => answer(request, response, body));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    questions = new NodeQuestions((nodeId) => {
+    questions = new NodeQuestions((nodeId, _lifetimeMs, tenant) => {
       signed.push(nodeId);
+      tenants.push(tenant);
       return Promise.resolve(`for-${nodeId}-${signed.length}`);
     });
   });
@@ -30,7 +33,8 @@ describe('NodeQuestions', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const node = (nodeId = 'edge-1') => ({
+  const node = (nodeId = 'edge-1', tenant = 'default') => ({
+    tenant,
     nodeId,
     dataPlaneUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   });
@@ -51,6 +55,18 @@ describe('NodeQuestions', () => {
         body: { limit: 1 },
       });
     expect(signed).toEqual(['edge-1']);
+  });
+
+  it('asks nodes of one name of two tenants with a token for each', async () => {
+    answer = ({ headers }, response) => json(response, 200, headers.authorization);
+    const of = (tenant: string): Promise<unknown> =>
+      questions.ask(node('edge-1', tenant), '/node/logs', {}, { timeoutMs: 5_000 });
+    expect([await of('acme'), await of('umbrella'), await of('acme')]).toEqual([
+      'Bearer for-edge-1-1',
+      'Bearer for-edge-1-2',
+      'Bearer for-edge-1-1',
+    ]);
+    expect(tenants).toEqual(['acme', 'umbrella']);
   });
 
   it('signs anew after a token was refused', async () => {
@@ -97,7 +113,7 @@ describe('NodeQuestions', () => {
     const { port } = server.address() as AddressInfo;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    const gone = { nodeId: 'edge-1', dataPlaneUrl: `http://127.0.0.1:${port}` };
+    const gone = { tenant: 'default', nodeId: 'edge-1', dataPlaneUrl: `http://127.0.0.1:${port}` };
     await expect(questions.ask(gone, '/', {}, { timeoutMs: 5_000 })).rejects.toMatchObject({
       code: 'HS_ROUTE_NODE_UNREACHABLE',
       retryable: true,

@@ -8,7 +8,7 @@ import type { NodeRegistry } from './ports/node-registry.ts';
 export function composeInquiry(database: Database, nodes: NodeRegistry, key: InvokeSigningKey): NodeInquiry {
   return new NodeInquiry({
     nodes,
-    questions: new NodeQuestions((nodeId, lifetimeMs) => key.sign(nodeId, lifetimeMs)),
+    questions: new NodeQuestions((nodeId, lifetimeMs, tenant) => key.sign(tenant, nodeId, lifetimeMs)),
     desired: new DesiredStateRepository(database),
     releases: new ReleaseRepository(database),
   });

@@ -36,7 +36,7 @@ export function composeGateway(scope: DependencyContainer): Gateway {
     ...routeFollowing(scope),
     mirrors: makeMirrorBoard(scope),
     instanceId: scope.resolve(tokens.config).instanceId,
-    signToken: (nodeId, lifetimeMs) => scope.resolve(tokens.signingKey).sign(nodeId, lifetimeMs),
+    signToken: (nodeId, lifetimeMs, tenant) => scope.resolve(tokens.signingKey).sign(tenant, nodeId, lifetimeMs),
   });
 }
 

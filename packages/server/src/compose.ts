@@ -223,7 +223,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     keys: new IdempotencyRepository(database),
     changes: database.changes,
     streams: composeStreams(database, access.authenticator),
-    serverPublicKey: scope.resolve(tokens.signingKey).publicKey,
+    signingKey: scope.resolve(tokens.signingKey),
     checkDatabase: async () => void (await database.query('select 1')),
     lifecycle: { state: 'starting', startedAtMs: performance.now() } satisfies Lifecycle,
     checksAnswers: overrides.checksAnswers ?? false,

@@ -1,7 +1,6 @@
 import type {
   Clock,
   FleetReader,
-  Json,
   JournalStore,
   MetricsSource,
   ModuleStore,
@@ -17,6 +16,7 @@ import type { AgentHub } from './agents/agent-hub.ts';
 import type { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import type { AccessSecrets } from './auth/access-secrets.ts';
 import type { CachedAuthenticator } from './auth/authenticator.ts';
+import type { InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import type { LoginService } from './auth/login-service.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
@@ -98,8 +98,8 @@ export interface ServerParts {
   readonly changes: ChangeHints;
   readonly events: EventBus;
   readonly streams: EventStreams;
-  /** JWK that nodes verify invoke tokens by. */
-  readonly serverPublicKey: Readonly<Record<string, Json>>;
+  /** By what nodes verify invoke tokens. */
+  readonly signingKey: Pick<InvokeSigningKey, 'publicKeyOf'>;
   /** Rejects when the database does not answer. */
   readonly checkDatabase: () => Promise<void>;
   /** Whether Redis answers. Absent: none is used. */

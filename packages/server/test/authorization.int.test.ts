@@ -215,6 +215,24 @@ describe('authorization', () => {
     ).toBe(401);
   });
 
+  it('gives nodes of one name of two tenants keys of their own, so that calls of one are none of the other', async () => {
+    const body = { ...agent.registration(), nodeId: 'edge-twin', publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'twin' } };
+    const keys: unknown[] = [];
+    for (const admin of [test.token, foreignToken]) {
+      const made = await test.send('POST', `${api}/join-tokens`, { token: admin, body: {} });
+      const joined = await test.send('POST', `${api}/nodes`, { token: String(made.body['token']), body });
+      const again = await test.send('PUT', `${api}/nodes/edge-twin/session`, {
+        token: String(joined.body['credential']),
+        body,
+      });
+      expect(again).toMatchObject({ status: 200, body: { serverPublicKey: joined.body['serverPublicKey'] } });
+      keys.push(joined.body['serverPublicKey']);
+      expect((await test.send('DELETE', `${api}/nodes/edge-twin`, { token: admin })).status).toBe(204);
+    }
+    expect(keys[0]).toMatchObject({ kty: 'OKP', crv: 'Ed25519' });
+    expect(keys[0]).not.toEqual(keys[1]);
+  });
+
   it('refuses a second node under a known id, and an older session once a newer one has reported', async () => {
     const { token } = await test.client.nodes.createJoinToken();
     const stolen = { ...agent.registration(), publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'thief' } };

@@ -49,7 +49,7 @@ export class NodeInquiry {
     const { nodes, questions } = this.#parts;
     const { request, versions } = await this.#checksOf(tenant, await nodes.get(tenant, nodeId));
     const { dataPlaneUrl } = await nodes.get(tenant, nodeId);
-    const answer = await questions.ask({ nodeId, dataPlaneUrl }, nodePaths.checks, request, {
+    const answer = await questions.ask({ tenant, nodeId, dataPlaneUrl }, nodePaths.checks, request, {
       timeoutMs: checksMs + wayMs,
     });
     const { checks, resources } = read(nodeChecksAnswerSchema, answer, nodeId);
@@ -70,7 +70,7 @@ export class NodeInquiry {
     // Each time anew: a node that has started again may answer elsewhere, and one that was removed answers nobody.
     const { dataPlaneUrl } = await this.#parts.nodes.get(tenant, nodeId);
     const timeoutMs = wanted.waitMs + wayMs;
-    const answer = await this.#parts.questions.ask({ nodeId, dataPlaneUrl }, nodePaths.logs, wanted, {
+    const answer = await this.#parts.questions.ask({ tenant, nodeId, dataPlaneUrl }, nodePaths.logs, wanted, {
       timeoutMs,
       signal,
     });

@@ -21,7 +21,7 @@ const maxHeartbeatBytes = 8 * 1_048_576;
 
 /** What agents say and hear. @internal */
 export function nodeAgentRoutes(app: App, parts: ServerParts): void {
-  const { nodes, serverPublicKey, hub, intake, streams, events } = parts;
+  const { nodes, signingKey, hub, intake, streams, events } = parts;
   const tags = ['agents'];
 
   app.post(
@@ -35,7 +35,7 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
       const { tenant, credential } = await nodes.register(bearerToken(request) ?? '', request.body);
       events.emit({ topic: 'node.joined', tenant, subject: nodeId });
       void reply.code(201).header('location', `${base}/${nodeId}`);
-      return { nodeId, credential, serverPublicKey, tenant };
+      return { nodeId, credential, serverPublicKey: await signingKey.publicKeyOf(tenant), tenant };
     },
   );
 
@@ -47,7 +47,7 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
       if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
       await nodes.openSession(tenant, request.body);
       events.emit({ topic: 'node.connected', tenant, subject: nodeId });
-      return { serverPublicKey };
+      return { serverPublicKey: await signingKey.publicKeyOf(tenant) };
     },
   );
 
