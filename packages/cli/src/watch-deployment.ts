@@ -3,6 +3,7 @@ import type { CommandSession } from './command-session.ts';
 import { cliError } from './error-codes.ts';
 import { exitCodeOfStatus } from './exit-codes.ts';
 import { deploymentText, progressBar, statusText } from './output/deployment-text.ts';
+import { oneLine } from './output/one-line.ts';
 
 /** What timers can wait for at most, some 24 days. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -61,7 +62,7 @@ function isOver(deployment: DeploymentView): boolean {
 function show(session: CommandSession, event: DeploymentEvent): void {
   const { terminal } = session;
   if (event.kind === 'entry') {
-    terminal.event(event, `${event.entry.at.slice(11, 19)}  ${event.entry.explanation}`);
+    terminal.event(event, `${event.entry.at.slice(11, 19)}  ${oneLine(event.entry.explanation)}`);
   } else if (event.kind === 'status') {
     const { deployment } = event;
     terminal.event(event, undefined);

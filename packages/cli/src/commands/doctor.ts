@@ -4,6 +4,7 @@ import { cliVersion } from '../cli-version.ts';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { diagnoseFleet, type Finding, type FindingLevel } from '../doctor/diagnose-fleet.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { oneLine } from '../output/one-line.ts';
 import type { Colour } from '../output/terminal.ts';
 
 const pageSize = 200;
@@ -53,7 +54,7 @@ const colours: Readonly<Record<FindingLevel, Colour>> = { ok: 'green', warn: 'ye
 function findingsText({ terminal }: CommandSession, findings: readonly Finding[]): string {
   return findings
     .flatMap(({ check, level, summary, next }) => [
-      `${terminal.paint(colours[level], level.padEnd(4))}  ${check.padEnd(11)}  ${summary}`,
+      `${terminal.paint(colours[level], level.padEnd(4))}  ${check.padEnd(11)}  ${oneLine(summary)}`,
       ...(next === undefined ? [] : [`${' '.repeat(19)}${terminal.paint('dim', `next: ${next}`)}`]),
     ])
     .join('\n');

@@ -11,6 +11,7 @@ import { compareHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, positiveNumber, readFileOf } from '../option-values.ts';
+import { oneLine } from '../output/one-line.ts';
 import { fields, table } from '../output/table.ts';
 import { readInterfaceOf } from '../read-wit-folder.ts';
 
@@ -212,5 +213,5 @@ function changesText(changes: readonly InterfaceChangeView[]): string {
 }
 
 function consumersText(consumers: readonly AffectedConsumerView[]): readonly string[] {
-  return consumers.map(({ kind, name, paths }) => `breaks ${kind} ${name}: ${paths.join(', ')}`);
+  return consumers.map(({ kind, name, paths }) => oneLine(`breaks ${kind} ${name}: ${paths.join(', ')}`));
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ReleaseDiff, ReleaseView } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
+import { oneLine } from '../output/one-line.ts';
 import { table } from '../output/table.ts';
 
 /** @internal */
@@ -42,7 +43,7 @@ export function releaseDiffText({ from, to, changes }: ReleaseDiff): string {
   const marks = { added: '+', removed: '-', changed: '~' } as const;
   return [
     `from ${from ?? 'nothing'} to ${to}:`,
-    ...changes.map((change) => `${marks[change.kind]} ${change.sentence}`),
+    ...changes.map((change) => `${marks[change.kind]} ${oneLine(change.sentence)}`),
   ].join('\n');
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { HotSwapClient, JournalEntryView } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
+import { oneLine } from '../output/one-line.ts';
 
 /** @internal */
 export function addWhyCommand(program: Command, sessionOf: SessionOf): void {
@@ -15,7 +16,7 @@ export function addWhyCommand(program: Command, sessionOf: SessionOf): void {
       const all = await wholeJournal(await session.client(), deploymentId);
       const entries = step === undefined ? all : entriesOfStep(all, deploymentId, step);
       session.terminal.result({ deploymentId, entries }, (story) =>
-        story.entries.map((entry) => `${entry.at}  ${entry.actor}: ${entry.explanation}`).join('\n'),
+        story.entries.map((entry) => `${entry.at}  ${entry.actor}: ${oneLine(entry.explanation)}`).join('\n'),
       );
     });
 }

@@ -8,6 +8,7 @@ import type {
   TrainSimulationResult,
 } from '@hotswap/protocol';
 import { statusText } from './deployment-text.ts';
+import { oneLine } from './one-line.ts';
 import { fields } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -95,7 +96,7 @@ const blastText = ({ blastRadius: { nodes, nodesPercent, ...reached } }: Simulat
   `${String(nodes)} nodes (${String(nodesPercent)} %), ${String(reached.trafficPercent)} % of the requests, for ${clock(reached.exposedMs)}; ${String(reached.failedRequests)} of ${String(reached.requests)} requests failed`;
 
 function section(terminal: Terminal, title: string, lines: readonly string[]): string {
-  return [terminal.paint('bold', title), ...lines.map((line) => `  ${line}`)].join('\n');
+  return [terminal.paint('bold', title), ...lines.map((line) => `  ${oneLine(line)}`)].join('\n');
 }
 
 function eventLine({ atMs, source, moduleId, trafficPercent, sentence }: SimulatedEvent): string {
