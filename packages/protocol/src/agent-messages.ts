@@ -33,7 +33,7 @@ export interface NodeRegistration {
   readonly capabilities: Readonly<Record<string, Json>>;
   readonly maxModules: number;
   readonly hardware: { readonly cpuCores: number; readonly totalMemoryMB: number; readonly architecture: string };
-  /** Base URL of the node's invoke port as the gateway reaches it, e.g. `http://127.0.0.1:40123`. */
+  /** Origin of the node's invoke port as the gateway reaches it, e.g. `http://127.0.0.1:40123`: no path. */
   readonly dataPlaneUrl: string;
   /** Base URL under which anyone reaches its public modules, e.g. `https://edge-7.example.org`. Absent: it has no public port. */
   readonly publicUrl?: string;
@@ -114,6 +114,12 @@ const publicKey = z.record(z.string().max(20), jsonSchema);
 const count = z.int().min(0);
 const finite = z.number().min(0);
 
+/** Paths of calls begin at the root there, and nothing could be sent to an address with more in it. */
+function isOrigin(url: string): boolean {
+  const { origin, href } = URL.parse(url) ?? { origin: '', href: url };
+  return href === `${origin}/`;
+}
+
 /** @see {@link NodeRegistration} @public */
 export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
   .strictObject({
@@ -132,7 +138,10 @@ export const nodeRegistrationSchema: z.ZodType<NodeRegistration, unknown> = z
       totalMemoryMB: z.number().min(1).max(1_000_000_000_000),
       architecture: z.string().min(1).max(60),
     }),
-    dataPlaneUrl: z.url({ protocol: /^https?$/ }).max(500),
+    dataPlaneUrl: z
+      .url({ protocol: /^https?$/ })
+      .max(500)
+      .refine(isOrigin, { error: 'must be scheme, host and port alone, such as http://10.0.0.7:40123' }),
     publicUrl: z
       .url({ protocol: /^https?$/ })
       .max(500)
