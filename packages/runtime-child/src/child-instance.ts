@@ -31,6 +31,7 @@ export class ChildInstance implements ModuleInstance {
   readonly #parts: ChildInstanceParts;
   /** Calls are taken one after the other. */
   #last: Promise<unknown> = Promise.resolve();
+  #running: PendingCall | undefined;
   #gone: string | undefined;
 
   constructor(parts: ChildInstanceParts) {
@@ -61,13 +62,19 @@ export class ChildInstance implements ModuleInstance {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    // First: the end of the child would look like a crash to the call that it serves.
+    this.#running?.cut(runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' }));
     this.#close('it was closed');
     return Promise.resolve();
   }
 
   async #perform(call: PendingCall): Promise<void> {
     if (this.#gone !== undefined) call.fail(stale(this.#gone));
-    else if (!call.isSettled) await this.#parts.lane.perform(call);
+    else if (!call.isSettled) {
+      this.#running = call;
+      await this.#parts.lane.perform(call);
+      this.#running = undefined;
+    }
     // A child that was ended took the instance with it.
     if (!this.#parts.lane.alive) this.#close('its process ended');
   }

@@ -109,7 +109,8 @@ export class ChildModule implements LoadedModule {
     const startedMs = performance.now();
     const reply = await this.#submit(options, {
       message: () => ({ do: 'run', module: code.id, wasi }),
-      ...(stdin === undefined ? {} : { attached: stdin }),
+      // A copy: until its turn comes the caller may use the memory for something else.
+      ...(stdin === undefined ? {} : { attached: new Uint8Array(stdin) }),
       keep: (output) => output,
     });
     const { ok, usage } = reply.message;

@@ -67,7 +67,7 @@ class ChildRuntimeHost implements RuntimeHost {
   async inspect(bytes: Uint8Array): Promise<ModuleDescription> {
     this.#assertOpen();
     this.#checkSize(bytes);
-    const request = { message: () => ({ do: 'inspect' }) as const, attached: bytes.slice() };
+    const request = { message: () => ({ do: 'inspect' }) as const, attached: new Uint8Array(bytes) };
     return this.#description(await this.#pool.submit({ ...request, ...this.#loadLimit() }));
   }
 
@@ -135,8 +135,8 @@ class ChildRuntimeHost implements RuntimeHost {
   }
 
   async #verifiedBytes(source: ModuleSource): Promise<{ bytes: Uint8Array; digest: Digest }> {
-    // A copy: what the caller changes from now on is neither hashed nor compiled.
-    const bytes = 'bytes' in source ? source.bytes.slice() : await readModuleFile(source.path);
+    // A copy, which `slice` of a Buffer is not: what the caller changes from now on is neither hashed nor compiled.
+    const bytes = 'bytes' in source ? new Uint8Array(source.bytes) : await readModuleFile(source.path);
     this.#checkSize(bytes);
     const digest = await sha256Hex(bytes as Uint8Array<ArrayBuffer>);
     if (source.digest !== undefined && source.digest !== digest)

@@ -23,6 +23,8 @@ const greetingDeadlineMs = 30_000;
 const pageDescriptor = 3;
 
 interface Waiting {
+  /** Whether a message is of the kind that is waited for. */
+  readonly accepts: (message: unknown) => boolean;
   readonly resolve: (frame: Frame) => void;
   readonly reject: (error: HotSwapError) => void;
 }
@@ -71,7 +73,7 @@ export class EngineProcess {
     const process = new EngineProcess(launch);
     const deadline = setTimeout(() => process.kill(), greetingDeadlineMs);
     try {
-      const { message } = await process.#next();
+      const { message } = await process.#next(isGreeting);
       const hello = message as HelloMessage | RefusalMessage;
       if ('failure' in hello) throw errorOfFailure(hello.failure, launch);
       if (hello.protocol !== protocolVersion)
@@ -108,7 +110,7 @@ export class EngineProcess {
 
   /** @throws HS_RUNTIME_CRASHED when the child ends before it answers */
   async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
-    const answer = this.#next();
+    const answer = this.#next(isAnswer);
     for (const piece of encodeFrame(message, attached)) (this.#child.stdin as Writable).write(piece);
     const frame = await answer;
     return { message: frame.message as ReplyMessage, attached: frame.attached };
@@ -131,10 +133,10 @@ export class EngineProcess {
     clearTimeout(impatience);
   }
 
-  #next(): Promise<Frame> {
+  #next(accepts: Waiting['accepts']): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) reject(this.#ended);
-      else this.#waiting = { resolve, reject };
+      else this.#waiting = { accepts, resolve, reject };
     });
   }
 
@@ -142,8 +144,11 @@ export class EngineProcess {
     try {
       for (const frame of this.#reader.push(piece)) {
         const waiting = this.#waiting;
+        if (waiting === undefined) continue;
+        // JSON, but no answer: whoever reads on would fail over it.
+        if (!waiting.accepts(frame.message)) return this.kill();
         this.#waiting = undefined;
-        waiting?.resolve(frame);
+        waiting.resolve(frame);
       }
     } catch {
       // Whatever speaks there, it is not our program.
@@ -161,6 +166,21 @@ export class EngineProcess {
     waiting?.reject(this.#ended);
   }
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+const isFailure = (value: unknown): boolean =>
+  isRecord(value) && typeof value['code'] === 'string' && isRecord(value['details']);
+
+const isGreeting = (value: unknown): boolean =>
+  isRecord(value) && (typeof value['protocol'] === 'number' || isFailure(value['failure']));
+
+const isAnswer = (value: unknown): boolean =>
+  isRecord(value) &&
+  isRecord(value['usage']) &&
+  (value['failure'] === undefined || isFailure(value['failure'])) &&
+  (value['output'] === undefined || isRecord(value['output']));
 
 const launchFailure = ({ engine }: EngineLaunch, why: string): HotSwapError =>
   runtimeChildError('HS_RUNTIME_CHILD_FAILED', { engine, why });

@@ -91,7 +91,7 @@ describe('a call that does not end', () => {
 });
 
 describe('a child that crashes', () => {
-  it.each(['crash', 'garbage'])(
+  it.each(['crash', 'garbage', 'nothing', 'shapeless'])(
     'fails the call that it served by %s, and the next call gets a fresh child',
     async (how) => {
       await using host = await fakeHost({ processes: 1 });
@@ -114,6 +114,28 @@ describe('a child that crashes', () => {
     await expect(instance.invoke('crash', [])).rejects.toEqual(code('HS_RUNTIME_CRASHED'));
     await expect(instance.invoke('opened', [])).rejects.toEqual(code('HS_RUNTIME_STALE_HANDLE'));
     expect(await pidOf(module)).toBe(shared);
+  });
+});
+
+describe('an open instance that is closed', () => {
+  it.each(['instance', 'module', 'host'] as const)('with its %s ends its calls, which is no crash', async (what) => {
+    await using host = await fakeHost();
+    const module = await anyModule(host);
+    const instance = await module.open();
+    const calls = [
+      expect(instance.invoke('hang', [])).rejects.toEqual(code('HS_RUNTIME_CANCELLED')),
+      expect(instance.invoke('opened', [])).rejects.toEqual(code('HS_RUNTIME_STALE_HANDLE')),
+    ];
+    // The first one is under way.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (what === 'host') await host[Symbol.asyncDispose]();
+    else if (what === 'module') await module[Symbol.asyncDispose]();
+    else {
+      await instance[Symbol.asyncDispose]();
+      await Promise.all(calls);
+      expect(module.stats()).toMatchObject({ calls: 2, errors: 2, crashes: 0, inFlight: 0 });
+    }
+    await Promise.all(calls);
   });
 });
 
@@ -149,6 +171,18 @@ describe('loading', () => {
     const load = host.load({ bytes: new Uint8Array([1]) }, options);
     await expect(load).rejects.toEqual(code('HS_RUNTIME_UNSUPPORTED'));
     await expect(load).rejects.toThrow(feature);
+  });
+
+  it('takes the bytes that were verified, in every child, whatever becomes of the memory that they were in', async () => {
+    await using host = await fakeHost({ processes: 1 });
+    const bytes = Buffer.from([1, 2, 3, 4]);
+    const loading = host.load({ bytes });
+    bytes[1] = 66;
+    const module = await loading;
+    expect(await invoke(module, 'code')).toBe(2);
+    await expect(invoke(module, 'crash')).rejects.toEqual(code('HS_RUNTIME_CRASHED'));
+    bytes[1] = 67;
+    expect(await invoke(module, 'code')).toBe(2);
   });
 
   it('is undone in every child when the module is disposed of', async () => {
@@ -189,6 +223,17 @@ describe('limits', () => {
   });
 });
 
+it('gives a program the input that it had when it was run, however long it waits for its turn', async () => {
+  await using host = await fakeHost({ processes: 1 });
+  const module = await anyModule(host);
+  const first = expect(invoke(module, 'hang', 200)).rejects.toEqual(code('HS_RUNTIME_TIMEOUT'));
+  const stdin = Buffer.from('mine');
+  const waiting = module.run({ stdin });
+  stdin.fill('x');
+  await first;
+  expect(String(Buffer.from((await waiting).stderr))).toBe('mine');
+});
+
 it('gives what a program wrote, in its two streams', async () => {
   await using host = await fakeHost();
   const result = await (await anyModule(host)).run({ stdin: Buffer.from('err') });
@@ -219,8 +264,11 @@ describe('what a guest writes', () => {
     const module = await anyModule(host);
     const timedOut = shown(invoke(module, 'sayAndHang', 1_000));
     expect(await timedOut).toEqual({ code: 'HS_RUNTIME_TIMEOUT', stdout: hanging });
+    // The next one has a child that is there already: what is cut while one starts has written nothing.
+    await pidOf(module);
     const cancelled = shown(module.invoke('sayAndHang', [], { signal: AbortSignal.timeout(1_000) }));
     expect(await cancelled).toEqual({ code: 'HS_RUNTIME_CANCELLED', stdout: hanging });
+    await pidOf(module);
     const cut = shown(invoke(module, 'sayAndHang'));
     expect(await host.createSlotTable().drain(module, 1_000)).toEqual({ finished: 0, cut: 1 });
     expect(await cut).toEqual({ code: 'HS_RUNTIME_CANCELLED', stdout: hanging });
