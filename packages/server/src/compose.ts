@@ -267,6 +267,7 @@ type RolloutParts = Pick<
   | 'journal'
   | 'fleet'
   | 'metrics'
+  | 'metricsSources'
   | 'clock'
   | 'strategies'
   | 'selectors'
@@ -334,7 +335,8 @@ function makeRollouts(scope: DependencyContainer, overrides: ServerOverrides): R
     onTaken: (outcome, report) => measured.reported(outcome, report),
     onChanged: (tenant, nodeId) => events.emit({ topic: 'node.changed', tenant, subject: nodeId }),
   });
-  return { journal, fleet, metrics, clock, engine, loop, hub, intake, policies, selectors, strategies: known };
+  const reading = { journal, fleet, metrics, metricsSources: Object.keys(metricsSources) };
+  return { ...reading, clock, engine, loop, hub, intake, policies, selectors, strategies: known };
 }
 
 /** What triggers may ask beside the nodes' reports. A plugin's source stands before the built-in one of its name. */

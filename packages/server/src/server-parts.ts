@@ -79,6 +79,8 @@ export interface ServerParts {
   readonly trainLoop: TrainLoop;
   readonly journal: Pick<JournalStore, 'read'>;
   readonly metrics: MetricsSource;
+  /** Names of the further sources that triggers may ask. */
+  readonly metricsSources: readonly string[];
   readonly fleet: Pick<FleetReader, 'candidates' | 'regions'>;
   readonly clock: Clock;
   readonly store: ModuleStore;

@@ -137,6 +137,17 @@ describe('a release train that is only tried', () => {
       400,
       '/script/faults/0/module',
     ],
+    [
+      'a trigger that asks a source which this server does not have',
+      {
+        train: {
+          ...train('2.0.0').train,
+          autoRollback: { triggers: [{ metric: 'custom:x', source: 'elsewhere', query: 'x', threshold: 1 }] },
+        },
+      },
+      400,
+      '',
+    ],
     ['more nodes than a server simulates', { fleet: { regions: { a: 30_000 } } }, 422, ''],
   ])('refuses %s', async (_, part, status, pointer) => {
     const answer = await test.send('POST', '/api/v1/wasm/trains/simulate', { body: { ...train('2.0.0'), ...part } });

@@ -14,6 +14,7 @@ import { LiveRollout } from './live-rollout.ts';
 import type { SimulationRun } from './simulation-run.ts';
 import { ScriptedFaults, type ReleaseSide } from './scripted-faults.ts';
 import { SimulatedTimeline } from './simulated-timeline.ts';
+import { namedSources, silentSources, untoldMetrics, withoutUntold } from './untold-metrics.ts';
 
 /** What a world is made of: everything of a run but its deployment. @internal */
 export type WorldParts = Omit<SimulationRun, 'spec'>;
@@ -47,7 +48,7 @@ export class SimulatedWorld {
     refuseStrangers(script, specs);
     this.#parts = parts;
     this.lastLineMs = this.#lastLine();
-    this.rollouts = specs.map((spec) => new LiveRollout(spec, script, this.timeline, specs.length > 1));
+    this.rollouts = specs.map((spec) => new LiveRollout(withoutUntold(spec), script, this.timeline, specs.length > 1));
     this.#router = new LaggingRouter(script.faults ?? [], () => this.nowMs());
     this.#faults = new ScriptedFaults(script, fleet, seed, () => this.nowMs());
     this.simulation = new Simulation({
@@ -55,6 +56,7 @@ export class SimulatedWorld {
       fleet,
       startsAt: startsAtMs,
       moduleName: specs[0]?.moduleName ?? '',
+      metricsSources: silentSources(parts.sources ?? specs.flatMap(namedSources)),
       script: this.#faults.fleetScript(this.#sides()),
       router: this.#router,
       metrics: ({ deploymentId, variant, since, now }) =>
@@ -87,6 +89,10 @@ export class SimulatedWorld {
     }
     for (const { spec } of this.rollouts)
       await simulation.create({ strategy: spec.strategy, config: spec.config, spec });
+    for (const rollout of this.rollouts) {
+      const untold = untoldMetrics(rollout.spec);
+      if (untold.length > 0) rollout.tell('script', 'untold', `Taken to be well: ${untold.join(', ')}.`, 0);
+    }
     this.#faults.schedule(simulation, tellScript);
     // Faults of the first moment are there before the rollout begins.
     await simulation.time.run(simulation.time.now());

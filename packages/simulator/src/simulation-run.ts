@@ -11,6 +11,8 @@ export interface SimulationRun {
   readonly releases?: readonly Release[];
   /** Selectors that the deployment may name. */
   readonly selectors?: readonly NodeSelectorPlugin<unknown>[];
+  /** Metrics sources beside the nodes' reports that triggers may name; none of them is asked. Default: all that they name. */
+  readonly sources?: readonly string[];
   readonly script: SimulationScript;
   readonly seed: number;
   readonly untilMs: number;

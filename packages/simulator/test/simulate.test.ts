@@ -95,6 +95,20 @@ describe('simulate', () => {
     expect((await run({ deployment })).status).toBe('Completed');
   });
 
+  it('takes metrics well that a script cannot speak of, as everything else that it does not tell', async () => {
+    const outside = { metric: 'custom:saturation', source: 'prometheus', query: 'saturation', threshold: 5 } as const;
+    const own = { metric: 'custom:orders', threshold: 0.1, comparison: 'less_than' } as const;
+    const of = (...triggers: readonly object[]) =>
+      run({ deployment: { ...base.deployment, autoRollback: { triggers } } as SimulateRequest['deployment'] });
+    const result = await of(outside, own);
+    expect(result).toMatchObject({ status: 'Completed', durationMs: (await of()).durationMs });
+    const byScript = ({ timeline }: typeof result) => timeline.filter(({ source }) => source === 'script');
+    expect(byScript(result)).toMatchObject([
+      { atMs: 0, sentence: 'Taken to be well: custom:saturation, custom:orders.' },
+    ]);
+    expect(byScript(await of())).toEqual([]);
+  });
+
   it('sees the slowest calls of a time in which only some were slow', async () => {
     const autoRollback = { triggers: [{ metric: 'p99_latency_ms', threshold: 100 }] } as const;
     const script = { metrics: [{ at: 'PT54S', for: 'PT6S', latencyMs: { average: 200, p95: 300, p99: 400 } }] };

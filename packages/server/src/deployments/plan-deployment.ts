@@ -38,6 +38,7 @@ export async function planDeployment(
     spec: { ...spec, requireApproval: false },
     strategies: parts.strategies,
     selectors: parts.selectors,
+    sources: parts.metricsSources,
     fleet: nodes,
     releases: [...served.filter(({ releaseId }) => releaseId !== release.releaseId), release],
     ...bounds,

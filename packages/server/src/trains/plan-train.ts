@@ -46,6 +46,7 @@ export async function planTrain(
     order,
     strategies: parts.strategies,
     selectors: parts.selectors,
+    sources: parts.metricsSources,
     fleet: nodes,
     releases: [...served.filter(({ releaseId }) => releases.every((own) => own.releaseId !== releaseId)), ...releases],
     ...bounds,
