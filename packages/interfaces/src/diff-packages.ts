@@ -2,7 +2,7 @@ import { ChangeList, diffFunctions, diffInterfaces } from './diff-interfaces.ts'
 import type { InterfaceChange } from './interface-change.ts';
 import { byBase, counterpart } from './item-counterpart.ts';
 import { TypeDiffer } from './type-differ.ts';
-import type { WitPackage, WitWorld, WitWorldItem } from './wit-document.ts';
+import type { WitInterface, WitPackage, WitWorld, WitWorldItem } from './wit-document.ts';
 
 /**
  * What changes between two versions of a WIT package for whoever calls or implements it. Worlds are contracts with hosts:
@@ -70,12 +70,23 @@ function diffOwn(
   if (before.kind === 'function' && after.kind === 'function')
     return diffFunctions(path, before.function, after.function, direction, differ);
   if (before.kind === 'interface' && after.kind === 'interface' && !before.interface.id.includes('/'))
-    return diffInterfaces(before.interface, after.interface, 'export', differ);
+    return diffInlineInterfaces(before.interface, after.interface, direction, differ);
   const list = new ChangeList(direction);
   if (before.kind === 'type' && after.kind === 'type')
     list.inner(path, differ.definitions(before.definition, after.definition));
   else if (before.kind !== after.kind) list.add('breaking', 'kind-changed', path, before.kind, after.kind);
   return list.changes;
+}
+
+/** What is asked of components as exports they have to have: more of it breaks them, as more imports would break a host. */
+function diffInlineInterfaces(
+  before: WitInterface,
+  after: WitInterface,
+  direction: InterfaceChange['direction'],
+  differ: TypeDiffer,
+): readonly InterfaceChange[] {
+  const changes = diffInterfaces(before, after, direction === 'export' ? 'import' : 'export', differ);
+  return changes.map((change) => ({ ...change, direction }));
 }
 
 type Items = ReadonlyMap<string, WitWorldItem>;
