@@ -8,7 +8,7 @@
 //! | `SERVER_NAME`, `SERVER_PORT`, `SERVER_PROTOCOL` | as the client named them |
 //! | `REMOTE_ADDR` | the client's address |
 //! | `CONTENT_TYPE`, `CONTENT_LENGTH` | of the body, where there is one |
-//! | `HTTP_*` | the other headers, except `Authorization` and `Proxy` |
+//! | `HTTP_*` | the other headers, except `Authorization`, `Proxy` and those with an underscore in their name |
 //!
 //! The command's own environment and arguments, as its policy has them, stay. The answer is sent when the command has ended with status 0.
 
@@ -56,6 +56,10 @@ pub(crate) fn environment(
         if name == AUTHORIZATION || name == CONTENT_LENGTH || name == "proxy" {
             continue;
         }
+        // `x_one` and `x-one` are one variable: a client would write over what a proxy has set.
+        if name.as_str().contains('_') {
+            continue;
+        }
         let values: Vec<_> =
             request.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let joined = values.join(if name == "cookie" { "; " } else { ", " });
@@ -80,6 +84,9 @@ mod tests {
             .header("content-length", "3")
             .header("x-one", "1")
             .header("x-one", "2")
+            .header("x-real-ip", "10.0.0.9")
+            .header("x_real_ip", "evil")
+            .header("x_other", "evil")
             .header("proxy", "evil")
             .header("authorization", "Bearer secret")
             .body(())
@@ -99,10 +106,12 @@ mod tests {
             ("CONTENT_TYPE", "text/plain"),
             ("CONTENT_LENGTH", "3"),
             ("HTTP_X_ONE", "1, 2"),
+            ("HTTP_X_REAL_IP", "10.0.0.9"),
             ("HTTPS", "on"),
         ] {
             assert_eq!(env.get(name).map(String::as_str), Some(value), "{name}");
         }
+        assert!(!env.contains_key("HTTP_X_OTHER"));
         assert!(!env.contains_key("HTTP_PROXY") && !env.contains_key("HTTP_AUTHORIZATION"));
     }
 }
