@@ -42,10 +42,16 @@ export class CompletionQueue {
 
   /**
    * Starts a call and waits for its end.
-   * @throws HS_RUNTIME_CANCELLED with the signal's reason as cause, and whatever the addon answered.
+   * @throws HS_RUNTIME_CANCELLED with the signal's reason as cause, HS_RUNTIME_INVALID_ARGUMENT for a signal that is none, and
+   * whatever the addon answered.
    */
   submit(start: (dispatcher: Dispatcher, callId: number) => void, signal?: AbortSignal): Promise<Completion> {
     if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    // Before a place is taken: what throws in between would keep it, and closing would wait for it for ever.
+    if (signal !== undefined && !isSignal(signal))
+      return Promise.reject(
+        runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path: 'options.signal', expected: 'an AbortSignal' }),
+      );
     return new Promise((resolve, reject) => {
       const callId = this.#free.pop() ?? this.#waiting.length;
       let release: (() => void) | undefined;
@@ -89,6 +95,10 @@ export class CompletionQueue {
     if (this.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
     return waiting;
   }
+}
+
+function isSignal(value: unknown): boolean {
+  return typeof (value as Partial<AbortSignal> | null)?.addEventListener === 'function';
 }
 
 function failureOf(failure: unknown, signal: AbortSignal | undefined): Error {

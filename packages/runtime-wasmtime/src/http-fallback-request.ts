@@ -70,14 +70,18 @@ export class HttpFallbackRequest implements FallbackRequest {
     return true;
   }
 
-  /** Answers piece by piece, as fast as the client takes it; gives the iterable back when the client leaves. */
+  /** Answers piece by piece, as fast as the client takes it; gives the iterable back when it is not read to its end. */
   async stream({ status, headers }: HttpFallbackResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
     const iterator = body[Symbol.asyncIterator]();
+    let hasMore = true;
     try {
       this.#native.respond(this.#id, status, flatHeaders(headers), null);
       this.#hasHead = true;
       while (!this.#isOver) {
+        // One that throws has given itself back.
+        hasMore = false;
         const piece = await iterator.next();
+        hasMore = piece.done !== true;
         if (piece.done === true) {
           this.#native.end(this.#id);
           return;
@@ -88,7 +92,7 @@ export class HttpFallbackRequest implements FallbackRequest {
       if (!this.#isOver) throw error;
     } finally {
       // Not waited for: a generator that hangs must not hold what is over.
-      if (this.#isOver) void iterator.return?.()?.then(undefined, () => undefined);
+      if (hasMore) void iterator.return?.()?.then(undefined, () => undefined);
     }
   }
 
