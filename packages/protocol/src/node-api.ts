@@ -97,7 +97,7 @@ export interface NodeHealthView {
 export interface JoinTokenRequest {
   /** How many nodes may join with it. Default 1. */
   readonly uses?: number;
-  /** Default PT5M. */
+  /** PT30M at most. Default PT5M. */
   readonly expiresIn?: Duration | number;
   /** Regions that a node with this token may name. Default all. */
   readonly regions?: readonly string[];

@@ -215,6 +215,12 @@ describe('authorization', () => {
     ).toBe(401);
   });
 
+  it('makes no join token that lasts longer than half an hour', async () => {
+    const made = (expiresIn: string) => test.send('POST', `${api}/join-tokens`, { body: { expiresIn } });
+    expect((await made('PT30M')).status).toBe(201);
+    expect(await made('PT31M')).toMatchObject({ status: 400, body: { errors: [{ pointer: '/expiresIn' }] } });
+  });
+
   it('gives nodes of one name of two tenants keys of their own, so that calls of one are none of the other', async () => {
     const body = { ...agent.registration(), nodeId: 'edge-twin', publicKey: { kty: 'OKP', crv: 'Ed25519', x: 'twin' } };
     const keys: unknown[] = [];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultModuleRuntime, defaultResourceLimits, noCapabilities } from '@hotswap/core';
 import {
+  AuditRepository,
   CredentialRepository,
   DatabaseClock,
   IdempotencyRepository,
@@ -197,6 +198,31 @@ describe.each(backends)('on $name', ({ open }) => {
         Array.from({ length: 6 }, (_, i) => nodes.register(many.token, node(`m${i}`))),
       );
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(3);
+    });
+
+    it('raises one alert when a join token is sent again that is used up, and none for others', async () => {
+      const nodes = new NodeRepository(database);
+      const tenant = newTenant();
+      const { token } = await nodes.createJoinToken({
+        ...{ tenant, uses: 1, expiresInMs: 60_000, regions: null, createdBy: 'admin' },
+      });
+      await nodes.register(token, node('n1'));
+      for (const other of [token, token, 'hsj_unknown'])
+        await expect(nodes.register(other, node('thief'))).rejects.toMatchObject({
+          code: 'HS_AUTH_INVALID_JOIN_TOKEN',
+        });
+      const alerts = await database.query<object>(
+        'select node_id, severity, text, facts from outbox where tenant = $1',
+        [tenant],
+      );
+      expect(alerts).toEqual([
+        {
+          ...{ node_id: 'thief', severity: 'warning', facts: { createdBy: 'admin' } },
+          text: 'A join token that is used up was sent again to register thief: look at who has it',
+        },
+      ]);
+      const acts = await new AuditRepository(database).list(tenant, { limit: 10, action: 'joinToken.reuse' });
+      expect(acts.map(({ object, facts }) => [object, facts])).toEqual([['thief', { createdBy: 'admin' }]]);
     });
 
     it('lets a known node join again with its key alone, and ends its old credential', async () => {

@@ -71,6 +71,29 @@ update join_tokens set uses_left = uses_left - 1 where token_hash = $1 and uses_
 returning tenant, regions`,
 );
 
+/** A token that all its nodes have joined with, and who made it. */
+const readUsedUp = statement(
+  'join_token_used_up',
+  `select tenant, created_by as "createdBy" from join_tokens where token_hash = $1 and uses_left = 0`,
+);
+
+/** It is told of once: a token that is gone is one like any other that was never there. The last values only go on record. */
+const dropUsedUp = statement(
+  'join_token_drop_used_up',
+  `delete from join_tokens where token_hash = $1 and uses_left = 0 and tenant = $2 and $3::text is not null and $4::text is not null`,
+  ([, tenant, nodeId, createdBy]) => ({
+    tenant: String(tenant),
+    action: 'joinToken.reuse',
+    object: String(nodeId),
+    facts: { createdBy: String(createdBy) },
+  }),
+);
+
+const tellOfReuse = statement(
+  'join_token_tell',
+  `insert into outbox (tenant, node_id, text, severity, facts) values ($1, $2, $3, 'warning', $4)`,
+);
+
 const insertToken = statement(
   'join_token_insert',
   `
@@ -249,18 +272,19 @@ export class NodeRepository {
 
   /**
    * Registers a node and gives it a credential that cannot be read again. A known node with the same key gets a new
-   * credential, and its old ones end; routers hear of it when it is reached elsewhere than before.
+   * credential, and its old ones end; routers hear of it when it is reached elsewhere than before. A token that is used up
+   * raises an alert when it is sent again.
    * @throws HS_AUTH_INVALID_JOIN_TOKEN, HS_AUTH_REGION_NOT_ALLOWED, HS_NODE_EXISTS
    */
   async register(
     joinToken: string,
     node: NodeDescription,
   ): Promise<{ readonly tenant: string; readonly credential: string }> {
-    return this.#database.transaction(async (session) => {
+    const registered = await this.#database.transaction(async (session) => {
       const [token] = await session.query<{ tenant: string; regions: readonly string[] | null }>(takeToken, [
         hashToken(joinToken),
       ]);
-      if (!token) throw stateError('HS_AUTH_INVALID_JOIN_TOKEN');
+      if (!token) return null;
       if (token.regions !== null && !token.regions.includes(node.region))
         throw stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
       const [hostname, region, ...rest] = describe(node);
@@ -287,6 +311,21 @@ export class NodeRepository {
       const credential = newToken('hsn');
       await session.execute(insertCredential, [hashToken(credential), token.tenant, node.nodeId]);
       return { tenant: token.tenant, credential };
+    });
+    if (registered) return registered;
+    await this.#tellOfReuse(hashToken(joinToken), node.nodeId);
+    throw stateError('HS_AUTH_INVALID_JOIN_TOKEN');
+  }
+
+  /** Whoever sends a token that was used up already may have it from somebody else. */
+  async #tellOfReuse(tokenHash: string, nodeId: string): Promise<void> {
+    const [used] = await this.#database.query<{ tenant: string; createdBy: string }>(readUsedUp, [tokenHash]);
+    if (!used) return;
+    const { tenant, createdBy } = used;
+    const text = `A join token that is used up was sent again to register ${nodeId}: look at who has it`;
+    await this.#database.transaction(async (session) => {
+      if ((await session.execute(dropUsedUp, [tokenHash, tenant, nodeId, createdBy])) === 0) return;
+      await session.execute(tellOfReuse, [tenant, nodeId, text, JSON.stringify({ createdBy })]);
     });
   }
 

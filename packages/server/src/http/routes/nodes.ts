@@ -21,12 +21,14 @@ import type { NodeQuery } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
 import { requireMatch } from '../entity-tag.ts';
+import { invalidRequest } from '../validate-request.ts';
 import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/nodes`;
 const params = z.strictObject({ id: z.string().max(100) });
 const tags = ['nodes'];
 const defaultTokenMs = 300_000;
+const longestTokenMs = 1_800_000;
 const longestWindowMs = 86_400_000;
 
 /** @internal */
@@ -46,10 +48,13 @@ function joinTokenRoute(app: App, { nodes }: ServerParts): void {
     async (request, reply) => {
       const { tenant, subject } = callerOf(request);
       const { uses = 1, expiresIn, regions = null } = request.body;
+      const expiresInMs = expiresIn === undefined ? defaultTokenMs : durationMs(expiresIn);
+      if (expiresInMs > longestTokenMs)
+        throw invalidRequest([{ pointer: '/expiresIn', detail: 'must be PT30M at most' }]);
       const made = await nodes.createJoinToken({
         tenant,
         uses,
-        expiresInMs: expiresIn === undefined ? defaultTokenMs : durationMs(expiresIn),
+        expiresInMs,
         regions,
         createdBy: subject,
       });
