@@ -4,11 +4,10 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startLocalCluster, type LocalCluster } from './local-cluster.ts';
 
-const { values } = parseArgs({
-  options: { 'data-dir': { type: 'string', default: '.hotswap' }, port: { type: 'string', default: '5000' } },
-});
-
 async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { 'data-dir': { type: 'string', default: '.hotswap' }, port: { type: 'string', default: '5000' } },
+  });
   const dataDirectory = resolve(values['data-dir']);
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const cluster = await startLocalCluster({
@@ -18,23 +17,24 @@ async function main(): Promise<number> {
       console.error(`  ${message}`);
     },
   });
-  console.log(welcome(cluster));
-  await stopRequested(cluster);
+  console.log(welcome(cluster, values['data-dir']));
+  const endOfServer = await Promise.race([stopRequested(), cluster.server.ended]);
+  if (endOfServer !== undefined)
+    console.error(`  the server ended by itself (${String(endOfServer)}); its log is in ${cluster.server.logFile}`);
   console.error('  stopping');
   await cluster.stop();
-  return cluster.server.isRunning() ? 1 : 0;
+  return endOfServer === undefined ? 0 : 1;
 }
 
-function stopRequested(cluster: LocalCluster): Promise<unknown> {
+function stopRequested(): Promise<undefined> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  return Promise.race([
-    ...signals.map((signal) => new Promise((done) => process.once(signal, done))),
-    cluster.server.ended,
-  ]);
+  return Promise.race(
+    signals.map((signal) => new Promise<undefined>((done) => process.once(signal, () => done(undefined)))),
+  );
 }
 
-function welcome(cluster: LocalCluster): string {
-  const hotswap = `npm run --silent hotswap -- --data-dir ${values['data-dir']}`;
+function welcome(cluster: LocalCluster, dataDirectory: string): string {
+  const hotswap = `npm run --silent hotswap -- --data-dir ${dataDirectory}`;
   return `
 HotSwap is running at ${cluster.url} with ${String(cluster.agents.size)} nodes in three regions.
 API documentation: ${cluster.url}/api/docs
