@@ -32,11 +32,17 @@ export function canaryStages(targets: NodeSet, percentages: readonly number[]): 
 /** Percentages reached from a first one by equal steps, ending in 100. @internal */
 export function stagesFromIncrements(initialPercent: number, incrementPercent: number): readonly number[] {
   const stages: number[] = [];
-  for (let percent = initialPercent; percent < 100; percent += incrementPercent) stages.push(percent);
+  let percent = initialPercent;
+  while (percent < 100) {
+    stages.push(percent);
+    percent = withoutNoise(initialPercent + stages.length * incrementPercent);
+  }
   return [...stages, 100];
 }
 
+/** What binary fractions add up to may be a hair beside the number that it is. */
+const withoutNoise = (value: number): number => Number(value.toFixed(9));
+
 function stageSize(total: number, percent: number): number {
-  // A product like 10 x 30 % may come out a hair above the whole number that it is.
-  return Math.min(total, Math.ceil(Number(((total * percent) / 100).toFixed(9))));
+  return Math.min(total, Math.ceil(withoutNoise((total * percent) / 100)));
 }

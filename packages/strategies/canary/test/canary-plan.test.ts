@@ -59,4 +59,11 @@ describe('the stages of a canary', () => {
       }),
     );
   });
+
+  it('are the percentages that are written, not what binary fractions add up to', () => {
+    expect(stagesFromIncrements(10, 1.1).slice(0, 4)).toEqual([10, 11.1, 12.2, 13.3]);
+    expect(stagesFromIncrements(1.1, 1.1).slice(-3)).toEqual([97.9, 99, 100]);
+    expect(stagesFromIncrements(33.4, 33.3)).toEqual([33.4, 66.7, 100]);
+    expect(stagesFromIncrements(0.1, 33.3)).toEqual([0.1, 33.4, 66.7, 100]);
+  });
 });
