@@ -66,7 +66,8 @@ function expire(draft: Draft, parts: EngineParts): Decision | null {
     draft.put({ type: 'lapsed', by: lapsed.by });
     return null;
   }
-  draft.put({ type: 'closed', status: 'Cancelled', reason: 'Nobody executed it in time' });
+  const reason = held ? 'All its nodes were offline, and nobody resumed it in time' : 'Nobody executed it in time';
+  draft.put({ type: 'closed', status: 'Cancelled', reason });
   return null;
 }
 

@@ -157,6 +157,17 @@ describe('targets', () => {
     expect((await simulation.state()).summary.status).toBe('Completed');
   });
 
+  it('all offline for a day cancel the deployment, and that is told as what it is', async () => {
+    const simulation = new Simulation({ strategies: testStrategies });
+    for (const nodeId of simulation.database.nodes.keys()) simulation.fleet.disconnect(nodeId);
+    await simulation.deploy({ strategy: 'Staged' });
+    await simulation.time.advance(25 * 60 * minute);
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'Cancelled',
+      reason: 'All its nodes were offline, and nobody resumed it in time',
+    });
+  });
+
   it('that all go offline on the way pause the rollout, and a resume gives them their time again', async () => {
     const simulation = new Simulation({ strategies: testStrategies });
     await simulation.deploy({ strategy: 'Staged' });
