@@ -117,19 +117,23 @@ export class LiveRollout {
       ...(verdict === undefined ? {} : { verdict }),
       targetCount: targets.length,
       changes: describeChanges(before, after, targets),
-      leftOut: this.#beganMs === null ? [] : this.#leftOut(fleet, new Set(targets)),
+      leftOut: this.#beganMs === null ? [] : this.#leftOut(fleet, new Set(targets), before),
       blastRadius: this.#blastRadius(endMs, targets.length),
     };
   }
 
-  #leftOut(fleet: readonly SimulatedNode[], targets: ReadonlySet<string>): SimulatedOutcome['leftOut'] {
+  #leftOut(
+    fleet: readonly SimulatedNode[],
+    targets: ReadonlySet<string>,
+    before: readonly CandidateNode[],
+  ): SimulatedOutcome['leftOut'] {
     const { regions } = this.spec;
+    const candidates = new Map(before.map((node) => [node.nodeId, node]));
     const out: { nodeId: string; why: string }[] = [];
     for (const { nodeId, region, enabled = true, reachable = true } of fleet) {
       if (targets.has(nodeId) || (regions !== null && !regions.includes(region))) continue;
       if (out.length === mostLeftOut) break;
-      const why = !enabled ? 'it is disabled' : !reachable ? 'it is offline' : 'the selector did not choose it';
-      out.push({ nodeId, why });
+      out.push({ nodeId, why: whyLeftOut(candidates.get(nodeId), enabled, reachable) });
     }
     return out;
   }
@@ -157,4 +161,13 @@ export class LiveRollout {
       ),
     };
   }
+}
+
+function whyLeftOut(candidate: CandidateNode | undefined, enabled: boolean, reachable: boolean): string {
+  if (!enabled) return 'it is disabled';
+  if (!reachable) return 'it is offline';
+  if (candidate?.flapping === true) return 'it starts again and again';
+  if (candidate && !candidate.hasModule && candidate.modulesLoaded >= candidate.maxModules)
+    return 'it has no room for another module (MaxModules)';
+  return 'the selector did not choose it';
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isHotSwapError } from '@hotswap/core';
+import { defaultAutoRollback, defaultHealthCheck, isHotSwapError } from '@hotswap/core';
 import type { SimulateRequest } from '@hotswap/protocol';
-import { readScenario, simulate } from '@hotswap/simulator';
+import { readScenario, runSimulation, simulate } from '@hotswap/simulator';
 import { abTesting } from '@hotswap/strategy-ab-testing';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
 import { canary } from '@hotswap/strategy-canary';
@@ -138,6 +138,27 @@ describe('simulate', () => {
     });
     expect(down).toMatchObject({ status: 'Completed', leftOut: [{ nodeId: 'far', why: 'it is offline' }] });
     expect(down.durationMs).toBeGreaterThan(10 * 60_000);
+  });
+
+  it('says why nodes of a server cannot take part', async () => {
+    const nothing = { region: 'us-east', serving: [] };
+    const result = await runSimulation({
+      ...{ strategies, script: {}, seed: 1, untilMs: 86_400_000, startsAtMs: 0 },
+      fleet: [
+        { ...nothing, nodeId: 'free' },
+        { ...nothing, nodeId: 'full', inventory: { maxModules: 3, modulesLoaded: 3 } },
+        { ...nothing, nodeId: 'restless', inventory: { flapping: true } },
+      ],
+      spec: {
+        ...{ tenant: 'default', deploymentId: 'd', author: 'ann', moduleName: 'm', moduleId: 'm-v1.0.0' },
+        ...{ releaseId: 'new', strategy: 'AllAtOnce', config: {}, regions: null, healthCheck: defaultHealthCheck },
+        ...{ autoRollback: defaultAutoRollback, progressDeadline: 'PT30M', retention: 'PT1H' },
+      },
+    });
+    expect(result.leftOut).toEqual([
+      { nodeId: 'full', why: 'it has no room for another module (MaxModules)' },
+      { nodeId: 'restless', why: 'it starts again and again' },
+    ]);
   });
 
   it('waits for a router that lags', async () => {
