@@ -137,7 +137,7 @@ export class WasmtimeHttpPlane implements HttpPlane {
   async #authorize(askId: number, head: readonly string[]): Promise<void> {
     let validUntil = -1;
     try {
-      validUntil = (await this.#options.authorize?.(readRequestHead(head)))?.validUntil ?? -1;
+      validUntil = timeOf((await this.#options.authorize?.(readRequestHead(head)))?.validUntil);
     } catch (error) {
       // Whoever cannot tell lets nobody in.
       warnOfHandler('authorize', error);
@@ -152,4 +152,14 @@ export class WasmtimeHttpPlane implements HttpPlane {
       warnOfHandler(name, error);
     }
   }
+}
+
+/** The addon refuses what is no number, and then nobody would hear an answer. */
+function timeOf(validUntil: unknown): number {
+  if (validUntil === undefined) return -1;
+  if (typeof validUntil === 'number') return validUntil;
+  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
+    path: 'validUntil',
+    expected: 'a time in milliseconds since 1970',
+  });
 }

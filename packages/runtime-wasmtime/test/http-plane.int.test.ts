@@ -140,6 +140,18 @@ describe('HTTP plane', () => {
     });
   });
 
+  it.each<[string, unknown]>([
+    ['a date', new Date(Date.now() + 60_000)],
+    ['a text', String(Date.now() + 60_000)],
+    ['no end of time', Number.NaN],
+  ])('lets nobody in until %s, and survives it', async (_what, validUntil) => {
+    fixture.serve('hello', { a: [await load('http-hello', '1.0.0'), 1] });
+    const { port } = await fixture.open([route('hello', '/', { access: 'authorized' })], {
+      authorize: async () => ({ validUntil: validUntil as number }),
+    });
+    expect((await ask(port, '/', { headers: { authorization: 'Bearer x' } })).status).toBe(401);
+  });
+
   it('replaces routes while it serves', async () => {
     fixture.serve('lab', { v: [await load('http-lab'), 1] });
     const { port, listener } = await fixture.open([route('lab', '/old')]);
