@@ -153,6 +153,22 @@ describe('ServerConnection', () => {
     expect((await stat(join(fixture.folder, 'credential.json'))).mtimeMs).toBe(before.mtimeMs);
   });
 
+  it('does not hurry from session to session when none of them may follow what the server wishes', async () => {
+    await using fixture = await AgentFixture.create();
+    await fixture.serving({ functions: { hi: () => 'hello' } });
+    const sessions = (): number => fixture.server.attempts.filter((kind) => kind === 'session').length;
+    fixture.server.failing.set('desired', 403);
+    fixture.server.cutStreams();
+    await waitFor(() => sessions() > 0);
+    const before = fixture.server.heartbeats.length;
+    await waitFor(() => fixture.server.heartbeats.length >= before + 10);
+    // Heartbeats come five times a second; a loop without waits opens hundreds of sessions meanwhile.
+    expect(sessions()).toBeLessThan(50);
+    fixture.server.failing.delete('desired');
+    await waitFor(() => fixture.server.streams === 1);
+    expect((await fixture.invoke('hi')).status).toBe(200);
+  });
+
   it('goes on by range with bytes that break off on the way', async () => {
     await using fixture = await AgentFixture.create();
     await fixture.start();

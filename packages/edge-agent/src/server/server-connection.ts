@@ -87,9 +87,10 @@ export class ServerConnection {
     while (!this.#stopped.signal.aborted) {
       try {
         await this.#authenticate();
-        backOff.reset();
         this.#sender.start();
-        await this.#follow();
+        if (await this.#follow()) backOff.reset();
+        // Also a server that opens sessions and refuses what comes next is not asked without end.
+        await backOff.wait(this.#stopped.signal);
       } catch (error) {
         if (isHotSwapError(error, 'HS_AGENT_SUPERSEDED') || isHotSwapError(error, 'HS_AGENT_NOT_REGISTERED')) {
           this.#ended.resolve(error);
@@ -155,26 +156,32 @@ export class ServerConnection {
     }
   }
 
-  /** Follows desired state over as many streams as it takes; returns when a new session is needed. */
-  async #follow(): Promise<void> {
+  /**
+   * Follows desired state over as many streams as it takes; returns when a new session is needed, and whether this one
+   * brought anything.
+   */
+  async #follow(): Promise<boolean> {
     const { client, reconciler } = this.#options;
+    let hasBrought = false;
     const backOff = new BackOff({ firstMs: 100, maxMs: 5_000 });
     while (!this.#stopped.signal.aborted && !this.#mustAuthenticate) {
       this.#stream = new AbortController();
       try {
         for await (const state of client.watch(reconciler.acceptedGeneration, this.#stream.signal)) {
           backOff.reset();
+          hasBrought = true;
           reconciler.offer(state);
           this.#sender.follow(state.heartbeatIntervalMs);
           this.#sender.wake();
         }
       } catch (error) {
         if (isHotSwapError(error, 'HS_AGENT_SUPERSEDED')) throw error;
-        if (isRejection(error)) return;
+        if (isRejection(error)) return hasBrought;
         if (!this.#stream.signal.aborted) this.#emit('agent.stream-lost', { why: messageOf(error) });
       }
       await backOff.wait(this.#stopped.signal);
     }
+    return hasBrought;
   }
 
   #rejected(error: unknown): void {
