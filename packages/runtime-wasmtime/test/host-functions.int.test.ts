@@ -351,6 +351,31 @@ describe('host functions', () => {
     );
   });
 
+  it.each<[string, () => unknown]>([
+    ['something without a text', () => Object.create(null)],
+    ['an error whose message is none', () => Object.assign(new Error(), { message: { not: 'a text' } })],
+    [
+      'an error that cannot be read',
+      () =>
+        Object.defineProperty(new Error(), 'message', {
+          get: () => {
+            throw new Error('unreadable');
+          },
+        }),
+    ],
+  ])('make the call trap when they throw %s', async (_what, thrown) => {
+    const later = offered({ lookUp: () => Promise.reject(thrown()) });
+    const now = offered({
+      lookUp: () => {
+        throw thrown();
+      },
+    });
+    for (const { imports } of [later, now]) {
+      await using module = await plugin(imports);
+      expect((await failureOf(module.invoke('look-up', ['a']))).code).toBe('HS_RUNTIME_TRAP');
+    }
+  });
+
   it('end an open instance, and what it gave out, when they fail', async () => {
     const { imports, buckets } = offered({
       lookUp: () => {
