@@ -278,9 +278,13 @@ async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Prom
   const outcome = read.data as Outcome;
   if (outcome.status === 'RolledBack') {
     const reason = outcome.message ?? state.reason ?? 'The strategy took everything back';
-    if (state.deployed.length === 0) draft.put({ type: 'closed', status: 'RolledBack', reason });
-    else await turnBack(draft, parts, { reason, then: 'RolledBack' });
-    return state.deployed.length === 0 ? null : { kind: 'again' };
+    if (state.deployed.length > 0) {
+      await turnBack(draft, parts, { reason, then: 'RolledBack' });
+      return { kind: 'again' };
+    }
+    draft.put({ type: 'closed', status: 'RolledBack', reason });
+    draft.changes.push({ kind: 'notify', severity: 'critical', text: `${state.spec?.moduleName}: ${reason}` });
+    return null;
   }
   const claimed = subtractNodes(state.deployed, outcome.failed ?? []);
   const progress = await parts.fleet.loadProgress(draft.live.deploymentId, claimed, state.spec?.releaseId ?? '');

@@ -109,6 +109,17 @@ describe('regions one after the other', () => {
     });
     expect((await simulation.state()).summary).toMatchObject({ status: 'RolledBack', reason: 'Every region failed' });
   });
+
+  it('alert whoever has to know when none of them has kept the release', async () => {
+    const simulation = await simulateRollout({
+      strategies: testStrategies,
+      strategy: 'ByRegion',
+      script: { loads: (_, id) => id !== 'v2' },
+    });
+    expect(simulation.database.outbox.filter(({ severity }) => severity === 'critical')).toMatchObject([
+      { text: 'greeter: Every region failed' },
+    ]);
+  });
 });
 
 describe('two variants side by side', () => {
