@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { finalStatuses, type TrainView } from '@hotswap/protocol';
+import { isHotSwapError } from '@hotswap/core';
+import { finalStatuses, type HotSwapClient, type TrainView } from '@hotswap/protocol';
 import type { CommandSession } from './command-session.ts';
 import { cliError } from './error-codes.ts';
 import { exitCodeOfStatus } from './exit-codes.ts';
@@ -7,8 +8,17 @@ import { trainText } from './output/train-text.ts';
 
 const lookMs = 500;
 
-/** Whether an id is that of a train: theirs begin so, and no other does by itself. @internal */
-export const isTrainId = (id: string): boolean => id.startsWith('train-');
+/** Whether an id is that of a train. Their members are named after them, so that only the server can tell. @internal */
+export async function isTrain(client: HotSwapClient, id: string): Promise<boolean> {
+  if (!id.startsWith('train-')) return false;
+  try {
+    await client.trains.get(id);
+    return true;
+  } catch (error) {
+    if (isHotSwapError(error) && error.httpStatus === 404) return false;
+    throw error;
+  }
+}
 
 /**
  * Follows a train until it is over or waits for a person, then shows it and sets the exit code by its status.

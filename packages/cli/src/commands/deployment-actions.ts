@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { DeploymentClient } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
+import { cliError } from '../error-codes.ts';
 import { overrideOf, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
-import { isTrainId, showTrain, watchTrain } from '../watch-train.ts';
+import { isTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 type Action = keyof Pick<
   DeploymentClient,
@@ -49,14 +50,7 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
       .action(async (deploymentId: string, options: ActionOptions) => {
         const session = sessionOf();
         const client = await session.client();
-        if (isTrainId(deploymentId) && action === 'approve') return approveTrain(session, deploymentId, options.reason);
-        if (isTrainId(deploymentId) && (action === 'abort' || action === 'rollback')) {
-          const { reason, watch, timeout } = options;
-          const train = await client.trains[action](deploymentId, reason === undefined ? {} : { reason });
-          if (watch === true) await watchTrain(session, deploymentId, timeout);
-          else showTrain(session, train);
-          return;
-        }
+        if (await isTrain(client, deploymentId)) return actOnTrain(session, action, deploymentId, options);
         const request = {
           ...(options.reason === undefined ? {} : { reason: options.reason }),
           ...(options.ifStep === undefined ? {} : { ifStep: Number(options.ifStep) }),
@@ -77,6 +71,24 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
         );
       });
   }
+}
+
+async function actOnTrain(
+  session: CommandSession,
+  action: Action,
+  trainId: string,
+  { reason, watch, timeout }: ActionOptions,
+): Promise<void> {
+  if (action === 'approve') return approveTrain(session, trainId, reason);
+  if (action !== 'abort' && action !== 'rollback')
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: `${action} ${trainId}`,
+      why: `${trainId} is a train, and ${action} is for its members: hotswap status ${trainId} names them`,
+    });
+  const { trains } = await session.client();
+  const train = await trains[action](trainId, reason === undefined ? {} : { reason }, { signal: session.signal });
+  if (watch === true) return watchTrain(session, trainId, timeout);
+  showTrain(session, train);
 }
 
 /** Each member is a deployment of its own, with approvals of its own. */
@@ -104,7 +116,7 @@ function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
       const session = sessionOf();
       const client = await session.client();
       const request = overrideOf(override);
-      if (isTrainId(id)) {
+      if (await isTrain(client, id)) {
         const train = await client.trains.execute(id, request, { signal: session.signal });
         if (watch === true) await watchTrain(session, id, timeout);
         else showTrain(session, train);

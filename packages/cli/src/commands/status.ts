@@ -3,7 +3,7 @@ import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
-import { isTrainId, showTrain, watchTrain } from '../watch-train.ts';
+import { isTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 /** @internal */
 export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
@@ -15,7 +15,7 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
     .action(async (deploymentId: string, options: { readonly watch?: boolean; readonly timeout?: number }) => {
       const session = sessionOf();
-      if (isTrainId(deploymentId)) {
+      if (await isTrain(await session.client(), deploymentId)) {
         if (options.watch === true) return watchTrain(session, deploymentId, options.timeout);
         showTrain(session, await (await session.client()).trains.get(deploymentId));
         return undefined;
