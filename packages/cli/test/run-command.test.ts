@@ -123,6 +123,18 @@ describe('hotswap run', () => {
     });
   });
 
+  it.each([
+    ['--fuel', '1.5', 'a whole number'],
+    ['--fuel', '1e30', 'a whole number'],
+    ['--memory', '4097', '4,096'],
+    ['--timeout', '86401', '86,400'],
+  ])('refuses %s %s by the name of the option', async (option, value, why) => {
+    const { code, stderr } = await run('run', option, value, file);
+    expect([code, loaded]).toEqual([exitCodes.usage, undefined]);
+    expect(stderr).toContain(option);
+    expect(stderr).toContain(why);
+  });
+
   it("ends with the guest's exit code and passes its output on as it is", async () => {
     outcome = () => 17;
     expect(await run('run', file)).toEqual({ code: 17, stdout: 'out', stderr: 'err' });

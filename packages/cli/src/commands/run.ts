@@ -145,7 +145,18 @@ async function callFunction(
 
 const plain = (name: string): string => name.replaceAll('-', '_');
 
+/** The engine would refuse these too, in words that name none of our options. */
+function checkLimits({ fuel, memory, timeout }: RunFlags): void {
+  const refuse = (option: string, why: string): never => {
+    throw cliError('HS_CLI_INVALID_OPTION', { option, why });
+  };
+  if (fuel !== undefined && !Number.isSafeInteger(fuel)) refuse('--fuel', 'it must be a whole number');
+  if (memory !== undefined && memory > mostMemoryMB) refuse('--memory', 'it must be 4,096 at most');
+  if (timeout !== undefined && timeout * 1_000 > dayMs) refuse('--timeout', 'it must be 86,400 (a day) at most');
+}
+
 function loadOptions(file: string, flags: RunFlags, env: NodeJS.ProcessEnv): LoadOptions {
+  checkLimits(flags);
   const timeoutMs = flags.timeout === undefined ? dayMs : Math.max(1, Math.round(flags.timeout * 1_000));
   return {
     limits: {
