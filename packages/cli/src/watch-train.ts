@@ -29,7 +29,15 @@ export async function watchTrain(session: CommandSession, trainId: string, timeo
   const client = await session.client();
   const until = timeoutSeconds === undefined ? Infinity : performance.now() + timeoutSeconds * 1_000;
   for (let told = ''; ;) {
-    const train = await client.trains.get(trainId);
+    const train = await client.trains.get(trainId).catch((error: unknown) => {
+      // A train goes on while its server is away, and so does who watches it; where nothing was ever heard it is an error.
+      if (told === '' || !mayPass(error) || session.signal.aborted || performance.now() > until) throw error;
+      return null;
+    });
+    if (train === null) {
+      await setTimeout(lookMs, undefined, { signal: session.signal });
+      continue;
+    }
     const now = `${train.status}: ${train.members.map((member) => `${member.moduleId} ${member.deployment?.status ?? '-'}`).join(', ')}`;
     if (now !== told) session.terminal.say(now);
     told = now;
@@ -42,6 +50,10 @@ export async function watchTrain(session: CommandSession, trainId: string, timeo
       throw cliError('HS_CLI_TIMEOUT', { what: `Train ${trainId}`, seconds: timeoutSeconds, id: trainId });
     await setTimeout(lookMs, undefined, { signal: session.signal });
   }
+}
+
+function mayPass(error: unknown): boolean {
+  return isHotSwapError(error) && (error.retryable || error.httpStatus >= 500);
 }
 
 /** @internal */

@@ -81,6 +81,23 @@ describe('a train and its members, whose ids begin alike', () => {
     },
   );
 
+  it('goes on watching a train whose server was away for a moment', async () => {
+    const answers = ['InProgress', 'InProgress', null, 'Completed'];
+    let at = 0;
+    const ask = (async () => {
+      const status = answers[Math.min(at++, answers.length - 1)];
+      if (status === null)
+        throw new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
+      return new Response(JSON.stringify({ ...train, status }), { headers: { 'content-type': 'application/json' } });
+    }) as unknown as typeof fetch;
+    const [stdout, stderr] = [new TextSink(), new TextSink()];
+    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
+    const { signal } = new AbortController();
+    const args = ['status', 'train-one', '--watch'];
+    expect(await runCli(args, { stdout, stderr, env, signal, fetch: ask })).toBe(exitCodes.ok);
+    expect(stdout.text).toContain('Completed');
+  });
+
   it('says that there is neither', async () => {
     expect((await run('status', 'train-two')).code).toBe(exitCodes.notFound);
   });
