@@ -34,12 +34,19 @@ export interface FleetReaderOptions {
 const defaultFlappingStarts = 3;
 const isFlapping = `coalesce(${recentStarts} >= $5::int and $5::int > 0, false)`;
 
+/**
+ * A node holds what it was given, also while it has not reported it, or could not load it: it refuses what goes beyond its
+ * room by the same count.
+ */
+const modulesHeld = `greatest(coalesce(h.modules_loaded, 0),
+    (select count(distinct a.module_name)::int from assignments a where a.tenant = n.tenant and a.node_id = n.node_id))`;
+
 /** `+ 0` keeps the planner from the index of routes, which finds all nodes of the module for each node. */
 const readCandidates = statement(
   'fleet_candidates',
   `
 select n.node_id as "nodeId", n.region, n.zone, n.labels, n.runtime, n.runtime_version as "runtimeVersion", n.capabilities,
-  n.max_modules as "maxModules", coalesce(h.modules_loaded, 0) as "modulesLoaded", h.cpu_usage_percent as "cpuUsagePercent",
+  n.max_modules as "maxModules", ${modulesHeld} as "modulesLoaded", h.cpu_usage_percent as "cpuUsagePercent",
   100 * h.memory_usage_mb / nullif((n.hardware ->> 'totalMemoryMB')::float8, 0) as "memoryUsagePercent",
   ${isFlapping} as flapping,
   exists (select 1 from assignments a where a.tenant = n.tenant and a.node_id = n.node_id and a.module_name = $2) as "hasModule",

@@ -307,6 +307,20 @@ describe.each(backends)('on $name', ({ open }) => {
       expect(await nodes.get(tenant, 'n1')).toMatchObject({ region: 'asia' });
     });
 
+    it('is full of what it was given, before it has reported any of it', async () => {
+      const scene = new Scene(database);
+      const [greeter] = [await scene.release('1.0.0'), await scene.release('2.0.0', 'other')];
+      const targets = await scene.join(2);
+      const loaded = async (): Promise<readonly number[]> =>
+        (await scene.fleet.candidates(scene.tenant, 'other', null)).map(({ modulesLoaded }) => modulesLoaded);
+      await scene.deploy('d', greeter, targets);
+      expect(await loaded()).toEqual([0, 0]);
+      await scene.change('d', { kind: 'assign', nodes: [[0, 1]], releaseId: greeter });
+      expect(await loaded()).toEqual([1, 0]);
+      await scene.report('n0', await scene.generation('n0'), [{ releaseId: greeter, state: 'failed' }]);
+      expect(await loaded()).toEqual([1, 0]);
+    });
+
     it('lists by region and id with filters, and deletes', async () => {
       const nodes = new NodeRepository(database);
       const tenant = newTenant();
