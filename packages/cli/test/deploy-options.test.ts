@@ -79,6 +79,20 @@ describe('what options and a file say of a deployment', () => {
     expect(sent).toEqual([]);
   });
 
+  it.each(['5', '"check"', '[1]', 'null'])('refuses %s as the health check of a module', async (check) => {
+    const file = join(directory, 'shop-1.0.0.wasm');
+    await writeFile(file, new Uint8Array([0, 97, 115, 109]));
+    const ran = await run('push', file, '--health-check', check);
+    expect(ran.code).toBe(exitCodes.usage);
+    expect(ran.stderr).toContain('--health-check is not valid: it must be a JSON object');
+    expect(sent).toEqual([]);
+  });
+
+  it('lets nobody in and out at once', async () => {
+    expect((await run('users', 'update', 'u-1', '--enable', '--disable')).code).toBe(exitCodes.usage);
+    expect(sent).toEqual([]);
+  });
+
   it.each([
     ['deploy', ['deploy', 'greeter-v1.0.0', '--file']],
     ['deploy of a train', ['deploy', 'greeter-v1.0.0', 'shop-v1.0.0', '--file']],

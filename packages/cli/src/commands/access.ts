@@ -157,7 +157,7 @@ function addUserCommands(program: Command, sessionOf: SessionOf): void {
     .argument('<userId>')
     .addOption(new Option('--role <role>').choices(userRoles))
     .addOption(new Option('--tier <tier>', 'none: no quota').choices([...tierNames, 'none']))
-    .option('--enable', 'let the user in again')
+    .addOption(new Option('--enable', 'let the user in again').conflicts('disable'))
     .option('--disable', 'let the user in no longer')
     .action(
       async (

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ModuleMetadata, ModuleView } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
-import { collect, jsonOption, positiveNumber, readFileOf } from '../option-values.ts';
+import { collect, jsonObjectOption, positiveNumber, readFileOf } from '../option-values.ts';
 import { fields } from '../output/table.ts';
 import { addServingOptions, servingOf, type ServingOptions } from './push-serving.ts';
 
@@ -80,18 +80,14 @@ async function metadataOf(file: string, options: PushOptions): Promise<ModuleMet
   };
 }
 
-async function moduleFile(text: string): Promise<Partial<ModuleMetadata>> {
-  const said = await jsonOption('--module', text);
-  if (said !== null && typeof said === 'object' && !Array.isArray(said)) return said as Partial<ModuleMetadata>;
-  throw cliError('HS_CLI_INVALID_OPTION', { option: '--module', why: 'it must be a JSON object' });
+function moduleFile(text: string): Promise<Partial<ModuleMetadata>> {
+  return jsonObjectOption('--module', text);
 }
 
 async function healthOf(options: PushOptions): Promise<Pick<ModuleMetadata, 'healthCheck'>> {
   if (options.healthCheck === false) return { healthCheck: { enabled: false } };
   const block =
-    typeof options.healthCheck === 'string'
-      ? ((await jsonOption('--health-check', options.healthCheck)) as object)
-      : {};
+    typeof options.healthCheck === 'string' ? await jsonObjectOption('--health-check', options.healthCheck) : {};
   const merged = {
     ...block,
     ...(options.healthFunction === undefined ? {} : { functionName: options.healthFunction }),
