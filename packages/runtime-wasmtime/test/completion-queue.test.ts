@@ -3,7 +3,10 @@ import { CompletionQueue } from '../src/completion-queue.ts';
 import type { NativeBinding } from '../src/load-native-binding.ts';
 
 /** A dispatcher whose calls are answered when the test says so. */
-const fakeNative = (): { readonly native: NativeBinding; readonly answer: (callId: number, value: unknown) => void } => {
+const fakeNative = (): {
+  readonly native: NativeBinding;
+  readonly answer: (callId: number, value: unknown) => void;
+} => {
   let tell: ((batch: unknown[]) => void) | undefined;
   class Dispatcher {
     constructor(onBatch: (batch: unknown[]) => void) {
