@@ -1,5 +1,7 @@
 //! Outgoing HTTP against real servers on this machine.
 
+mod lookups;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -43,27 +45,6 @@ impl Resolver for Names {
     fn resolve(&self, _: &str) -> Lookup {
         let turn = self.asked.fetch_add(1, Ordering::Relaxed).min(self.answers.len() - 1);
         Box::pin(std::future::ready(Ok(self.answers[turn].clone())))
-    }
-}
-
-/// Takes its time, whoever waits for it, and knows how many it looks for.
-struct Slow {
-    active: Arc<AtomicUsize>,
-    most: AtomicUsize,
-}
-
-impl Resolver for Slow {
-    fn resolve(&self, _: &str) -> Lookup {
-        let active = self.active.clone();
-        self.most.fetch_max(active.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let looking = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            active.fetch_sub(1, Ordering::SeqCst);
-        });
-        Box::pin(async move {
-            looking.await.map_err(std::io::Error::other)?;
-            Ok(Vec::new())
-        })
     }
 }
 
@@ -504,17 +485,4 @@ fn headers_of_the_connection_and_of_proxies_are_forbidden() {
         assert!(hooks.is_forbidden_header(&name.parse().expect("a name")), "{name}");
     }
     assert!(!hooks.is_forbidden_header(&http::header::AUTHORIZATION));
-}
-
-#[tokio::test]
-async fn lookups_that_nobody_waits_for_keep_their_places() {
-    let names = Arc::new(Slow { active: Arc::default(), most: AtomicUsize::new(0) });
-    let egress = Egress::with_resolver(&policy(&["*.slow.test"], false), 5_000, names.clone());
-    let mut hooks = EgressHooks::new(Some(egress.expect("a policy").expect("hosts are allowed")));
-    let options = RequestOptions { connect_timeout: Some(Duration::from_millis(5)), ..RequestOptions::default() };
-    for turn in 0..20 {
-        let failed = send(&mut hooks, get(&format!("http://n{turn}.slow.test/")), Some(options)).await;
-        assert!(matches!(failed, Err(Error::DnsTimeout)), "{failed:?}");
-    }
-    assert_eq!(names.most.load(Ordering::SeqCst), 4);
 }
