@@ -8,14 +8,13 @@ import { trainText } from './output/train-text.ts';
 
 const lookMs = 500;
 
-/** Whether an id is that of a train. Their members are named after them, so that only the server can tell. @internal */
-export async function isTrain(client: HotSwapClient, id: string): Promise<boolean> {
-  if (!id.startsWith('train-')) return false;
+/** The train of an id; `null`: it is no train's. Members are named after theirs, so that only the server can tell. @internal */
+export async function findTrain(client: HotSwapClient, id: string): Promise<TrainView | null> {
+  if (!id.startsWith('train-')) return null;
   try {
-    await client.trains.get(id);
-    return true;
+    return await client.trains.get(id);
   } catch (error) {
-    if (isHotSwapError(error) && error.httpStatus === 404) return false;
+    if (isHotSwapError(error) && error.httpStatus === 404) return null;
     throw error;
   }
 }

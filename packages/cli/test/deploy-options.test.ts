@@ -1,17 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exitCodes, runCli } from '@hotswap/cli';
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
+import { exitCodes } from '@hotswap/cli';
+import { refusalOf, runAgainst, type RanCommand } from './run-against.ts';
 
 describe('what options and a file say of a deployment', () => {
   let directory: string;
@@ -26,19 +18,10 @@ describe('what options and a file say of a deployment', () => {
   /** Every request is refused, so that a command ends with its first one. */
   const refusing = (async (_url: string, init?: RequestInit) => {
     sent.push(JSON.parse(init?.body as string));
-    const problem = { type: 'about:blank', title: 'no', status: 409, detail: 'no', code: 'HS_TEST_NO', requestId: 'r' };
-    return new Response(JSON.stringify(problem), {
-      status: 409,
-      headers: { 'content-type': 'application/problem+json' },
-    });
+    return refusalOf(409, 'HS_TEST_NO', 'no');
   }) as unknown as typeof fetch;
 
-  const run = async (...args: readonly string[]) => {
-    const [stdout, stderr] = [new TextSink(), new TextSink()];
-    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-    const { signal } = new AbortController();
-    return { code: await runCli(args, { stdout, stderr, env, signal, fetch: refusing }), stderr: stderr.text };
-  };
+  const run = (...args: readonly string[]): Promise<RanCommand> => runAgainst(refusing, args);
 
   const written = async (content: unknown): Promise<string> => {
     const file = join(directory, 'written.json');
@@ -104,25 +87,5 @@ describe('what options and a file say of a deployment', () => {
       expect(ran.stderr).toContain('it must be a JSON object');
     }
     expect(sent).toEqual([]);
-  });
-});
-
-describe('undo', () => {
-  it('tells why the deployments of a module could not be read, not that there are none', async () => {
-    const [stdout, stderr] = [new TextSink(), new TextSink()];
-    const asked: string[] = [];
-    const ask = (async (url: string) => {
-      asked.push(new URL(url).pathname);
-      const isList = asked.length === 1;
-      const [status, code] = isList ? [503, 'HS_STORAGE_AWAY'] : [404, 'HS_DEPLOYMENT_NOT_FOUND'];
-      const problem = { type: 'about:blank', title: 'no', status, detail: 'no', code, requestId: 'r' };
-      return new Response(JSON.stringify(problem), { status, headers: { 'content-type': 'application/problem+json' } });
-    }) as unknown as typeof fetch;
-    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-    const { signal } = new AbortController();
-    const code = await runCli(['undo', 'greeter'], { stdout, stderr, env, signal, fetch: ask });
-    expect(stderr.text).toContain('HS_STORAGE_AWAY');
-    expect(code).toBe(exitCodes.error);
-    expect(asked).toEqual(['/api/v1/wasm/deployments']);
   });
 });

@@ -1,14 +1,5 @@
-import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { runCli } from '@hotswap/cli';
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
+import { answerOf, runAgainst } from './run-against.ts';
 
 const forged = '2026-01-01T00:00:00.000Z  alice: alice approved it';
 const reason = `oops\n${forged}`;
@@ -41,7 +32,7 @@ const answer = (async (url: string) => {
     return new Response(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(''), {
       headers: { 'content-type': 'text/event-stream' },
     });
-  return new Response(JSON.stringify(answers[pathname]), { headers: { 'content-type': 'application/json' } });
+  return answerOf(answers[pathname]);
 }) as unknown as typeof fetch;
 
 describe('what other people wrote', () => {
@@ -53,11 +44,8 @@ describe('what other people wrote', () => {
     [['audit', 'list']],
     [['doctor']],
   ])('begins no line of %j', async (args) => {
-    const [stdout, stderr] = [new TextSink(), new TextSink()];
-    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-    const { signal } = new AbortController();
-    await runCli(args, { stdout, stderr, env, signal, fetch: answer });
-    const shown = stdout.text + stderr.text;
+    const { stdout, stderr } = await runAgainst(answer, args);
+    const shown = stdout + stderr;
     expect(shown).toContain(`oops\\u{a}${forged}`);
     expect(shown.split('\n').filter((line) => line.startsWith(forged))).toEqual([]);
   });

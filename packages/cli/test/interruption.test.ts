@@ -1,29 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { exitCodes, runCli } from '@hotswap/cli';
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
+import { exitCodes } from '@hotswap/cli';
+import { answerOf, runAgainst, type RanCommand } from './run-against.ts';
 
 const deployment = {
   ...{ deploymentId: 'd-1', moduleId: 'greeter-v1.0.0', moduleName: 'greeter', releaseId: 'rel-1', strategy: 'Canary' },
   ...{ previousModuleId: null, status: 'InProgress', progressPercent: 10, stuck: false, nodes: [] },
 };
 
-async function run(args: readonly string[], ask: typeof fetch, interrupt: AbortController = new AbortController()) {
-  const [stdout, stderr] = [new TextSink(), new TextSink()];
-  const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-  const code = await runCli(args, { stdout, stderr, env, signal: interrupt.signal, fetch: ask });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
+const run = (args: readonly string[], ask: typeof fetch, interrupt?: AbortController): Promise<RanCommand> =>
+  runAgainst(ask, args, interrupt?.signal);
 
 /** A server that takes requests and never answers; `asked` is told of each. */
 const silent = (asked: () => void): typeof fetch =>
@@ -39,8 +27,7 @@ const silent = (asked: () => void): typeof fetch =>
 /** A server with one deployment that goes on and on. */
 const watched = (streaming: () => void): typeof fetch =>
   (async (url: string, init?: RequestInit) => {
-    if (!url.endsWith('/events'))
-      return new Response(JSON.stringify(deployment), { headers: { 'content-type': 'application/json' } });
+    if (!url.endsWith('/events')) return answerOf(deployment);
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         const event = { kind: 'status', deployment };

@@ -1,15 +1,7 @@
-import { Writable } from 'node:stream';
 import { exitCodes, runCli } from '@hotswap/cli';
 import { formatSse, type ModuleCheckState, type NodeLogEvent, type NodeLogLine } from '@hotswap/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
+import { TextSink } from './run-against.ts';
 
 const line = (number: number, more: Partial<NodeLogLine> = {}): NodeLogEvent => ({
   kind: 'line',

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodes, runCli } from '@hotswap/cli';
+import { TextSink } from './run-against.ts';
 
 interface Call {
   readonly method: string;
@@ -19,15 +19,6 @@ const problem = (status: number, code: string, detail: string, extra: object = {
   status,
   body: { type: `https://hotswap.dev/problems/${code}`, title: code, status, detail, code, requestId: 'r1', ...extra },
 });
-
-class TextSink extends Writable {
-  text = '';
-  isTTY?: boolean;
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
 
 describe('runCli', () => {
   let directory: string;

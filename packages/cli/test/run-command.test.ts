@@ -1,21 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorFactory, runtimeContractErrorCodes } from '@hotswap/core';
 import type { CommandOptions, LoadedModule, LoadOptions, RuntimeHost, WitValue } from '@hotswap/core';
 import { exitCodes, runCli } from '@hotswap/cli';
+import { TextSink } from './run-against.ts';
 
 const runtimeError = errorFactory(runtimeContractErrorCodes);
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
 
 describe('hotswap run', () => {
   let directory: string;

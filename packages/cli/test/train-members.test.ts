@@ -1,14 +1,6 @@
-import { Writable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { exitCodes, runCli } from '@hotswap/cli';
-
-class TextSink extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString('utf8');
-    done();
-  }
-}
+import { exitCodes } from '@hotswap/cli';
+import { answerOf, refusalOf, runAgainst, type RanCommand } from './run-against.ts';
 
 const member = {
   ...{ deploymentId: 'train-one-shop', moduleId: 'shop-v1.0.0', moduleName: 'shop', releaseId: 'rel-1' },
@@ -34,23 +26,12 @@ describe('a train and its members, whose ids begin alike', () => {
       : /^deployments\/train-one-shop(?:\/|$)/.test(path)
         ? member
         : undefined;
-    if (found !== undefined)
-      return new Response(JSON.stringify(found), { headers: { 'content-type': 'application/json' } });
+    if (found !== undefined) return answerOf(found);
     const code = path.startsWith('trains/') ? 'HS_DEPLOYMENT_TRAIN_NOT_FOUND' : 'HS_DEPLOYMENT_NOT_FOUND';
-    const problem = { type: 'about:blank', title: 'no', status: 404, detail: `no ${path}`, code, requestId: 'r' };
-    return new Response(JSON.stringify(problem), {
-      status: 404,
-      headers: { 'content-type': 'application/problem+json' },
-    });
+    return refusalOf(404, code, `no ${path}`);
   }) as unknown as typeof fetch;
 
-  const run = async (...args: readonly string[]) => {
-    const [stdout, stderr] = [new TextSink(), new TextSink()];
-    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-    const { signal } = new AbortController();
-    const code = await runCli(args, { stdout, stderr, env, signal, fetch: server });
-    return { code, stdout: stdout.text, stderr: stderr.text };
-  };
+  const run = (...args: readonly string[]): Promise<RanCommand> => runAgainst(server, args);
 
   it('shows a member as the deployment that it is', async () => {
     const ran = await run('status', 'train-one-shop');
@@ -88,14 +69,11 @@ describe('a train and its members, whose ids begin alike', () => {
       const status = answers[Math.min(at++, answers.length - 1)];
       if (status === null)
         throw new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
-      return new Response(JSON.stringify({ ...train, status }), { headers: { 'content-type': 'application/json' } });
+      return answerOf({ ...train, status });
     }) as unknown as typeof fetch;
-    const [stdout, stderr] = [new TextSink(), new TextSink()];
-    const env = { HOTSWAP_SERVER: 'http://server.test', HOTSWAP_TOKEN: 'secret' };
-    const { signal } = new AbortController();
-    const args = ['status', 'train-one', '--watch'];
-    expect(await runCli(args, { stdout, stderr, env, signal, fetch: ask })).toBe(exitCodes.ok);
-    expect(stdout.text).toContain('Completed');
+    const ran = await runAgainst(ask, ['status', 'train-one', '--watch']);
+    expect(ran.code).toBe(exitCodes.ok);
+    expect(ran.stdout).toContain('Completed');
   });
 
   it('says that there is neither', async () => {

@@ -5,7 +5,7 @@ import { cliError } from '../error-codes.ts';
 import { overrideOf, positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
-import { isTrain, showTrain, watchTrain } from '../watch-train.ts';
+import { findTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 type Action = keyof Pick<
   DeploymentClient,
@@ -50,7 +50,7 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
       .action(async (deploymentId: string, options: ActionOptions) => {
         const session = sessionOf();
         const client = await session.client();
-        if (await isTrain(client, deploymentId)) return actOnTrain(session, action, deploymentId, options);
+        if ((await findTrain(client, deploymentId)) !== null) return actOnTrain(session, action, deploymentId, options);
         const request = {
           ...(options.reason === undefined ? {} : { reason: options.reason }),
           ...(options.ifStep === undefined ? {} : { ifStep: Number(options.ifStep) }),
@@ -116,7 +116,7 @@ function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
       const session = sessionOf();
       const client = await session.client();
       const request = overrideOf(override);
-      if (await isTrain(client, id)) {
+      if ((await findTrain(client, id)) !== null) {
         const train = await client.trains.execute(id, request, { signal: session.signal });
         if (watch === true) await watchTrain(session, id, timeout);
         else showTrain(session, train);

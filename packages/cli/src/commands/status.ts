@@ -3,7 +3,7 @@ import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
 import { deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
-import { isTrain, showTrain, watchTrain } from '../watch-train.ts';
+import { findTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 /** @internal */
 export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
@@ -15,12 +15,14 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
     .option('--timeout <seconds>', 'give up watching after', positiveNumber)
     .action(async (deploymentId: string, options: { readonly watch?: boolean; readonly timeout?: number }) => {
       const session = sessionOf();
-      if (await isTrain(await session.client(), deploymentId)) {
+      const client = await session.client();
+      const train = await findTrain(client, deploymentId);
+      if (train !== null) {
         if (options.watch === true) return watchTrain(session, deploymentId, options.timeout);
-        showTrain(session, await (await session.client()).trains.get(deploymentId));
+        showTrain(session, train);
         return undefined;
       }
-      const deployment = await (await session.client()).deployments.get(deploymentId);
+      const deployment = await client.deployments.get(deploymentId);
       if (options.watch === true) {
         await watchDeployment(
           session,
