@@ -2,7 +2,13 @@ import { isHotSwapError } from '@hotswap/core';
 import { diffWorlds, hasBreaking, readWit, type WitWorld } from '@hotswap/interfaces';
 // The pairs are those of the tests and stay with them: their verdicts are recorded there, and nobody who installs a package
 // needs a generator of texts that break one another.
-import { judge, oracleProgram, type OracleVerdict, type WitPair } from '../../packages/interfaces/test/oracle.ts';
+import {
+  judge,
+  judgeable,
+  oracleProgram,
+  type OracleVerdict,
+  type WitPair,
+} from '../../packages/interfaces/test/oracle.ts';
 import { pairOfSeed } from '../../packages/interfaces/test/wit-generator.ts';
 import { type Bench, type BenchContext, type BenchResult, atLeast, atMost } from './bench.ts';
 import { percentile } from './percentile.ts';
@@ -81,7 +87,8 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
   if (program === null)
     say('the peer, semver_check, is not built: `cargo build --release` in packages/interfaces/oracle');
   const peer = program === null ? null : await judgeBest(program, pairs);
-  const compared = peer === null ? null : comparison(timings, peer);
+  const sound = program === null ? [] : await judgeable(program, pairs);
+  const compared = peer === null ? null : comparison(timings, peer, sound);
   const p99 = percentile(both, 0.99);
   return {
     figures: {
@@ -104,10 +111,11 @@ async function run({ full, say }: BenchContext): Promise<BenchResult> {
 function comparison(
   timings: readonly Timing[],
   verdicts: readonly OracleVerdict[],
+  sound: readonly boolean[],
 ): { figures: Record<string, number>; ratios: Record<string, number>; agreePercent: number } {
   const judged = timings.flatMap((timing, i) => {
     const verdict = verdicts[i];
-    return verdict === undefined || !isSound(verdict) ? [] : [{ timing, verdict }];
+    return verdict === undefined || sound[i] !== true ? [] : [{ timing, verdict }];
   });
   const peerUs = Float64Array.from(judged, ({ verdict }) => (verdict.parseNs + verdict.checkNs) / 1_000);
   const ownUs = Float64Array.from(judged, ({ timing }) => timing.readUs + timing.diffUs);
@@ -121,11 +129,6 @@ function comparison(
     ratios: { 'read and diff p50 against semver_check': median(peerUs) / median(ownUs) },
     agreePercent: (agreeing / judged.length) * 100,
   };
-}
-
-/** It refuses worlds that meet a resource on two ways, even in place of themselves. */
-function isSound({ invalid, reason }: OracleVerdict): boolean {
-  return invalid === null && !(reason?.includes('resource types are not the same') ?? false);
 }
 
 export const differBench: Bench = {

@@ -1,6 +1,7 @@
 import { ChangeList, diffFunctions, diffInterfaces } from './diff-interfaces.ts';
 import type { InterfaceChange } from './interface-change.ts';
 import { byBase, counterpart } from './item-counterpart.ts';
+import { diffResourceOrigins } from './resource-origins.ts';
 import { TypeDiffer } from './type-differ.ts';
 import type { WitInterface, WitPackage, WitWorld, WitWorldItem } from './wit-document.ts';
 
@@ -51,7 +52,11 @@ function diffContracts(before: WitWorld, after: WitWorld, differ: TypeDiffer): r
     const old = find.oldExport(key);
     const path = `${before.id}.export(${key})`;
     if (old === null) exports.add('breaking', `${item.kind}-added`, path, null, key);
-    else exports.addAll(diffOwn(path, old, item, 'export', differ));
+    else {
+      exports.addAll(diffOwn(path, old, item, 'export', differ));
+      if (old.kind === 'interface' && item.kind === 'interface')
+        diffResourceOrigins(exports, { ...old, exports: before.exports }, { ...item, exports: after.exports });
+    }
   }
   for (const [key, item] of before.exports)
     if (find.newExport(key) === null)

@@ -2,6 +2,7 @@ import { ChangeList, diffFunctions, diffInterfaces, type Direction } from './dif
 import type { InterfaceChange } from './interface-change.ts';
 import { byBase, counterpart } from './item-counterpart.ts';
 import { isLive, liveDefinitions } from './live-definitions.ts';
+import { diffResourceOrigins } from './resource-origins.ts';
 import { TypeDiffer } from './type-differ.ts';
 import { bodyText, functionText } from './type-text.ts';
 import type { WitDefinition, WitWorld, WitWorldItem } from './wit-document.ts';
@@ -41,8 +42,13 @@ function diffExports(before: WitWorld, after: WitWorld, differ: TypeDiffer): rea
       continue;
     }
     matched.add(found.key);
-    if (found.isCompatible) list.addAll(diffItems(path, old, found.item, 'export', differ));
-    else list.add('breaking', 'package-major-changed', path, key, found.key);
+    if (!found.isCompatible) list.add('breaking', 'package-major-changed', path, key, found.key);
+    else {
+      const { item } = found;
+      list.addAll(diffItems(path, old, item, 'export', differ));
+      if (old.kind === 'interface' && item.kind === 'interface')
+        diffResourceOrigins(list, { ...old, exports: before.exports }, { ...item, exports: after.exports });
+    }
   }
   for (const [key, now] of after.exports)
     if (!matched.has(key)) list.add('additive', `${now.kind}-added`, pathOf(after, key, now), null, textOf(key, now));

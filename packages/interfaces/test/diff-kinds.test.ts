@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { diffWorlds, readWit, type InterfaceChange, type WitWorld } from '@hotswap/interfaces';
+import {
+  diffPackages,
+  diffWorlds,
+  hasBreaking,
+  readWit,
+  type InterfaceChange,
+  type WitWorld,
+} from '@hotswap/interfaces';
 
 /** A component's world that exports one interface with the given items. */
 function exporting(items: string, version = '1.2.0'): WitWorld {
@@ -176,6 +183,37 @@ describe('an exported interface', () => {
   it('in a new major version is no counterpart', () => {
     expect(lines(diffWorlds(exporting('a: func();'), exporting('a: func();', '2.0.0')))).toEqual([
       'breaking package-major-changed acme:img/resize@1.2.0: acme:img/resize@1.2.0 -> acme:img/resize@2.0.0',
+    ]);
+  });
+});
+
+describe('a resource of another interface', () => {
+  const packageOf = (world: string): string =>
+    `package acme:img@1.0.0; interface store { resource image { size: func() -> u32; } }
+     interface resize { use store.{image}; scale: func(of: borrow<image>); } world w { ${world} }`;
+  const apart = (before: string, after: string): readonly InterfaceChange[] =>
+    diffWorlds(worldOf(packageOf(before)), worldOf(packageOf(after)));
+  const breaking = (changes: readonly InterfaceChange[]): string[] =>
+    lines(changes.filter(({ severity }) => severity === 'breaking'));
+
+  it('is another one for callers once its interface moves from the imports to the exports', () => {
+    expect(breaking(apart('import store; export resize;', 'export store; export resize;'))).toEqual([
+      'breaking type-changed acme:img/resize@1.0.0#type(image): resource image of the imported acme:img/store@1.0.0 -> resource image of the exported acme:img/store@1.0.0',
+    ]);
+  });
+
+  it('stays what it is while the interface that uses it takes it from the same side', () => {
+    expect(apart('import store; export resize;', 'import store; export resize;')).toEqual([]);
+    expect(hasBreaking(apart('import resize;', 'import resize; export store;'))).toBe(false);
+  });
+
+  it('is another one for hosts of a world that lets its interface be imported', () => {
+    const [before, after] = ['export store; export resize;', 'export resize;'].map(
+      (world) => readWit(packageOf(world)).root,
+    );
+    if (before === undefined || after === undefined) throw new Error('there are two packages');
+    expect(breaking(diffPackages(before, after))).toEqual([
+      'breaking type-changed acme:img/resize@1.0.0#type(image): resource image of the exported acme:img/store@1.0.0 -> resource image of the imported acme:img/store@1.0.0',
     ]);
   });
 });

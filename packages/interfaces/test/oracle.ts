@@ -43,3 +43,22 @@ export async function judge(program: string, pairs: readonly WitPair[]): Promise
   const lines = Buffer.concat(chunks).toString('utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line) as OracleVerdict);
 }
+
+/**
+ * Which pairs the oracle can judge: those of WIT that it reads, whose worlds can each replace itself. It refuses some that
+ * meet a resource on two ways, also where nothing has changed.
+ */
+export async function judgeable(program: string, pairs: readonly WitPair[]): Promise<readonly boolean[]> {
+  const selves = await judge(
+    program,
+    pairs.flatMap((pair) => [
+      { old: pair.old, new: pair.old.replace('@1.0.0', '@1.1.0') },
+      { old: pair.new.replace('@1.1.0', '@1.0.0'), new: pair.new },
+    ]),
+  );
+  const verdicts = await judge(program, pairs);
+  return verdicts.map(
+    ({ invalid }, i) =>
+      invalid === null && [selves[2 * i], selves[2 * i + 1]].every((self) => self?.breaking === false),
+  );
+}

@@ -1,30 +1,28 @@
-// Asks `semver_check` about generated pairs and keeps what it says in verdicts.txt: one line a pair, `SEED VERDICT HASH`.
+// Asks `semver_check` about generated pairs and keeps what it says in verdicts.txt, and of pairs in which a resource changes
+// sides in moved-verdicts.txt: one line a pair, `SEED VERDICT HASH`.
 // Needs the oracle: `cargo build --release` in ../oracle. Run: node --conditions=@hotswap/source test/record-verdicts.ts [COUNT]
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { judge, oracleProgram, type WitPair } from './oracle.ts';
-import { pairHash, pairOfSeed } from './wit-generator.ts';
+import { judge, judgeable, oracleProgram } from './oracle.ts';
+import { movedPairOfSeed, pairHash, pairOfSeed } from './wit-generator.ts';
 
 const count = Number(process.argv[2] ?? 4_000);
-const program = oracleProgram();
-if (program === null)
+const found = oracleProgram();
+if (found === null)
   throw new Error('the oracle is not built: run `cargo build --release` in packages/interfaces/oracle');
-const pairs = Array.from({ length: count }, (_, seed) => pairOfSeed(seed));
-const verdicts = await judge(program, pairs);
-// A world that cannot replace itself says nothing about changes: semver_check refuses some that meet a resource twice.
-const selves = await judge(program, pairs.flatMap(selfPairs));
-const lines = pairs.flatMap((pair, seed) => {
-  const verdict = verdicts[seed];
-  const isOdd = [selves[2 * seed], selves[2 * seed + 1]].some((self) => self?.breaking !== false);
-  if (verdict === undefined || verdict.invalid !== null || isOdd) return [];
-  return [`${seed} ${verdict.breaking ? 'breaking' : 'compatible'} ${pairHash(pair)}`];
-});
-await writeFile(join(import.meta.dirname, 'verdicts.txt'), `${lines.join('\n')}\n`);
-console.log(`${lines.length} of ${count} pairs kept`);
+await record(found, 'verdicts.txt', count, pairOfSeed);
+await record(found, 'moved-verdicts.txt', Math.ceil(count / 4), movedPairOfSeed);
 
-function selfPairs(pair: WitPair): WitPair[] {
-  return [
-    { old: pair.old, new: pair.old.replace('@1.0.0', '@1.1.0') },
-    { old: pair.new.replace('@1.1.0', '@1.0.0'), new: pair.new },
-  ];
+async function record(program: string, file: string, seeds: number, ofSeed: typeof pairOfSeed): Promise<void> {
+  const pairs = Array.from({ length: seeds }, (_, seed) => ofSeed(seed));
+  const verdicts = await judge(program, pairs);
+  // A world that cannot replace itself says nothing about changes.
+  const sound = await judgeable(program, pairs);
+  const lines = pairs.flatMap((pair, seed) =>
+    sound[seed] === true
+      ? [`${seed} ${verdicts[seed]?.breaking === true ? 'breaking' : 'compatible'} ${pairHash(pair)}`]
+      : [],
+  );
+  await writeFile(join(import.meta.dirname, file), `${lines.join('\n')}\n`);
+  console.log(`${file}: ${lines.length} of ${seeds} pairs kept`);
 }

@@ -279,6 +279,52 @@ export function pairOfSeed(seed: number): { readonly old: string; readonly new: 
   return { old: printPackage(before), new: printPackage(mutatePackage(dice, before)) };
 }
 
+/**
+ * A pair in which interfaces share a resource and the one that defines it may change sides of the world. The same for the
+ * same seed.
+ */
+export function movedPairOfSeed(seed: number): { readonly old: string; readonly new: string } {
+  const dice = new Dice(seed);
+  const before = shareResource(dice, generatePackage(dice));
+  const after = structuredClone(before);
+  after.version = '1.1.0';
+  placeOwner(dice, after);
+  if (dice.chance(25)) mutateOnce(dice, after);
+  return { old: printPackage(before), new: printPackage(after) };
+}
+
+/** The first interface defines a resource; others, of which there is one at least, mostly use it. */
+function shareResource(dice: Dice, on: PackageModel): PackageModel {
+  const [owner] = on.interfaces as [InterfaceModel];
+  const name = fresh(dice);
+  owner.types.unshift({ name, kind: 'resource', members: [], functions: [generateFunction(dice, [])] });
+  if (on.interfaces.length === 1) on.interfaces.push(generateInterface(dice, 'iface1', []));
+  for (const user of on.interfaces.slice(1)) {
+    user.uses = user.uses.filter((use) => use.from !== owner.name);
+    if (dice.chance(20)) continue;
+    user.uses.push({ from: owner.name, name });
+    const type = dice.pick([name, `borrow<${name}>`, `list<${name}>`]);
+    if (dice.chance(40)) user.functions.push({ ...generateFunction(dice, []), params: [{ name: fresh(dice), type }] });
+    if (dice.chance(30))
+      user.types.push({ name: fresh(dice), kind: 'record', members: [{ name: 'of', type: name }], functions: [] });
+  }
+  const others = on.interfaces.slice(1).map((each) => each.name);
+  on.world.exports = others.filter(() => dice.chance(80));
+  on.world.imports = others.filter((each) => !on.world.exports.includes(each) && dice.chance(50));
+  placeOwner(dice, on);
+  return on;
+}
+
+/** The first interface stands on either side of the world, on both, or where others need it. */
+function placeOwner(dice: Dice, { interfaces, world }: PackageModel): void {
+  const owner = interfaces[0]?.name ?? '';
+  const sides = dice.pick(['', 'i', 'e', 'e', 'ie']);
+  for (const side of ['imports', 'exports'] as const) {
+    world[side] = world[side].filter((each) => each !== owner);
+    if (sides.includes(side.charAt(0))) world[side].unshift(owner);
+  }
+}
+
 /** Tells whether a pair is still the one that was judged. */
 export function pairHash(pair: { readonly old: string; readonly new: string }): string {
   return createHash('sha256').update(`${pair.old}\0${pair.new}`).digest('hex').slice(0, 12);
