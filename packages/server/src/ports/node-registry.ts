@@ -17,7 +17,7 @@ export interface NodeRecord extends Required<Omit<NodeRegistration, 'zone' | 'pu
   readonly memoryUsageMB: number;
   readonly lastHeartbeatAt: number | null;
   readonly silentForMs: number | null;
-  /** Starts within ten minutes before the last one. */
+  /** Starts that were seen within ten minutes before the last one. */
   readonly recentStarts: number;
   readonly registeredAt: number;
 }

@@ -16,6 +16,7 @@ import { indexFailedObservations } from './013-index-failed-observations.ts';
 import { addAlerts } from './015-add-alerts.ts';
 import { addPolicies } from './016-add-policies.ts';
 import { bindRegions } from './017-bind-regions.ts';
+import { seeStarts } from './019-see-starts.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -36,6 +37,7 @@ export const migrations: readonly Migration[] = [
   addAlerts,
   addPolicies,
   bindRegions,
+  seeStarts,
 ];
 
 /** Any constant that nothing else in the database locks. */

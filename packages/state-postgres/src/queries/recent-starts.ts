@@ -1,14 +1,12 @@
 /** A node that flaps counts as one until as much time has passed again. */
-const windowMs = 600_000;
+const window = `interval '10 minutes'`;
 
 /**
  * How often a node (`h`, its heartbeats) has started within ten minutes before its last start, or 0 when that is longer
- * ago. Boot ids begin with the start's Unix milliseconds in 13 digits, by the node's own clock: they are compared with
- * one another.
+ * ago. A start is when the first report of a boot came in: the node's own clock, which may be wrong, has no say.
  * @internal
  */
 export const recentStarts: string = `case
-    when h.boot_id ~ '^\\d{13}' and left(h.boot_id, 13)::bigint > (extract(epoch from clock_timestamp()) * 1000)::bigint - ${windowMs}
-    then (select count(*)::int from unnest(h.superseded_boot_ids) as boot
-      where case when boot ~ '^\\d{13}' then left(boot, 13)::bigint > left(h.boot_id, 13)::bigint - ${windowMs} end)
+    when h.boots_at[1] > clock_timestamp() - ${window}
+    then (select count(*)::int - 1 from unnest(h.boots_at) as seen where seen > h.boots_at[1] - ${window})
     else 0 end`;

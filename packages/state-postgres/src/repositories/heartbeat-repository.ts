@@ -52,12 +52,14 @@ before as (
   select h.node_id, h.observed_generation, h.boot_id from node_heartbeats h join input i on h.tenant = $1 and h.node_id = i.node_id
 ),
 accepted as (
-  insert into node_heartbeats as h (tenant, node_id, boot_id, sequence, observed_generation, cpu_usage_percent, memory_usage_mb, modules_loaded, last_heartbeat_at)
-  select $1, i.node_id, i.boot_id, i.sequence, i.generation, i.cpu, i.memory, i.modules, clock_timestamp()
+  insert into node_heartbeats as h (tenant, node_id, boot_id, sequence, observed_generation, cpu_usage_percent, memory_usage_mb, modules_loaded, last_heartbeat_at,
+    boots_at)
+  select $1, i.node_id, i.boot_id, i.sequence, i.generation, i.cpu, i.memory, i.modules, clock_timestamp(), array[clock_timestamp()]
   from input i join nodes n on n.tenant = $1 and n.node_id = i.node_id
   order by i.node_id
   on conflict (tenant, node_id) do update set
     superseded_boot_ids = case when h.boot_id = excluded.boot_id then h.superseded_boot_ids else (h.boot_id || h.superseded_boot_ids)[1:20] end,
+    boots_at = case when h.boot_id = excluded.boot_id then h.boots_at else (excluded.boots_at || h.boots_at)[1:21] end,
     boot_id = excluded.boot_id, sequence = excluded.sequence, observed_generation = excluded.observed_generation,
     cpu_usage_percent = excluded.cpu_usage_percent, memory_usage_mb = excluded.memory_usage_mb, modules_loaded = excluded.modules_loaded,
     last_heartbeat_at = excluded.last_heartbeat_at

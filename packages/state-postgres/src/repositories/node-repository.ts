@@ -47,7 +47,7 @@ export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'pub
   readonly lastHeartbeatAt: number | null;
   /** Time since then by the database's clock. */
   readonly silentForMs: number | null;
-  /** Starts within ten minutes before the last one, which the count forgets after ten minutes. */
+  /** Starts that were seen within ten minutes before the last one, which the count forgets after ten minutes. */
   readonly recentStarts: number;
   readonly registeredAt: number;
 }
