@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodes, runCli } from '@hotswap/cli';
 import { TextSink } from './run-against.ts';
 
@@ -132,6 +132,45 @@ it('lists, shows and declares consumers', async () => {
   expect((await run('consumer', 'acme:img@1.2.0', 'shop', '--uses', 'resize')).out).toBe(
     'shop uses resize of acme:img@1.2.0\n',
   );
+});
+
+describe('the versions of one package', () => {
+  const statuses = ['Approved', 'Deprecated', 'Approved', 'PendingApproval', 'Approved'] as const;
+  beforeEach(() => {
+    const interfaces = statuses.map((status, n) => ({ ...view, version: `1.${String(n)}.0`, status }));
+    answer = { interfaces, nextCursor: null };
+  });
+  const versionsOf = async (
+    ...options: readonly string[]
+  ): Promise<{ versions: string[]; nextCursor: string | null }> => {
+    const { code, out } = await run('list', 'acme:img', '-o', 'json', ...options);
+    expect(code).toBe(exitCodes.ok);
+    const { interfaces, nextCursor } = JSON.parse(out) as {
+      interfaces: { version: string }[];
+      nextCursor: string | null;
+    };
+    return { versions: interfaces.map(({ version }) => version), nextCursor };
+  };
+
+  it('are listed newest first, as those of all packages are', async () => {
+    expect((await versionsOf()).versions).toEqual(['1.4.0', '1.3.0', '1.2.0', '1.1.0', '1.0.0']);
+  });
+
+  it('are only those of the status that is asked for', async () => {
+    expect((await versionsOf('--status', 'Deprecated')).versions).toEqual(['1.1.0']);
+    expect(await run('list', 'acme:img', '--status', 'approved')).toMatchObject({ code: exitCodes.usage });
+  });
+
+  it('come in pages, of which the last one names no other', async () => {
+    const first = await versionsOf('--status', 'Approved', '--limit', '2');
+    expect(first).toEqual({ versions: ['1.4.0', '1.2.0'], nextCursor: '1.2.0' });
+    expect((await run('list', 'acme:img', '--limit', '2')).err).toBe('there is more: --cursor 1.3.0\n');
+    const second = await versionsOf('--status', 'Approved', '--limit', '2', '--cursor', first.nextCursor ?? '');
+    expect(second).toEqual({ versions: ['1.0.0'], nextCursor: null });
+    expect((await versionsOf('--limit', '5')).nextCursor).toBeNull();
+    const wrong = await run('list', 'acme:img', '--cursor', '9.9.9');
+    expect([wrong.code, wrong.err]).toEqual([exitCodes.usage, expect.stringContaining('--cursor')]);
+  });
 });
 
 it('diffs folders of WIT, each with the packages that it needs', async () => {

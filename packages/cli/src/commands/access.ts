@@ -11,7 +11,7 @@ import type {
   UserView,
 } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
-import { positiveNumber } from '../option-values.ts';
+import { addPageOptions, showPage } from '../list-pages.ts';
 import { fields, table } from '../output/table.ts';
 import { readPassword } from '../read-password.ts';
 import { storeLogin } from '../stored-logins.ts';
@@ -104,13 +104,13 @@ function addKeyCommands(program: Command, sessionOf: SessionOf): void {
         );
       },
     );
-  paged(keys.command('list', { isDefault: true }).description('list keys')).action(async (query: AccessListQuery) => {
-    const session = sessionOf();
-    const page = await (await session.client()).auth.keys.list(query);
-    session.terminal.result(page, (view) => keysText(view.keys));
-    if (page.nextCursor !== null && session.terminal.options.format === 'text')
-      session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
-  });
+  addPageOptions(keys.command('list', { isDefault: true }).description('list keys')).action(
+    async (query: AccessListQuery) => {
+      const session = sessionOf();
+      const page = await (await session.client()).auth.keys.list(query);
+      showPage(session, page, (view) => keysText(view.keys));
+    },
+  );
   keys
     .command('delete')
     .description('end a key')
@@ -144,13 +144,13 @@ function addUserCommands(program: Command, sessionOf: SessionOf): void {
         session.terminal.result(user, (view) => `${view.username} is a ${view.role} (${view.userId})`, userIdOf);
       },
     );
-  paged(users.command('list', { isDefault: true }).description('list users')).action(async (query: AccessListQuery) => {
-    const session = sessionOf();
-    const page = await (await session.client()).auth.users.list(query);
-    session.terminal.result(page, (view) => usersText(view.users));
-    if (page.nextCursor !== null && session.terminal.options.format === 'text')
-      session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
-  });
+  addPageOptions(users.command('list', { isDefault: true }).description('list users')).action(
+    async (query: AccessListQuery) => {
+      const session = sessionOf();
+      const page = await (await session.client()).auth.users.list(query);
+      showPage(session, page, (view) => usersText(view.users));
+    },
+  );
   users
     .command('update')
     .description('change what a user may do; sessions of the user end')
@@ -182,12 +182,6 @@ function addUserCommands(program: Command, sessionOf: SessionOf): void {
 }
 
 const userIdOf = ({ userId }: UserView): string => userId;
-
-function paged(command: Command): Command {
-  return command
-    .option('--limit <n>', 'rows of a page', positiveNumber)
-    .option('--cursor <cursor>', 'next page, as a former page names it');
-}
 
 function keysText(keys: readonly ApiKeyView[]): string {
   return table(

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type {
   AffectedConsumerView,
   InterfaceChangeView,
   InterfaceList,
+  InterfaceListQuery,
   InterfaceReport,
   InterfaceView,
 } from '@hotswap/protocol';
@@ -10,7 +11,8 @@ import type { CommandSession, SessionOf } from '../command-session.ts';
 import { compareHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, positiveNumber, readFileOf } from '../option-values.ts';
+import { addPageOptions, showPage } from '../list-pages.ts';
+import { collect, readFileOf } from '../option-values.ts';
 import { oneLine } from '../output/one-line.ts';
 import { fields, table } from '../output/table.ts';
 import { readInterfaceOf } from '../read-wit-folder.ts';
@@ -49,20 +51,23 @@ function addRegistration(group: Command, sessionOf: SessionOf): void {
 }
 
 function addReading(group: Command, sessionOf: SessionOf): void {
-  group
-    .command('list')
+  addPageOptions(group.command('list'))
     .description('list registered versions, newest first')
     .argument('[name]', 'versions of one package')
-    .option('--status <status>', 'Approved, PendingApproval, Rejected or Deprecated')
-    .option('--limit <n>', 'rows of a page', positiveNumber)
-    .option('--cursor <cursor>', 'next page, as a former page names it')
-    .action(async (name: string | undefined, options: object) => {
+    .addOption(
+      new Option('--status <status>', 'only versions that stand there').choices([
+        'Approved',
+        'PendingApproval',
+        'Rejected',
+        'Deprecated',
+      ]),
+    )
+    .action(async (name: string | undefined, query: InterfaceListQuery) => {
       const session = sessionOf();
       const { interfaces } = await session.client();
-      const list = name === undefined ? await interfaces.list(options) : await interfaces.versions(name);
-      session.terminal.result(list, listText);
-      if (list.nextCursor !== null && session.terminal.options.format === 'text')
-        session.terminal.say(`there is more: --cursor ${list.nextCursor}`);
+      const list =
+        name === undefined ? await interfaces.list(query) : versionsPage(await interfaces.versions(name), query);
+      showPage(session, list, listText);
     });
   group
     .command('show')
@@ -75,6 +80,17 @@ function addReading(group: Command, sessionOf: SessionOf): void {
         [viewText(view), '', view.wit.trimEnd()].join('\n'),
       );
     });
+}
+
+/** The server tells all versions of a package at once, the oldest first: what a page of them has is chosen here. */
+function versionsPage({ interfaces }: InterfaceList, { status, limit, cursor }: InterfaceListQuery): InterfaceList {
+  const newestFirst = interfaces.toReversed();
+  const begin = cursor === undefined ? 0 : newestFirst.findIndex(({ version }) => version === cursor) + 1;
+  if (cursor !== undefined && begin === 0)
+    throw cliError('HS_CLI_INVALID_OPTION', { option: '--cursor', why: 'it is not one that this list has given out' });
+  const asked = newestFirst.slice(begin).filter((each) => status === undefined || each.status === status);
+  const shown = asked.slice(0, limit);
+  return { interfaces: shown, nextCursor: shown.length < asked.length ? (shown.at(-1)?.version ?? null) : null };
 }
 
 function addComparison(group: Command, sessionOf: SessionOf): void {

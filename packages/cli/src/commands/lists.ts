@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DeploymentListQuery, DeploymentView, ModuleView, NodeView, RouteView } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
-import { positiveNumber } from '../option-values.ts';
+import { addPageOptions, showPage } from '../list-pages.ts';
 import { statusText } from '../output/deployment-text.ts';
 import { table } from '../output/table.ts';
 
@@ -16,7 +16,7 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
     .option('--name <name>', 'versions of one module')
     .action(async (options: ListOptions & { readonly name?: string }) => {
       const session = sessionOf();
-      show(session, await (await session.client()).modules.list(options), ({ modules }) => modulesText(modules));
+      showPage(session, await (await session.client()).modules.list(options), ({ modules }) => modulesText(modules));
     });
   paged(program, 'deployments', 'list deployments, newest first')
     .option('--module <name>', 'of one module')
@@ -29,7 +29,7 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
           ...(module === undefined ? {} : { moduleName: module }),
           ...(status === undefined ? {} : { status }),
         } as DeploymentListQuery;
-        show(session, await (await session.client()).deployments.list(query), ({ deployments }) =>
+        showPage(session, await (await session.client()).deployments.list(query), ({ deployments }) =>
           deploymentsText(session, deployments),
         );
       },
@@ -38,30 +38,16 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
     .option('--region <region>', 'of one region')
     .action(async (options: ListOptions & { readonly region?: string }) => {
       const session = sessionOf();
-      show(session, await (await session.client()).nodes.list(options), ({ nodes }) => nodesText(nodes));
+      showPage(session, await (await session.client()).nodes.list(options), ({ nodes }) => nodesText(nodes));
     });
   paged(program, 'routes', 'show which versions requests get').action(async (options: ListOptions) => {
     const session = sessionOf();
-    show(session, await (await session.client()).routes.list(options), ({ routes }) => routesText(routes));
+    showPage(session, await (await session.client()).routes.list(options), ({ routes }) => routesText(routes));
   });
 }
 
 function paged(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--limit <n>', 'rows of a page', positiveNumber)
-    .option('--cursor <cursor>', 'next page, as a former page names it');
-}
-
-function show<T extends { readonly nextCursor: string | null }>(
-  session: CommandSession,
-  page: T,
-  text: (page: T) => string,
-): void {
-  session.terminal.result(page, text);
-  if (page.nextCursor !== null && session.terminal.options.format === 'text')
-    session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
+  return addPageOptions(program.command(name).description(description));
 }
 
 function modulesText(modules: readonly ModuleView[]): string {

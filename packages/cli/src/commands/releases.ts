@@ -1,27 +1,22 @@
 import type { Command } from 'commander';
 import type { ReleaseDiff, ReleaseView } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
-import { positiveNumber } from '../option-values.ts';
+import { addPageOptions, showPage } from '../list-pages.ts';
 import { oneLine } from '../output/one-line.ts';
 import { table } from '../output/table.ts';
 
 /** @internal */
 export function addReleaseCommands(program: Command, sessionOf: SessionOf): void {
   const releases = program.command('releases').description('list releases, and compare them');
-  releases
-    .command('list', { isDefault: true })
+  addPageOptions(releases.command('list', { isDefault: true }))
     .description('list releases, newest first')
     .option('--module <name>', 'of one module')
-    .option('--limit <n>', 'rows of a page', positiveNumber)
-    .option('--cursor <cursor>', 'next page, as a former page names it')
     .action(
       async ({ module, ...page }: { readonly module?: string; readonly limit?: number; readonly cursor?: string }) => {
         const session = sessionOf();
         const query = { ...page, ...(module === undefined ? {} : { moduleName: module }) };
         const list = await (await session.client()).releases.list(query);
-        session.terminal.result(list, (shown) => listText(shown.releases));
-        if (list.nextCursor !== null && session.terminal.options.format === 'text')
-          session.terminal.say(`there is more: --cursor ${list.nextCursor}`);
+        showPage(session, list, (shown) => listText(shown.releases));
       },
     );
   releases
