@@ -1,12 +1,20 @@
 import type { Command } from 'commander';
 import { isHotSwapError } from '@hotswap/core';
-import type { CreateDeploymentRequest, DeploymentView, HotSwapClient, ReleaseView } from '@hotswap/protocol';
+import type {
+  CreateDeploymentRequest,
+  DeploymentList,
+  DeploymentListQuery,
+  DeploymentView,
+  HotSwapClient,
+  ReleaseView,
+} from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, positiveNumber } from '../option-values.ts';
 import { approvalHint, deploymentText } from '../output/deployment-text.ts';
 import { watchDeployment } from '../watch-deployment.ts';
+import { findTrain } from '../watch-train.ts';
 
 interface UndoOptions {
   readonly to?: string;
@@ -49,12 +57,23 @@ export function addUndoCommand(program: Command, sessionOf: SessionOf): void {
 
 /** The named deployment, or the latest of the named module that has changed anything. */
 async function latestOf(client: HotSwapClient, subject: string): Promise<DeploymentView> {
-  const { deployments } = await client.deployments.list({ moduleName: subject, limit: 50 }).catch((error: unknown) => {
-    // What can be no name of a module is an id; whatever else went wrong would be told as "there is no deployment".
-    if (isHotSwapError(error) && error.httpStatus === 400) return { deployments: [] };
-    throw error;
+  let cursor: string | null = null;
+  do {
+    const query: DeploymentListQuery = { moduleName: subject, limit: 200, ...(cursor === null ? {} : { cursor }) };
+    const page: DeploymentList = await client.deployments.list(query).catch((error: unknown) => {
+      // What can be no name of a module is an id; whatever else went wrong would be told as "there is no deployment".
+      if (isHotSwapError(error) && error.httpStatus === 400) return { deployments: [], nextCursor: null };
+      throw error;
+    });
+    const latest = page.deployments.find((one) => one.executedAt !== undefined && !isUndone(one));
+    if (latest !== undefined) return latest;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  if ((await findTrain(client, subject)) === null) return client.deployments.get(subject);
+  throw cliError('HS_CLI_INVALID_OPTION', {
+    option: `undo ${subject}`,
+    why: `${subject} is a train: hotswap rollback ${subject} brings all of it back, hotswap undo MODULE one of its modules`,
   });
-  return deployments.find((one) => one.executedAt !== undefined && !isUndone(one)) ?? client.deployments.get(subject);
 }
 
 const isUndone = ({ status }: DeploymentView): boolean => status === 'RolledBack' || status === 'Cancelled';
