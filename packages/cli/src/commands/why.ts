@@ -1,24 +1,60 @@
 import type { Command } from 'commander';
-import type { HotSwapClient, JournalEntryView } from '@hotswap/protocol';
-import type { SessionOf } from '../command-session.ts';
+import type { HotSwapClient, JournalEntryView, TrainView } from '@hotswap/protocol';
+import type { CommandSession, SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { oneLine } from '../output/one-line.ts';
+import { trainText } from '../output/train-text.ts';
+import { findTrain } from '../watch-train.ts';
 
 /** @internal */
 export function addWhyCommand(program: Command, sessionOf: SessionOf): void {
   program
     .command('why')
-    .description("tell a deployment's story: what was decided, from what, by whom")
-    .argument('<deploymentId>')
-    .argument('[step]', 'only what one step was, came to, and was decided in between')
+    .description("tell a deployment's or a train's story: what was decided, from what, by whom")
+    .argument('<id>', 'of a deployment, or of a train: the stories of its members, as they came')
+    .argument('[step]', 'of a deployment: only what one step was, came to, and was decided in between')
     .action(async (deploymentId: string, step: string | undefined) => {
       const session = sessionOf();
-      const all = await wholeJournal(await session.client(), deploymentId);
+      const client = await session.client();
+      const train = await findTrain(client, deploymentId);
+      if (train !== null) return tellTrain(session, client, train, step);
+      const all = await wholeJournal(client, deploymentId);
       const entries = step === undefined ? all : entriesOfStep(all, deploymentId, step);
       session.terminal.result({ deploymentId, entries }, (story) =>
-        story.entries.map((entry) => `${entry.at}  ${entry.actor}: ${oneLine(entry.explanation)}`).join('\n'),
+        story.entries.map((entry) => entryText(entry)).join('\n'),
       );
+      return undefined;
     });
+}
+
+const entryText = ({ at, actor, explanation }: JournalEntryView, whose = ''): string =>
+  `${at}  ${whose}${actor}: ${oneLine(explanation)}`;
+
+/** How a train stands, and why, then what happened to its members, one line after the other in time. */
+async function tellTrain(
+  session: CommandSession,
+  client: HotSwapClient,
+  train: TrainView,
+  step: string | undefined,
+): Promise<void> {
+  const { trainId, members } = train;
+  if (step !== undefined)
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: 'step',
+      why: `${trainId} is a train, and steps are those of its members: hotswap status ${trainId} names them`,
+    });
+  const entries: (JournalEntryView & { readonly deploymentId: string; readonly moduleId: string })[] = [];
+  for (const { deploymentId, moduleId, deployment } of members)
+    if (deployment !== null)
+      for (const entry of await wholeJournal(client, deploymentId)) entries.push({ deploymentId, moduleId, ...entry });
+  entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  session.terminal.result({ trainId, train, entries }, () =>
+    [
+      trainText(session.terminal, train),
+      '',
+      ...entries.map((entry) => entryText(entry, `${oneLine(entry.moduleId)}  `)),
+    ].join('\n'),
+  );
 }
 
 /** Every line of a journal, page by page. @internal */
