@@ -5,6 +5,7 @@ import type { Effect, EffectResult, EffectValue, StageFailure } from '../effects
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
+import { durationMs } from '../model/duration.ts';
 import { nodeCount, nodeSetSchema, subtractNodes, unionNodes } from '../model/node-set.ts';
 import { pendingUntil } from './approvals.ts';
 import type { Draft } from './draft.ts';
@@ -12,9 +13,10 @@ import type { EffectCheck } from './effect-handler.ts';
 import { handlerOf } from './effect-handlers.ts';
 import { effectSetVersion, knowsEffect } from './effect-schema.ts';
 import { effectScope } from './effect-scope.ts';
+import { goesOnHeld, isAtWork } from './goes-on-held.ts';
 import type { EngineParts } from './engine-parts.ts';
 import type { HoldReason } from './journal-entry.ts';
-import { StrategyRun } from './replay.ts';
+import { StrategyRun, type StrategyPosition } from './replay.ts';
 import { allTargets, type PartialRollback } from './rollout-state.ts';
 import { stuckAt } from './stuck-deadline.ts';
 import { readTriggers, readingFacts, silentGates, triggerWindow, type TriggerReading } from './triggers.ts';
@@ -73,13 +75,11 @@ function expire(draft: Draft, parts: EngineParts): Decision | null {
 
 async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | null> {
   const { state } = draft;
+  if (state.held) return whileHeld(draft, parts);
   const { running } = state;
-  const reading = running || state.held ? await readTriggers(state, parts) : null;
-  if (state.held) return whileHeld(draft, parts, reading);
-  if ((state.frozen?.effectSetVersion ?? 0) > effectSetVersion)
-    return decline(draft, `effect set ${state.frozen?.effectSetVersion}`);
-  if (running && !knowsEffect(running.effect))
-    return decline(draft, `effect ${running.effect.kind}@${running.effect.version}`);
+  const reading = running ? await readTriggers(state, parts) : null;
+  const unknown = unknownTo(state);
+  if (unknown !== null) return decline(draft, unknown);
   if (!running) return nextStep(draft, parts);
   const stuck = stuckAt(state);
   if (stuck !== undefined && draft.now >= stuck)
@@ -91,18 +91,91 @@ async function rollOut(draft: Draft, parts: EngineParts): Promise<Decision | nul
   return runStep(draft, parts, reading);
 }
 
-async function whileHeld(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision> {
-  const effect = draft.state.running?.effect;
-  const watched =
-    effect && effect.kind !== 'retain' && knowsEffect(effect)
-      ? await handlerOf(effect.kind).watch?.(effect, effectScope(draft, parts))
-      : undefined;
+/** What this process would have to know to go on, and does not; `null` when it knows all. */
+function unknownTo({ frozen, running }: Draft['state']): string | null {
+  if ((frozen?.effectSetVersion ?? 0) > effectSetVersion) return `effect set ${frozen?.effectSetVersion}`;
+  if (running && !knowsEffect(running.effect)) return `effect ${running.effect.kind}@${running.effect.version}`;
+  return null;
+}
+
+/**
+ * A hold changes what goes forward, never what a trigger takes back: the failure is the strategy's to answer, as it would
+ * be without the hold. Where the strategy cannot be asked, all goes back.
+ */
+async function whileHeld(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const { state } = draft;
+  const cannotAsk = isBroken(state) || unknownTo(state) !== null;
+  if (!state.running && !cannotAsk) return nextWhileHeld(draft, parts);
+  const reading = await readTriggers(state, parts);
+  if (cannotAsk) return reading?.failure ? goBack(draft, parts, reading.failure) : stayHeld(draft, parts, reading);
+  if (isAtWork(state)) return runStep(draft, parts, reading);
+  const effect = state.running?.effect as Effect;
+  const watched = await handlerOf(effect.kind).watch?.(effect, effectScope(draft, parts));
   const failure = reading?.failure ?? watched;
-  if (failure) return goBack(draft, parts, failure);
-  const { status } = draft.state;
-  return reading === null && watched === undefined
-    ? { kind: 'blocked', status }
-    : { kind: 'blocked', status, wakeAt: draft.now + parts.triggerIntervalMs };
+  if (!failure) return stayHeld(draft, parts, reading ?? watched);
+  endStep(draft, effect, { ended: { ok: false, failure }, ...(reading ? { facts: readingFacts(reading) } : {}) });
+  return null;
+}
+
+/** The engine holds it because its strategy does not say what comes next. */
+const isBroken = ({ held }: Draft['state']): boolean => held?.why === 'diverged' || held?.why === 'strategyThrew';
+
+/** `looked`: what the triggers or the health of nodes were found to be; absent when there is nothing to look at. */
+function stayHeld(draft: Draft, parts: EngineParts, looked: unknown): Decision {
+  const isWatched = looked !== null && looked !== undefined;
+  return blocked(draft, [isWatched ? draft.now + parts.triggerIntervalMs : undefined]);
+}
+
+/** Between two steps of a held rollout: what takes back begins, and what goes forward waits for the resume. */
+async function nextWhileHeld(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const position = positionOf(draft, parts);
+  switch (position.kind) {
+    case 'effect':
+      return effectWhileHeld(draft, parts, position.effect);
+    case 'returned':
+      return position.outcome.status === 'RolledBack' ? finish(draft, parts, position.outcome) : blocked(draft, []);
+    case 'failed':
+      return goBack(draft, parts, position.failure);
+    case 'missing': {
+      const reading = await readTriggers(draft.state, parts);
+      const asked = draft.live.steps.at(-1)?.result;
+      const failure = reading?.failure ?? (asked?.ok === false ? asked.failure : undefined);
+      return failure ? leaveUntilStuck(draft, parts, position.needs, failure) : stayHeld(draft, parts, reading);
+    }
+    case 'threw':
+    case 'diverged':
+      return holdBroken(draft, position);
+  }
+}
+
+/** A step forward is not carried out. Should a trigger fire in what it is about, it fails by that, as it would have. */
+async function effectWhileHeld(draft: Draft, parts: EngineParts, effect: Effect): Promise<Decision | null> {
+  const { state } = draft;
+  const isKnown = knowsEffect(effect);
+  if (isKnown && state.held?.why !== 'offline' && goesOnHeld(state, effect)) return begin(draft, parts, effect);
+  const reading = await readTriggers(state, parts, effect);
+  if (!reading?.failure) return stayHeld(draft, parts, reading);
+  if (!isKnown) return leaveUntilStuck(draft, parts, `effect ${effect.kind}@${effect.version}`, reading.failure);
+  if (isLooping(draft)) return holdLooping(draft);
+  draft.put({ type: 'began', step: state.nextStep, effect });
+  draft.put({
+    type: 'ended',
+    step: state.nextStep,
+    result: { ok: false, failure: reading.failure },
+    facts: readingFacts(reading),
+  });
+  return null;
+}
+
+/** Leaves it to a process that can ask the strategy; when none has come in time, all goes back. */
+async function leaveUntilStuck(
+  draft: Draft,
+  parts: EngineParts,
+  needs: string,
+  failure: StageFailure,
+): Promise<Decision> {
+  const wakeAt = draft.state.at + durationMs(draft.state.spec?.progressDeadline ?? 'PT0S');
+  return draft.now >= wakeAt ? goBack(draft, parts, failure) : { kind: 'declined', needs, wakeAt };
 }
 
 async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading | null): Promise<Decision | null> {
@@ -123,7 +196,7 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
   if (move(draft, check)) return { kind: 'again' };
   const wakes = [
     check.wakeAt,
-    stuckAt(draft.state),
+    draft.state.held ? undefined : stuckAt(draft.state),
     triggerWindow(draft.state) ? draft.now + parts.triggerIntervalMs : undefined,
   ];
   return blocked(draft, wakes);
@@ -183,8 +256,7 @@ function endStep(
   draft.changes.push(...(end.changes ?? []), ...(handlerOf(effect.kind).end?.(effect) ?? []));
 }
 
-async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | null> {
-  const { live, state } = draft;
+function positionOf({ live, state }: Draft, parts: EngineParts): StrategyPosition {
   if (!state.spec || !state.frozen)
     throw hotSwapError('HS_JOURNAL_CORRUPT', {
       deploymentId: live.deploymentId,
@@ -192,7 +264,11 @@ async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | nu
       why: 'it rolls out without having been executed',
     });
   live.run ??= new StrategyRun(parts.shelf, state.spec, state.frozen);
-  const position = live.run.catchUp(live.steps);
+  return live.run.catchUp(live.steps);
+}
+
+async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | null> {
+  const position = positionOf(draft, parts);
   switch (position.kind) {
     case 'effect':
       if (!knowsEffect(position.effect))
@@ -205,19 +281,27 @@ async function nextStep(draft: Draft, parts: EngineParts): Promise<Decision | nu
     case 'missing':
       return decline(draft, position.needs);
     case 'threw':
-      return hold(draft, 'strategyThrew', `${state.spec.strategy} failed by a mistake of its own: ${position.detail}`);
     case 'diverged':
-      return hold(draft, 'diverged', position.detail);
+      return holdBroken(draft, position);
   }
 }
 
+function holdBroken(
+  draft: Draft,
+  { kind, detail }: Extract<StrategyPosition, { kind: 'threw' | 'diverged' }>,
+): Decision {
+  return kind === 'diverged'
+    ? hold(draft, 'diverged', detail)
+    : hold(draft, 'strategyThrew', `${draft.state.spec?.strategy} failed by a mistake of its own: ${detail}`);
+}
+
+const isLooping = ({ entries }: Draft): boolean => entries.length >= mostEntriesPerCommit;
+
+const holdLooping = (draft: Draft): Decision =>
+  hold(draft, 'strategyThrew', `${draft.state.spec?.strategy} yields effect after effect without ever waiting`);
+
 async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<Decision | null> {
-  if (draft.entries.length >= mostEntriesPerCommit)
-    return hold(
-      draft,
-      'strategyThrew',
-      `${draft.state.spec?.strategy} yields effect after effect without ever waiting`,
-    );
+  if (isLooping(draft)) return holdLooping(draft);
   const handler = handlerOf(effect.kind);
   draft.put({ type: 'began', step: draft.state.nextStep, effect });
   const changes = handler.begin(effect, effectScope(draft, parts));

@@ -6,6 +6,7 @@ import { durationMs } from '../model/duration.ts';
 import type { Json } from '../model/json.ts';
 import { nodeCount, subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
 import { requiredApprovals } from '../policy/approval-rule.ts';
+import { isAtWork } from './goes-on-held.ts';
 import type { BaselineGroup, EngineEffect, HoldReason, JournalEvent, JournalPosition } from './journal-entry.ts';
 
 /** An entry before its place in the hash chain is known. @internal */
@@ -307,8 +308,12 @@ function free(state: RolloutState, at: Instant): Partial<RolloutState> {
     running: running &&
       held && {
         ...running,
-        heldMs: running.heldMs + at - Math.max(held.since, running.since),
-        heldSinceMoveMs: running.heldSinceMoveMs + at - Math.max(held.since, running.movedAt),
+        ...(isAtWork(state)
+          ? {}
+          : {
+              heldMs: running.heldMs + at - Math.max(held.since, running.since),
+              heldSinceMoveMs: running.heldSinceMoveMs + at - Math.max(held.since, running.movedAt),
+            }),
         ...(held.why === 'noData' ? { excused: true as const } : {}),
       },
   };
@@ -384,14 +389,14 @@ export function apply(state: RolloutState, entry: UnchainedEntry): RolloutState 
   return { ...state, ...fold(state, entry), seq: entry.seq + 1, at: entry.at };
 }
 
-/** Active time of the running step and since its last move: clocks stand still while the rollout is held. @internal */
+/** Active time of the running step and since its last move: clocks stand still while a hold stops the step. @internal */
 export function activeTimes(
   state: RolloutState,
   now: Instant,
 ): { readonly activeMs: number; readonly sinceMoveMs: number } {
   const { running, held } = state;
   if (!running) return { activeMs: 0, sinceMoveMs: 0 };
-  const until = held ? held.since : now;
+  const until = held && !isAtWork(state) ? held.since : now;
   return {
     activeMs: Math.max(0, until - running.since - running.heldMs),
     sinceMoveMs: Math.max(0, until - running.movedAt - running.heldSinceMoveMs),

@@ -1,5 +1,5 @@
 import type { MetricsQuestion, MetricsSource } from '../contracts/metrics-source.ts';
-import type { StageFailure } from '../effects/effect.ts';
+import type { Effect, StageFailure } from '../effects/effect.ts';
 import { builtInSource, pausesWithoutData, type RollbackTrigger } from '../model/auto-rollback.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
 import type { DeploymentSpec } from '../model/deployment.ts';
@@ -10,11 +10,15 @@ import type { RolloutState } from './rollout-state.ts';
 import { trafficWindow, type TrafficWindow } from './traffic-window.ts';
 import { findingFacts, findingOf, firedFailure, type TriggerFinding } from './trigger-finding.ts';
 
-/** Nodes and start of the window that the triggers look at now; `null` while no traffic has moved there. @internal */
-export function triggerWindow(state: RolloutState): TrafficWindow | null {
+/**
+ * Nodes and start of the window that the triggers look at now; `null` while no traffic has moved there. Between two steps
+ * it is that of the one that comes `next`.
+ * @internal
+ */
+export function triggerWindow(state: RolloutState, next?: Effect): TrafficWindow | null {
   if (state.phase !== 'rollout' || !state.spec?.autoRollback.enabled || state.spec.autoRollback.triggers.length === 0)
     return null;
-  const effect = state.running?.effect;
+  const effect = state.running?.effect ?? next;
   if (effect?.kind === 'restore') return null;
   return trafficWindow(state, effect?.kind === 'retain' ? undefined : effect?.scope);
 }
@@ -38,8 +42,12 @@ export interface TriggerSources {
  * compares. Without data a trigger neither fires nor proves.
  * @internal
  */
-export async function readTriggers(state: RolloutState, sources: TriggerSources): Promise<TriggerReading | null> {
-  const window = triggerWindow(state);
+export async function readTriggers(
+  state: RolloutState,
+  sources: TriggerSources,
+  next?: Effect,
+): Promise<TriggerReading | null> {
+  const window = triggerWindow(state, next);
   if (!window || !state.spec) return null;
   const { tenant, deploymentId, moduleName, releaseId, autoRollback } = state.spec;
   const about = { tenant, deploymentId, moduleName, nodes: window.nodes, since: window.since };

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import {
+  attempt,
   bake,
   deploy,
   nodeCount,
   progress,
+  restore,
   shiftTraffic,
   sliceNodes,
+  within,
   type NodeSet,
   type Outcome,
   type RolloutContext,
@@ -115,6 +118,26 @@ function* wavering({ targets }: RolloutContext<unknown>): Steps<Outcome> {
   return yield* allAtOnce(targets);
 }
 
+/** Goes on with other nodes before it takes back what has failed: in a hold that has to wait. */
+function* goingOnFirst({ targets }: RolloutContext<unknown>): Steps<Outcome> {
+  const [first, others] = [sliceNodes(targets, 0, 1), sliceNodes(targets, 1, nodeCount(targets))];
+  const tried = yield* attempt(() => within(first, 0, 50, oneAfterTheOther(first)));
+  if (!tried.ok) {
+    yield* within(others, 0, 0, deploy({ nodes: others }));
+    yield* restore({ nodes: first, reason: tried.failure.message });
+    return { status: 'RolledBack', failed: targets };
+  }
+  yield* oneAfterTheOther(others);
+  yield* progress({ percent: 100 });
+  return { status: 'Completed' };
+}
+
+function* oneAfterTheOther(nodes: NodeSet): Steps {
+  yield* deploy({ nodes });
+  yield* shiftTraffic({ percent: 100, to: nodes, among: nodes });
+  yield* bake({ forMs: 60_000, nodes, failure: 'Health checks failed' });
+}
+
 function* allAtOnce(targets: NodeSet): Steps<Outcome> {
   yield* deploy({ nodes: targets });
   yield* shiftTraffic({ percent: 100, to: targets, among: targets });
@@ -164,4 +187,5 @@ export const strategyFaults: Readonly<Record<string, () => StrategyRig>> = {
   'never serves from fewer nodes than before': broken(steps(shrinking)),
   'never takes the release from a node that serves it, unless it takes it back': broken(steps(wavering)),
   'replays from every beginning, and leaves nothing behind, whichever node is sick': broken(forgetful),
+  'takes back the same when a trigger fires, whether somebody holds it or not': broken(steps(goingOnFirst)),
 };

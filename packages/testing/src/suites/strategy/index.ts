@@ -1,4 +1,5 @@
 import { defineSuite, type SuiteOptions } from '../define-suite.ts';
+import { heldClauses } from './held-clauses.ts';
 import { propertyClauses } from './property-clauses.ts';
 import { strategyClauses } from './strategy-clauses.ts';
 import type { StrategyRig } from './strategy-rig.ts';
@@ -9,5 +10,5 @@ import type { StrategyRig } from './strategy-rig.ts';
  * @public
  */
 export function strategySuite(options: SuiteOptions<StrategyRig>): void {
-  defineSuite(options, { ...strategyClauses, ...propertyClauses });
+  defineSuite(options, { ...strategyClauses, ...propertyClauses, ...heldClauses });
 }
