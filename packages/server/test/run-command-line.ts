@@ -5,7 +5,7 @@ const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 
 /** Runs `hotswap` as people do, in a process of its own, against a server. */
 export function runCommandLine(
-  server: { readonly url: string; readonly token: string },
+  server: { readonly url: string; readonly token: string; readonly env?: NodeJS.ProcessEnv },
   ...args: readonly string[]
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   return new Promise((resolve) => {
@@ -13,7 +13,7 @@ export function runCommandLine(
       process.execPath,
       ['--conditions=@hotswap/source', main, ...args],
       {
-        env: { ...process.env, HOTSWAP_SERVER: server.url, HOTSWAP_TOKEN: server.token, NO_COLOR: '1' },
+        env: { ...process.env, HOTSWAP_SERVER: server.url, HOTSWAP_TOKEN: server.token, NO_COLOR: '1', ...server.env },
         maxBuffer: 64 * 1_048_576,
       },
       (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),

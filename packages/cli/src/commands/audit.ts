@@ -4,7 +4,9 @@ import type { AuditAct } from '@hotswap/core';
 import { parseExport, readServerLines } from '../audit/audit-lines.ts';
 import { verifyAudit } from '../audit/verify-audit.ts';
 import type { SessionOf } from '../command-session.ts';
-import { positiveNumber, readFileOf } from '../option-values.ts';
+import { cliError } from '../error-codes.ts';
+import { addPageOptions, showPage } from '../list-pages.ts';
+import { readFileOf } from '../option-values.ts';
 import { table } from '../output/table.ts';
 
 interface ListOptions {
@@ -18,26 +20,26 @@ interface ListOptions {
 /** `hotswap audit`: who changed what, and whether the record is whole. @internal */
 export function addAuditCommands(program: Command, sessionOf: SessionOf): void {
   const audit = program.command('audit').description('who changed what, and whether the record of it is whole');
-  audit
-    .command('list', { isDefault: true })
+  addPageOptions(audit.command('list', { isDefault: true }))
     .description('list acts, the newest first')
     .option('--actor <name>', 'of one actor')
     .option('--action <action>', 'of one action, e.g. deployment.rollback')
     .option('--object <id>', 'about one thing')
-    .option('--limit <n>', 'rows of a page', positiveNumber)
-    .option('--cursor <cursor>', 'next page, as a former page names it')
     .action(async (options: ListOptions) => {
       const session = sessionOf();
       const page = await (await session.client()).audit.list({ limit: 50, ...options, order: 'desc' });
-      session.terminal.result(page, ({ acts }) => actsText(acts));
-      if (page.nextCursor !== null && session.terminal.options.format === 'text')
-        session.terminal.say(`there is more: --cursor ${page.nextCursor}`);
+      showPage(session, page, ({ acts }) => actsText(acts));
     });
   audit
     .command('export')
     .description('write all acts and journals, one JSON line each, to be verified anywhere')
     .action(async () => {
       const session = sessionOf();
+      if (session.terminal.options.format === 'json')
+        throw cliError('HS_CLI_INVALID_OPTION', {
+          option: '--output json',
+          why: 'an export has a document on each line, as --output ndjson and no --output write it',
+        });
       for await (const line of readServerLines(await session.client()))
         if (!session.stdout.write(`${JSON.stringify(line)}\n`)) await once(session.stdout, 'drain');
     });

@@ -155,7 +155,11 @@ function addConsumers(group: Command, sessionOf: SessionOf): void {
         const { interfaces } = await session.client();
         if (options.remove === true) {
           await interfaces.removeConsumer(name, version, consumer);
-          session.terminal.say(`${consumer} does not depend on ${id} any more`);
+          session.terminal.result(
+            { name, version, consumer },
+            () => `${consumer} does not depend on ${id} any more`,
+            () => consumer,
+          );
           return;
         }
         const uses = options.uses === undefined ? {} : { uses: options.uses };

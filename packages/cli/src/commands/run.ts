@@ -89,6 +89,11 @@ async function runModule(
   args: readonly string[],
   flags: RunFlags,
 ): Promise<void> {
+  if (flags.invoke === undefined && session.terminal.options.format !== 'text')
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: '--output',
+      why: 'a program writes what it likes; the result of a function (--invoke) is JSON in any case',
+    });
   const bytes = await readFileOf(file);
   const options = loadOptions(file, flags, session.env);
   const stdin = await stdinOf(session, flags.stdin);
@@ -140,7 +145,9 @@ async function callFunction(
   }
   const values = toWitValues(signature, args.map(callArgument));
   const { value } = await module.invoke(signature.name, values, { signal: session.signal });
-  if (signature.result !== undefined) await write(session.stdout, `${JSON.stringify(witToJson(value))}\n`);
+  // A program that asked for a document gets one, also where there is nothing to tell.
+  const isTold = signature.result !== undefined || session.terminal.options.format !== 'text';
+  if (isTold) await write(session.stdout, `${JSON.stringify(witToJson(value) ?? null)}\n`);
 }
 
 const plain = (name: string): string => name.replaceAll('-', '_');
