@@ -1,5 +1,6 @@
 import { type ModuleStats, isHotSwapError } from '@hotswap/core';
 import type { WireUsage } from './child-messages.ts';
+import { isLossOfChild } from './error-codes.ts';
 
 /**
  * Counters of a module since it was loaded.
@@ -26,7 +27,7 @@ export class CallCounters {
       return await work;
     } catch (error) {
       this.#errors++;
-      if (isHotSwapError(error, 'HS_RUNTIME_TRAP') || isHotSwapError(error, 'HS_RUNTIME_CRASHED')) this.#crashes++;
+      if (isHotSwapError(error, 'HS_RUNTIME_TRAP') || isLossOfChild(error)) this.#crashes++;
       throw error;
     } finally {
       this.#inFlight--;

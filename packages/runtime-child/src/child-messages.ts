@@ -1,7 +1,7 @@
 import type { ErrorDetails, ModuleDescription, RuntimeCapabilities } from '@hotswap/core';
 
 /** Version of the protocol that this package speaks; a child of another version is refused. @internal */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Types of values that cross the border of a core module. @internal */
 export type NumberType = 'i32' | 'i64' | 'f32' | 'f64';
@@ -92,6 +92,8 @@ export interface WireOutput {
 
 /** Answer to any request. @internal */
 export interface ReplyMessage {
+  /** The number that the request had: an answer is never taken for that of another. */
+  readonly id: number;
   readonly ok?: unknown;
   readonly failure?: ChildFailure;
   readonly usage: WireUsage;

@@ -9,7 +9,8 @@ import {
   protocolVersion,
 } from './child-messages.ts';
 import type { RequestMessage } from './child-messages.ts';
-import { runtimeChildError } from './error-codes.ts';
+import { isGreeting, wrongInAnswer } from './answer-check.ts';
+import { isLossOfChild, runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { type Frame, FrameReader, encodeFrame } from './frame-codec.ts';
@@ -23,14 +24,15 @@ const greetingDeadlineMs = 30_000;
 const pageDescriptor = 3;
 
 interface Waiting {
-  /** Whether a message is of the kind that is waited for. */
-  readonly accepts: (message: unknown) => boolean;
+  /** What is wrong with a frame, if it is not the one that is waited for. */
+  readonly wrongIn: (frame: Frame) => string | undefined;
   readonly resolve: (frame: Frame) => void;
   readonly reject: (error: HotSwapError) => void;
 }
 
 /**
- * One running child. Requests are answered in their order, one at a time.
+ * One running child. It gets one request at a time, each with a number that its answer carries. A child that says anything
+ * else is ended: nothing that it says later could be trusted.
  * @internal
  */
 export class EngineProcess {
@@ -39,6 +41,8 @@ export class EngineProcess {
   readonly #reader = new FrameReader();
   readonly #exited: Promise<void>;
   #waiting: Waiting | undefined;
+  /** Number of the last request. */
+  #asked = 0;
   #ended: HotSwapError | undefined;
   #killed = false;
   #page: LeftBehindFile | undefined = LeftBehindFile.create();
@@ -73,22 +77,17 @@ export class EngineProcess {
     const process = new EngineProcess(launch);
     const deadline = setTimeout(() => process.kill(), greetingDeadlineMs);
     try {
-      const { message } = await process.#next(isGreeting);
+      const { message } = await process.#next(({ message: said }) =>
+        isGreeting(said) ? undefined : 'it did not greet',
+      );
       const hello = message as HelloMessage | RefusalMessage;
       if ('failure' in hello) throw errorOfFailure(hello.failure, launch);
-      if (hello.protocol !== protocolVersion)
-        throw launchFailure(
-          launch,
-          `it speaks protocol ${String(hello.protocol)}, not ${protocolVersion}: build it anew`,
-        );
+      if (hello.protocol !== protocolVersion) throw launchFailure(launch, otherProtocol(hello.protocol));
       return { process, hello };
     } catch (error) {
       process.kill();
-      if ((error as HotSwapError).code !== 'HS_RUNTIME_CRASHED') throw error;
-      throw launchFailure(
-        launch,
-        `it ended before it could greet (${JSON.stringify((error as HotSwapError).details['how'])})`,
-      );
+      if (!isLossOfChild(error)) throw error;
+      throw launchFailure(launch, `it ended before it could greet (${JSON.stringify(error.details['how'])})`);
     } finally {
       clearTimeout(deadline);
     }
@@ -108,10 +107,11 @@ export class EngineProcess {
     return this.#leftBehind;
   }
 
-  /** @throws HS_RUNTIME_CRASHED when the child ends before it answers */
+  /** @throws HS_RUNTIME_CRASHED when the child ends before it answers, HS_RUNTIME_CHILD_PROTOCOL_BROKEN */
   async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
-    const answer = this.#next(isAnswer);
-    for (const piece of encodeFrame(message, attached)) (this.#child.stdin as Writable).write(piece);
+    const id = ++this.#asked;
+    const answer = this.#next((frame) => wrongInAnswer(frame, id, message));
+    for (const piece of encodeFrame({ id, ...message }, attached)) (this.#child.stdin as Writable).write(piece);
     const frame = await answer;
     return { message: frame.message as ReplyMessage, attached: frame.attached };
   }
@@ -133,27 +133,36 @@ export class EngineProcess {
     clearTimeout(impatience);
   }
 
-  #next(accepts: Waiting['accepts']): Promise<Frame> {
+  #next(wrongIn: Waiting['wrongIn']): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) reject(this.#ended);
-      else this.#waiting = { accepts, resolve, reject };
+      else this.#waiting = { wrongIn, resolve, reject };
     });
   }
 
   #take(piece: Buffer): void {
+    // What was on its way from a child that is ended.
+    if (!this.alive) return;
     try {
       for (const frame of this.#reader.push(piece)) {
         const waiting = this.#waiting;
-        if (waiting === undefined) continue;
-        // JSON, but no answer: whoever reads on would fail over it.
-        if (!waiting.accepts(frame.message)) return this.kill();
+        const wrong = waiting === undefined ? unasked : waiting.wrongIn(frame);
+        if (wrong !== undefined) return this.#breakOff(wrong);
         this.#waiting = undefined;
-        waiting.resolve(frame);
+        waiting?.resolve(frame);
       }
     } catch {
-      // Whatever speaks there, it is not our program.
-      this.kill();
+      return this.#breakOff('it sent what is no frame');
     }
+    // The beginning of what can only be taken for the answer of the next request.
+    if (this.#waiting === undefined && this.#reader.isWithinFrame) this.#breakOff(unasked);
+  }
+
+  /** Ends a child that broke the protocol. */
+  #breakOff(how: string): void {
+    this.#ended ??= runtimeChildError('HS_RUNTIME_CHILD_PROTOCOL_BROKEN', { engine: this.#launch.engine, how });
+    this.#child.kill('SIGKILL');
+    this.#end(how);
   }
 
   #end(how: string): void {
@@ -167,20 +176,15 @@ export class EngineProcess {
   }
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
+const unasked = 'it spoke while nothing was asked of it';
 
-const isFailure = (value: unknown): boolean =>
-  isRecord(value) && typeof value['code'] === 'string' && isRecord(value['details']);
-
-const isGreeting = (value: unknown): boolean =>
-  isRecord(value) && (typeof value['protocol'] === 'number' || isFailure(value['failure']));
-
-const isAnswer = (value: unknown): boolean =>
-  isRecord(value) &&
-  isRecord(value['usage']) &&
-  (value['failure'] === undefined || isFailure(value['failure'])) &&
-  (value['output'] === undefined || isRecord(value['output']));
+function otherProtocol(spoken: number): string {
+  const remedy =
+    spoken < protocolVersion
+      ? 'the program is older than the package: build it anew, as the README of its package says'
+      : 'the program is newer than the package: install the package that it came with';
+  return `it speaks protocol ${spoken}, not ${protocolVersion}: ${remedy}`;
+}
 
 const launchFailure = ({ engine }: EngineLaunch, why: string): HotSwapError =>
   runtimeChildError('HS_RUNTIME_CHILD_FAILED', { engine, why });

@@ -1,4 +1,10 @@
-import { type ErrorFactory, errorFactory, runtimeContractErrorCodes } from '@hotswap/core';
+import {
+  type ErrorFactory,
+  type HotSwapError,
+  errorFactory,
+  isHotSwapError,
+  runtimeContractErrorCodes,
+} from '@hotswap/core';
 
 /**
  * Codes that an engine in a child process raises besides those of every runtime. Message templates name what happened, why,
@@ -9,6 +15,12 @@ export const childErrorCodes = {
   HS_RUNTIME_CRASHED: {
     message:
       'The process of the {engine} engine ended ({how}) while it served the call. A fresh one takes the next calls; send this one again if that is safe',
+    httpStatus: 503,
+    retryable: true,
+  },
+  HS_RUNTIME_CHILD_PROTOCOL_BROKEN: {
+    message:
+      'The process of the {engine} engine broke the protocol and was ended: {how}. A fresh one takes the next calls; send this one again if that is safe, and build the program of the engine anew if it goes on',
     httpStatus: 503,
     retryable: true,
   },
@@ -38,3 +50,7 @@ export type RuntimeChildErrorCode = keyof typeof runtimeChildErrorCodes;
 
 /** Errors with the codes that this package raises. @internal */
 export const runtimeChildError: ErrorFactory<typeof runtimeChildErrorCodes> = errorFactory(runtimeChildErrorCodes);
+
+/** Whether a call failed because the child that served it is gone. @internal */
+export const isLossOfChild = (error: unknown): error is HotSwapError =>
+  isHotSwapError(error, 'HS_RUNTIME_CRASHED') || isHotSwapError(error, 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN');

@@ -30,6 +30,11 @@ export class FrameReader {
   #pieces: Buffer[] = [];
   #size = 0;
 
+  /** Whether a frame has begun to arrive. */
+  get isWithinFrame(): boolean {
+    return this.#size > 0;
+  }
+
   /** The frames that a piece completes. @throws HS_RUNTIME_CHILD_FAILED on what is no frame. */
   push(piece: Buffer): readonly Frame[] {
     this.#pieces.push(piece);

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isHotSwapError } from '@hotswap/core';
 import type { Reply } from './child-messages.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
+import { isLossOfChild } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { GuestOutput } from './guest-output.ts';
 import { type ModuleCode, type PendingCall, compileLimit } from './pending-call.ts';
@@ -55,7 +55,7 @@ export class ProcessLane {
       this.#crashes = 0;
       if (reply !== undefined) call.succeed(reply);
     } catch (error) {
-      if (isHotSwapError(error, 'HS_RUNTIME_CRASHED') && this.#process?.killed !== true) this.#crashes++;
+      if (isLossOfChild(error) && this.#process?.killed !== true) this.#crashes++;
       call.leftBehind ??= process?.leftBehind;
       call.fail(error);
     } finally {

@@ -14,7 +14,8 @@ describe('starting', () => {
   });
 
   it.each([
-    ['foreign', 'protocol 3'],
+    ['foreign', 'protocol 4, not 3: the program is newer than the package'],
+    ['old', 'protocol 2, not 3: the program is older than the package: build it anew'],
     ['silent', 'exit code 4'],
   ])('refuses a child that is %s', async (mode, why) => {
     await expect(fakeHost({}, mode)).rejects.toThrow(why);
@@ -91,18 +92,20 @@ describe('a call that does not end', () => {
 });
 
 describe('a child that crashes', () => {
-  it.each(['crash', 'garbage', 'nothing', 'shapeless'])(
-    'fails the call that it served by %s, and the next call gets a fresh child',
-    async (how) => {
-      await using host = await fakeHost({ processes: 1 });
-      const module = await anyModule(host);
-      const before = await pidOf(module);
-      await expect(invoke(module, how)).rejects.toEqual(code('HS_RUNTIME_CRASHED'));
-      const after = await pidOf(module);
-      expect(after).not.toBe(before);
-      expect(module.stats()).toMatchObject({ calls: 3, errors: 1, crashes: 1, inFlight: 0 });
-    },
-  );
+  it.each([
+    ['crash', 'HS_RUNTIME_CRASHED'],
+    ['garbage', 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN'],
+    ['nothing', 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN'],
+    ['shapeless', 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN'],
+  ])('fails the call that it served by %s, and the next call gets a fresh child', async (how, wanted) => {
+    await using host = await fakeHost({ processes: 1 });
+    const module = await anyModule(host);
+    const before = await pidOf(module);
+    await expect(invoke(module, how)).rejects.toEqual(code(wanted));
+    const after = await pidOf(module);
+    expect(after).not.toBe(before);
+    expect(module.stats()).toMatchObject({ calls: 3, errors: 1, crashes: 1, inFlight: 0 });
+  });
 
   it('takes its open instance with it and nothing else', async () => {
     await using host = await fakeHost({ processes: 1 });

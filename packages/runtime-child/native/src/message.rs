@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 /// Raised with every change that an older other side would misread.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The child's first frame.
 #[derive(Debug, Serialize)]
@@ -100,6 +100,14 @@ pub struct Wasi {
 pub(crate) struct Reuse {
     pub(crate) max_calls: u64,
     pub(crate) max_idle_ms: u64,
+}
+
+/// A request with the number that its answer carries: no answer can be taken for that of another request.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) id: u64,
+    #[serde(flatten)]
+    pub(crate) request: Request,
 }
 
 /// What the parent asks for.

@@ -1,7 +1,7 @@
 //! The loop: one request, one answer.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -11,7 +11,7 @@ use crate::describe::{Description, check_features, describe};
 use crate::engine::{Engine, Usage};
 use crate::frame::{read_frame, write_frame};
 use crate::left_behind::LeftBehind;
-use crate::message::{Failure, Policy, Request, Reuse, Value, Wasi};
+use crate::message::{Asked, Failure, Policy, Request, Reuse, Value, Wasi};
 use crate::standard_streams::Connection;
 
 /// Says why this child cannot serve at all; the parent reads it in place of a greeting.
@@ -31,16 +31,8 @@ pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()>
     let hello = serde_json::to_vec(&engine.hello())?;
     write_frame(&mut connection.output, &hello, &[])?;
     let left_behind = connection.left_behind;
-    let mut server = Server { engine, modules: HashMap::new(), open: None, left_behind };
-    while let Some((text, attached)) = read_frame(&mut connection.input)? {
-        let answer = server.answer(serde_json::from_slice(&text)?, attached);
-        // Before the answer: the next request must not find the words of this one.
-        if let Some(page) = left_behind {
-            page.clear();
-        }
-        answer.send(&mut connection.output)?;
-    }
-    Ok(())
+    let server = Server { engine, modules: HashMap::new(), open: None, left_behind };
+    server.run(&mut connection.input, &mut connection.output)
 }
 
 struct Answer {
@@ -56,11 +48,11 @@ impl Answer {
         Self { outcome, usage, output }
     }
 
-    fn send(self, to: &mut impl Write) -> io::Result<()> {
+    fn send(self, id: u64, to: &mut impl Write) -> io::Result<()> {
         let Self { outcome, usage, output } = self;
         let mut body = match outcome {
-            Ok(ok) => json!({ "ok": ok, "usage": usage }),
-            Err(failure) => json!({ "failure": failure, "usage": usage }),
+            Ok(ok) => json!({ "id": id, "ok": ok, "usage": usage }),
+            Err(failure) => json!({ "id": id, "failure": failure, "usage": usage }),
         };
         if output.was_written() {
             body["output"] = json!({
@@ -108,6 +100,19 @@ struct Server<E: Engine> {
 }
 
 impl<E: Engine> Server<E> {
+    fn run(mut self, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+        while let Some((text, attached)) = read_frame(input)? {
+            let Asked { id, request } = serde_json::from_slice(&text)?;
+            let answer = self.answer(request, attached);
+            // Before the answer: the next request must not find the words of this one.
+            if let Some(page) = self.left_behind {
+                page.clear();
+            }
+            answer.send(id, output)?;
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, request: Request, attached: Vec<u8>) -> Answer {
         let now = Instant::now();
         for loaded in self.modules.values_mut() {
@@ -262,4 +267,83 @@ fn call_export<E: Engine>(
     engine.refuel(instance);
     let values = engine.call(instance, export, args, results)?;
     Ok(json!({ "results": values }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Hello, PROTOCOL_VERSION, ValueType};
+
+    /// An engine whose instances count their calls.
+    struct Counting;
+
+    impl Engine for Counting {
+        type Module = ();
+        type Instance = u64;
+
+        fn hello(&self) -> Hello {
+            let (engine, version) = ("counting".to_owned(), "1".to_owned());
+            Hello { protocol: PROTOCOL_VERSION, engine, version, capabilities: json!({}) }
+        }
+
+        fn compile(&mut self, _: &[u8], _: &Description, _: &Policy) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn instantiate(&mut self, _: &(), _: &Wasi, _: &Stdio) -> Result<u64, Failure> {
+            Ok(0)
+        }
+
+        fn refuel(&mut self, _: &mut u64) {}
+
+        fn call(&mut self, calls: &mut u64, _: &str, _: &[Value], _: &[ValueType]) -> Result<Vec<Value>, Failure> {
+            *calls += 1;
+            Ok(vec![Value { ty: ValueType::I64, bits: *calls }])
+        }
+
+        fn usage(&mut self, _: &mut u64) -> Usage {
+            Usage::default()
+        }
+    }
+
+    /// `(module (func (export "count") (result i64) (i64.const 0)))`
+    const MODULE: &[u8] =
+        b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7e\x03\x02\x01\0\x07\x09\x01\x05count\0\0\x0a\x06\x01\x04\0\x42\0\x0b";
+
+    fn answers_to(requests: &[(Json, &[u8])]) -> Vec<Json> {
+        let (mut input, mut output) = (Vec::new(), Vec::new());
+        for (request, attached) in requests {
+            write_frame(&mut input, request.to_string().as_bytes(), &[attached]).unwrap();
+        }
+        let server = Server { engine: Counting, modules: HashMap::new(), open: None, left_behind: None };
+        server.run(&mut input.as_slice(), &mut output).unwrap();
+        let mut output = output.as_slice();
+        std::iter::from_fn(|| read_frame(&mut output).unwrap())
+            .map(|(text, _)| serde_json::from_slice(&text).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_answer_carries_the_number_of_its_request() {
+        let policy = json!({ "maxMemoryBytes": 65_536, "maxTableElements": 1, "fuel": null, "simd": true });
+        let wasi = json!({ "args": [], "env": [], "dirs": [], "maxOutputBytes": 10 });
+        let call = |id: u64, export: &str| json!({ "id": id, "do": "call", "module": 1, "export": export, "args": [], "wasi": wasi, "reuse": null });
+        let answers = answers_to(&[
+            (json!({ "id": 7, "do": "load", "module": 1, "policy": policy }), MODULE),
+            (call(9_007_199_254_740_991, "count"), &[]),
+            (call(8, "nothing"), &[]),
+        ]);
+        let ids: Vec<_> = answers.iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids, [7, 9_007_199_254_740_991, 8]);
+        assert_eq!(answers[1]["ok"]["results"], json!([["i64", "1"]]));
+        assert_eq!(answers[2]["failure"]["code"], "UNKNOWN_EXPORT");
+    }
+
+    #[test]
+    fn a_request_without_a_number_ends_the_child() {
+        let mut input = Vec::new();
+        write_frame(&mut input, br#"{"do":"inspect"}"#, &[MODULE]).unwrap();
+        let server = Server { engine: Counting, modules: HashMap::new(), open: None, left_behind: None };
+        assert!(server.run(&mut input.as_slice(), &mut Vec::new()).is_err());
+    }
 }
