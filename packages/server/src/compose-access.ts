@@ -8,18 +8,16 @@ import {
   UserRepository,
   type Database,
 } from '@hotswap/state-postgres';
-import { RedisConnection, RedisFanOut, RedisRateCounter } from '@hotswap/state-redis';
+import { RedisConnection, RedisRateCounter } from '@hotswap/state-redis';
 import type { Logger } from 'pino';
 import { openAccessSecrets, type AccessSecrets } from './auth/access-secrets.ts';
 import type { SharedSettings } from './auth/invoke-signing-key.ts';
 import type { CachedAuthenticator } from './auth/authenticator.ts';
 import { makeAccess } from './auth/make-access.ts';
 import type { ServerConfig } from './config/schema.ts';
-import type { EventBus } from './event-bus.ts';
 import { EventStreams } from './http/event-stream.ts';
 import type { NodeRegistry } from './ports/node-registry.ts';
 import type { AuditLog } from './ports/audit-log.ts';
-import { relayEvents } from './relay-events.ts';
 import type { ServerParts } from './server-parts.ts';
 
 /** What has to be there before anybody is let in. @internal */
@@ -36,13 +34,12 @@ export async function openAccess(parts: {
   readonly config: ServerConfig;
   readonly logger: Logger;
   readonly settings: SharedSettings;
-  readonly events: EventBus;
   /** What is to be closed again. */
   readonly opened: (() => Promise<unknown>)[];
 }): Promise<OpenAccess> {
-  const { config, logger, settings, events, opened } = parts;
+  const { config, logger, settings, opened } = parts;
   const secrets = await openAccessSecrets(config, settings);
-  return { config, logger, secrets, redis: await openRedis(config, logger, events, opened) };
+  return { config, logger, secrets, redis: await openRedis(config, logger, opened) };
 }
 
 /** Who is let in and how often, over this database. @internal */
@@ -111,7 +108,6 @@ export function accessCleaners(database: Database): readonly (() => Promise<unkn
 async function openRedis(
   { redisUrl }: ServerConfig,
   logger: Logger,
-  events: EventBus,
   opened: (() => Promise<unknown>)[],
 ): Promise<RedisConnection | null> {
   if (redisUrl === undefined) return null;
@@ -124,8 +120,5 @@ async function openRedis(
     onWarning: (text) => logger.warn(text),
   });
   opened.push(async () => redis[Symbol.asyncDispose]());
-  const fanOut = await RedisFanOut.open(redis);
-  opened.push(async () => fanOut[Symbol.asyncDispose]());
-  relayEvents(events, fanOut);
   return redis;
 }

@@ -9,6 +9,7 @@ import { AlertLoop } from './alerts/alert-loop.ts';
 import { AlertWebhook } from './alerts/alert-webhook.ts';
 import { NodeWatchLoop } from './alerts/node-watch-loop.ts';
 import { accessCleaners } from './compose-access.ts';
+import { forgetEvents } from './compose-events.ts';
 import { tokens } from './compose-tokens.ts';
 import type { ComposedServer } from './hotswap-server.ts';
 import { CatchUpLoop } from './loops/catch-up-loop.ts';
@@ -58,6 +59,7 @@ export function composeHousekeeping(scope: DependencyContainer): HousekeepingLoo
     cleaners: [
       () => new LiveUseRepository(database).forgetCallers(callersRetentionMs),
       ...accessCleaners(database),
+      forgetEvents(database),
       () => metrics.deleteOlderThan(metricsRetentionMs),
       () => metrics.rollUp(...metricsRollUps.hours),
     ],

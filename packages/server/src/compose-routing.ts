@@ -68,11 +68,10 @@ export function composeProxies(scope: DependencyContainer): readonly ProxyRouter
 
 /** A shift of traffic ends when its revision is served: whoever waits for that should not wait for a timer. */
 async function nudgeModules(
-  { deployments, loop, events }: ServerParts,
+  { deployments, loop }: ServerParts,
   served: readonly { readonly tenant: string; readonly moduleName: string; readonly revision: number }[],
 ): Promise<void> {
-  for (const { tenant, moduleName, revision } of served) {
-    events.emit({ topic: 'route.changed', tenant, subject: moduleName, facts: { revision } });
+  for (const { tenant, moduleName } of served) {
     const { items } = await deployments.list(tenant, { moduleName, statuses: ['InProgress', 'Paused', 'RollingBack'] });
     for (const { spec } of items) loop.nudge(tenant, spec.deploymentId);
   }

@@ -44,6 +44,7 @@ import { HeartbeatIntake } from './agents/heartbeat-intake.ts';
 import { composePolicies } from './compose-policy.ts';
 import { composeTrains } from './compose-trains.ts';
 import { composeAccess, composeAudit, composeStreams, openAccess } from './compose-access.ts';
+import { composeEvents } from './compose-events.ts';
 import { composeAlerts, composeCatchUp, composeHousekeeping } from './compose-loops.ts';
 import { composeInquiry } from './compose-nodes.ts';
 import { composeGateway, composeProxies } from './compose-routing.ts';
@@ -138,7 +139,7 @@ async function composeServer(config: ServerConfig, overrides: ServerOverrides): 
     const [settings, events] = [new SettingRepository(database), new EventBus()];
     scope.register(tokens.signingKey, { useValue: await openInvokeSigningKey(settings) });
     scope.register(tokens.events, { useValue: events });
-    scope.register(tokens.access, { useValue: await openAccess({ config, logger, settings, events, opened }) });
+    scope.register(tokens.access, { useValue: await openAccess({ config, logger, settings, opened }) });
     const routes = new RouteRepository(database);
     // Of an embedded database this process is the only one; what a killed one left would hold rollouts up.
     if (database.kind === 'pglite') await routes.takeOver(config.instanceId);
@@ -201,6 +202,7 @@ function makeParts(scope: DependencyContainer): ServerParts {
     nodes,
     store,
     events,
+    liveEvents: composeEvents(database, events, scope.resolve(tokens.logger)),
     logger: scope.resolve(tokens.logger),
     gateway: scope.resolve(tokens.gateway),
     proxies: composeProxies(scope),
@@ -351,7 +353,7 @@ function makeMetricsSources(scope: DependencyContainer): Readonly<Record<string,
   >;
 }
 
-/** Screens hear of journal entries of all servers. */
+/** Loops hear of journal entries of all servers. */
 function relayHints({ changes }: Database, events: EventBus): void {
   changes.subscribe((hint) => {
     if (hint.topic === 'deployment')

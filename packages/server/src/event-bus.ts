@@ -1,32 +1,17 @@
 import { EventEmitter } from 'eventemitter3';
 import type { EventSink, HotSwapEvent } from '@hotswap/core';
 
-/** Events of this process, and of other servers where they are told, for whoever listens; best effort. @internal */
+/** Events of this process, for work of this process; what others are to hear of goes through the event log. @internal */
 export class EventBus implements EventSink {
-  readonly #emitter = new EventEmitter<{ own: [HotSwapEvent]; others: [HotSwapEvent] }>();
+  readonly #emitter = new EventEmitter<{ event: [HotSwapEvent] }>();
 
   emit(event: HotSwapEvent): void {
-    this.#emitter.emit('own', event);
+    this.#emitter.emit('event', event);
   }
 
-  /** For events that another server has told of: it sees to whatever follows from them. */
-  emitOfOther(event: HotSwapEvent): void {
-    this.#emitter.emit('others', event);
-  }
-
-  /** Calls the handler with each event, of whichever server, until the returned function is called: for screens. */
+  /** Calls the handler with each event until the returned function is called. */
   subscribe(handler: (event: HotSwapEvent) => void): () => void {
-    const unsubscribe = this.subscribeOwn(handler);
-    this.#emitter.on('others', handler);
-    return () => {
-      unsubscribe();
-      this.#emitter.off('others', handler);
-    };
-  }
-
-  /** The same without those of other servers: for work that one server is to do. */
-  subscribeOwn(handler: (event: HotSwapEvent) => void): () => void {
-    this.#emitter.on('own', handler);
-    return () => void this.#emitter.off('own', handler);
+    this.#emitter.on('event', handler);
+    return () => void this.#emitter.off('event', handler);
   }
 }

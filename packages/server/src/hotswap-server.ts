@@ -49,6 +49,8 @@ export async function startServer(composed: ComposedServer): Promise<RunningServ
     const endIdle = closeWhenIdle(app.server);
     requests.push(() => endIdle(() => app.close()));
     await Promise.all([parts.gateway, ...parts.proxies].map((router) => router.start()));
+    await parts.liveEvents.feed.start();
+    parts.liveEvents.writer.start();
     parts.hub.start();
     await parts.loop.start();
     parts.trainLoop.start();
@@ -111,7 +113,8 @@ async function stopAll(
   { parts, housekeeping, catchUp, alerts, nodeWatch, release }: ComposedServer,
   requests: readonly (() => Promise<unknown>)[],
 ): Promise<void> {
-  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, inquiry, callers, limits, logger } = parts;
+  const { lifecycle, streams, hub, loop, trainLoop, gateway, proxies, inquiry, callers, limits, liveEvents, logger } =
+    parts;
   lifecycle.state = 'stopping';
   streams.closeAll();
   // Requests of modules may stream without end: the rest of the stop does not wait longer for them.
@@ -131,6 +134,7 @@ async function stopAll(
       await Promise.all([gateway, ...proxies].map((router) => router.stop()));
     },
     limits: () => limits.close(),
+    events: () => Promise.all([liveEvents.writer.stop(), liveEvents.feed.stop()]),
     stores: release,
   };
   for (const [step, stop] of Object.entries(steps)) {

@@ -20,6 +20,8 @@ import type { InvokeSigningKey } from './auth/invoke-signing-key.ts';
 import type { LoginService } from './auth/login-service.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { EventBus } from './event-bus.ts';
+import type { EventFeed } from './events/event-feed.ts';
+import type { EventLogWriter } from './events/event-log-writer.ts';
 import type { EventStreams } from './http/event-stream.ts';
 import type { CallerLedger } from './interfaces/caller-ledger.ts';
 import type { InterfaceGate } from './interfaces/interface-gate.ts';
@@ -35,6 +37,7 @@ import type { ApiKeys } from './ports/api-keys.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { ChangeHints } from './ports/change-hints.ts';
 import type { DeploymentList } from './ports/deployment-list.ts';
+import type { EventLog } from './ports/event-log.ts';
 import type { IdempotencyKeys } from './ports/idempotency-keys.ts';
 import type { CatchUps } from './ports/catch-ups.ts';
 import type { NodeMetrics } from './ports/node-metrics.ts';
@@ -99,6 +102,7 @@ export interface ServerParts {
   readonly intake: HeartbeatIntake;
   readonly changes: ChangeHints;
   readonly events: EventBus;
+  readonly liveEvents: LiveEvents;
   readonly streams: EventStreams;
   /** By what nodes verify invoke tokens. */
   readonly signingKey: Pick<InvokeSigningKey, 'publicKeyOf'>;
@@ -109,6 +113,13 @@ export interface ServerParts {
   readonly lifecycle: Lifecycle;
   /** `true`: answers are checked against their schemas; for tests, since clients are the ones who suffer otherwise. */
   readonly checksAnswers: boolean;
+}
+
+/** How events get to the streams of all servers. @internal */
+export interface LiveEvents {
+  readonly log: EventLog;
+  readonly feed: EventFeed;
+  readonly writer: EventLogWriter;
 }
 
 /** What the server tells of itself. @internal */

@@ -140,7 +140,9 @@ describe('alerts', () => {
     const heard = await listen('alerts.node');
     await expect.poll(() => receiver.of('node'), { timeout: 10_000 }).toHaveLength(1);
     expect(receiver.of('node')[0]).toMatch(/^warning: edge-us-east-01 has not sent heartbeat in \d+ minutes$/);
-    expect(heard).toEqual([expect.objectContaining({ topic: 'alerts.node', subject: 'edge-us-east-01' })]);
+    await expect
+      .poll(() => heard)
+      .toEqual([expect.objectContaining({ topic: 'alerts.node', subject: 'edge-us-east-01' })]);
     const acts = await test.client.audit.list({ action: 'node.unhealthy' });
     expect(acts.acts.map(({ object, actor }) => [object, actor])).toEqual([['edge-us-east-01', 'engine:node-watch']]);
   });

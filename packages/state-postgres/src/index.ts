@@ -23,6 +23,9 @@ export type { CredentialRecord, NewCredential } from './repositories/credential-
 export { DeploymentRepository } from './repositories/deployment-repository.ts';
 export type { DeploymentNode, DeploymentRecord } from './repositories/deployment-repository.ts';
 export { DesiredStateRepository } from './repositories/desired-state-repository.ts';
+export type { DesiredMark } from './repositories/desired-state-repository.ts';
+export { EventLogRepository } from './repositories/event-log-repository.ts';
+export type { EventLogPage, EventLogQuery, LoggedEvent, NewEvent } from './repositories/event-log-repository.ts';
 export { FleetCountRepository } from './repositories/fleet-count-repository.ts';
 export type { FleetCounts } from './repositories/fleet-count-repository.ts';
 export { HeartbeatRepository } from './repositories/heartbeat-repository.ts';

@@ -15,6 +15,8 @@ const longestTimerMs = 2_147_483_647;
 export interface EventStream {
   /** `false` when the reader is gone or was cut off. */
   send(event: { readonly event?: string; readonly id?: string | number; readonly data: string }): boolean;
+  /** Names the place in the stream where a reader goes on that is cut off now, without an event. */
+  mark(id: string | number): void;
   close(): void;
   /** Resolves when the reader has taken what was sent, or is gone: for senders that would rather wait than cut it off. */
   drained(): Promise<void>;
@@ -76,6 +78,9 @@ export class EventStreams {
         }
         raw.write(formatSse(event));
         return true;
+      },
+      mark: (id) => {
+        if (stream.isOpen) raw.write(`id: ${id}\n\n`);
       },
       close: () => void raw.end(),
       drained: () => (stream.isOpen && raw.writableNeedDrain ? nextOf(raw, 'drain', 'close') : Promise.resolve()),

@@ -46,7 +46,7 @@ export class CatchUpLoop {
   }
 
   start(): void {
-    this.#unsubscribe = this.#parts.events.subscribeOwn((event) => {
+    this.#unsubscribe = this.#parts.events.subscribe((event) => {
       if (event.topic === 'node.changed') this.#touch(this.#nodes, event.subject);
       if (event.topic === 'deployment.changed') this.#touch(this.#deployments, event.subject);
     });

@@ -16,7 +16,9 @@ import { indexFailedObservations } from './013-index-failed-observations.ts';
 import { addAlerts } from './015-add-alerts.ts';
 import { addPolicies } from './016-add-policies.ts';
 import { bindRegions } from './017-bind-regions.ts';
+import { addEventLog } from './018-add-event-log.ts';
 import { seeStarts } from './019-see-starts.ts';
+import { countStreams } from './020-count-streams.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -37,7 +39,9 @@ export const migrations: readonly Migration[] = [
   addAlerts,
   addPolicies,
   bindRegions,
+  addEventLog,
   seeStarts,
+  countStreams,
 ];
 
 /** Any constant that nothing else in the database locks. */

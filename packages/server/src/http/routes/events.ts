@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { apiBase } from '@hotswap/protocol';
 import { callerOf } from '../../auth/authorize.ts';
 import { reading } from '../../auth/principal.ts';
+import { LiveEventStream } from '../../events/live-event-stream.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
+import { invalidRequest } from '../validate-request.ts';
 
 const query = z.strictObject({
   topic: z
@@ -14,31 +16,27 @@ const query = z.strictObject({
 });
 
 /** @internal */
-export function eventRoutes(app: App, { events, streams }: ServerParts): void {
+export function eventRoutes(app: App, { liveEvents, streams, logger }: ServerParts): void {
   app.get(
     `${apiBase}/events`,
     { config: { role: reading }, schema: { tags: ['events'], querystring: query } },
     (request, reply) => {
       const { tenant } = callerOf(request);
-      const { topic } = request.query;
+      const after = lastIdOf(request.headers['last-event-id']);
       const stream = streams.open(request, reply);
-      const stop = events.subscribe((event) => {
-        if (
-          event.tenant !== tenant ||
-          (topic !== undefined && event.topic !== topic && !event.topic.startsWith(`${topic}.`))
-        )
-          return;
-        stream.send({
-          event: event.topic,
-          data: JSON.stringify({
-            topic: event.topic,
-            subject: event.subject,
-            ...(event.facts === undefined ? {} : { facts: event.facts }),
-          }),
+      void new LiveEventStream(liveEvents, { tenant, topic: request.query.topic, after }, stream)
+        .run()
+        .catch((error: unknown) => {
+          logger.warn({ err: error }, 'a stream of events lost its source');
+          stream.close();
         });
-      });
-      stream.onClose(stop);
       return reply;
     },
   );
+}
+
+function lastIdOf(header: string | string[] | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined;
+  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
+  throw invalidRequest([{ pointer: '/headers/last-event-id', detail: 'is none that this stream has given out' }]);
 }

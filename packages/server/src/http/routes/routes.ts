@@ -52,7 +52,7 @@ function readingRoutes(app: App, { routes }: ServerParts): void {
   );
 }
 
-function changingRoutes(app: App, { routes, events }: ServerParts): void {
+function changingRoutes(app: App, { routes }: ServerParts): void {
   app.put(
     `${base}/:name`,
     {
@@ -64,7 +64,6 @@ function changingRoutes(app: App, { routes, events }: ServerParts): void {
       const { name } = request.params;
       requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
       await routes.setWeights(tenant, name, request.body.weights);
-      events.emit({ topic: 'route.changed', tenant, subject: name });
       const route = await find(routes, tenant, name);
       void reply.header('etag', routeTag(route));
       return toRouteView(route);
@@ -79,7 +78,6 @@ function changingRoutes(app: App, { routes, events }: ServerParts): void {
       const { name } = request.params;
       requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
       await routes.retire(tenant, name);
-      events.emit({ topic: 'route.changed', tenant, subject: name });
       return reply.code(204).send();
     },
   );
