@@ -104,14 +104,15 @@ function isSignal(value: unknown): boolean {
 function failureOf(failure: unknown, signal: AbortSignal | undefined): Error {
   const error = mapNativeError(failure);
   if (signal?.aborted !== true || !isHotSwapError(error, 'HS_RUNTIME_CANCELLED')) return error;
-  const { stdout, stderr } = error.details;
+  const { stdout, stderr, argumentsReturned } = error.details;
   return cancelled(signal, {
     ...(stdout === undefined ? {} : { stdout }),
     ...(stderr === undefined ? {} : { stderr }),
+    ...(argumentsReturned === undefined ? {} : { argumentsReturned }),
   });
 }
 
-/** @param output what the guest had written by then */
-function cancelled(signal: AbortSignal, output: { readonly stdout?: Json; readonly stderr?: Json } = {}): Error {
-  return runtimeError('HS_RUNTIME_CANCELLED', { by: 'caller', ...output }, signal.reason);
+/** @param known what the guest had written by then, and whether it was entered at all */
+function cancelled(signal: AbortSignal, known: Readonly<Record<string, Json>> = {}): Error {
+  return runtimeError('HS_RUNTIME_CANCELLED', { by: 'caller', ...known }, signal.reason);
 }

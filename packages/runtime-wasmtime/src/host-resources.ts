@@ -41,7 +41,12 @@ export class HostResources {
     return object;
   }
 
-  /** Lets go of an object that was lent. */
+  /** Whether a guest still has it. */
+  holds(id: number): boolean {
+    return this.#objects.has(id);
+  }
+
+  /** Lets go of an object that is the host's alone again. */
   forget(id: number): void {
     this.#objects.delete(id);
   }

@@ -45,25 +45,29 @@ export function resourceMapper<Context>(
   }
 }
 
+// What has not the shape of its type is left as it is: the addon refuses it, and says where.
 type Inner<Context> = ResourceMapper<Context> | undefined;
 
 function elements<Context>(inner: Inner<Context>): Inner<Context> {
-  return inner && ((value, context) => (value as readonly unknown[]).map((item) => inner(item, context)));
+  return inner && ((value, context) => (Array.isArray(value) ? value.map((item) => inner(item, context)) : value));
 }
 
 function tuple<Context>(inners: readonly Inner<Context>[]): Inner<Context> {
   if (inners.every((inner) => inner === undefined)) return undefined;
   return (value, context) =>
-    (value as readonly unknown[]).map((item, at) => {
-      const inner = inners[at];
-      return inner === undefined ? item : inner(item, context);
-    });
+    Array.isArray(value)
+      ? value.map((item: unknown, at) => {
+          const inner = inners[at];
+          return inner === undefined ? item : inner(item, context);
+        })
+      : value;
 }
 
 function fields<Context>(inners: readonly (readonly [string, Inner<Context>])[]): Inner<Context> {
   const mapped = inners.filter((entry): entry is readonly [string, ResourceMapper<Context>] => entry[1] !== undefined);
   if (mapped.length === 0) return undefined;
   return (value, context) => {
+    if (!isObject(value)) return value;
     const record = { ...(value as Readonly<Record<string, unknown>>) };
     for (const [name, inner] of mapped) record[name] = inner(record[name], context);
     return record;
@@ -79,8 +83,13 @@ function optional<Context>(some: WitType, inner: Inner<Context>): Inner<Context>
 function cases<Context>(inners: ReadonlyMap<string, Inner<Context>>): Inner<Context> {
   if ([...inners.values()].every((inner) => inner === undefined)) return undefined;
   return (value, context) => {
+    if (!isObject(value)) return value;
     const { tag, val } = value as { readonly tag: string; readonly val?: unknown };
     const inner = inners.get(tag);
     return inner === undefined ? value : { tag, val: inner(val, context) };
   };
+}
+
+function isObject(value: unknown): boolean {
+  return value !== null && typeof value === 'object';
 }

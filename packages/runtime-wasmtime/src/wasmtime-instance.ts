@@ -5,7 +5,7 @@ import type { CompletionQueue } from './completion-queue.ts';
 import { runtimeError } from './error-codes.ts';
 import type { ExportTarget, FunctionIndex } from './function-index.ts';
 import type { HostResources } from './host-resources.ts';
-import { InstanceResources } from './instance-resources.ts';
+import { type CallObjects, InstanceResources } from './instance-resources.ts';
 import { SynchronousCalls } from './synchronous-calls.ts';
 import type { ResourceOwner } from './wasmtime-resource.ts';
 
@@ -44,14 +44,16 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const target = this.#target(name);
     const startedMs = performance.now();
-    const objects = target.lend === undefined ? undefined : this.#objects;
-    if (objects === undefined) return await this.#invoke(target, args, options, startedMs);
-    const mapped = args.map((value, at) => target.lend?.[at]?.(value, objects) ?? value);
-    const lent = objects.takeLent();
+    if (target.lend === undefined || this.#objects === undefined)
+      return await this.#invoke(target, args, options, startedMs);
+    const objects = this.#objects.handIn(args, target.lend);
     try {
-      return await this.#invoke(target, mapped as readonly WitValue[], options, startedMs);
-    } finally {
-      objects.endOf(lent);
+      const result = await this.#invoke(target, objects.args, options, startedMs, objects);
+      objects.end();
+      return result;
+    } catch (error) {
+      objects.end(error);
+      throw error;
     }
   }
 
@@ -60,6 +62,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     args: readonly WitValue[],
     options: CallOptions,
     startedMs: number,
+    objects?: CallObjects,
   ): Promise<CallResult> {
     const { codec, exportIndex } = target;
     const timeoutMs = options.timeoutMs ?? 0;
@@ -68,6 +71,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
         dispatcher.callInstanceMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, this.#callFlags);
       });
       if (sent !== true) dispatcher.callInstance(callId, this.#handle, exportIndex, args, timeoutMs, this.#callFlags);
+      objects?.sent();
     }, options.signal);
     const given = codec === undefined ? value : codec.readBytes(value);
     const durationMs = performance.now() - startedMs;

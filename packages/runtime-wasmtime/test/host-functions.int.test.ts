@@ -341,6 +341,23 @@ describe('host functions', () => {
     expect([first, second, third].map(({ disposed }) => disposed)).toEqual([false, false, true]);
   });
 
+  it('leave objects with the caller whose call never reaches its guest', async () => {
+    await using module = await plugin(offered().imports);
+    const [first, second] = [new Bucket('first'), new Bucket('second')];
+    const pass = (...buckets: unknown[]): WitValue[] => [buckets as unknown as WitValue];
+    {
+      await using instance = await module.open();
+      const codeOf = async (args: WitValue[], signal?: AbortSignal): Promise<string> =>
+        (await failureOf(instance.invoke('exchange', args, signal && { signal }))).code;
+      expect(await codeOf(pass(first, 'no object'))).toBe('HS_RUNTIME_INVALID_ARGUMENT');
+      expect(await codeOf(pass(first), AbortSignal.abort())).toBe('HS_RUNTIME_CANCELLED');
+      expect(await codeOf([...pass(first), 1])).toBe('HS_RUNTIME_INVALID_ARGUMENT');
+      expect(await codeOf([7])).toBe('HS_RUNTIME_INVALID_ARGUMENT');
+      expect((await instance.invoke('exchange', pass(second))).value).toEqual([]);
+    }
+    expect([first, second].map(({ disposed }) => disposed)).toEqual([false, true]);
+  });
+
   it('keep an open instance in order, and are not called on it synchronously', async () => {
     await using module = await plugin(promised(offered().imports));
     await using instance: ModuleInstance = await module.open();
