@@ -7,6 +7,21 @@ export const cliErrorCodes = {
       'No server is known: start one with `npm start`, or name it with --server and --token, HOTSWAP_SERVER and HOTSWAP_TOKEN, or --data-dir (looked in {looked})',
     httpStatus: 400,
   },
+  HS_CLI_INVALID_SERVER: {
+    message:
+      '{source} names {address} as the address of the server: {why}. An address looks like http://127.0.0.1:5000 or https://hotswap.example.org',
+    httpStatus: 400,
+  },
+  HS_CLI_WRONG_SERVER: {
+    message: 'What is at {address}, the address of the server by {source}, {why}',
+    httpStatus: 400,
+  },
+  HS_CLI_SERVER_AWAY: {
+    message:
+      'A proxy at {address}, the address of the server by {source}, answers {status}: the server behind it does not answer. Is it running?',
+    httpStatus: 503,
+    retryable: true,
+  },
   HS_CLI_UNREADABLE_FILE: { message: '{file} cannot be read: {why}', httpStatus: 400 },
   HS_CLI_INVALID_OPTION: { message: '{option} is not valid: {why}', httpStatus: 400 },
   HS_CLI_NO_RUNTIME: {

@@ -64,7 +64,8 @@ const byHttpStatus: Readonly<Record<number, number>> = {
 
 /** Exit code for anything that a command threw. @public */
 export function exitCodeOfError(error: unknown): number {
-  if (isHotSwapError(error, 'HS_CLIENT_UNREACHABLE')) return exitCodes.serverUnreachable;
+  if (isHotSwapError(error, 'HS_CLIENT_UNREACHABLE') || isHotSwapError(error, 'HS_CLI_SERVER_AWAY'))
+    return exitCodes.serverUnreachable;
   if (isHotSwapError(error) && error.code.startsWith('HS_CONFIG_')) return exitCodes.badConfig;
   if (isHotSwapError(error)) return byHttpStatus[error.httpStatus] ?? exitCodes.error;
   return exitCodes.error;

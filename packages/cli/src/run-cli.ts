@@ -26,7 +26,8 @@ import type { CommandSession } from './command-session.ts';
 import { openLocalRuntime } from './compose.ts';
 import { exitCodeOfError, exitCodes } from './exit-codes.ts';
 import { Terminal, type OutputFormat } from './output/terminal.ts';
-import { connect, serverOf, type ConnectionOptions } from './server-connection.ts';
+import { serverAddress } from './server-address.ts';
+import { connect, type ConnectionOptions } from './server-connection.ts';
 
 /** What a run of the command line needs of its process; tests give their own. @public */
 export interface CliEnvironment {
@@ -93,7 +94,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
 function describe(program: Command, { stdout, stderr }: CliEnvironment): void {
   program
     .description('Deploy WebAssembly modules to a fleet and replace them while they serve.')
-    .addOption(new Option('--server <url>', 'address of the server').env('HOTSWAP_SERVER'))
+    .addOption(new Option('--server <url>', 'address of the server (env: HOTSWAP_SERVER)'))
     .addOption(new Option('--token <token>', 'credential; better in the environment than here').env('HOTSWAP_TOKEN'))
     .addOption(
       new Option(
@@ -144,11 +145,14 @@ function makeSession(
     openRuntime: environment.openRuntime ?? openLocalRuntime,
     client: () => connect(options, env, signal, environment.fetch),
     isTokenGiven: (options.token ?? env['HOTSWAP_TOKEN']) !== undefined,
-    server: () => serverOf(options, env),
+    server: async () => (await serverAddress(options, env)).origin,
   };
 }
 
-function reportFailure(error: unknown, options: GlobalOptions, { stderr, stdout, signal }: CliEnvironment): number {
+function reportFailure(thrown: unknown, options: GlobalOptions, { stderr, stdout, signal }: CliEnvironment): number {
+  // The client can tell of a request that it failed; what is wrong with the address is its cause.
+  const isExplained = isHotSwapError(thrown, 'HS_CLIENT_UNREACHABLE') && isHotSwapError(thrown.cause);
+  const error = isExplained ? thrown.cause : thrown;
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (signal.aborted) return exitCodes.interrupted;
   const code = isHotSwapError(error) ? error.code : 'HS_CLI_UNEXPECTED';

@@ -1,27 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { createHotSwapClient, type HotSwapClient } from '@hotswap/protocol';
 import { cliError } from './error-codes.ts';
+import { serverAddress, type ServerAddress, type ServerOptions } from './server-address.ts';
 import { storedToken } from './stored-logins.ts';
 import { trustingFetch } from './trusting-fetch.ts';
 
 /** Global options that say which server a command talks to. @public */
-export interface ConnectionOptions {
-  readonly server?: string;
+export interface ConnectionOptions extends ServerOptions {
   readonly token?: string;
-  readonly dataDir?: string;
   /** File with certificates of authorities that are trusted beside those that Node knows. */
   readonly caFile?: string;
 }
 
-/** Name of the file in which a development server leaves its address and its local administrator's credential. */
-const localAdminFile = 'local-admin.json';
-
 /**
- * Finds the server: flags before environment before the data directory of a local server. Without a token the session that
- * `hotswap login` left is used, and of a local server its own administrator's.
+ * Connects to the server that is named. Without a token the session that `hotswap login` left is used, and of a local
+ * server its own administrator's.
  * @param signal - Ends every request that is under way when it is aborted.
- * @throws HS_CONFIG_NO_SERVER when none of them names one; HS_CLI_INVALID_OPTION for a file of authorities that is none.
+ * @throws as {@link serverAddress}; HS_CLI_INVALID_OPTION for a file of authorities that is none
  * @public
  */
 export async function connect(
@@ -30,17 +24,16 @@ export async function connect(
   signal: AbortSignal,
   fetchWith?: typeof fetch,
 ): Promise<HotSwapClient> {
-  const server = options.server ?? env['HOTSWAP_SERVER'];
+  const address = await serverAddress(options, env);
   const token =
-    options.token ?? env['HOTSWAP_TOKEN'] ?? (server === undefined ? undefined : await storedToken(env, server));
+    options.token ?? env['HOTSWAP_TOKEN'] ?? (await storedToken(env, address.origin)) ?? address.token ?? undefined;
   const caFile = options.caFile ?? env['HOTSWAP_CA_FILE'];
   const trusting = fetchWith ?? (caFile === undefined ? fetch : await trustingFetch(caFile));
-  const custom = { fetch: abortable(trusting, signal) };
-  if (server !== undefined)
-    return createHotSwapClient({ baseUrl: server, ...(token === undefined ? {} : { token }), ...custom });
-  const local = await readLocalAdmin(localFileOf(options, env));
-  const known = token ?? (await storedToken(env, local.url)) ?? local.token;
-  return createHotSwapClient({ baseUrl: local.url, token: known, ...custom });
+  return createHotSwapClient({
+    baseUrl: address.origin,
+    ...(token === undefined ? {} : { token }),
+    fetch: explained(abortable(trusting, signal), address),
+  });
 }
 
 /** A server that takes a request and does not answer holds nobody who has pressed Ctrl-C. */
@@ -53,22 +46,39 @@ function abortable(ask: typeof fetch, interrupt: AbortSignal): typeof fetch {
 }
 
 /**
- * Address of the server that {@link connect} finds.
- * @throws HS_CONFIG_NO_SERVER
- * @internal
+ * Says of an address where no HotSwap server answers what is there, and who has named it. The client makes that the cause
+ * of its own error.
  */
-export async function serverOf(options: ConnectionOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  return options.server ?? env['HOTSWAP_SERVER'] ?? (await readLocalAdmin(localFileOf(options, env))).url;
+function explained(ask: typeof fetch, { origin, source }: ServerAddress): typeof fetch {
+  const wrong = (why: string, cause?: unknown): Error =>
+    cliError('HS_CLI_WRONG_SERVER', { address: origin, source, why }, cause);
+  return async (input, init) => {
+    const response = await ask(input, { ...init, redirect: 'manual' }).catch((error: unknown) => {
+      const why = whyNotTrusted(error);
+      throw why === undefined ? error : wrong(why, error);
+    });
+    const { status } = response;
+    const type = response.headers.get('content-type')?.split(';')[0] ?? 'nothing';
+    const isOfApi = status < 300 ? type !== 'text/html' : status >= 400 && /^application\/(?:\w+\+)?json$/.test(type);
+    if (isOfApi) return response;
+    await response.body?.cancel();
+    if (status < 400 && response.headers.has('location'))
+      throw wrong(`sends everybody on to ${response.headers.get('location') ?? ''}`);
+    if (status === 502 || status === 503 || status === 504)
+      throw cliError('HS_CLI_SERVER_AWAY', { address: origin, source, status });
+    throw wrong(`answers ${String(status)} with ${type}: a proxy or another program is there`);
+  };
 }
 
-function localFileOf(options: ConnectionOptions, env: NodeJS.ProcessEnv): string {
-  return join(resolve(options.dataDir ?? env['HOTSWAP_DATA_DIR'] ?? '.hotswap'), localAdminFile);
-}
-
-async function readLocalAdmin(file: string): Promise<{ readonly url: string; readonly token: string }> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as { url: string; token: string };
-  } catch (cause) {
-    throw cliError('HS_CONFIG_NO_SERVER', { looked: file }, cause);
-  }
+/** `undefined`: it is not about certificates. */
+function whyNotTrusted(error: unknown): string | undefined {
+  const code = String(((error as { cause?: unknown } | null)?.cause as { code?: unknown } | undefined)?.code);
+  if (/^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_UNTRUSTED|INVALID_CA)/.test(code))
+    return `shows a certificate of an authority that is not known here (${code}): name its file with --ca-file or HOTSWAP_CA_FILE`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return `shows a certificate of other names (${code}): use one that stands in it`;
+  if (code.startsWith('CERT_')) return `shows a certificate that does not hold now (${code})`;
+  if (/^(?:ERR_SSL_(?:WRONG_VERSION|PACKET_LENGTH)|EPROTO)/.test(code))
+    return `does not speak TLS (${code}): is it http:// in place of https://?`;
+  return undefined;
 }
