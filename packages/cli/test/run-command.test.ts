@@ -69,7 +69,7 @@ describe('hotswap run', () => {
   it('gives the guest everything behind the file, even what looks like options of ours', async () => {
     await run('run', file, '--dir', 'x', '-o', 'json', '--', '--help');
     expect(ran?.args).toEqual(['--dir', 'x', '-o', 'json', '--', '--help']);
-    await run('-o', 'json', 'run', '--timeout', '3', '--env=A=1', file, '--version');
+    await run('-o', 'text', 'run', '--timeout', '3', '--env=A=1', file, '--version');
     expect([ran?.args, loaded?.limits?.maxExecutionTime, loaded?.wasi?.env]).toEqual([
       ['--version'],
       'PT3S',
@@ -77,6 +77,12 @@ describe('hotswap run', () => {
     ]);
     await run('run', file, '--', 'plain');
     expect(ran?.args).toEqual(['plain']);
+  });
+
+  it('makes no document of what a program writes', async () => {
+    const refused = await run('-o', 'json', 'run', file);
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([2, { error: { code: 'HS_CLI_INVALID_OPTION' } }]);
+    expect(ran).toBeUndefined();
   });
 
   it('takes directories, variables and limits, and grants nothing by itself', async () => {
