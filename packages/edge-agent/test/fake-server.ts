@@ -120,7 +120,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url ?? '';
+    const [path = ''] = (request.url ?? '').split('?');
     const kind = path.endsWith('/nodes')
       ? 'register'
       : path.endsWith('/session')

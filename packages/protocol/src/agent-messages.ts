@@ -76,6 +76,15 @@ export interface Heartbeat {
   readonly loads?: { readonly sumMs: number; readonly buckets: LatencySketch };
 }
 
+/** Question of an agent that asks for the stream of its desired state. @public */
+export interface DesiredQuery {
+  /**
+   * That of its heartbeats: an agent that another one has followed gets 410 in place of a stream. Absent: agents before
+   * this; the last stream of a node ends the others all the same.
+   */
+  readonly bootId?: string;
+}
+
 /** Answer to a heartbeat. @public */
 export interface HeartbeatAnswer {
   /** Generation of the node's desired state; above the applied one the agent asks for it if no stream brought it. */
@@ -216,12 +225,17 @@ export const releaseCallDeltaSchema: z.ZodType<ReleaseCallDelta, unknown> = z.st
   gauges: seriesSchema(z.number()).exactOptional(),
 });
 
+const bootIdSchema = z
+  .string()
+  .regex(/^\d{13}-[0-9A-Za-z-]{1,50}$/, 'must be 13 digits of Unix milliseconds, a - and something random');
+
+/** @see {@link DesiredQuery} @public */
+export const desiredQuerySchema: z.ZodType<DesiredQuery, unknown> = z.object({ bootId: bootIdSchema.exactOptional() });
+
 /** @see {@link Heartbeat} @public */
 export const heartbeatSchema: z.ZodType<Heartbeat, unknown> = z
   .strictObject({
-    bootId: z
-      .string()
-      .regex(/^\d{13}-[0-9A-Za-z-]{1,50}$/, 'must be 13 digits of Unix milliseconds, a - and something random'),
+    bootId: bootIdSchema,
     sequence: z.int().min(1),
     observed: observedStateSchema,
     metrics: z.array(releaseCallDeltaSchema).max(10_000),

@@ -1,5 +1,6 @@
 export {
   desiredKeepAliveMs,
+  desiredQuerySchema,
   desiredStateSchema,
   heartbeatAnswerSchema,
   heartbeatSchema,
@@ -13,6 +14,7 @@ export {
   releaseCallDeltaSchema,
 } from './agent-messages.ts';
 export type {
+  DesiredQuery,
   Heartbeat,
   HeartbeatAnswer,
   InvokeAnswer,

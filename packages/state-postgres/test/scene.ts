@@ -255,12 +255,12 @@ export class Scene {
   }
 
   async generation(nodeId: string): Promise<number> {
-    return (await this.desired.generations(this.tenant, [nodeId])).get(nodeId) ?? -1;
+    return (await this.desired.marks(this.tenant, [nodeId])).get(nodeId)?.generation ?? -1;
   }
 
   async generations(nodeIds: readonly string[]): Promise<readonly number[]> {
-    const all = await this.desired.generations(this.tenant, nodeIds);
-    return nodeIds.map((nodeId) => all.get(nodeId) ?? -1);
+    const all = await this.desired.marks(this.tenant, nodeIds);
+    return nodeIds.map((nodeId) => all.get(nodeId)?.generation ?? -1);
   }
 
   /** Weights in the route by node and release. */

@@ -93,10 +93,14 @@ export class ServerClient implements ModuleOrigin {
   }
 
   /** Desired states as they come, the latest first; ends when the connection does. */
-  async *watch(fromGeneration: number, signal: AbortSignal): AsyncGenerator<DesiredState, void, undefined> {
+  async *watch(
+    bootId: string,
+    fromGeneration: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<DesiredState, void, undefined> {
     const operation = 'the watch of desired state';
     const answer = await this.#send(operation, {
-      path: this.#nodePath('desired'),
+      path: this.#nodePath(`desired?bootId=${encodeURIComponent(bootId)}`),
       method: 'GET',
       headers: {
         ...this.#bearer(this.#credential),

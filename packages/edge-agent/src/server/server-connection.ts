@@ -161,13 +161,13 @@ export class ServerConnection {
    * brought anything.
    */
   async #follow(): Promise<boolean> {
-    const { client, reconciler } = this.#options;
+    const { bootId, client, reconciler } = this.#options;
     let hasBrought = false;
     const backOff = new BackOff({ firstMs: 100, maxMs: 5_000 });
     while (!this.#stopped.signal.aborted && !this.#mustAuthenticate) {
       this.#stream = new AbortController();
       try {
-        for await (const state of client.watch(reconciler.acceptedGeneration, this.#stream.signal)) {
+        for await (const state of client.watch(bootId, reconciler.acceptedGeneration, this.#stream.signal)) {
           backOff.reset();
           hasBrought = true;
           reconciler.offer(state);

@@ -12,6 +12,8 @@ interface Connected {
   readonly tenant: string;
   readonly nodeId: string;
   readonly stream: EventStream;
+  /** Which stream of the node it is. */
+  readonly epoch: number;
   sentGeneration: number;
 }
 
@@ -23,7 +25,8 @@ export interface AgentHubParts {
 }
 
 /**
- * Tells connected agents what their node shall be: always the whole latest state, never a state twice.
+ * Tells connected agents what their node shall be: always the whole latest state, never a state twice, and over all
+ * servers one agent of a node: the one that has asked last.
  * @internal
  */
 export class AgentHub {
@@ -57,19 +60,34 @@ export class AgentHub {
     return this.#connected.size;
   }
 
-  /** Sends the latest state, then every change. A newer connection of a node ends the older one. */
-  async connect(tenant: string, nodeId: string, stream: EventStream): Promise<void> {
+  /** Takes the node's stream over from whoever has it, here or elsewhere. `null`: another agent has followed this one. */
+  claim(tenant: string, nodeId: string, bootId: string | null): Promise<number | null> {
+    return this.#parts.desired.claimStream(tenant, nodeId, bootId);
+  }
+
+  /** Sends the latest state, then every change, until a stream with a higher claim is there. */
+  async connect(tenant: string, nodeId: string, epoch: number, stream: EventStream): Promise<void> {
     const key = `${tenant}/${nodeId}`;
-    this.#connected.get(key)?.stream.close();
-    const connected: Connected = { tenant, nodeId, stream, sentGeneration: -1 };
+    const other = this.#connected.get(key);
+    if (other !== undefined && other.epoch > epoch) {
+      stream.close();
+      return;
+    }
+    other?.stream.close();
+    const connected: Connected = { tenant, nodeId, stream, epoch, sentGeneration: -1 };
     this.#connected.set(key, connected);
     stream.onClose(() => {
       if (this.#connected.get(key) === connected) this.#connected.delete(key);
     });
-    await this.#send(tenant, [connected]);
+    // Also reads whether another server has given the stream away since it was claimed: nobody was there to hear of that.
+    await this.#bringUpToDate(tenant, [connected]);
   }
 
   #hear(hint: ChangeHint): void {
+    if (hint.topic === 'stream') {
+      const connected = this.#connected.get(`${hint.tenant}/${hint.nodeId}`);
+      if (connected !== undefined && connected.epoch < hint.epoch) connected.stream.close();
+    }
     if (hint.topic === 'desired' || hint.topic === 'resync') this.#lookSoon();
   }
 
@@ -92,16 +110,24 @@ export class AgentHub {
   }
 
   async #sendLagging(): Promise<void> {
-    for (const [tenant, connected] of Map.groupBy(this.#connected.values(), (one) => one.tenant)) {
-      const generations = await this.#parts.desired.generations(
-        tenant,
-        connected.map((one) => one.nodeId),
-      );
-      // A node that is gone has no generation: reading it ends its stream.
-      const lagging = connected.filter((one) => (generations.get(one.nodeId) ?? Infinity) > one.sentGeneration);
-      for (let from = 0; from < lagging.length; from += batchSize)
-        await this.#send(tenant, lagging.slice(from, from + batchSize));
+    for (const [tenant, connected] of Map.groupBy(this.#connected.values(), (one) => one.tenant))
+      await this.#bringUpToDate(tenant, connected);
+  }
+
+  async #bringUpToDate(tenant: string, connected: readonly Connected[]): Promise<void> {
+    const marks = await this.#parts.desired.marks(
+      tenant,
+      connected.map((one) => one.nodeId),
+    );
+    const lagging: Connected[] = [];
+    for (const one of connected) {
+      // A node that is gone has none: reading it ends its stream.
+      const { generation, streamEpoch } = marks.get(one.nodeId) ?? { generation: Infinity, streamEpoch: 0 };
+      if (streamEpoch > one.epoch) one.stream.close();
+      else if (generation > one.sentGeneration) lagging.push(one);
     }
+    for (let from = 0; from < lagging.length; from += batchSize)
+      await this.#send(tenant, lagging.slice(from, from + batchSize));
   }
 
   async #send(tenant: string, connected: readonly Connected[]): Promise<void> {

@@ -85,5 +85,11 @@ export interface HeartbeatLog {
 /** What nodes shall be. @internal */
 export interface DesiredStates {
   read(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredState>>;
-  generations(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Of each node what a stream compares before it reads the state, and which stream is the node's last one. */
+  marks(
+    tenant: string,
+    nodeIds: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly generation: number; readonly streamEpoch: number }>>;
+  /** Makes a stream the one of its node, over all servers; `null`: the boot was followed by another one. */
+  claimStream(tenant: string, nodeId: string, bootId: string | null): Promise<number | null>;
 }

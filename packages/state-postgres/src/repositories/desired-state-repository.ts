@@ -37,11 +37,36 @@ where n.tenant = $1 and n.node_id = any ($2::text[])
 order by n.node_id, a.module_name, a.release_id`,
 );
 
-const readGenerations = statement(
-  'desired_generations',
+const readMarks = statement(
+  'desired_marks',
   `
-select node_id as "nodeId", generation::float8 as generation from nodes where tenant = $1 and node_id = any ($2::text[])`,
+select n.node_id as "nodeId", n.generation::float8 as generation, coalesce(s.epoch, 0)::float8 as "streamEpoch"
+from nodes n left join node_streams s on s.tenant = n.tenant and s.node_id = n.node_id
+where n.tenant = $1 and n.node_id = any ($2::text[])`,
 );
+
+/** A boot that another one has followed gets no row: which one that is the reports say, and nothing else does. */
+const claimStream = statement(
+  'desired_claim_stream',
+  `
+with claimed as (
+  insert into node_streams as s (tenant, node_id, epoch)
+  select $1, $2, 1
+  where not exists (select 1 from node_heartbeats h where h.tenant = $1 and h.node_id = $2 and $3::text = any (h.superseded_boot_ids))
+  on conflict (node_id, tenant) do update set epoch = s.epoch + 1
+  returning epoch
+)
+select epoch::float8 as epoch,
+  pg_notify('hotswap_changes', json_build_object('topic', 'stream', 'tenant', $1::text, 'nodeId', $2::text, 'epoch', epoch)::text)
+from claimed`,
+);
+
+/** What a stream compares before it reads a whole state. @public */
+export interface DesiredMark {
+  readonly generation: number;
+  /** Number of the last stream that was opened for the node; 0: none was. Every other one has to end. */
+  readonly streamEpoch: number;
+}
 
 /**
  * What nodes shall be.
@@ -62,10 +87,20 @@ export class DesiredStateRepository {
     );
   }
 
-  /** Generations of the nodes that exist among the ids: what a stream compares before it reads whole states. */
-  async generations(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.#session.query<{ nodeId: string; generation: number }>(readGenerations, [tenant, nodeIds]);
-    return new Map(rows.map(({ nodeId, generation }) => [nodeId, generation]));
+  /** Of the nodes that exist among the ids. */
+  async marks(tenant: string, nodeIds: readonly string[]): Promise<ReadonlyMap<string, DesiredMark>> {
+    const rows = await this.#session.query<DesiredMark & { nodeId: string }>(readMarks, [tenant, nodeIds]);
+    return new Map(rows.map(({ nodeId, ...mark }) => [nodeId, mark]));
+  }
+
+  /**
+   * Makes a stream the one of its node, over all servers; those before it hear of it.
+   * @param bootId of the agent that asks for it; `null`: it does not say
+   * @returns its number; `null` when the boot was followed by another one, whose streams stay
+   */
+  async claimStream(tenant: string, nodeId: string, bootId: string | null): Promise<number | null> {
+    const [row] = await this.#session.query<{ epoch: number }>(claimStream, [tenant, nodeId, bootId]);
+    return row?.epoch ?? null;
   }
 }
 

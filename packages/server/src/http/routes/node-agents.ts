@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
   apiBase,
+  desiredQuerySchema,
   heartbeatAnswerSchema,
   heartbeatSchema,
   nodeRegisteredSchema,
@@ -51,12 +52,18 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
     },
   );
 
-  app.get(`${base}/:id/desired`, { ...ownOnly, schema: { tags, params } }, async (request, reply) => {
-    const { tenant, nodeId } = ownNode(request);
-    await nodes.get(tenant, nodeId);
-    await hub.connect(tenant, nodeId, streams.open(request, reply));
-    return reply;
-  });
+  app.get(
+    `${base}/:id/desired`,
+    { ...ownOnly, schema: { tags, params, querystring: desiredQuerySchema } },
+    async (request, reply) => {
+      const { tenant, nodeId } = ownNode(request);
+      await nodes.get(tenant, nodeId);
+      const epoch = await hub.claim(tenant, nodeId, request.query.bootId ?? null);
+      if (epoch === null) throw serverError('HS_NODE_SUPERSEDED', { nodeId });
+      await hub.connect(tenant, nodeId, epoch, streams.open(request, reply));
+      return reply;
+    },
+  );
 
   app.post(
     `${base}/:id/heartbeat`,
