@@ -29,12 +29,14 @@ const oldestMs = 30_000;
  * @public
  */
 export class PrometheusMetricsSource implements MetricsSource {
+  readonly settleMs: number;
   readonly #settings: PrometheusSettings;
   readonly #remembered = new Map<string, Remembered>();
 
   /** @throws HS_CONFIG_PROMETHEUS_INVALID */
   constructor(options: PrometheusOptions) {
     this.#settings = readOptions(options);
+    this.settleMs = this.#settings.settleMs;
   }
 
   /** Only `queries` are answered, in `custom`; what has no answer is left out. */

@@ -13,6 +13,8 @@ export interface PrometheusOptions {
   readonly timeoutMs?: number;
   /** Time for which an answer is taken again for the same question. Default 5,000. */
   readonly cacheMs?: number;
+  /** Time from a shift of traffic until there can be data: two scrapes, for a rate. Default 60,000. */
+  readonly settleMs?: number;
   /** Called with what went wrong. Default: does nothing. */
   readonly onError?: (error: unknown) => void;
 }
@@ -24,12 +26,14 @@ export interface PrometheusSettings {
   readonly authorization: () => string | undefined;
   readonly timeoutMs: number;
   readonly cacheMs: number;
+  readonly settleMs: number;
   readonly onError: (error: unknown) => void;
 }
 
 const times = z.object({
   timeoutMs: z.number().positive().max(60_000).default(2_000),
   cacheMs: z.number().min(0).max(3_600_000).default(5_000),
+  settleMs: z.number().min(0).max(3_600_000).default(60_000),
 });
 
 /** @throws HS_CONFIG_PROMETHEUS_INVALID @internal */
@@ -37,6 +41,7 @@ export function readOptions(options: PrometheusOptions): PrometheusSettings {
   const read = times.safeParse({
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     ...(options.cacheMs === undefined ? {} : { cacheMs: options.cacheMs }),
+    ...(options.settleMs === undefined ? {} : { settleMs: options.settleMs }),
   });
   if (!read.success) throw prometheusError('HS_CONFIG_PROMETHEUS_INVALID', { why: z.prettifyError(read.error) });
   const { authorizationVariable = 'HOTSWAP_PROMETHEUS_AUTHORIZATION', environment = process.env } = options;

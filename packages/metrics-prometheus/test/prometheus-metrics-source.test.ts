@@ -117,12 +117,18 @@ describe('the Prometheus source', () => {
     expect(await source.read(plain)).toMatchObject({ samples: 0, custom: {} });
   });
 
+  it('says how long it needs after a shift of traffic', () => {
+    expect(new PrometheusMetricsSource({ baseUrl: 'http://127.0.0.1' }).settleMs).toBe(60_000);
+    expect(new PrometheusMetricsSource({ baseUrl: 'http://127.0.0.1', settleMs: 300_000 }).settleMs).toBe(300_000);
+  });
+
   it.each([
     ['no URL', { baseUrl: 'prometheus' }],
     ['another scheme', { baseUrl: 'file:///etc/passwd' }],
     ['a password in the URL', { baseUrl: 'http://user:secret@127.0.0.1' }],
     ['a query in the URL', { baseUrl: 'http://127.0.0.1/?a=b' }],
     ['no time', { baseUrl: 'http://127.0.0.1', timeoutMs: 0 }],
+    ['a time that goes back', { baseUrl: 'http://127.0.0.1', settleMs: -1 }],
   ])('refuses %s, without repeating it', (_, options) => {
     expect(() => new PrometheusMetricsSource(options)).toThrow(
       expect.objectContaining({ code: 'HS_CONFIG_PROMETHEUS_INVALID', message: expect.not.stringContaining('secret') }),

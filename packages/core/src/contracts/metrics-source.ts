@@ -23,6 +23,11 @@ export interface MetricsQuestion {
  */
 export interface MetricsSource {
   /**
+   * Time from a shift of traffic until the source can tell something about it, e.g. two scrapes. So long the end of a
+   * watched period waits for the first data of a gate before it pauses for want of it. Default 60,000.
+   */
+  readonly settleMs?: number;
+  /**
    * Sums over nodes and the window `[since, now)`; `samples: 0` when nothing was reported. Missing data is not an error: a
    * source that cannot be reached, and a query without an answer, leave their name out of `custom`.
    */

@@ -3,6 +3,7 @@ import type { Advance } from '../contracts/rollout-engine.ts';
 import type { Outcome } from '../contracts/strategy.ts';
 import type { Effect, EffectResult, EffectValue, StageFailure } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
+import type { RollbackTrigger } from '../model/auto-rollback.ts';
 import type { Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
 import { durationMs } from '../model/duration.ts';
@@ -19,7 +20,7 @@ import type { HoldReason } from './journal-entry.ts';
 import { StrategyRun, type StrategyPosition } from './replay.ts';
 import { allTargets, type PartialRollback } from './rollout-state.ts';
 import { stuckAt } from './stuck-deadline.ts';
-import { readTriggers, readingFacts, silentGates, triggerWindow, type TriggerReading } from './triggers.ts';
+import { dataDueAt, readTriggers, readingFacts, silentGates, triggerWindow, type TriggerReading } from './triggers.ts';
 import { turnBack } from './turn-back.ts';
 
 /** `again`: the draft has to be committed, for the next look needs what it changes. @internal */
@@ -189,7 +190,7 @@ async function runStep(draft: Draft, parts: EngineParts, reading: TriggerReading
     if (!check.ended.ok && check.ended.failure.cause === 'deadline' && (await isEverybodyOffline(draft, parts)))
       return hold(draft, 'offline', 'All target nodes are offline: resume when they are back');
     const silent = needsGates(effect, check.ended) && !draft.state.running?.excused ? silentGates(reading) : [];
-    if (silent.length > 0) return holdForData(draft, silent);
+    if (silent.length > 0) return awaitData(draft, parts, silent);
     endStep(draft, effect, effect.kind === 'wait' && reading ? { ...check, facts: readingFacts(reading) } : check);
     return null;
   }
@@ -208,11 +209,14 @@ function needsGates(effect: Effect, ended: EffectResult<Json>): boolean {
   return effect.kind === 'wait' || (effect.kind === 'judge' && (ended.value as EffectValue<'judge'>).verdict === 'B');
 }
 
-function holdForData(draft: Draft, silent: readonly string[]): Decision {
+/** Gives gates the time that their sources need; whoever is silent then has nothing to say. */
+function awaitData(draft: Draft, parts: EngineParts, silent: readonly RollbackTrigger[]): Decision {
+  const dueAt = Math.min(dataDueAt(draft.state, silent, parts), (stuckAt(draft.state) ?? Infinity) - 1);
+  if (draft.now < dueAt) return blocked(draft, [dueAt, draft.now + parts.triggerIntervalMs]);
   return hold(
     draft,
     'noData',
-    `No data for ${silent.join(', ')}: that is neither good nor bad. Resume to go on without it, or roll back`,
+    `No data for ${silent.map(({ metric }) => metric).join(', ')}: that is neither good nor bad. Resume to go on without it, or roll back`,
   );
 }
 
@@ -310,12 +314,12 @@ async function begin(draft: Draft, parts: EngineParts, effect: Effect): Promise<
   const check = await handler.check(effect, effectScope(draft, parts));
   if (!check.ended) return null;
   const silent = effect.kind === 'judge' && needsGates(effect, check.ended) ? await gatesAt(draft, parts) : [];
-  if (silent.length > 0) return holdForData(draft, silent);
+  if (silent.length > 0) return awaitData(draft, parts, silent);
   endStep(draft, effect, check);
   return null;
 }
 
-const gatesAt = async ({ state }: Draft, parts: EngineParts): Promise<readonly string[]> =>
+const gatesAt = async ({ state }: Draft, parts: EngineParts): Promise<readonly RollbackTrigger[]> =>
   silentGates(await readTriggers(state, parts));
 
 /** The failure path: the baseline comes back. Where nothing was changed there is nothing to bring back. */

@@ -2,13 +2,16 @@ import type { MetricsQuestion, MetricsSource } from '../contracts/metrics-source
 import type { Effect, StageFailure } from '../effects/effect.ts';
 import { builtInSource, pausesWithoutData, type RollbackTrigger } from '../model/auto-rollback.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
-import type { DeploymentSpec } from '../model/deployment.ts';
+import type { DeploymentSpec, Instant } from '../model/deployment.ts';
 import type { Json } from '../model/json.ts';
 import { noMetrics, onlyFinite, type VariantMetrics } from '../model/metrics.ts';
 import { nodeCount, positionsOf, subtractNodes } from '../model/node-set.ts';
 import type { RolloutState } from './rollout-state.ts';
 import { trafficWindow, type TrafficWindow } from './traffic-window.ts';
 import { findingFacts, findingOf, firedFailure, type TriggerFinding } from './trigger-finding.ts';
+
+/** Two heartbeats of a node; two scrapes of most Prometheus servers. */
+const defaultSettleMs = 60_000;
 
 /**
  * Nodes and start of the window that the triggers look at now; `null` while no traffic has moved there. Between two steps
@@ -88,14 +91,14 @@ async function readOutside(
   triggers: readonly RollbackTrigger[],
   question: Omit<MetricsQuestion, 'queries' | 'nodeIds'>,
   state: RolloutState,
-  { metricsSources }: TriggerSources,
+  sources: TriggerSources,
 ): Promise<readonly (number | null)[]> {
   if (!triggers.some(isOutside)) return [];
   const targets = state.frozen?.targets ?? [];
   const nodeIds = [...positionsOf(question.nodes)].map((position) => targets[position] ?? '');
   const answers = new Map<string, Promise<VariantMetrics>>();
   for (const name of new Set(triggers.filter(isOutside).map(({ source = '' }) => source))) {
-    const source = Object.hasOwn(metricsSources, name) ? metricsSources[name] : undefined;
+    const source = sourceOf({ source: name }, sources);
     const queries = Object.fromEntries(
       triggers.flatMap(({ source: of, query }, n) => (of === name && query !== undefined ? [[String(n), query]] : [])),
     );
@@ -115,10 +118,28 @@ async function readOutside(
 }
 
 /** Triggers without data that nobody configured for nothing (D-5). @internal */
-export function silentGates(reading: TriggerReading | null): readonly string[] {
+export function silentGates(reading: TriggerReading | null): readonly RollbackTrigger[] {
   return (reading?.findings ?? [])
     .filter(({ state, isPast, trigger }) => state === 'noData' && isPast !== true && pausesWithoutData(trigger))
-    .map(({ trigger }) => trigger.metric);
+    .map(({ trigger }) => trigger);
+}
+
+/**
+ * Until when gates may be silent because traffic has only just moved: a period shorter than what their sources need, or
+ * of no length, is no reason to pause.
+ * @internal
+ */
+export function dataDueAt(state: RolloutState, silent: readonly RollbackTrigger[], sources: TriggerSources): Instant {
+  const settleMs = silent.map((trigger) => sourceOf(trigger, sources)?.settleMs ?? defaultSettleMs);
+  return (triggerWindow(state)?.since ?? -Infinity) + Math.max(0, ...settleMs);
+}
+
+function sourceOf(
+  { source }: Pick<RollbackTrigger, 'source'>,
+  { metrics, metricsSources }: TriggerSources,
+): MetricsSource | undefined {
+  if (source === undefined || source === builtInSource) return metrics;
+  return Object.hasOwn(metricsSources, source) ? metricsSources[source] : undefined;
 }
 
 /** What the journal keeps of a reading. @internal */

@@ -13,7 +13,10 @@ import {
 export interface RollingConfig extends StrategyHealthCheck {
   /** Nodes that are replaced at one time. Default 1. */
   readonly batchSize: number;
-  /** Time between two batches, watched by health checks and triggers; none after the last. Default PT0S. */
+  /**
+   * Time between two batches, watched by health checks and triggers, and at least until gates have data; none after the last.
+   * Default PT0S.
+   */
   readonly batchDelay: Duration;
   /** Time that the nodes of a batch have for their health verdict. Default PT10S. */
   readonly healthCheckTimeout: Duration;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nodeCount, resolveHealthCheck, unionNodes, type NodeSet } from '@hotswap/core';
+import { autoRollbackSchema, noMetrics, nodeCount, resolveHealthCheck, unionNodes, type NodeSet } from '@hotswap/core';
 import { rolling, rollingConfigSchema } from '@hotswap/strategy-rolling';
 import { journalOutline, Simulation, simulateRollout, stepThrough } from '@hotswap/testing';
 import { rollingBatches, succeededPercent } from '../src/rolling-plan.ts';
@@ -217,6 +217,83 @@ describe('rolling', () => {
     expect((await simulation.state()).summary.status).toBe('RolledBack');
     expect(simulation.sharePercent('v2')).toBe(0);
     expect(journalOutline(simulation.journal()).at(-1)).toBe('closed: RolledBack');
+  });
+});
+
+describe('rolling without a delay, past a gate of another source', () => {
+  const autoRollback = autoRollbackSchema.parse({
+    triggers: [{ metric: 'custom:failures', source: 'elsewhere', query: 'failures', threshold: 5 }],
+  });
+  /** A source that knows something about a batch once its traffic has been there for a while. */
+  const rollOut = async (knowsAfterMs: number, failures: (since: number) => number, settleMs?: number) => {
+    const startsAt = Date.UTC(2026, 0, 1);
+    const simulation: Simulation = new Simulation({
+      strategies: [rolling()],
+      startsAt,
+      metricsSources: {
+        elsewhere: {
+          ...(settleMs === undefined ? {} : { settleMs }),
+          read: async ({ since }) =>
+            simulation.time.now() - since < knowsAfterMs
+              ? noMetrics
+              : { ...noMetrics, custom: { 0: { count: 1, mean: failures(since - startsAt), varianceOfMean: null } } },
+        },
+      },
+    });
+    await simulation.deploy({ config: { batchSize: 5 }, spec: { autoRollback } });
+    return simulation;
+  };
+
+  it('waits until the gate has data of the batch, and goes on', async () => {
+    const simulation = await rollOut(20_000, () => 0);
+    await simulation.finish();
+    expect((await simulation.state()).summary.status).toBe('Completed');
+    const waits = simulation.journal().filter((entry) => entry.type === 'began' && entry.effect.kind === 'wait');
+    const ends = waits.map(({ seq }) => simulation.journal()[seq + 1]);
+    const seconds = ends.map((end, n) => ((end?.at ?? 0) - (waits[n]?.at ?? 0)) / 1_000);
+    expect(seconds.map((took) => took >= 20 && took <= 26)).toEqual([true, true, true]);
+    expect(ends[0]).toMatchObject({ type: 'ended', facts: { triggers: [{ state: 'quiet', observed: 0 }] } });
+  });
+
+  it('goes on at once where the gate answers at once', async () => {
+    const simulation = await rollOut(0, () => 0);
+    await simulation.time.advance(10_000);
+    expect((await simulation.state()).summary.status).toBe('Completed');
+  });
+
+  it('takes everything back when the gate fires in that time', async () => {
+    const simulation = await rollOut(20_000, (since) => (since > 10_000 ? 9 : 0));
+    await simulation.time.advance(2 * minute);
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'RolledBack',
+      reason: 'custom:failures is 9, above the threshold of 5',
+    });
+  });
+
+  it.each([
+    ['after a minute', undefined, minute],
+    ['after the time that the source asks for', 3 * minute, 3 * minute],
+  ])('pauses for want of data %s, and not before', async (_, settleMs, pausesAfterMs) => {
+    const simulation = await rollOut(Infinity, () => 0, settleMs);
+    await simulation.time.advance(pausesAfterMs - 2_000);
+    expect((await simulation.state()).summary.status).toBe('InProgress');
+    await simulation.time.advance(4_000);
+    const { summary, held } = await simulation.state();
+    expect([summary.status, held?.why, summary.progressPercent]).toEqual(['Paused', 'noData', 25]);
+    await simulation.command('resume');
+    await simulation.time.advance(5_000);
+    expect((await simulation.state()).summary).toMatchObject({ status: 'InProgress', progressPercent: 50 });
+  });
+
+  it('watches the health of what it has replaced meanwhile', async () => {
+    const simulation = new Simulation({
+      strategies: [rolling()],
+      script: { recheckMs: 5_000, healthy: (_, id, now) => id !== 'v2' || now % (60 * minute) < 30_000 },
+      metricsSources: { elsewhere: { read: async () => noMetrics } },
+    });
+    await simulation.deploy({ config: { batchSize: 5 }, spec: { autoRollback } });
+    await simulation.time.advance(45_000);
+    expect((await simulation.state()).summary).toMatchObject({ status: 'Paused', reason: 'Health checks failed' });
   });
 });
 
