@@ -8,8 +8,11 @@ import { runtimeChildError } from './error-codes.ts';
 import { type ExportIndex, encodeArguments } from './export-index.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
 import type { ModulePolicy } from './module-policy.ts';
-import { PendingCall } from './pending-call.ts';
+import type { CallRequest, PendingCall } from './pending-call.ts';
 import type { ProcessLane } from './process-lane.ts';
+
+/** Calls of one instance that are admitted but not finished. */
+const maxPendingCalls = 1_000;
 
 /** What an open instance is made of. @internal */
 export interface ChildInstanceParts {
@@ -20,6 +23,8 @@ export interface ChildInstanceParts {
   readonly launch: EngineLaunch;
   readonly counters: CallCounters;
   readonly log: CallLog;
+  /** Admits a call to its module. @throws HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_CLOSED */
+  readonly accept: (request: CallRequest) => PendingCall;
   readonly onClose: (instance: ChildInstance) => void;
 }
 
@@ -29,8 +34,9 @@ export interface ChildInstanceParts {
  */
 export class ChildInstance implements ModuleInstance {
   readonly #parts: ChildInstanceParts;
-  /** Calls are taken one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** The call that runs and those that wait for their turn, in this order. */
+  readonly #calls = new Set<PendingCall>();
+  #isWorking = false;
   #running: PendingCall | undefined;
   #gone: string | undefined;
 
@@ -44,7 +50,7 @@ export class ChildInstance implements ModuleInstance {
     const target = exports.resolve(name);
     const values = encodeArguments(target, args, policy.maxInputBytes);
     const startedMs = performance.now();
-    const call = new PendingCall({
+    const call = this.#admit({
       message: () => ({
         do: 'callInstance',
         export: target.name,
@@ -55,8 +61,7 @@ export class ChildInstance implements ModuleInstance {
       limit: 'timeoutMs',
       signal: options.signal,
     });
-    const work = this.#last.then(() => this.#perform(call));
-    this.#last = work.catch(() => undefined);
+    if (!this.#isWorking) void this.#work();
     const reply = await counters.count(this.#answered(call));
     return callResult(reply, startedMs, log);
   }
@@ -66,6 +71,22 @@ export class ChildInstance implements ModuleInstance {
     this.#running?.cut(runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' }));
     this.#close('it was closed');
     return Promise.resolve();
+  }
+
+  #admit(request: CallRequest): PendingCall {
+    if (this.#calls.size >= maxPendingCalls)
+      throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'instance', limit: maxPendingCalls });
+    const call = this.#parts.accept(request);
+    this.#calls.add(call);
+    const leave = (): void => void this.#calls.delete(call);
+    call.settled.then(leave, leave);
+    return call;
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (const call of this.#calls) await this.#perform(call);
+    this.#isWorking = false;
   }
 
   async #perform(call: PendingCall): Promise<void> {

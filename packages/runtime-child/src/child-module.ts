@@ -23,7 +23,7 @@ import { type GuestOutput, outputOfReply } from './guest-output.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
 import { LogRate } from './log-rate.ts';
 import { type ModulePolicy, callWasi, commandWasi } from './module-policy.ts';
-import type { CallRequest, ModuleCode } from './pending-call.ts';
+import type { CallRequest, ModuleCode, PendingCall } from './pending-call.ts';
 import type { ProcessPool } from './process-pool.ts';
 import type { EngineLaunch } from './engine-launch.ts';
 
@@ -138,6 +138,7 @@ export class ChildModule implements LoadedModule {
       launch,
       counters: this.#counters,
       log: this.#log,
+      accept: (request) => this.#admit(() => this.#parts.pool.accept(request)),
       onClose: (closed) => this.#instances.delete(closed),
     });
     this.#instances.add(instance);
@@ -166,19 +167,21 @@ export class ChildModule implements LoadedModule {
   }
 
   async #submit({ signal, timeoutMs }: CallOptions, { keep, ...request }: ModuleRequest): Promise<Reply> {
-    const { code, policy, pool, maxPendingCalls, launch } = this.#parts;
-    if (this.#calls.count >= maxPendingCalls)
-      throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'module', limit: maxPendingCalls });
-    const call = pool.admit({
-      code,
-      ...request,
-      timeoutMs: Math.min(timeoutMs ?? policy.timeoutMs, policy.timeoutMs),
-      limit: 'timeoutMs',
-      signal,
-    });
-    this.#calls.add(call);
+    const { code, policy, pool, launch } = this.#parts;
+    const limitMs = Math.min(timeoutMs ?? policy.timeoutMs, policy.timeoutMs);
+    const call = this.#admit(() => pool.admit({ code, ...request, timeoutMs: limitMs, limit: 'timeoutMs', signal }));
     const counters = this.#counters;
     return await counters.count(answerOfCall(call, { counters, launch, keep }));
+  }
+
+  /** Counts a call among those of this module, in whichever child it runs. */
+  #admit(admit: () => PendingCall): PendingCall {
+    const { maxPendingCalls } = this.#parts;
+    if (this.#calls.count >= maxPendingCalls)
+      throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'module', limit: maxPendingCalls });
+    const call = admit();
+    this.#calls.add(call);
+    return call;
   }
 
   #assertOpen(): void {

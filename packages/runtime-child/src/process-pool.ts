@@ -21,11 +21,13 @@ export interface PoolOptions {
 export class ProcessPool {
   readonly #options: PoolOptions;
   readonly #lanes: ProcessLane[] = [];
-  readonly #queue: PendingCall[] = [];
+  readonly #queue = new Set<PendingCall>();
   readonly #running = new Set<PendingCall>();
   /** Lanes that have work; only these are not idle. */
   readonly #working = new Set<ProcessLane>();
   readonly #forgotten = new Set<number>();
+  /** Accepted and not settled. */
+  #pending = 0;
   #closed = false;
 
   constructor(options: PoolOptions, first: EngineProcess) {
@@ -33,15 +35,28 @@ export class ProcessPool {
     this.#lanes.push(new ProcessLane(0, options.launch, options.loadTimeoutMs, first));
   }
 
-  /** Admits a request. @throws HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_CLOSED */
-  admit(request: CallRequest): PendingCall {
+  /** Counts a request until it is settled, wherever it is served. @throws HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_CLOSED */
+  accept(request: CallRequest): PendingCall {
     if (this.#closed) throw runtimeChildError('HS_RUNTIME_CLOSED', { what: 'runtime host' });
     const { maxPendingCalls } = this.#options;
-    if (this.#queue.length + this.#running.size >= maxPendingCalls)
+    if (this.#pending >= maxPendingCalls)
       throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'host', limit: maxPendingCalls });
     const call = new PendingCall(request);
+    this.#pending++;
+    // One that was given up keeps no place.
+    const leave = (): void => {
+      this.#pending--;
+      this.#queue.delete(call);
+    };
+    call.settled.then(leave, leave);
+    return call;
+  }
+
+  /** Admits a request to the children of this pool. @throws as `accept` */
+  admit(request: CallRequest): PendingCall {
+    const call = this.accept(request);
     const lane = this.#idleLane(request.code?.id);
-    if (lane === undefined) this.#queue.push(call);
+    if (lane === undefined) this.#queue.add(call);
     else void this.#work(lane, call);
     return call;
   }
@@ -61,7 +76,7 @@ export class ProcessPool {
   async close(): Promise<void> {
     this.#closed = true;
     const error = runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' });
-    for (const call of [...this.#queue.splice(0), ...this.#running]) call.cut(error);
+    for (const call of [...this.#queue, ...this.#running]) call.cut(error);
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
@@ -94,8 +109,10 @@ export class ProcessPool {
   }
 
   #nextQueued(): PendingCall | undefined {
-    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift())
+    for (const call of this.#queue) {
+      this.#queue.delete(call);
       if (!call.isSettled) return call;
+    }
     return undefined;
   }
 

@@ -208,6 +208,59 @@ describe('limits', () => {
     expect(await Promise.all(waiting)).toEqual([true, true]);
   });
 
+  it('refuses calls of an open instance beyond what may wait for its turn', async () => {
+    await using host = await fakeHost({ maxPendingCallsPerModule: 2_000 });
+    const module = await anyModule(host);
+    await using instance = await module.open();
+    const running = expect(instance.invoke('hang', [], { timeoutMs: 500 })).rejects.toEqual(code('HS_RUNTIME_TIMEOUT'));
+    const waiting = Array.from({ length: 999 }, () =>
+      expect(instance.invoke('opened', [])).rejects.toEqual(code('HS_RUNTIME_STALE_HANDLE')),
+    );
+    await expect(instance.invoke('opened', [])).rejects.toMatchObject({
+      code: 'HS_RUNTIME_QUEUE_FULL',
+      details: { scope: 'instance', limit: 1_000 },
+    });
+    await Promise.all([running, ...waiting]);
+    expect(module.stats().inFlight).toBe(0);
+  });
+
+  it.each([
+    ['module', { maxPendingCallsPerModule: 2 }],
+    ['host', { maxPendingCalls: 2 }],
+  ])('counts calls of open instances among those of their %s', async (scope, options) => {
+    await using host = await fakeHost(options);
+    const module = await anyModule(host);
+    await using instance = await module.open();
+    const waiting = ['hang', 'opened'].map((name) => instance.invoke(name, []).catch((error: unknown) => error));
+    const full = { code: 'HS_RUNTIME_QUEUE_FULL', details: { scope, limit: 2 } };
+    await expect(instance.invoke('opened', [])).rejects.toMatchObject(full);
+    await expect(invoke(module, 'pid')).rejects.toMatchObject(full);
+    expect(await host.createSlotTable().drain(module, 50)).toEqual({ finished: 0, cut: 2 });
+    expect(await Promise.all(waiting)).toEqual([code('HS_RUNTIME_CANCELLED'), code('HS_RUNTIME_CANCELLED')]);
+    expect(await invoke(module, 'slow')).toBe(42);
+  });
+
+  it('gives the place of a call that was given up to another at once', async () => {
+    await using host = await fakeHost({ processes: 1, maxPendingCalls: 2 });
+    const module = await anyModule(host);
+    const [running, given] = [new AbortController(), new AbortController()];
+    const calls = [running, given].map(({ signal }) => module.invoke('hang', [], { signal }).catch(() => 'ended'));
+    given.abort();
+    expect(await calls[1]).toBe('ended');
+    const next = invoke(module, 'slow');
+    running.abort();
+    expect(await calls[0]).toBe('ended');
+    expect(await next).toBe(42);
+  });
+
+  it('takes the calls of an open instance one after the other, in their order', async () => {
+    await using host = await fakeHost();
+    await using instance = await (await anyModule(host)).open();
+    const calls = Array.from({ length: 50 }, async () => (await instance.invoke('opened', [])).value);
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
+    expect((await instance.invoke('opened', [])).value).toBe(51);
+  });
+
   it('refuses more open instances than its limit, and opens again when one is closed', async () => {
     await using host = await fakeHost({ maxOpenInstances: 1 });
     const module = await anyModule(host);

@@ -1,4 +1,5 @@
 import {
+  errorFactory,
   isHotSwapError,
   type LoadedModule,
   type ModuleDescription,
@@ -6,6 +7,8 @@ import {
   type SlotTable,
 } from '@hotswap/core';
 import { V8RuntimeHost } from '@hotswap/testing';
+
+const cancelled = errorFactory({ HS_RUNTIME_CANCELLED: { message: 'The call was cancelled', httpStatus: 499 } });
 
 type Break = (host: RuntimeHost) => Partial<RuntimeHost>;
 
@@ -133,6 +136,18 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'keeps the state of an opened instance, and closes it when it traps': loaded((module) => ({
     open: async () => ({ invoke: (...call) => module.invoke(...call), [Symbol.asyncDispose]: async () => {} }),
   })),
+  'bounds what waits for the turn of an opened instance, where it limits time': both(
+    declares({ cpuLimit: true }),
+    loaded((module) => ({
+      open: async () => ({
+        invoke: async (name, ...rest) => {
+          if (name === 'spin') throw cancelled('HS_RUNTIME_CANCELLED');
+          return module.invoke(name, ...rest);
+        },
+        [Symbol.asyncDispose]: async () => {},
+      }),
+    })),
+  ),
   'counts calls, errors and crashes': loaded((module) => ({
     stats: () => ({ ...module.stats(), calls: 0, errors: 0, crashes: 0, inFlight: 0 }),
   })),

@@ -195,6 +195,28 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
     await rejects(instance.invoke('count', []), 'HS_RUNTIME_STALE_HANDLE');
   }),
 
+  'bounds what waits for the turn of an opened instance, where it limits time': where(
+    'statefulInstances',
+    where('cpuLimit', async ({ host }) => {
+      await using module = await loadCore(host);
+      await using instance = await module.open();
+      const caller = new AbortController();
+      const running = instance.invoke('spin', [], { signal: caller.signal });
+      const waiting = Array.from({ length: 2_000 }, () => instance.invoke('count', []));
+      caller.abort();
+      const codes = (await Promise.allSettled([running, ...waiting])).map((outcome) =>
+        outcome.status === 'rejected' && isHotSwapError(outcome.reason) ? outcome.reason.code : 'answered',
+      );
+      assert.equal(codes[0], 'HS_RUNTIME_CANCELLED');
+      const refusedFrom = codes.indexOf('HS_RUNTIME_QUEUE_FULL');
+      assert.ok(refusedFrom > 100, 'hundreds of calls may wait, not thousands');
+      // Its end takes the instance from those that waited.
+      assert.deepEqual(new Set(codes.slice(1, refusedFrom)), new Set(['HS_RUNTIME_STALE_HANDLE']));
+      assert.deepEqual(new Set(codes.slice(refusedFrom)), new Set(['HS_RUNTIME_QUEUE_FULL']));
+      assert.equal(await valueOf(module, 'add', 1, 1), 2);
+    }),
+  ),
+
   async 'counts calls, errors and crashes'({ host }) {
     await using module = await loadCore(host);
     await module.invoke('add', [1, 2]);
