@@ -1,7 +1,7 @@
 import type { HostFunction, HostImports, WitValue } from '@hotswap/core';
 import type { HostEventBatch, HostFunctions, HostSignature } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
-import { HostResources } from './host-resources.ts';
+import { type HandedOut, HostResources } from './host-resources.ts';
 import type { NativeBinding } from './load-native-binding.ts';
 import { MessageCodec } from './message-codec.ts';
 import type { ResourceMapper } from './resource-mapper.ts';
@@ -12,7 +12,7 @@ interface Plan {
   readonly params: readonly (ResourceMapper<string> | undefined)[];
   /** None, one, or several for some functions of core modules. */
   readonly results: number;
-  readonly result: ResourceMapper<string> | undefined;
+  readonly result: ResourceMapper<HandedOut> | undefined;
   /** Carries arguments or results at once; absent where they cross just as quickly by themselves. */
   readonly codec: MessageCodec | undefined;
   readonly packsResults: boolean;
@@ -125,13 +125,25 @@ export class HostFunctionTable {
   #results(plan: Plan, value: unknown): HostResults {
     if (plan.results === 0) return [];
     if (plan.results > 1) return Array.isArray(value) ? (value as readonly unknown[]) : [value];
-    return handedOver(plan, plan.fallible ? { tag: 'ok', val: value } : value);
+    return this.#handedOver(plan, plan.fallible ? { tag: 'ok', val: value } : value);
   }
 
   /** An error with a payload is the error case of the function's result; any other ends the guest's call. */
   #errorCase(plan: Plan, error: unknown): HostResults {
     if (!plan.fallible || error === null || typeof error !== 'object' || !('payload' in error)) throw error;
-    return handedOver(plan, { tag: 'err', val: error.payload });
+    return this.#handedOver(plan, { tag: 'err', val: error.payload });
+  }
+
+  #handedOver(plan: Plan, value: unknown): HostResults {
+    const handed: HandedOut = { by: plan.name, ids: [] };
+    try {
+      const results = [plan.result === undefined ? value : plan.result(value, handed)];
+      return (plan.packsResults ? plan.codec?.pack(results) : undefined) ?? results;
+    } catch (error) {
+      // No guest will ever have them.
+      for (const id of handed.ids) this.#drop(id);
+      throw error;
+    }
   }
 
   #plan(index: number): Plan {
@@ -153,11 +165,6 @@ export class HostFunctionTable {
       fallible: results.length === 1 && only?.kind === 'result',
     };
   }
-}
-
-function handedOver(plan: Plan, value: unknown): HostResults {
-  const results = [plan.result === undefined ? value : plan.result(value, plan.name)];
-  return (plan.packsResults ? plan.codec?.pack(results) : undefined) ?? results;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -5,6 +5,13 @@ import { type ResourceMapper, resourceMapper } from './resource-mapper.ts';
 /** Stands in the place of an instance in resources that are objects of the host. */
 const hostInstance = 0xffff_ffff;
 
+/** What a host function hands out in one answer. @internal */
+export interface HandedOut {
+  readonly by: string;
+  /** What its objects are known by. */
+  readonly ids: number[];
+}
+
 /** An object of the host as the addon knows it. @internal */
 export function hostResource(id: number): ResourceValue {
   return { $resource: [hostInstance, id, 0] };
@@ -64,14 +71,16 @@ export class HostResources {
   }
 
   /** For what the host hands out: objects become numbers. */
-  outgoing(type: WitType | undefined): ResourceMapper<string> | undefined {
-    return resourceMapper(type, (value, { resource }, name) => {
+  outgoing(type: WitType | undefined): ResourceMapper<HandedOut> | undefined {
+    return resourceMapper(type, (value, { resource }, { by, ids }) => {
       if (value === null || (typeof value !== 'object' && typeof value !== 'function'))
         throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', {
-          path: `the result of ${name}`,
+          path: `the result of ${by}`,
           expected: `a ${resource}, which is an object`,
         });
-      return hostResource(this.hold(value));
+      const id = this.hold(value);
+      ids.push(id);
+      return hostResource(id);
     });
   }
 
