@@ -17,6 +17,8 @@ export interface ChildRuntimeOptions {
   readonly maxModuleBytes?: number;
   /** Time in which a binary has to be validated and compiled. Default 30,000 ms. */
   readonly loadTimeoutMs?: number;
+  /** Time in which a child has to let go of a module; it is ended after that. Default 2,000 ms. */
+  readonly unloadTimeoutMs?: number;
   /** Writable memory of one child, guests and compiler together; on Linux only. Default 2,048 mebibytes. */
   readonly maxProcessMemoryMB?: number;
 }
@@ -31,6 +33,7 @@ const bounds: Readonly<Record<keyof ResolvedChildOptions, readonly [number, numb
   maxPendingCallsPerModule: [1, 1_000_000],
   maxModuleBytes: [1, 1_073_741_824],
   loadTimeoutMs: [1, 600_000],
+  unloadTimeoutMs: [1, 600_000],
   maxProcessMemoryMB: [64, 1_048_576],
 };
 
@@ -57,6 +60,7 @@ export function resolveChildOptions(engine: string, options: ChildRuntimeOptions
     maxPendingCallsPerModule: options.maxPendingCallsPerModule ?? 1_000,
     maxModuleBytes: options.maxModuleBytes ?? 52_428_800,
     loadTimeoutMs: options.loadTimeoutMs ?? 30_000,
+    unloadTimeoutMs: options.unloadTimeoutMs ?? 2_000,
     maxProcessMemoryMB: options.maxProcessMemoryMB ?? 2_048,
   };
 }

@@ -54,14 +54,14 @@ class ChildRuntimeHost implements RuntimeHost {
   #closing: Promise<void> | undefined;
 
   constructor(launch: EngineLaunch, options: ResolvedChildOptions, hello: HelloMessage, first: EngineProcess) {
-    const { processes, maxPendingCalls, loadTimeoutMs, maxOpenInstances } = options;
+    const { processes, maxPendingCalls, maxOpenInstances, ...limits } = options;
     this.name = hello.engine;
     this.version = hello.version;
     this.capabilities = childCapabilities(hello.capabilities);
     this.#launch = launch;
     this.#options = options;
-    this.#pool = new ProcessPool({ launch, processes, maxPendingCalls, loadTimeoutMs }, first);
-    this.#lanes = new InstanceLanes(launch, maxOpenInstances, loadTimeoutMs);
+    this.#pool = new ProcessPool({ launch, processes, maxPendingCalls, limits }, first);
+    this.#lanes = new InstanceLanes(launch, maxOpenInstances, limits);
   }
 
   async inspect(bytes: Uint8Array): Promise<ModuleDescription> {

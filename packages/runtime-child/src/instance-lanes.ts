@@ -3,7 +3,7 @@ import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { ModulePolicy } from './module-policy.ts';
 import { type ModuleCode, PendingCall } from './pending-call.ts';
-import { ProcessLane } from './process-lane.ts';
+import { type LaneLimits, ProcessLane } from './process-lane.ts';
 
 /**
  * Children that each keep one open instance: no call of anything else can end them.
@@ -12,20 +12,20 @@ import { ProcessLane } from './process-lane.ts';
 export class InstanceLanes {
   readonly #launch: EngineLaunch;
   readonly #maxInstances: number;
-  readonly #loadTimeoutMs: number;
+  readonly #limits: LaneLimits;
   readonly #lanes = new Set<ProcessLane>();
 
-  constructor(launch: EngineLaunch, maxInstances: number, loadTimeoutMs: number) {
+  constructor(launch: EngineLaunch, maxInstances: number, limits: LaneLimits) {
     this.#launch = launch;
     this.#maxInstances = maxInstances;
-    this.#loadTimeoutMs = loadTimeoutMs;
+    this.#limits = limits;
   }
 
   /** Starts a child with an instance of that module. @throws HS_RUNTIME_INSTANCE_LIMIT and the codes of instantiation */
   async open(code: ModuleCode, { wasi, timeoutMs }: ModulePolicy): Promise<ProcessLane> {
     if (this.#lanes.size >= this.#maxInstances)
       throw runtimeChildError('HS_RUNTIME_INSTANCE_LIMIT', { limit: this.#maxInstances });
-    const lane = new ProcessLane(this.#lanes.size, this.#launch, this.#loadTimeoutMs);
+    const lane = new ProcessLane(this.#lanes.size, this.#launch, this.#limits);
     this.#lanes.add(lane);
     try {
       const open = { do: 'open', module: code.id, wasi } as const;

@@ -12,6 +12,14 @@ const maxBackOffMs = 5_000;
 
 const nothing = new Uint8Array();
 
+/** Time limits of what a child does for the host, not for a call. @internal */
+export interface LaneLimits {
+  /** Of compiling a module again before a call. */
+  readonly loadTimeoutMs: number;
+  /** Of letting go of a module. */
+  readonly unloadTimeoutMs: number;
+}
+
 /**
  * A place for one child at a time, and one request at a time. A child that ended, for whatever reason, is replaced by a
  * fresh one when the next request comes; one that keeps crashing is started ever later.
@@ -20,16 +28,16 @@ const nothing = new Uint8Array();
 export class ProcessLane {
   readonly index: number;
   readonly #launch: EngineLaunch;
-  readonly #loadTimeoutMs: number;
+  readonly #limits: LaneLimits;
   readonly #loaded = new Set<number>();
   #process: EngineProcess | undefined;
   #crashes = 0;
   #closed = false;
 
-  constructor(index: number, launch: EngineLaunch, loadTimeoutMs: number, process?: EngineProcess) {
+  constructor(index: number, launch: EngineLaunch, limits: LaneLimits, process?: EngineProcess) {
     this.index = index;
     this.#launch = launch;
-    this.#loadTimeoutMs = loadTimeoutMs;
+    this.#limits = limits;
     this.#process = process;
   }
 
@@ -63,10 +71,18 @@ export class ProcessLane {
     }
   }
 
-  /** Takes a module out of an idle child. */
+  /** Takes a module out of an idle child. One that does not let go of it in time is ended, with all that it holds. */
   async forget(module: number): Promise<void> {
-    if (!this.#loaded.delete(module) || !this.alive) return;
-    await this.#process?.request({ do: 'unload', module }, nothing).catch(() => undefined);
+    const process = this.#process;
+    if (!this.#loaded.delete(module) || process?.alive !== true) return;
+    const deadline = setTimeout(() => process.kill(), this.#limits.unloadTimeoutMs);
+    try {
+      await process.request({ do: 'unload', module }, nothing);
+    } catch {
+      // The child is gone, and the module with it: the next request gets a fresh one, and what it needs is loaded again.
+    } finally {
+      clearTimeout(deadline);
+    }
   }
 
   kill(): void {
@@ -109,9 +125,8 @@ export class ProcessLane {
     if (this.#loaded.has(code.id)) return undefined;
     const isOwnWork = call.request.message === undefined;
     if (!isOwnWork) call.pause();
-    const deadline = isOwnWork
-      ? undefined
-      : setTimeout(() => call.cut(compileLimit(this.#loadTimeoutMs)), this.#loadTimeoutMs);
+    const { loadTimeoutMs } = this.#limits;
+    const deadline = isOwnWork ? undefined : setTimeout(() => call.cut(compileLimit(loadTimeoutMs)), loadTimeoutMs);
     try {
       const reply = await process.request({ do: 'load', module: code.id, policy: code.policy }, code.bytes);
       if (reply.message.failure === undefined) this.#loaded.add(code.id);

@@ -3,14 +3,14 @@ import type { EngineLaunch } from './engine-launch.ts';
 import type { EngineProcess } from './engine-process.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { type CallRequest, PendingCall } from './pending-call.ts';
-import { ProcessLane } from './process-lane.ts';
+import { type LaneLimits, ProcessLane } from './process-lane.ts';
 
 /** @internal */
 export interface PoolOptions {
   readonly launch: EngineLaunch;
   readonly processes: number;
   readonly maxPendingCalls: number;
-  readonly loadTimeoutMs: number;
+  readonly limits: LaneLimits;
 }
 
 /**
@@ -32,7 +32,7 @@ export class ProcessPool {
 
   constructor(options: PoolOptions, first: EngineProcess) {
     this.#options = options;
-    this.#lanes.push(new ProcessLane(0, options.launch, options.loadTimeoutMs, first));
+    this.#lanes.push(new ProcessLane(0, options.launch, options.limits, first));
   }
 
   /** Counts a request until it is settled, wherever it is served. @throws HS_RUNTIME_QUEUE_FULL, HS_RUNTIME_CLOSED */
@@ -87,8 +87,8 @@ export class ProcessPool {
       idle.find((lane) => lane.alive) ??
       idle[0];
     if (best !== undefined || this.#lanes.length >= this.#options.processes) return best;
-    const { launch, loadTimeoutMs } = this.#options;
-    const added = new ProcessLane(this.#lanes.length, launch, loadTimeoutMs);
+    const { launch, limits } = this.#options;
+    const added = new ProcessLane(this.#lanes.length, launch, limits);
     this.#lanes.push(added);
     return added;
   }

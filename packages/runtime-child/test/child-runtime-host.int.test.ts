@@ -197,6 +197,28 @@ describe('loading', () => {
   });
 });
 
+describe('unloading', () => {
+  it.each([
+    ['never ends', 77],
+    ['ends the child', 78],
+  ])('that %s costs that child, and what else it held goes on in a fresh one', async (_, fault) => {
+    await using host = await fakeHost({ processes: 1, unloadTimeoutMs: 200 });
+    const kept = await host.load({ bytes: new Uint8Array([1, 5]) });
+    const dropped = await host.load({ bytes: new Uint8Array([1, fault]) });
+    const before = await pidOf(kept);
+    await dropped[Symbol.asyncDispose]();
+    expect(await Promise.all([invoke(kept, 'loaded'), invoke(kept, 'code')])).toEqual([1, 5]);
+    expect(await pidOf(kept)).not.toBe(before);
+    expect(kept.stats()).toMatchObject({ errors: 0, crashes: 0 });
+  });
+
+  it('that never ends does not keep the host from closing', async () => {
+    const host = await fakeHost({ processes: 1, unloadTimeoutMs: 600_000 });
+    await (await host.load({ bytes: new Uint8Array([1, 77]) }))[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+  });
+});
+
 describe('limits', () => {
   it('refuses calls beyond what may wait', async () => {
     await using host = await fakeHost({ processes: 1, maxPendingCallsPerModule: 2 });
