@@ -51,6 +51,7 @@ const view = {
   comparedWith: '1.1.0',
   createdBy: 'dev',
   createdAt: '2026-01-01T00:00:00.000Z',
+  revision: 1,
   decidedBy: null,
   decidedAt: null,
   reason: null,

@@ -34,6 +34,8 @@ export interface InterfaceSummaryView {
   readonly decidedBy: string | null;
   readonly decidedAt: string | null;
   readonly reason: string | null;
+  /** From 1; rises with each decision, and with each other text after a rejection. */
+  readonly revision: number;
 }
 
 /** A registered version with all there is to it. @public */
@@ -110,6 +112,11 @@ export interface InterfaceReport {
 /** Body of a decision. @public */
 export interface DecideInterfaceRequest {
   readonly reason?: string;
+  /**
+   * Revision that was looked at; another one is refused (412). Absent: whatever is there, which is refused for an approval
+   * where there have been several texts.
+   */
+  readonly revision?: number;
 }
 
 /** Body of a declaration. @public */
@@ -157,7 +164,10 @@ export const validateInterfaceSchema: z.ZodType<ValidateInterfaceRequest, unknow
 
 /** @see {@link DecideInterfaceRequest} @public */
 export const decideInterfaceSchema: z.ZodType<DecideInterfaceRequest, unknown> = z
-  .strictObject({ reason: z.string().min(1).max(1_000).exactOptional() })
+  .strictObject({
+    reason: z.string().min(1).max(1_000).exactOptional(),
+    revision: z.int().min(1).exactOptional(),
+  })
   .meta({ id: 'DecideInterface' });
 
 /** @see {@link DeclareConsumerRequest} @public */
@@ -207,6 +217,7 @@ const summaryShape = {
   decidedBy: z.string().nullable(),
   decidedAt: timestampSchema.nullable(),
   reason: z.string().nullable(),
+  revision: z.int().min(1),
 };
 
 /** @see {@link InterfaceView} @public */

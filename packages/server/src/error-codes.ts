@@ -173,6 +173,11 @@ export const serverErrorCodes = {
     message: '{subject} registered {name}: where approval is required another admin has to approve it',
     httpStatus: 409,
   },
+  HS_INTERFACE_APPROVAL_UNBOUND: {
+    message:
+      '{name} was rejected and registered anew with another text: read it again and approve that, by `revision` {revision} in the request or its ETag in If-Match',
+    httpStatus: 412,
+  },
   HS_INTERFACE_NOT_REGISTERED: {
     message: '{against} is neither a registered interface (`acme:img@1.2.0`) nor a module id',
     httpStatus: 404,

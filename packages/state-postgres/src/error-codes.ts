@@ -28,6 +28,7 @@ export const stateErrorCodes = {
     message: 'The cursor is not one that this list has given out: start again without a cursor',
     httpStatus: 400,
   },
+  HS_STORE_STALE: { message: '{what} has changed since it was read: read it again and decide anew', httpStatus: 412 },
   HS_AUTH_USER_EXISTS: { message: 'There is a user {username} already: choose another name', httpStatus: 409 },
   HS_DEPLOYMENT_TRAIN_EXISTS: {
     message: 'A train with the id {trainId} exists already: leave trainId out or choose another',

@@ -45,7 +45,7 @@ export type { FunctionCaller, HostKind, LiveModule } from './repositories/live-u
 export { ModuleRepository } from './repositories/module-repository.ts';
 export type { NewModule } from './repositories/module-repository.ts';
 export { NodeRepository } from './repositories/node-repository.ts';
-export type { NodeDescription, NodeQuery, NodeRecord } from './repositories/node-repository.ts';
+export type { NodeDescription, NodeQuery, NodeRecord, SeenNode } from './repositories/node-repository.ts';
 export { NodeSilenceRepository } from './repositories/node-silence-repository.ts';
 export type { NodeSilence, SilenceWording } from './repositories/node-silence-repository.ts';
 export { OutboxRepository } from './repositories/outbox-repository.ts';
@@ -54,7 +54,7 @@ export type { Page, PageQuery } from './repositories/page.ts';
 export { PolicyRepository } from './repositories/policy-repository.ts';
 export { ReleaseRepository } from './repositories/release-repository.ts';
 export { RouteRepository } from './repositories/route-repository.ts';
-export type { LiveRoute, RouteTarget } from './repositories/route-repository.ts';
+export type { LiveRoute, RouteTarget, SeenRoute } from './repositories/route-repository.ts';
 export { SettingRepository } from './repositories/setting-repository.ts';
 export { TrainRepository } from './repositories/train-repository.ts';
 export type { TrainMemberRecord, TrainRecord } from './repositories/train-repository.ts';

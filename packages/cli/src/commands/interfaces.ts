@@ -1,6 +1,7 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type {
   AffectedConsumerView,
+  DecideInterfaceRequest,
   InterfaceChangeView,
   InterfaceList,
   InterfaceListQuery,
@@ -128,7 +129,12 @@ function addDecision(group: Command, sessionOf: SessionOf, decision: 'approve' |
     .description(`${decision} a registered version`)
     .argument('<interface>', 'NAME@VERSION')
     .option('--reason <text>', 'kept with the decision')
-    .action(async (id: string, options: { readonly reason?: string }) => {
+    .option(
+      '--revision <n>',
+      'refuse any other text than the one of this revision, which `interface show` tells',
+      revisionOf,
+    )
+    .action(async (id: string, options: DecideInterfaceRequest) => {
       const session = sessionOf();
       const [name, version] = parts(id);
       const { interfaces } = await session.client();
@@ -155,6 +161,11 @@ function addConsumers(group: Command, sessionOf: SessionOf): void {
         const { interfaces } = await session.client();
         if (options.remove === true) {
           await interfaces.removeConsumer(name, version, consumer);
+function revisionOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
+
           session.terminal.result(
             { name, version, consumer },
             () => `${consumer} does not depend on ${id} any more`,
@@ -209,6 +220,7 @@ function listText({ interfaces }: InterfaceList): string {
       `${each.name}@${each.version}`,
       each.status,
       each.decidedBy ?? each.createdBy,
+    ['revision', String(view.revision)],
       each.reason ?? '',
     ]),
   );

@@ -65,6 +65,11 @@ export interface CommandOptions {
   readonly reason?: string;
   /** Refuses the command with HS_DEPLOYMENT_STEP_MOVED unless the running step has this number: for a late second click. */
   readonly ifStep?: number;
+  /**
+   * Refuses the command with HS_DEPLOYMENT_STALE unless the journal ends with the entry of this hash, when the command is
+   * written: for whoever has decided by what they saw then.
+   */
+  readonly ifHead?: string;
   /** What an approver has looked at. Refuses `approve` with HS_DEPLOYMENT_APPROVAL_VOID when it is another one. */
   readonly releaseId?: ReleaseId;
   /** The same by the hash of the frozen spec. */
@@ -112,7 +117,7 @@ export interface RolloutEngine {
    * have nothing to change any more (`execute` twice, `pause` when paused by a person) answer with the deployment as it is.
    * @throws HS_DEPLOYMENT_NOT_FOUND
    * @throws HS_DEPLOYMENT_COMMAND_REFUSED by the table of commands and states
-   * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`
+   * @throws HS_DEPLOYMENT_STEP_MOVED with `ifStep`, HS_DEPLOYMENT_STALE with `ifHead`
    * @throws HS_AUTH_SELF_APPROVAL from `approve`, and from `execute` without an approval, when the actor is the author of a
    * deployment that needs one; HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID
    * @throws HS_AUTH_NOT_APPROVER from the same when the rule of the deployment names others, and

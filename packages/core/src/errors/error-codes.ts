@@ -37,6 +37,10 @@ export const coreErrorCodes = {
     message: '{command} is not possible while the deployment is {status}: {why}',
     httpStatus: 409,
   },
+  HS_DEPLOYMENT_STALE: {
+    message: 'Deployment {deploymentId} has moved on since it was read: look at it again before deciding',
+    httpStatus: 412,
+  },
   HS_DEPLOYMENT_STEP_MOVED: {
     message: 'The deployment is at step {actual}, not at step {expected}: look at it again before deciding',
     httpStatus: 412,

@@ -15,9 +15,9 @@ import { undoRollout } from './undo-rollout.ts';
 
 /**
  * Writes what a command does into the draft; nothing when it is so already.
- * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED, HS_DEPLOYMENT_NO_TARGETS,
- * HS_AUTH_SELF_APPROVAL, HS_AUTH_NOT_APPROVER, HS_DEPLOYMENT_APPROVALS_MISSING, HS_DEPLOYMENT_APPROVAL_EXPIRED,
- * HS_DEPLOYMENT_APPROVAL_VOID, HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW
+ * @throws HS_DEPLOYMENT_NOT_FOUND, HS_DEPLOYMENT_STALE, HS_DEPLOYMENT_STEP_MOVED, HS_DEPLOYMENT_COMMAND_REFUSED,
+ * HS_DEPLOYMENT_NO_TARGETS, HS_AUTH_SELF_APPROVAL, HS_AUTH_NOT_APPROVER, HS_DEPLOYMENT_APPROVALS_MISSING,
+ * HS_DEPLOYMENT_APPROVAL_EXPIRED, HS_DEPLOYMENT_APPROVAL_VOID, HS_DEPLOYMENT_FROZEN, HS_DEPLOYMENT_OUTSIDE_WINDOW
  * @internal
  */
 export async function carryOutCommand(
@@ -30,6 +30,8 @@ export async function carryOutCommand(
   const { command, options } = request;
   if (state.phase === 'absent' || !state.spec)
     throw hotSwapError('HS_DEPLOYMENT_NOT_FOUND', { deploymentId: live.deploymentId });
+  if (options.ifHead !== undefined && options.ifHead !== live.head)
+    throw hotSwapError('HS_DEPLOYMENT_STALE', { deploymentId: live.deploymentId });
   const step = state.running?.step ?? null;
   if (options.ifStep !== undefined && options.ifStep !== step)
     throw hotSwapError('HS_DEPLOYMENT_STEP_MOVED', { expected: options.ifStep, actual: step });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { canonicalJson } from '@hotswap/core';
+import { canonicalJson, isHotSwapError } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 
 /** A strong tag of whatever identifies a resource's state. @internal */
@@ -10,14 +10,27 @@ export function entityTag(state: unknown): string {
 }
 
 /**
- * Holds a change to the state that the caller has seen.
+ * Holds a change to the state that the caller has seen. What is read can change before it is written: where the answer is
+ * `true`, the write itself is to be held to that state, by {@link heldToSeen}.
  * @throws HS_API_STALE when `If-Match` names another one
  * @internal
  */
-export function requireMatch(request: FastifyRequest, tag: string, what: string): void {
+export function requireMatch(request: FastifyRequest, tag: string, what: string): boolean {
   const given = request.headers['if-match'];
-  if (given === undefined || given === '*') return;
+  if (given === undefined || given.trim() === '*') return false;
   if (!given.split(',').some((one) => one.trim() === tag)) throw serverError('HS_API_STALE', { what });
+  return true;
+}
+
+/** Carries out a write that its store holds to a state. @throws HS_API_STALE when it is another one by then @internal */
+export async function heldToSeen<Result>(what: string, write: () => Promise<Result>): Promise<Result> {
+  try {
+    return await write();
+  } catch (error) {
+    if (isHotSwapError(error, 'HS_STORE_STALE') || isHotSwapError(error, 'HS_DEPLOYMENT_STALE'))
+      throw serverError('HS_API_STALE', { what });
+    throw error;
+  }
 }
 
 /** Whether the caller has that state already. @internal */

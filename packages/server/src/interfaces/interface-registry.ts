@@ -67,18 +67,26 @@ export class InterfaceRegistry {
     });
   }
 
-  /** Approves, rejects or deprecates. @throws HS_INTERFACE_NOT_FOUND, HS_INTERFACE_DECISION_REFUSED, HS_INTERFACE_SELF_APPROVAL */
+  /**
+   * Approves, rejects or deprecates exactly what the record holds. `isSeen`: whoever decides has said which text they
+   * read; without that an approval is only taken while there has never been another one.
+   * @throws HS_INTERFACE_NOT_FOUND, HS_INTERFACE_DECISION_REFUSED, HS_INTERFACE_SELF_APPROVAL,
+   * HS_INTERFACE_APPROVAL_UNBOUND
+   * @throws HS_STORE_STALE when another text, or another decision, has come in between
+   */
   async decide(
     record: InterfaceRecord,
     decision: 'approve' | 'reject' | 'deprecate',
     by: Principal,
-    reason: string | null,
+    { reason, isSeen }: { readonly reason: string | null; readonly isSeen: boolean },
   ): Promise<InterfaceRecord> {
-    const { tenant, name, version } = record;
+    const { tenant, name, version, revision } = record;
+    if (decision === 'approve' && record.status === 'PendingApproval' && revision > 1 && !isSeen)
+      throw serverError('HS_INTERFACE_APPROVAL_UNBOUND', { name: `${name}@${version}`, revision });
     if (decision === 'approve' && this.#config.requireApproval && record.createdBy === by.subject)
       throw serverError('HS_INTERFACE_SELF_APPROVAL', { subject: by.subject, name: `${name}@${version}` });
     const { status, from } = outcomes[decision];
-    return this.#store.decide(tenant, name, version, { status, from, by: by.subject, reason });
+    return this.#store.decide(tenant, name, version, { status, from, by: by.subject, reason, seen: revision });
   }
 
   /**

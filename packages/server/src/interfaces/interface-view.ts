@@ -24,6 +24,7 @@ export function toInterfaceSummary(record: InterfaceRecord): InterfaceSummaryVie
     decidedBy: record.decidedBy,
     decidedAt: record.decidedAt === null ? null : new Date(record.decidedAt).toISOString(),
     reason: record.reason,
+    revision: record.revision,
   };
 }
 

@@ -55,6 +55,8 @@ export interface InterfaceStore {
       readonly from: readonly InterfaceStatus[];
       readonly by: string;
       readonly reason: string | null;
+      /** Revision that was looked at. */
+      readonly seen?: number;
     },
   ): Promise<InterfaceRecord>;
   putConsumer(tenant: string, consumer: Omit<InterfaceConsumer, 'createdAt'>): Promise<InterfaceConsumer>;

@@ -12,8 +12,16 @@ export interface LiveRoutes extends RevisionBoard {
   find(tenant: string, moduleName: string): Promise<LiveRoute | null>;
   all(): Promise<readonly LiveRoute[]>;
   list(tenant: string, query: PageQuery): Promise<Page<LiveRoute>>;
-  /** Shares in percent by release. `false`: there is no such route. @throws HS_DEPLOYMENT_ACTIVE, HS_ROUTE_RELEASE_NOT_READY */
-  setWeights(tenant: string, moduleName: string, weights: Readonly<Record<string, number>>): Promise<boolean>;
-  /** Takes the module off every node. `false`: there is no such route. @throws HS_DEPLOYMENT_ACTIVE */
-  retire(tenant: string, moduleName: string): Promise<boolean>;
+  /**
+   * Shares in percent by release, if the route is as it was `seen`. `false`: there is no such route.
+   * @throws HS_STORE_STALE, HS_DEPLOYMENT_ACTIVE, HS_ROUTE_RELEASE_NOT_READY
+   */
+  setWeights(
+    tenant: string,
+    moduleName: string,
+    weights: Readonly<Record<string, number>>,
+    seen?: Pick<LiveRoute, 'revision' | 'epoch'>,
+  ): Promise<boolean>;
+  /** Takes the module off every node. `false`: there is no such route. @throws HS_STORE_STALE, HS_DEPLOYMENT_ACTIVE */
+  retire(tenant: string, moduleName: string, seen?: Pick<LiveRoute, 'revision' | 'epoch'>): Promise<boolean>;
 }

@@ -56,8 +56,10 @@ export interface NodeRegistry {
       readonly isEnabled?: boolean | undefined;
       readonly labels?: Readonly<Record<string, string>> | undefined;
     },
+    /** The node as it was when this was decided. Absent: however it is. @throws HS_STORE_STALE */
+    seen?: NodeRecord,
   ): Promise<NodeRecord>;
-  delete(tenant: string, nodeId: string): Promise<void>;
+  delete(tenant: string, nodeId: string, seen?: NodeRecord): Promise<void>;
 }
 
 /** What became of a report. @internal */

@@ -2,7 +2,7 @@ import { hotSwapError, type Change, type JournalBatch } from '@hotswap/core';
 import { statement, type Session, type Statement } from '../database/session.ts';
 import { holdingStatuses, movingStatuses } from './deployment-statuses.ts';
 
-const lockModule = statement('lock_module', `select pg_advisory_xact_lock(hashtextextended($1, 0))`);
+const takeLock = statement('lock_module', `select pg_advisory_xact_lock(hashtextextended($1, 0))`);
 
 const findActive = (which: 'holding' | 'moving', statuses: string): Statement =>
   statement(
@@ -27,6 +27,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (deployment_id) do nothing`,
 );
 
+/** Whoever asks for the same module waits until this transaction has ended. @internal */
+export async function lockModule(session: Session, tenant: string, moduleName: string): Promise<void> {
+  await session.query(takeLock, [`${tenant}/${moduleName}`]);
+}
+
 /**
  * Refuses when another deployment of the module is in one of the statuses in an overlapping region set. Whoever asks at
  * the same time for the same module waits until this transaction has ended.
@@ -44,7 +49,7 @@ export async function claimModule(
   },
 ): Promise<void> {
   const { tenant, moduleName, deploymentId, regions, against } = claim;
-  await session.query(lockModule, [`${tenant}/${moduleName}`]);
+  await lockModule(session, tenant, moduleName);
   const [active] = await session.query<{ deploymentId: string; status: string }>(findAgainst[against], [
     tenant,
     moduleName,

@@ -1,12 +1,14 @@
 import { hotSwapError } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
+import type { SeenRoute } from '../repositories/route-repository.ts';
 import { holdingStatuses } from './deployment-statuses.ts';
+import { lockModule } from './open-deployment.ts';
 import { raiseRevision } from './shift-route.ts';
 
 const lock = statement(
   'route_lock',
-  `select revision::float8 as revision from routes where tenant = $1 and module_name = $2 for update`,
+  `select revision::float8 as revision, epoch::float8 as epoch from routes where tenant = $1 and module_name = $2 for update`,
 );
 
 const readHolder = statement(
@@ -81,7 +83,7 @@ select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant'
 /**
  * Sets the shares of a module's releases by hand; those that are not named get nothing.
  * @returns `false` when the module was never deployed
- * @throws HS_DEPLOYMENT_ACTIVE, HS_ROUTE_RELEASE_NOT_READY
+ * @throws HS_STORE_STALE, HS_DEPLOYMENT_ACTIVE, HS_ROUTE_RELEASE_NOT_READY
  * @internal
  */
 export async function setRoute(
@@ -89,8 +91,9 @@ export async function setRoute(
   tenant: string,
   moduleName: string,
   weights: Readonly<Record<string, number>>,
+  seen?: SeenRoute,
 ): Promise<boolean> {
-  if (!(await hold(session, tenant, moduleName))) return false;
+  if (!(await hold(session, tenant, moduleName, seen))) return false;
   const present = await session.query<{ releaseId: string; ready: readonly string[] }>(readPresent, [
     tenant,
     moduleName,
@@ -121,19 +124,35 @@ export async function setRoute(
 /**
  * Takes every release of a module off every node.
  * @returns `false` when the module was never deployed
- * @throws HS_DEPLOYMENT_ACTIVE
+ * @throws HS_STORE_STALE, HS_DEPLOYMENT_ACTIVE
  * @internal
  */
-export async function deleteRoute(session: Session, tenant: string, moduleName: string): Promise<boolean> {
-  if (!(await hold(session, tenant, moduleName))) return false;
+export async function deleteRoute(
+  session: Session,
+  tenant: string,
+  moduleName: string,
+  seen?: SeenRoute,
+): Promise<boolean> {
+  if (!(await hold(session, tenant, moduleName, seen))) return false;
   await announce(session, tenant, moduleName, await session.query<{ nodeId: string }>(retireAll, [tenant, moduleName]));
   return true;
 }
 
-/** Nobody else changes the route meanwhile, and no deployment is at work on it. */
-async function hold(session: Session, tenant: string, moduleName: string): Promise<boolean> {
-  const [route] = await session.query(lock, [tenant, moduleName]);
+/**
+ * Nobody else changes the route meanwhile, and no deployment is at work on it or begins: one that begins takes down what
+ * serves, and has to wait until that is what holds.
+ */
+async function hold(
+  session: Session,
+  tenant: string,
+  moduleName: string,
+  seen: SeenRoute | undefined,
+): Promise<boolean> {
+  await lockModule(session, tenant, moduleName);
+  const [route] = await session.query<SeenRoute>(lock, [tenant, moduleName]);
   if (!route) return false;
+  if (seen !== undefined && (seen.revision !== route.revision || seen.epoch !== route.epoch))
+    throw stateError('HS_STORE_STALE', { what: `The route of ${moduleName}` });
   const [holder] = await session.query<{ deploymentId: string; status: string }>(readHolder, [tenant, moduleName]);
   if (holder) throw hotSwapError('HS_DEPLOYMENT_ACTIVE', { ...holder, moduleName });
   return true;

@@ -42,6 +42,8 @@ export interface InterfaceDecision {
   readonly from: readonly InterfaceStatus[];
   readonly by: string;
   readonly reason: string | null;
+  /** Revision that was looked at. Absent: whatever is there. */
+  readonly seen?: number;
 }
 
 /** Somebody who says to depend on an interface. @public */
@@ -99,7 +101,8 @@ const decide = statement(
   'interface_decide',
   `
 update interfaces set status = $4, decided_by = $5, decided_at = clock_timestamp(), reason = $6, revision = revision + 1
-where tenant = $1 and name = $2 and version = $3 and status = any($7::text[]) returning ${columns}`,
+where tenant = $1 and name = $2 and version = $3 and status = any($7::text[]) and ($8::integer is null or revision = $8)
+returning ${columns}`,
   ([tenant, name, version, status, , reason]) => ({
     tenant: String(tenant),
     action: 'interface.decide',
@@ -199,9 +202,13 @@ export class InterfaceRepository {
     return readPageByOrdinal(this.#session, readPage, filters, query, (record: InterfaceRecord) => record);
   }
 
-  /** @throws HS_INTERFACE_NOT_FOUND, HS_INTERFACE_DECISION_REFUSED when it stands where that is not possible */
+  /**
+   * @throws HS_INTERFACE_NOT_FOUND
+   * @throws HS_STORE_STALE when it is at another revision than was `seen`
+   * @throws HS_INTERFACE_DECISION_REFUSED when it stands where that is not possible
+   */
   async decide(tenant: string, name: string, version: string, decision: InterfaceDecision): Promise<InterfaceRecord> {
-    const { status, from, by, reason } = decision;
+    const { status, from, by, reason, seen } = decision;
     const [row] = await this.#session.query<InterfaceRecord>(decide, [
       tenant,
       name,
@@ -210,9 +217,12 @@ export class InterfaceRepository {
       by,
       reason === null ? null : toText(reason),
       from,
+      seen ?? null,
     ]);
     if (row) return row;
     const existing = await this.get(tenant, name, version);
+    if (seen !== undefined && seen !== existing.revision)
+      throw stateError('HS_STORE_STALE', { what: `Interface ${name}@${version}` });
     throw stateError('HS_INTERFACE_DECISION_REFUSED', {
       name: `${name}@${version}`,
       status: existing.status,

@@ -28,6 +28,9 @@ export interface NodeDescription {
 }
 
 /** A node as the inventory knows it. @public */
+/** A node as somebody has seen it who wants to change it. @public */
+export type SeenNode = Pick<NodeRecord, 'isEnabled' | 'labels' | 'registeredAt'>;
+
 export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'publicUrl' | 'publicKey'>> {
   readonly tenant: string;
   readonly zone: string | null;
@@ -199,9 +202,16 @@ order by n.region, n.node_id limit $10`,
 );
 
 const change = statement(
+/** Of what people can change; without a first registration nothing has been seen, and anything will do. */
+function isAsSeen(registeredAt: string, isEnabled: string, labels: string): string {
+  return `(${registeredAt}::float8 is null or (is_enabled = ${isEnabled}::boolean and labels = ${labels}::jsonb
+    and (extract(epoch from created_at) * 1000)::float8 = ${registeredAt}))`;
+}
+
   'node_change',
   `
-update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp() where tenant = $1 and node_id = $2`,
+update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp()
+where tenant = $1 and node_id = $2 and ${isAsSeen('$5', '$6', '$7')}`,
   ([tenant, nodeId, isEnabled, labels]) => ({
     tenant: String(tenant),
     action: 'node.change',
@@ -220,11 +230,11 @@ select t.deployment_id as "deploymentId" from deployment_targets t join deployme
 where t.tenant = $1 and t.node_id = $2 and d.status in ${holdingStatuses} limit 1`,
 );
 
-const remove = statement('node_delete', `delete from nodes where tenant = $1 and node_id = $2`, ([tenant, nodeId]) => ({
-  tenant: String(tenant),
-  action: 'node.delete',
-  object: String(nodeId),
-}));
+const remove = statement(
+  'node_delete',
+  `delete from nodes where tenant = $1 and node_id = $2 and ${isAsSeen('$3', '$4', '$5')}`,
+  ([tenant, nodeId]) => ({ tenant: String(tenant), action: 'node.delete', object: String(nodeId) }),
+);
 
 const sendRoutes = statement(
   'node_route_hints',
@@ -396,6 +406,7 @@ export class NodeRepository {
     nodeId: string,
     changes: {
       readonly isEnabled?: boolean | undefined;
+   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
       readonly labels?: Readonly<Record<string, string>> | undefined;
     },
   ): Promise<NodeRecord> {
@@ -404,21 +415,29 @@ export class NodeRepository {
       nodeId,
       changes.isEnabled ?? null,
       changes.labels ? toJsonb(changes.labels) : null,
+    seen?: SeenNode,
     ]);
-    return this.get(tenant, nodeId);
+    const node = await this.get(tenant, nodeId);
+    if (changed === 0) throw staleNode(nodeId);
+    return node;
   }
 
   /**
    * Deletes a node with its credentials, its share of routes and what it has reported.
+      ...valuesOf(seen),
    * @throws HS_NODE_NOT_FOUND
    * @throws HS_NODE_IN_USE while a deployment that has not ended counts on it
    */
-  async delete(tenant: string, nodeId: string): Promise<void> {
+  async delete(tenant: string, nodeId: string, seen?: SeenNode): Promise<void> {
     await this.#database.transaction(async (session) => {
       const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId]);
       if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
+   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
       await raiseRevisions(session, tenant, nodeId);
-      if ((await session.execute(remove, [tenant, nodeId])) === 0) throw stateError('HS_NODE_NOT_FOUND', { nodeId });
+      if ((await session.execute(remove, [tenant, nodeId, ...valuesOf(seen)])) === 0) {
+        const isThere = (await session.query(read, [tenant, nodeId])).length > 0;
+        throw isThere ? staleNode(nodeId) : stateError('HS_NODE_NOT_FOUND', { nodeId });
+      }
       await session.query(sendGone, [tenant, nodeId]);
     });
   }
@@ -430,6 +449,13 @@ async function raiseRevisions(session: Session, tenant: string, nodeId: string):
 }
 
 /** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, both URLs. */
+/** As the statements take it. */
+function valuesOf(seen: SeenNode | undefined): readonly unknown[] {
+  return seen === undefined ? [null, null, null] : [seen.registeredAt, seen.isEnabled, toJsonb(seen.labels)];
+}
+
+const staleNode = (nodeId: string): Error => stateError('HS_STORE_STALE', { what: `Node ${nodeId}` });
+
 function describe(node: NodeDescription): readonly unknown[] {
   return [
     toText(node.hostname),

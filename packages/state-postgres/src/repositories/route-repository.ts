@@ -19,6 +19,9 @@ export interface LiveRoute extends Route {
   readonly targets: readonly RouteTarget[];
 }
 
+/** A route as somebody has seen it who wants to change it. @public */
+export type SeenRoute = Pick<LiveRoute, 'revision' | 'epoch'>;
+
 /** Revision and targets of one moment. */
 const routesWhere = (condition: string): string => `
 select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, r.epoch::float8 as epoch,
@@ -116,20 +119,27 @@ export class RouteRepository {
   /**
    * Sets the shares of releases by hand, in percent of all requests; those that are not named get nothing and stay warm.
    * @returns `false` when the module was never deployed
+   * @throws HS_STORE_STALE when the route is not as it was `seen`; without it that does not matter
    * @throws HS_DEPLOYMENT_ACTIVE while a deployment of the module has not ended
    * @throws HS_ROUTE_RELEASE_NOT_READY for a share of a release that no node has loaded
    */
-  async setWeights(tenant: string, moduleName: string, weights: Readonly<Record<string, number>>): Promise<boolean> {
-    return this.#session.transaction((session) => setRoute(session, tenant, moduleName, weights));
+  async setWeights(
+    tenant: string,
+    moduleName: string,
+    weights: Readonly<Record<string, number>>,
+    seen?: SeenRoute,
+  ): Promise<boolean> {
+    return this.#session.transaction((session) => setRoute(session, tenant, moduleName, weights, seen));
   }
 
   /**
    * Takes a module off every node; its versions and history stay.
    * @returns `false` when the module was never deployed
+   * @throws HS_STORE_STALE when the route is not as it was `seen`; without it that does not matter
    * @throws HS_DEPLOYMENT_ACTIVE while a deployment of the module has not ended
    */
-  async retire(tenant: string, moduleName: string): Promise<boolean> {
-    return this.#session.transaction((session) => deleteRoute(session, tenant, moduleName));
+  async retire(tenant: string, moduleName: string, seen?: SeenRoute): Promise<boolean> {
+    return this.#session.transaction((session) => deleteRoute(session, tenant, moduleName, seen));
   }
 
   /** By module name. @throws HS_STORE_INVALID_CURSOR */

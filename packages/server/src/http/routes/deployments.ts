@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { hotSwapError, isApprover, type DeploymentCommand } from '@hotswap/core';
+import { hotSwapError, isApprover, type DeploymentCommand, type DeploymentCommandOptions } from '@hotswap/core';
 import {
   apiBase,
   approvalSchema,
@@ -30,7 +30,7 @@ import { isOvertaken } from '../../policy/undone-deployment.ts';
 import type { DeploymentRecord } from '../../ports/deployment-list.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
-import { requireMatch } from '../entity-tag.ts';
+import { heldToSeen, requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/deployments`;
@@ -173,12 +173,12 @@ function executeRoute(app: App, parts: ServerParts): void {
       const caller = callerOf(request);
       const { id } = request.params;
       const record = await find(parts, caller.tenant, id);
-      requireMatch(request, deploymentTag(record), `deployment ${id}`);
+      const seen = seenBy(request, record);
       const { approvedBy, override } = request.body;
       checkApprover(caller, approvedBy);
       if (isUntouched(record)) await readmitDeployment(parts, record.spec);
-      await parts.engine.command(caller.tenant, id, 'execute', caller.subject, {
-        actorRole: caller.role,
+      await command(parts, caller, record, 'execute', {
+        ...{ ...seen, actorRole: caller.role },
         isOvertaken: await isOvertaken(parts.deployments, record.spec),
         ...(override === undefined ? {} : { overrideReason: override.reason }),
       });
@@ -211,9 +211,9 @@ async function admitApprover({ deployments }: ServerParts, request: FastifyReque
   if (spec?.approvals?.approvers === undefined || !isApprover(spec, caller)) throw forbidden(caller, 'admin');
 }
 
-function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'reject'): void {
+function approvalRoute(app: App, parts: ServerParts, decision: 'approve' | 'reject'): void {
   app.post(
-    `${base}/:id/${command}`,
+    `${base}/:id/${decision}`,
     {
       config: { role: writing, idempotent: true },
       onRequest: (request) => admitApprover(parts, request),
@@ -223,9 +223,10 @@ function approvalRoute(app: App, parts: ServerParts, command: 'approve' | 'rejec
       const caller = callerOf(request);
       const { id } = request.params;
       const { approvedBy, ...options } = request.body;
-      requireMatch(request, deploymentTag(await find(parts, caller.tenant, id)), `deployment ${id}`);
+      const record = await find(parts, caller.tenant, id);
+      const seen = seenBy(request, record);
       checkApprover(caller, approvedBy);
-      await parts.engine.command(caller.tenant, id, command, caller.subject, { ...options, actorRole: caller.role });
+      await command(parts, caller, record, decision, { ...options, ...seen, actorRole: caller.role });
       parts.loop.nudge(caller.tenant, id);
       return answer(parts, caller.tenant, id, reply.code(202));
     },
@@ -240,41 +241,59 @@ function rollbackRoute(app: App, parts: ServerParts): void {
       schema: { tags, params, body: rollbackSchema, response: { 202: deploymentViewSchema } },
     },
     async (request, reply) => {
-      const { tenant, subject } = callerOf(request);
+      const caller = callerOf(request);
+      const { tenant } = caller;
       const { id } = request.params;
       const record = await find(parts, tenant, id);
-      requireMatch(request, deploymentTag(record), `deployment ${id}`);
+      const seen = seenBy(request, record);
       const { toReleaseId, regions } = request.body;
       if (toReleaseId !== undefined) await requireRollbackTarget(parts, record, { toReleaseId, regions });
-      await parts.engine.command(tenant, id, 'rollback', subject, request.body);
+      await command(parts, caller, record, 'rollback', { ...request.body, ...seen });
       parts.loop.nudge(tenant, id);
       return answer(parts, tenant, id, reply.code(202));
     },
   );
 }
 
-function commandRoute(app: App, parts: ServerParts, command: keyof typeof commandRoles): void {
+function commandRoute(app: App, parts: ServerParts, name: keyof typeof commandRoles): void {
   app.post(
-    `${base}/:id/${command}`,
+    `${base}/:id/${name}`,
     {
-      config: { role: commandRoles[command], idempotent: true },
+      config: { role: commandRoles[name], idempotent: true },
       schema: { tags, params, body: commandSchema, response: { 202: deploymentViewSchema } },
     },
     async (request, reply) => {
-      const { tenant, subject, role } = callerOf(request);
+      const caller = callerOf(request);
+      const { tenant, subject, role } = caller;
       const { id } = request.params;
       const record = await find(parts, tenant, id);
       if (role === 'developer' && record.spec.author !== subject)
         throw serverError('HS_AUTH_NOT_YOURS', { what: `Deployment ${id}` });
-      requireMatch(request, deploymentTag(record), `deployment ${id}`);
-      await parts.engine.command(tenant, id, command, subject, {
-        ...request.body,
+      const seen = seenBy(request, record);
+      await command(parts, caller, record, name, {
+        ...{ ...request.body, ...seen },
         isOvertaken: await isOvertaken(parts.deployments, record.spec),
       });
       parts.loop.nudge(tenant, id);
       return answer(parts, tenant, id, reply.code(202));
     },
   );
+}
+
+/** What a command is held to. @throws HS_API_STALE */
+function seenBy(request: FastifyRequest, record: DeploymentRecord): Pick<DeploymentCommandOptions, 'ifHead'> {
+  const isHeld = requireMatch(request, deploymentTag(record), `deployment ${record.spec.deploymentId}`);
+  return isHeld ? { ifHead: record.head } : {};
+}
+
+async function command(
+  { engine }: ServerParts,
+  { tenant, subject }: Principal,
+  { spec: { deploymentId } }: DeploymentRecord,
+  name: DeploymentCommand,
+  options: DeploymentCommandOptions,
+): Promise<void> {
+  await heldToSeen(`deployment ${deploymentId}`, () => engine.command(tenant, deploymentId, name, subject, options));
 }
 
 async function find({ deployments }: ServerParts, tenant: string, deploymentId: string): Promise<DeploymentRecord> {

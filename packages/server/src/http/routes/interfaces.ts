@@ -19,10 +19,11 @@ import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading, writing } from '../../auth/principal.ts';
 import { compareInterfaces } from '../../interfaces/compare-interfaces.ts';
 import { toConsumerView, toInterfaceSummary, toInterfaceView } from '../../interfaces/interface-view.ts';
+import { serverError } from '../../error-codes.ts';
 import type { InterfaceRecord } from '../../ports/interface-store.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
-import { entityTag, requireMatch } from '../entity-tag.ts';
+import { entityTag, heldToSeen, requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/interfaces`;
@@ -123,8 +124,13 @@ function decisionRoute(app: App, parts: ServerParts, decision: 'approve' | 'reje
       const caller = callerOf(request);
       const { name, version } = request.params;
       const record = await parts.interfaces.get(caller.tenant, name, version);
-      requireMatch(request, tagOf(record), `interface ${name}@${version}`);
-      const decided = await parts.interfaceRegistry.decide(record, decision, caller, request.body.reason ?? null);
+      const what = `interface ${name}@${version}`;
+      const { reason = null, revision } = request.body;
+      if (revision !== undefined && revision !== record.revision) throw serverError('HS_API_STALE', { what });
+      const isSeen = requireMatch(request, tagOf(record), what) || revision !== undefined;
+      const decided = await heldToSeen(what, () =>
+        parts.interfaceRegistry.decide(record, decision, caller, { reason, isSeen }),
+      );
       parts.events.emit({
         topic: 'interface.decided',
         tenant: caller.tenant,

@@ -20,7 +20,7 @@ import { nodeTag, toNodeHealthView, toNodeMetricsView, toNodeView } from '../../
 import type { NodeQuery } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
-import { requireMatch } from '../entity-tag.ts';
+import { heldToSeen, requireMatch } from '../entity-tag.ts';
 import { invalidRequest } from '../validate-request.ts';
 import { pageOf } from './modules.ts';
 
@@ -125,8 +125,9 @@ function changingRoutes(app: App, { nodes, events, config }: ServerParts): void 
     async (request, reply) => {
       const { tenant } = callerOf(request);
       const { id } = request.params;
-      requireMatch(request, nodeTag(await nodes.get(tenant, id)), `node ${id}`);
-      const node = await nodes.update(tenant, id, request.body);
+      const before = await nodes.get(tenant, id);
+      const seen = requireMatch(request, nodeTag(before), `node ${id}`) ? before : undefined;
+      const node = await heldToSeen(`node ${id}`, () => nodes.update(tenant, id, request.body, seen));
       events.emit({ topic: 'node.changed', tenant, subject: id });
       void reply.header('etag', nodeTag(node));
       return toNodeView(node, config.flappingStarts);
@@ -136,8 +137,9 @@ function changingRoutes(app: App, { nodes, events, config }: ServerParts): void 
   app.delete(`${base}/:id`, { config: { role: administering }, schema: { tags, params } }, async (request, reply) => {
     const { tenant } = callerOf(request);
     const { id } = request.params;
-    requireMatch(request, nodeTag(await nodes.get(tenant, id)), `node ${id}`);
-    await nodes.delete(tenant, id);
+    const before = await nodes.get(tenant, id);
+    const seen = requireMatch(request, nodeTag(before), `node ${id}`) ? before : undefined;
+    await heldToSeen(`node ${id}`, () => nodes.delete(tenant, id, seen));
     events.emit({ topic: 'node.deleted', tenant, subject: id });
     return reply.code(204).send();
   });

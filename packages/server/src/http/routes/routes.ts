@@ -14,7 +14,7 @@ import { administering, reading } from '../../auth/principal.ts';
 import type { LiveRoute, LiveRoutes } from '../../ports/live-routes.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
-import { entityTag, requireMatch } from '../entity-tag.ts';
+import { entityTag, heldToSeen, requireMatch } from '../entity-tag.ts';
 import { pageOf } from './modules.ts';
 
 const base = `${apiBase}/routes`;
@@ -62,8 +62,10 @@ function changingRoutes(app: App, { routes }: ServerParts): void {
     async (request, reply) => {
       const { tenant } = callerOf(request);
       const { name } = request.params;
-      requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
-      await routes.setWeights(tenant, name, request.body.weights);
+      const what = `the route of ${name}`;
+      const before = await find(routes, tenant, name);
+      const seen = requireMatch(request, routeTag(before), what) ? before : undefined;
+      await heldToSeen(what, () => routes.setWeights(tenant, name, request.body.weights, seen));
       const route = await find(routes, tenant, name);
       void reply.header('etag', routeTag(route));
       return toRouteView(route);
@@ -76,8 +78,10 @@ function changingRoutes(app: App, { routes }: ServerParts): void {
     async (request, reply) => {
       const { tenant } = callerOf(request);
       const { name } = request.params;
-      requireMatch(request, routeTag(await find(routes, tenant, name)), `the route of ${name}`);
-      await routes.retire(tenant, name);
+      const what = `the route of ${name}`;
+      const before = await find(routes, tenant, name);
+      const seen = requireMatch(request, routeTag(before), what) ? before : undefined;
+      await heldToSeen(what, () => routes.retire(tenant, name, seen));
       return reply.code(204).send();
     },
   );
