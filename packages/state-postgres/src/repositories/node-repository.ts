@@ -410,7 +410,7 @@ export class NodeRepository {
       readonly labels?: Readonly<Record<string, string>> | undefined;
     },
   ): Promise<NodeRecord> {
-    await this.#database.execute(change, [
+    const changed = await this.#database.execute(change, [
       tenant,
       nodeId,
       changes.isEnabled ?? null,
