@@ -142,6 +142,11 @@ function addDecision(group: Command, sessionOf: SessionOf, decision: 'approve' |
     });
 }
 
+function revisionOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
+
 function addConsumers(group: Command, sessionOf: SessionOf): void {
   group
     .command('consumer')
@@ -161,11 +166,6 @@ function addConsumers(group: Command, sessionOf: SessionOf): void {
         const { interfaces } = await session.client();
         if (options.remove === true) {
           await interfaces.removeConsumer(name, version, consumer);
-function revisionOf(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
-}
-
           session.terminal.result(
             { name, version, consumer },
             () => `${consumer} does not depend on ${id} any more`,
@@ -201,6 +201,7 @@ function viewText(view: InterfaceView): string {
   const about = fields([
     ['interface', idOf(view)],
     ['status', view.status],
+    ['revision', String(view.revision)],
     [
       'decided',
       view.decidedBy === null ? undefined : `by ${view.decidedBy}${view.reason === null ? '' : `: ${view.reason}`}`,
@@ -220,7 +221,6 @@ function listText({ interfaces }: InterfaceList): string {
       `${each.name}@${each.version}`,
       each.status,
       each.decidedBy ?? each.createdBy,
-    ['revision', String(view.revision)],
       each.reason ?? '',
     ]),
   );

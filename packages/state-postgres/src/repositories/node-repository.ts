@@ -27,10 +27,10 @@ export interface NodeDescription {
   readonly publicKey?: Json;
 }
 
-/** A node as the inventory knows it. @public */
 /** A node as somebody has seen it who wants to change it. @public */
 export type SeenNode = Pick<NodeRecord, 'isEnabled' | 'labels' | 'registeredAt'>;
 
+/** A node as the inventory knows it. @public */
 export interface NodeRecord extends Required<Omit<NodeDescription, 'zone' | 'publicUrl' | 'publicKey'>> {
   readonly tenant: string;
   readonly zone: string | null;
@@ -201,13 +201,13 @@ where n.tenant = $1 and ($2::text is null or n.region = $2) and ($3::text is nul
 order by n.region, n.node_id limit $10`,
 );
 
-const change = statement(
 /** Of what people can change; without a first registration nothing has been seen, and anything will do. */
 function isAsSeen(registeredAt: string, isEnabled: string, labels: string): string {
   return `(${registeredAt}::float8 is null or (is_enabled = ${isEnabled}::boolean and labels = ${labels}::jsonb
     and (extract(epoch from created_at) * 1000)::float8 = ${registeredAt}))`;
 }
 
+const change = statement(
   'node_change',
   `
 update nodes set is_enabled = coalesce($3, is_enabled), labels = coalesce($4::jsonb, labels), updated_at = clock_timestamp()
@@ -400,22 +400,23 @@ export class NodeRepository {
   /**
    * Changes what people decide about a node. A disabled node keeps what it has; new deployments pass it over.
    * @throws HS_NODE_NOT_FOUND
+   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
    */
   async update(
     tenant: string,
     nodeId: string,
     changes: {
       readonly isEnabled?: boolean | undefined;
-   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
       readonly labels?: Readonly<Record<string, string>> | undefined;
     },
+    seen?: SeenNode,
   ): Promise<NodeRecord> {
     const changed = await this.#database.execute(change, [
       tenant,
       nodeId,
       changes.isEnabled ?? null,
       changes.labels ? toJsonb(changes.labels) : null,
-    seen?: SeenNode,
+      ...valuesOf(seen),
     ]);
     const node = await this.get(tenant, nodeId);
     if (changed === 0) throw staleNode(nodeId);
@@ -424,15 +425,14 @@ export class NodeRepository {
 
   /**
    * Deletes a node with its credentials, its share of routes and what it has reported.
-      ...valuesOf(seen),
    * @throws HS_NODE_NOT_FOUND
+   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
    * @throws HS_NODE_IN_USE while a deployment that has not ended counts on it
    */
   async delete(tenant: string, nodeId: string, seen?: SeenNode): Promise<void> {
     await this.#database.transaction(async (session) => {
       const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId]);
       if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
-   * @throws HS_STORE_STALE when the node is not as it was `seen`; without it that does not matter
       await raiseRevisions(session, tenant, nodeId);
       if ((await session.execute(remove, [tenant, nodeId, ...valuesOf(seen)])) === 0) {
         const isThere = (await session.query(read, [tenant, nodeId])).length > 0;
@@ -443,12 +443,6 @@ export class NodeRepository {
   }
 }
 
-async function raiseRevisions(session: Session, tenant: string, nodeId: string): Promise<void> {
-  const raised = await session.query<{ moduleName: string }>(raiseOfNode, [tenant, nodeId]);
-  if (raised.length > 0) await session.query(sendRoutes, [tenant, raised.map(({ moduleName }) => moduleName)]);
-}
-
-/** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, both URLs. */
 /** As the statements take it. */
 function valuesOf(seen: SeenNode | undefined): readonly unknown[] {
   return seen === undefined ? [null, null, null] : [seen.registeredAt, seen.isEnabled, toJsonb(seen.labels)];
@@ -456,6 +450,12 @@ function valuesOf(seen: SeenNode | undefined): readonly unknown[] {
 
 const staleNode = (nodeId: string): Error => stateError('HS_STORE_STALE', { what: `Node ${nodeId}` });
 
+async function raiseRevisions(session: Session, tenant: string, nodeId: string): Promise<void> {
+  const raised = await session.query<{ moduleName: string }>(raiseOfNode, [tenant, nodeId]);
+  if (raised.length > 0) await session.query(sendRoutes, [tenant, raised.map(({ moduleName }) => moduleName)]);
+}
+
+/** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, both URLs. */
 function describe(node: NodeDescription): readonly unknown[] {
   return [
     toText(node.hostname),
