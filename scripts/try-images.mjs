@@ -2,56 +2,21 @@
 // file system that is read-only but for a volume and /tmp, no capabilities, and no network but their own loopback. Health
 // check, user, join, a deployment, a call, an end within the time that engines give, also during the start, and all of it once
 // more on the same volumes.
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { SetupProblem, runAsCommand, say, seconds } from './bootstrap/progress.mjs';
+import { engineOf, logsOf, until } from './images/container-engine.mjs';
+import { askIn, callUntilAnswered, roll } from './images/tried-fleet.mjs';
 
-const run = promisify(execFile);
-const patienceMs = 120_000;
 /** What engines wait by default between SIGTERM and SIGKILL. */
 const stopSeconds = 10;
 /** Of a program that was not yet ready to be asked to end: 128 and the number of SIGTERM. */
 const endedBySignal = '143';
 const userId = '10001';
 const dataFolder = '/var/lib/hotswap';
-/** (a, b) => a + b, and a health check that says yes. */
-const adder =
-  'AGFzbQEAAAABCwJgAAF/YAJ/fwF/AwMCAAEFAwEAAAcfAwNhZGQAAQxoZWFsdGhfY2hlY2sAAAZtZW1vcnkCAAoOAgQAQQELBwAgACABags=';
-
-/** Runs in the server's container: asks it as its local administrator. */
-const asking = `
-  const { method, path, body } = JSON.parse(process.argv[1]);
-  const { url, token } = JSON.parse(require('node:fs').readFileSync('${dataFolder}/local-admin.json', 'utf8'));
-  const headers = { authorization: 'Bearer ' + token, 'content-type': 'application/json' };
-  fetch(url + '/api/v1/wasm' + path, { method, headers, body: JSON.stringify(body) })
-    .then(async (answer) => console.log(JSON.stringify({ isOk: answer.ok, said: await answer.json() })));`;
-
-/** The engine's command line. What it says on standard error is the reason when it fails. */
-function engineOf(program) {
-  return async (...args) => {
-    const { stdout } = await run(program, args, { maxBuffer: 64 * 1024 * 1024 });
-    return stdout.trim();
-  };
-}
-
-async function until(what, look) {
-  const deadline = performance.now() + patienceMs;
-  for (let last; ;) {
-    const found = await Promise.resolve(look()).catch((error) => void (last = error));
-    if (found) return found;
-    if (performance.now() > deadline)
-      throw new SetupProblem(
-        `${what} did not come about${last === undefined ? '' : `: ${last.stderr || last.message}`}`,
-      );
-    await sleep(250);
-  }
-}
-
 /** The image's own health check, as an engine would run it. */
 async function healthCheckOf(engine, image) {
   const [found] = JSON.parse(await engine('image', 'inspect', image));
@@ -87,12 +52,7 @@ async function stop(engine, name, expected = ['0']) {
 
 async function workTogether(engine, { server, agent }, folder, names) {
   const healthCheck = await healthCheckOf(engine, server);
-  const ask = async (method, path, body) => {
-    const asked = JSON.stringify({ method, path, body });
-    const { isOk, said } = JSON.parse(await engine('exec', names.server, '/opt/hotswap/bin/node', '-e', asking, asked));
-    if (!isOk) throw new SetupProblem(`${method} ${path}: ${JSON.stringify(said)}`);
-    return said;
-  };
+  const ask = askIn(engine, names.server, dataFolder);
   const healthy = async () => {
     const sinceMs = performance.now();
     await until('a healthy server', async () => (await engine('exec', names.server, ...healthCheck), true));
@@ -100,10 +60,7 @@ async function workTogether(engine, { server, agent }, folder, names) {
   };
   const served = async () => {
     await until('a healthy node', async () => (await ask('GET', '/nodes/tried')).status === 'Healthy');
-    const { result, nodeId } = await until('an answer', () =>
-      ask('POST', '/modules/adder/functions/add/invoke', { args: [2, 40] }),
-    );
-    if (result !== 42 || nodeId !== 'tried') throw new SetupProblem(`2 + 40 is ${result} on ${nodeId}.`);
+    await callUntilAnswered(ask, 'tried');
     say('try-images', 'the agent has joined and answers calls');
   };
 
@@ -129,10 +86,7 @@ async function workTogether(engine, { server, agent }, folder, names) {
   await until('a healthy node', async () => (await ask('GET', '/nodes/tried')).status === 'Healthy');
   await checkFiles(engine, names.agent);
 
-  const { moduleId } = await ask('POST', '/modules', { name: 'adder', version: '1.0.0', wasmBinary: adder });
-  const { deploymentId } = await ask('POST', '/deployments', { moduleId, strategy: 'AllAtOnce' });
-  await ask('POST', `/deployments/${deploymentId}/execute`, {});
-  await until('a deployment', async () => (await ask('GET', `/deployments/${deploymentId}`)).status === 'Completed');
+  await roll(ask);
   await served();
 
   await stop(engine, names.agent);
@@ -157,11 +111,7 @@ await runAsCommand('try-images', async () => {
   try {
     await workTogether(engine, { server, agent }, folder, names);
   } catch (error) {
-    for (const name of Object.values(names))
-      await run(values.engine, ['logs', '--tail', '40', name]).then(
-        ({ stdout, stderr }) => say('try-images', `${name} said:\n${stdout}${stderr}`),
-        () => undefined,
-      );
+    for (const name of Object.values(names)) say('try-images', `${name} said:\n${await logsOf(values.engine, name)}`);
     throw error;
   } finally {
     for (const name of [names.agent, names.server]) {

@@ -9,7 +9,13 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const run = promisify(execFile);
 
 /** What the guide has people put beside the files of deploy, and what a script leaves there for a moment. */
-const secrets = ['deploy/.env', 'deploy/.env.x1Y2z3', 'deploy/certs/key.pem', 'deploy/certs/cert.pfx'];
+const secrets = [
+  'deploy/.env',
+  'deploy/.env.x1Y2z3',
+  'deploy/certs/key.pem',
+  'deploy/certs/cert.pfx',
+  'deploy/prometheus/hotswap-metrics.key',
+];
 
 describe('the secrets of an installation in its checkout', () => {
   it.each([...secrets, 'server.log', 'packages/server/server.log'])(
