@@ -17,6 +17,13 @@ export const isFailure = (value: unknown): value is ChildFailure =>
 export const isGreeting = (value: unknown): boolean =>
   isRecord(value) && (typeof value['protocol'] === 'number' || isFailure(value['failure']));
 
+/** Whether a greeting of this version says all that is needed of it. @internal */
+export const isHello = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value['engine'] === 'string' &&
+  typeof value['version'] === 'string' &&
+  isRecord(value['capabilities']);
+
 /**
  * What is wrong with a frame that came while a request was under way; `undefined`: it is its answer. Whoever reads on relies
  * on all that is asked for here.

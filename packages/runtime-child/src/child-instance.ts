@@ -39,9 +39,13 @@ export class ChildInstance implements ModuleInstance {
   #isWorking = false;
   #running: PendingCall | undefined;
   #gone: string | undefined;
+  /** Settled when its child is gone, once it is closed. */
+  #released: Promise<void> | undefined;
 
   constructor(parts: ChildInstanceParts) {
     this.#parts = parts;
+    // Also between two calls: a fresh child would know nothing of it.
+    void parts.lane.ended.then(() => this.#close('its process ended'));
   }
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
@@ -66,11 +70,11 @@ export class ChildInstance implements ModuleInstance {
     return callResult(reply, startedMs, log);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     // First: the end of the child would look like a crash to the call that it serves.
     this.#running?.cut(runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' }));
     this.#close('it was closed');
-    return Promise.resolve();
+    await this.#released;
   }
 
   #admit(request: CallRequest): PendingCall {
@@ -90,6 +94,7 @@ export class ChildInstance implements ModuleInstance {
   }
 
   async #perform(call: PendingCall): Promise<void> {
+    if (!this.#parts.lane.alive) this.#close('its process ended');
     if (this.#gone !== undefined) call.fail(stale(this.#gone));
     else if (!call.isSettled) {
       this.#running = call;
@@ -113,7 +118,7 @@ export class ChildInstance implements ModuleInstance {
   #close(why: string): void {
     if (this.#gone !== undefined) return;
     this.#gone = why;
-    this.#parts.lanes.release(this.#parts.lane);
+    this.#released = this.#parts.lanes.release(this.#parts.lane);
     this.#parts.onClose(this);
   }
 

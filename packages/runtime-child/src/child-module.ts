@@ -130,6 +130,10 @@ export class ChildModule implements LoadedModule {
     this.#assertOpen();
     const { code, policy, launch, lanes } = this.#parts;
     const lane = await lanes.open(code, policy);
+    if (this.#closing !== undefined) {
+      await lanes.release(lane);
+      this.#assertOpen();
+    }
     const instance = new ChildInstance({
       lane,
       lanes,

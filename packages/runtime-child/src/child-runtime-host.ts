@@ -113,6 +113,7 @@ class ChildRuntimeHost implements RuntimeHost {
   async #close(): Promise<void> {
     await this.#pool.close();
     await Promise.all([...this.#modules].map((module) => module[Symbol.asyncDispose]()));
+    await this.#lanes.close();
   }
 
   #keep(module: ChildModule): ChildModule {

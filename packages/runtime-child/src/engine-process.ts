@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HotSwapError } from '@hotswap/core';
 import {
   type HelloMessage,
@@ -9,7 +10,7 @@ import {
   protocolVersion,
 } from './child-messages.ts';
 import type { RequestMessage } from './child-messages.ts';
-import { isGreeting, wrongInAnswer } from './answer-check.ts';
+import { isGreeting, isHello, wrongInAnswer } from './answer-check.ts';
 import { isLossOfChild, runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { EngineLaunch } from './engine-launch.ts';
@@ -19,6 +20,9 @@ import { LeftBehindFile } from './left-behind-file.ts';
 
 /** Time from the start of the program to its greeting; a library of 100 MB may come from a cold disk. */
 const greetingDeadlineMs = 30_000;
+
+/** Time in which a child that is told to end does so. */
+const patienceMs = 1_000;
 
 /** What the page of a child is called there: the first after the standard streams. */
 const pageDescriptor = 3;
@@ -54,17 +58,24 @@ export class EngineProcess {
     // Guests must not find this process's environment; what the library needs is named.
     const limits = [String(launch.maxProcessMemoryBytes)];
     const page = this.#page?.descriptor;
-    this.#child = spawn(program, [...args, ...limits, ...(page === undefined ? [] : [String(pageDescriptor)])], {
-      stdio: ['pipe', 'pipe', 'inherit', ...(page === undefined ? [] : [page])],
-      env: { ...launch.environment },
-    });
-    this.#child.on('error', (error) =>
-      this.#end(`it did not start: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`),
-    );
-    (this.#child.stdout as Readable).on('data', (piece: Buffer) => this.#take(piece));
+    try {
+      this.#child = spawn(program, [...args, ...limits, ...(page === undefined ? [] : [String(pageDescriptor)])], {
+        stdio: ['pipe', 'pipe', 'inherit', ...(page === undefined ? [] : [page])],
+        env: { ...launch.environment },
+      });
+    } catch (error) {
+      this.#page?.close();
+      throw launchFailure(launch, notStarted(error));
+    }
+    // Without descriptors left there are no pipes: all that comes is the error.
+    this.#child.stdout?.on('data', (piece: Buffer) => this.#take(piece));
     // A broken pipe is seen as the exit that follows it.
-    (this.#child.stdin as Writable).on('error', () => undefined);
+    this.#child.stdin?.on('error', () => undefined);
     this.#exited = new Promise((resolve) => {
+      this.#child.on('error', (error) => {
+        this.#end(notStarted(error));
+        if (this.#child.pid === undefined) resolve();
+      });
       this.#child.once('close', (code, signal) => {
         this.#end(signal === null ? `exit code ${String(code)}` : `signal ${signal}`);
         resolve();
@@ -73,23 +84,26 @@ export class EngineProcess {
   }
 
   /** Starts a child and waits for its greeting. @throws HS_RUNTIME_CHILD_FAILED, and what the launch makes of a refusal */
-  static async start(launch: EngineLaunch): Promise<{ readonly process: EngineProcess; readonly hello: HelloMessage }> {
+  static async start(
+    launch: EngineLaunch,
+    signal?: AbortSignal,
+  ): Promise<{ readonly process: EngineProcess; readonly hello: HelloMessage }> {
     const process = new EngineProcess(launch);
-    const deadline = setTimeout(() => process.kill(), greetingDeadlineMs);
+    const giveUp = (): void => process.kill();
+    const deadline = setTimeout(giveUp, greetingDeadlineMs);
+    signal?.addEventListener('abort', giveUp);
     try {
-      const { message } = await process.#next(({ message: said }) =>
-        isGreeting(said) ? undefined : 'it did not greet',
-      );
-      const hello = message as HelloMessage | RefusalMessage;
-      if ('failure' in hello) throw errorOfFailure(hello.failure, launch);
-      if (hello.protocol !== protocolVersion) throw launchFailure(launch, otherProtocol(hello.protocol));
+      const hello = await process.#greeting();
+      process.#hold(false);
       return { process, hello };
     } catch (error) {
       process.kill();
+      await process.close();
       if (!isLossOfChild(error)) throw error;
       throw launchFailure(launch, `it ended before it could greet (${JSON.stringify(error.details['how'])})`);
     } finally {
       clearTimeout(deadline);
+      signal?.removeEventListener('abort', giveUp);
     }
   }
 
@@ -102,6 +116,11 @@ export class EngineProcess {
     return this.#killed;
   }
 
+  /** Settled when it has ended and is no more. */
+  get exited(): Promise<void> {
+    return this.#exited;
+  }
+
   /** What the guest of the request that ended with this child had written. */
   get leftBehind(): GuestOutput | undefined {
     return this.#leftBehind;
@@ -110,10 +129,16 @@ export class EngineProcess {
   /** @throws HS_RUNTIME_CRASHED when the child ends before it answers, HS_RUNTIME_CHILD_PROTOCOL_BROKEN */
   async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
     const id = ++this.#asked;
+    const pieces = encodeFrame({ id, ...message }, attached);
     const answer = this.#next((frame) => wrongInAnswer(frame, id, message));
-    for (const piece of encodeFrame({ id, ...message }, attached)) (this.#child.stdin as Writable).write(piece);
-    const frame = await answer;
-    return { message: frame.message as ReplyMessage, attached: frame.attached };
+    this.#hold(true);
+    try {
+      for (const piece of pieces) this.#child.stdin?.write(piece);
+      const frame = await answer;
+      return { message: frame.message as ReplyMessage, attached: frame.attached };
+    } finally {
+      this.#hold(false);
+    }
   }
 
   /** Ends the child at once, whatever it does. */
@@ -123,14 +148,40 @@ export class EngineProcess {
     this.#end('it was ended');
   }
 
-  /** Lets an idle child end itself; one that does not is ended. */
+  /** Lets an idle child end itself; one that does not is ended. Waits until it is gone. */
   async close(): Promise<void> {
-    if (this.#ended !== undefined) return await this.#exited;
-    this.#killed = true;
-    (this.#child.stdin as Writable).end();
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), 1_000);
-    await this.#exited;
-    clearTimeout(impatience);
+    if (this.#ended === undefined) {
+      this.#killed = true;
+      this.#child.stdin?.end();
+      await this.#exitWithin(patienceMs);
+      this.#child.kill('SIGKILL');
+    }
+    // What the system does not end must not keep whoever waits here.
+    await this.#exitWithin(patienceMs);
+  }
+
+  async #exitWithin(limitMs: number): Promise<void> {
+    const timer = new AbortController();
+    await Promise.race([this.#exited, delay(limitMs, undefined, timer).catch(() => undefined)]);
+    timer.abort();
+  }
+
+  /** Whether this process goes on for the child alone: while it is asked for something, but not while it only waits. */
+  #hold(needed: boolean): void {
+    const { stdin, stdout } = this.#child as { readonly stdin?: Socket | null; readonly stdout?: Socket | null };
+    for (const part of [this.#child, stdin, stdout]) {
+      if (needed) part?.ref();
+      else part?.unref();
+    }
+  }
+
+  async #greeting(): Promise<HelloMessage> {
+    const { message } = await this.#next(({ message: said }) => (isGreeting(said) ? undefined : 'it did not greet'));
+    const hello = message as HelloMessage | RefusalMessage;
+    if ('failure' in hello) throw errorOfFailure(hello.failure, this.#launch);
+    if (hello.protocol !== protocolVersion) throw launchFailure(this.#launch, otherProtocol(hello.protocol));
+    if (!isHello(hello)) throw launchFailure(this.#launch, 'its greeting does not say who it is and what it can do');
+    return hello;
   }
 
   #next(wrongIn: Waiting['wrongIn']): Promise<Frame> {
@@ -185,6 +236,9 @@ function otherProtocol(spoken: number): string {
       : 'the program is newer than the package: install the package that it came with';
   return `it speaks protocol ${spoken}, not ${protocolVersion}: ${remedy}`;
 }
+
+const notStarted = (error: unknown): string =>
+  `it did not start: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`;
 
 const launchFailure = ({ engine }: EngineLaunch, why: string): HotSwapError =>
   runtimeChildError('HS_RUNTIME_CHILD_FAILED', { engine, why });

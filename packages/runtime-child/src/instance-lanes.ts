@@ -14,6 +14,8 @@ export class InstanceLanes {
   readonly #maxInstances: number;
   readonly #limits: LaneLimits;
   readonly #lanes = new Set<ProcessLane>();
+  readonly #opening = new Set<PendingCall>();
+  #closed = false;
 
   constructor(launch: EngineLaunch, maxInstances: number, limits: LaneLimits) {
     this.#launch = launch;
@@ -21,28 +23,42 @@ export class InstanceLanes {
     this.#limits = limits;
   }
 
-  /** Starts a child with an instance of that module. @throws HS_RUNTIME_INSTANCE_LIMIT and the codes of instantiation */
+  /**
+   * Starts a child with an instance of that module.
+   * @throws HS_RUNTIME_INSTANCE_LIMIT, HS_RUNTIME_CLOSED and the codes of instantiation
+   */
   async open(code: ModuleCode, { wasi, timeoutMs }: ModulePolicy): Promise<ProcessLane> {
+    if (this.#closed) throw runtimeChildError('HS_RUNTIME_CLOSED', { what: 'runtime host' });
     if (this.#lanes.size >= this.#maxInstances)
       throw runtimeChildError('HS_RUNTIME_INSTANCE_LIMIT', { limit: this.#maxInstances });
     const lane = new ProcessLane(this.#lanes.size, this.#launch, this.#limits);
     this.#lanes.add(lane);
+    const open = { do: 'open', module: code.id, wasi } as const;
+    const call = new PendingCall({ code, message: () => open, timeoutMs, limit: 'timeoutMs' });
+    this.#opening.add(call);
     try {
-      const open = { do: 'open', module: code.id, wasi } as const;
-      const call = new PendingCall({ code, message: () => open, timeoutMs, limit: 'timeoutMs' });
       void lane.perform(call);
       const { message } = await call.settled;
       if (message.failure !== undefined) throw errorOfFailure(message.failure, this.#launch);
       return lane;
     } catch (error) {
-      this.release(lane);
+      await this.release(lane);
       throw error;
+    } finally {
+      this.#opening.delete(call);
     }
   }
 
   /** Ends the child of an instance. */
-  release(lane: ProcessLane): void {
+  async release(lane: ProcessLane): Promise<void> {
     this.#lanes.delete(lane);
-    lane.kill();
+    await lane.end();
+  }
+
+  /** Ends all of them, also those that are being opened. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const call of this.#opening) call.cut(runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' }));
+    await Promise.all([...this.#lanes].map((lane) => this.release(lane)));
   }
 }

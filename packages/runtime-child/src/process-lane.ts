@@ -30,9 +30,10 @@ export class ProcessLane {
   readonly #launch: EngineLaunch;
   readonly #limits: LaneLimits;
   readonly #loaded = new Set<number>();
+  readonly #ending = new AbortController();
   #process: EngineProcess | undefined;
+  #starting: Promise<unknown> | undefined;
   #crashes = 0;
-  #closed = false;
 
   constructor(index: number, launch: EngineLaunch, limits: LaneLimits, process?: EngineProcess) {
     this.index = index;
@@ -43,6 +44,11 @@ export class ProcessLane {
 
   get alive(): boolean {
     return this.#process?.alive === true;
+  }
+
+  /** Settled when its child of this moment is gone. */
+  get ended(): Promise<void> {
+    return this.#process?.exited ?? Promise.resolve();
   }
 
   holds(module: number): boolean {
@@ -85,12 +91,16 @@ export class ProcessLane {
     }
   }
 
-  kill(): void {
+  /** Ends its child at once, whatever it does, and waits until it is gone. */
+  async end(): Promise<void> {
     this.#process?.kill();
+    await this.close();
   }
 
+  /** Lets its child end itself, and waits until it is gone. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#ending.abort();
+    await this.#starting;
     await this.#process?.close();
   }
 
@@ -106,18 +116,20 @@ export class ProcessLane {
   async #ready(call: PendingCall): Promise<EngineProcess | undefined> {
     if (this.#process?.alive === true) return this.#process;
     this.#loaded.clear();
-    if (this.#crashes > 0) await delay(Math.min(maxBackOffMs, firstBackOffMs * 2 ** (this.#crashes - 1)));
-    if (call.isSettled || this.#closed) return undefined;
+    const { signal } = this.#ending;
+    if (this.#crashes > 0) await backOff(this.#crashes, signal);
+    if (call.isSettled || signal.aborted) return undefined;
     call.pause();
+    const starting = EngineProcess.start(this.#launch, signal);
+    this.#starting = starting.catch(() => undefined);
     try {
-      this.#process = (await EngineProcess.start(this.#launch)).process;
+      this.#process = (await starting).process;
     } catch (error) {
       this.#crashes++;
       throw error;
     }
     call.resume();
-    if (this.#closed) this.#process.kill();
-    return call.isSettled || this.#closed ? undefined : this.#process;
+    return call.isSettled || signal.aborted ? undefined : this.#process;
   }
 
   /** Bounded by a limit of its own: compiling is no work of the call. */
@@ -137,4 +149,10 @@ export class ProcessLane {
       if (!isOwnWork) call.resume();
     }
   }
+}
+
+/** Waits before a child is started again, ever longer. The call that waits has a time limit of its own. */
+async function backOff(crashes: number, signal: AbortSignal): Promise<void> {
+  const waitMs = Math.min(maxBackOffMs, firstBackOffMs * 2 ** (crashes - 1));
+  await delay(waitMs, undefined, { ref: false, signal }).catch(() => undefined);
 }
