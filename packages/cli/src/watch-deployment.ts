@@ -2,7 +2,7 @@ import { finalStatuses, type DeploymentEvent, type DeploymentView } from '@hotsw
 import type { CommandSession } from './command-session.ts';
 import { cliError } from './error-codes.ts';
 import { exitCodeOfStatus } from './exit-codes.ts';
-import { deploymentText, progressBar, statusText } from './output/deployment-text.ts';
+import { approvalHint, deploymentText, pausedHint, progressBar, statusText } from './output/deployment-text.ts';
 import { oneLine } from './output/one-line.ts';
 
 /** What timers can wait for at most, some 24 days. */
@@ -42,12 +42,19 @@ export async function watchDeployment(
   if (timeout?.aborted === true && !isDone)
     throw cliError('HS_CLI_TIMEOUT', { what: `Deployment ${deploymentId}`, seconds: timeoutSeconds, id: deploymentId });
   const ended = await client.deployments.get(deploymentId);
-  session.terminal.result(
-    ended,
-    (deployment) => `\n${deploymentText(session.terminal, deployment)}`,
-    (deployment) => deployment.deploymentId,
-  );
+  showDeployment(session, ended, '\n');
   session.setExitCode(exitCodeOfStatus(ended.status));
+}
+
+/** Shows how a deployment stands, and to whom it waits for what he can say. @internal */
+export function showDeployment({ terminal }: CommandSession, deployment: DeploymentView, before = ''): void {
+  terminal.result(
+    deployment,
+    (view) => `${before}${deploymentText(terminal, view)}`,
+    (view) => view.deploymentId,
+  );
+  if (deployment.status === 'Paused') terminal.say(pausedHint(deployment));
+  if (deployment.status === 'PendingApproval') terminal.say(approvalHint(deployment));
 }
 
 /** Over, or waiting for a person who would not come while somebody watches. */

@@ -4,6 +4,7 @@ import { finalStatuses, type HotSwapClient, type TrainView } from '@hotswap/prot
 import type { CommandSession } from './command-session.ts';
 import { cliError } from './error-codes.ts';
 import { exitCodeOfStatus } from './exit-codes.ts';
+import { pausedHint } from './output/deployment-text.ts';
 import { trainText } from './output/train-text.ts';
 
 const lookMs = 500;
@@ -62,4 +63,7 @@ export function showTrain(session: CommandSession, train: TrainView): void {
     (view) => trainText(session.terminal, view),
     (view) => view.trainId,
   );
+  if (train.status !== 'Paused') return;
+  for (const { deploymentId, deployment } of train.members)
+    if (deployment?.status === 'Paused') session.terminal.say(`${deploymentId}: ${pausedHint({ deploymentId })}`);
 }

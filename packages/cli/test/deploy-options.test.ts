@@ -44,6 +44,12 @@ describe('what options and a file say of a deployment', () => {
     },
   );
 
+  it.each([['deploy'], ['plan']])('lets %s copy requests first', async (command) => {
+    await run(command, 'greeter-v1.0.0', '--mirror', '10', '--mirror-for', 'PT5M');
+    const [body] = sent as [{ traffic?: unknown; deployment?: { traffic?: unknown } }];
+    expect((body.deployment ?? body).traffic).toEqual({ mirror: { percent: 10, duration: 'PT5M' } });
+  });
+
   it('does the same for a train', async () => {
     const file = await written({ release });
     await run('deploy', 'greeter-v1.0.0', 'shop-v1.0.0', '--file', file, '--env', 'LEVEL=debug');

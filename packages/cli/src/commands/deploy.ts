@@ -6,8 +6,7 @@ import { deployTrain } from '../deploy-train.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, jsonObjectOption, jsonOption, overrideOf, positiveNumber, variablesOf } from '../option-values.ts';
-import { approvalHint, deploymentText } from '../output/deployment-text.ts';
-import { watchDeployment } from '../watch-deployment.ts';
+import { showDeployment, watchDeployment } from '../watch-deployment.ts';
 
 /** Options of `deploy` and `plan` that describe a deployment. @internal */
 export interface DeployOptions {
@@ -32,28 +31,9 @@ export interface DeployOptions {
 
 /** @internal */
 export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
-  program
-    .command('deploy')
+  describedDeployment(program.command('deploy'))
     .description('roll a module version out, or several together as a train')
-    .argument('[moduleId...]', 'e.g. greeter-v1.1.0; several are a train; default what --file says')
-    .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
-    .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
-    .option('--config <json>', "the strategy's configuration, as JSON or @file")
-    .option('--region <region>', 'a target region; repeatable; default all', collect)
     .option('--id <id>', 'id of the deployment, or of the train (train-...); default a new one')
-    .addOption(
-      new Option('--order <order>', 'of a train: by what they import from one another, or as given').choices([
-        'interfaces',
-        'given',
-      ]),
-    )
-    .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
-    .option('--health-check <json>', 'healthCheck block, as JSON or @file')
-    .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
-    .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
-    .option('--mirror <percent>', 'first copy that share of requests to it, and compare', positiveNumber)
-    .option('--mirror-for <duration>', 'how long, e.g. PT10M', 'PT10M')
-    .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins')
     .option('--no-execute', 'only create it')
     .option('--override <reason>', 'begin in a freeze or outside of the change windows: an emergency, kept on record')
     .option('-w, --watch', 'follow it to its end')
@@ -73,20 +53,38 @@ export function addDeployCommand(program: Command, sessionOf: SessionOf): void {
             })
           : created;
       if (waits) {
-        session.terminal.say(approvalHint(created));
         session.setExitCode(exitCodes.paused);
       } else if (options.watch === true && options.execute) {
         session.terminal.say(`deployment ${created.deploymentId}: ${created.strategy} of ${created.moduleId}`);
         await watchDeployment(session, created.deploymentId, patienceOf(options));
         return undefined;
       }
-      session.terminal.result(
-        shown,
-        (view) => deploymentText(session.terminal, view),
-        (view) => view.deploymentId,
-      );
+      showDeployment(session, shown);
       return undefined;
     });
+}
+
+/** What `deploy` and `plan` take of a deployment or a train. @internal */
+export function describedDeployment(command: Command): Command {
+  return command
+    .argument('[moduleId...]', 'e.g. greeter-v1.1.0; several are a train; default what --file says')
+    .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
+    .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
+    .option('--config <json>', "the strategy's configuration, as JSON or @file")
+    .option('--region <region>', 'a target region; repeatable; default all', collect)
+    .addOption(
+      new Option('--order <order>', 'of a train: by what they import from one another, or as given').choices([
+        'interfaces',
+        'given',
+      ]),
+    )
+    .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
+    .option('--health-check <json>', 'healthCheck block, as JSON or @file')
+    .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
+    .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
+    .option('--mirror <percent>', 'first copy that share of requests to it, and compare', positiveNumber)
+    .option('--mirror-for <duration>', 'how long, e.g. PT10M', 'PT10M')
+    .option('--allow-breaking', 'go on although users of the version that serves would break; only for admins');
 }
 
 const patienceOf = ({ timeout }: DeployOptions): { readonly timeoutSeconds?: number } =>

@@ -3,8 +3,7 @@ import type { DeploymentClient } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { overrideOf, positiveNumber } from '../option-values.ts';
-import { deploymentText } from '../output/deployment-text.ts';
-import { watchDeployment } from '../watch-deployment.ts';
+import { showDeployment, watchDeployment } from '../watch-deployment.ts';
 import { findTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 type Action = keyof Pick<
@@ -64,11 +63,7 @@ export function addDeploymentActionCommands(program: Command, sessionOf: Session
           );
           return;
         }
-        session.terminal.result(
-          deployment,
-          (view) => deploymentText(session.terminal, view),
-          (view) => view.deploymentId,
-        );
+        showDeployment(session, deployment);
       });
   }
 }
@@ -124,11 +119,6 @@ function addExecuteCommand(program: Command, sessionOf: SessionOf): void {
       }
       const deployment = await client.deployments.execute(id, request, { signal: session.signal });
       if (watch === true) await watchDeployment(session, id, timeout === undefined ? {} : { timeoutSeconds: timeout });
-      else
-        session.terminal.result(
-          deployment,
-          (view) => deploymentText(session.terminal, view),
-          (view) => view.deploymentId,
-        );
+      else showDeployment(session, deployment);
     });
 }

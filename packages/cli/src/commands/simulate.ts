@@ -1,12 +1,12 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { SimulateRequest, SimulateTrainRequest, SimulationResult, SimulationScript } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { simulateHere, simulateTrainHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodeOfStatus, exitCodes } from '../exit-codes.ts';
-import { collect, jsonObjectOption, jsonOption } from '../option-values.ts';
+import { jsonObjectOption, jsonOption } from '../option-values.ts';
 import { simulationText, trainSimulationText } from '../output/simulation-text.ts';
-import { requestOf, trainOf, type DeployOptions } from './deploy.ts';
+import { describedDeployment, requestOf, trainOf, type DeployOptions } from './deploy.ts';
 
 interface SimulateOptions {
   readonly seed?: number;
@@ -38,25 +38,8 @@ export function addSimulateCommands(program: Command, sessionOf: SessionOf): voi
       session.terminal.result(result, (shown) => simulationText(session.terminal, shown));
       session.setExitCode(exitCodeOfResult(result));
     });
-  program
-    .command('plan')
+  describedDeployment(program.command('plan'))
     .description('tell what a deployment would change, and how it would go; nothing is moved')
-    .argument('[moduleId...]', 'e.g. greeter-v1.1.0; several are a train; default what --file says')
-    .option('-f, --file <file>', 'the whole deployment as a JSON file; other options are laid over it')
-    .option('--strategy <name>', "see hotswap strategies; default what is recommended for the server's environment")
-    .option('--config <json>', "the strategy's configuration, as JSON or @file")
-    .option('--region <region>', 'a target region; repeatable; default all', collect)
-    .addOption(
-      new Option('--order <order>', 'of a train: by what they import from one another, or as given').choices([
-        'interfaces',
-        'given',
-      ]),
-    )
-    .option('--env <NAME=VALUE>', 'configuration of the release; repeatable', collect)
-    .option('--health-check <json>', 'healthCheck block, as JSON or @file')
-    .option('--auto-rollback <json>', 'autoRollback block, as JSON or @file')
-    .option('--retention <duration>', 'how long the replaced version stays warm, e.g. PT1H')
-    .option('--allow-breaking', 'plan as if users of the version that serves might break; only for admins')
     .option('--script <json>', 'what goes wrong meanwhile, as JSON or @file; default nothing', undefined)
     .option('--seed <number>', 'seed of the simulation', seedOption)
     .action(async ([moduleId, ...others]: readonly string[], options: PlanOptions) => {

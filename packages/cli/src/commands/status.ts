@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import type { SessionOf } from '../command-session.ts';
 import { positiveNumber } from '../option-values.ts';
-import { deploymentText } from '../output/deployment-text.ts';
-import { watchDeployment } from '../watch-deployment.ts';
+import { showDeployment, watchDeployment } from '../watch-deployment.ts';
 import { findTrain, showTrain, watchTrain } from '../watch-train.ts';
 
 /** @internal */
@@ -31,11 +30,7 @@ export function addStatusCommand(program: Command, sessionOf: SessionOf): void {
         );
         return undefined;
       }
-      session.terminal.result(
-        deployment,
-        (view) => deploymentText(session.terminal, view),
-        (view) => view.deploymentId,
-      );
+      showDeployment(session, deployment);
       return undefined;
     });
 }

@@ -12,8 +12,7 @@ import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, positiveNumber } from '../option-values.ts';
-import { approvalHint, deploymentText } from '../output/deployment-text.ts';
-import { watchDeployment } from '../watch-deployment.ts';
+import { showDeployment, watchDeployment } from '../watch-deployment.ts';
 import { findTrain } from '../watch-train.ts';
 
 interface UndoOptions {
@@ -40,18 +39,13 @@ export function addUndoCommand(program: Command, sessionOf: SessionOf): void {
       const client = await session.client();
       const undone = await undo(client, await latestOf(client, subject), options);
       if (undone.status === 'PendingApproval') {
-        session.terminal.say(approvalHint(undone));
         session.setExitCode(exitCodes.paused);
       } else if (options.watch === true) {
         const timeout = options.timeout === undefined ? {} : { timeoutSeconds: options.timeout };
         await watchDeployment(session, undone.deploymentId, timeout);
         return;
       }
-      session.terminal.result(
-        undone,
-        (view) => deploymentText(session.terminal, view),
-        (view) => view.deploymentId,
-      );
+      showDeployment(session, undone);
     });
 }
 

@@ -70,6 +70,11 @@ export function approvalHint({ deploymentId, approvals }: DeploymentView): strin
   return `it needs ${needed}: hotswap approve ${deploymentId}`;
 }
 
+/** What people can say to a deployment that waits for them. @internal */
+export function pausedHint({ deploymentId }: Pick<DeploymentView, 'deploymentId'>): string {
+  return `it waits for a person: hotswap why ${deploymentId} tells for what; resume, promote or retry it, or rollback`;
+}
+
 function approvalsText({ approvals }: DeploymentView): string | undefined {
   if (approvals === undefined) return undefined;
   const { required, given } = approvals;
