@@ -8,13 +8,14 @@ export function addPageOptions(command: Command): Command {
     .option('--cursor <cursor>', 'next page, as a former page names it');
 }
 
-/** Shows a page, and to people how they get the next one. @internal */
+/** Shows a page, or just its ids, and to people how they get the next one. @internal */
 export function showPage<T extends { readonly nextCursor: string | null }>(
   { terminal }: CommandSession,
   page: T,
   text: (page: T) => string,
+  ids: (page: T) => readonly string[],
 ): void {
-  terminal.result(page, text);
+  terminal.results(page, text, ids);
   if (page.nextCursor !== null && terminal.options.format === 'text')
     terminal.say(`there is more: --cursor ${page.nextCursor}`);
 }

@@ -103,6 +103,9 @@ describe('hotswap login, keys and users', () => {
     );
     expect(calls[0]?.body).toEqual({ name: 'ci', role: 'invoker', tier: 'free', expiresIn: 'P90D' });
     expect((await run('keys')).stdout).toMatch(/k1 +ci +ada +invoker +free/);
+    expect((await run('-q', 'keys')).stdout).toBe('k1\n');
+    expect((await run('-q', 'users')).stdout).toBe('u1\n');
+    expect((await run('-q', 'keys', 'delete', 'k1')).stdout).toBe('k1\n');
     expect((await run('keys', 'delete', 'k1')).code).toBe(exitCodes.ok);
     expect((await run('keys', 'create', 'ci', '--role', 'agent')).code).toBe(exitCodes.usage);
   });

@@ -102,6 +102,24 @@ it('registers what the text says of itself', async () => {
   expect(await run('register', await file('bare.wit', 'interface a {}'))).toMatchObject({ code: exitCodes.usage });
 });
 
+it('takes a folder with what it needs as one text, and says who decides about one that breaks', async () => {
+  answer = view;
+  await file('img/resize.wit', 'package acme:img@1.2.0;\ninterface resize { use acme:units/all@1.0.0.{unit}; }\n');
+  await file('img/deps/units.wit', 'package acme:units@1.0.0;\ninterface all { enum unit { px } }\n');
+  const { code, err } = await run('register', join(directory, 'img'));
+  expect([code, err]).toEqual([exitCodes.ok, expect.stringContaining('hotswap interface approve acme:img@1.2.0')]);
+  await run('validate', join(directory, 'img'));
+  for (const { body } of sent)
+    expect((body as { wit: string }).wit).toMatch(/^package acme:img@1\.2\.0;[^]*package acme:units@1\.0\.0 \{/);
+  expect(sent).toHaveLength(2);
+});
+
+it('says of a binary how it is compared', async () => {
+  const { code, err } = await run('validate', await file('calc.wasm', ''));
+  expect([code, err]).toEqual([exitCodes.usage, expect.stringContaining('hotswap push')]);
+  expect(sent).toEqual([]);
+});
+
 it('asks what a module would break and for whom', async () => {
   answer = {
     compatible: false,

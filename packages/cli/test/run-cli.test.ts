@@ -294,6 +294,32 @@ describe('runCli', () => {
     expect((await run(['-q', 'status', 'deploy-1'])).stdout).toBe('deploy-1\n');
   });
 
+  it.each([
+    ['deployments', 'deployments', [{ deploymentId: 'b' }, { deploymentId: 'a' }], 'b\na\n'],
+    ['modules', 'modules', [{ moduleId: 'greeter-v1.0.0' }], 'greeter-v1.0.0\n'],
+    ['nodes', 'nodes', [{ nodeId: 'edge-1' }], 'edge-1\n'],
+    ['routes', 'routes', [{ moduleName: 'greeter' }], 'greeter\n'],
+    ['releases', 'releases', [{ releaseId: 'rel-1' }], 'rel-1\n'],
+    ['interface list', 'interfaces', [{ name: 'acme:img', version: '1.2.0' }], 'acme:img@1.2.0\n'],
+    ['deployments', 'deployments', [], ''],
+  ])('prints only the ids of %s with --quiet, one a line', async (command, noun, rows, printed) => {
+    answers[`GET /api/v1/wasm/${noun}`] = { status: 200, body: { [noun]: rows, nextCursor: null } };
+    expect((await run(['-q', ...command.split(' ')])).stdout).toBe(printed);
+  });
+
+  it('tells people what to say to a deployment that waits for them, and programs only how it stands', async () => {
+    const waiting = { ...deployment, status: 'Paused' };
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = { status: 200, body: waiting };
+    const shown = await run(['status', 'deploy-1']);
+    expect(shown.stderr).toContain('hotswap why deploy-1');
+    expect(JSON.parse((await run(['-o', 'json', 'status', 'deploy-1'])).stdout)).toEqual(waiting);
+    answers['GET /api/v1/wasm/deployments/deploy-1'] = {
+      status: 200,
+      body: { ...deployment, status: 'PendingApproval' },
+    };
+    expect((await run(['status', 'deploy-1'])).stderr).toContain('hotswap approve deploy-1');
+  });
+
   it('passes JSON arguments as values and everything else as text', async () => {
     answers['POST /api/v1/wasm/modules/adder/functions/add/invoke'] = {
       status: 200,

@@ -7,6 +7,7 @@ import type {
   CreateUserRequest,
   Tier,
   UpdateUserRequest,
+  UserList,
   UserRole,
   UserView,
 } from '@hotswap/protocol';
@@ -108,7 +109,12 @@ function addKeyCommands(program: Command, sessionOf: SessionOf): void {
     async (query: AccessListQuery) => {
       const session = sessionOf();
       const page = await (await session.client()).auth.keys.list(query);
-      showPage(session, page, (view) => keysText(view.keys));
+      showPage(
+        session,
+        page,
+        (view) => keysText(view.keys),
+        (view) => view.keys.map(({ keyId }) => keyId),
+      );
     },
   );
   keys
@@ -118,7 +124,11 @@ function addKeyCommands(program: Command, sessionOf: SessionOf): void {
     .action(async (keyId: string) => {
       const session = sessionOf();
       await (await session.client()).auth.keys.delete(keyId);
-      session.terminal.result({ keyId }, () => `${keyId} is no key any more`);
+      session.terminal.result(
+        { keyId },
+        () => `${keyId} is no key any more`,
+        () => keyId,
+      );
     });
 }
 
@@ -148,7 +158,7 @@ function addUserCommands(program: Command, sessionOf: SessionOf): void {
     async (query: AccessListQuery) => {
       const session = sessionOf();
       const page = await (await session.client()).auth.users.list(query);
-      showPage(session, page, (view) => usersText(view.users));
+      showPage(session, page, ({ users: rows }) => usersText(rows), userIdsOf);
     },
   );
   users
@@ -182,6 +192,7 @@ function addUserCommands(program: Command, sessionOf: SessionOf): void {
 }
 
 const userIdOf = ({ userId }: UserView): string => userId;
+const userIdsOf = (list: UserList): readonly string[] => list.users.map(userIdOf);
 
 function keysText(keys: readonly ApiKeyView[]): string {
   return table(

@@ -28,7 +28,12 @@ export function addAuditCommands(program: Command, sessionOf: SessionOf): void {
     .action(async (options: ListOptions) => {
       const session = sessionOf();
       const page = await (await session.client()).audit.list({ limit: 50, ...options, order: 'desc' });
-      showPage(session, page, ({ acts }) => actsText(acts));
+      showPage(
+        session,
+        page,
+        ({ acts }) => actsText(acts),
+        ({ acts }) => acts.map(({ seq }) => String(seq)),
+      );
     });
   audit
     .command('export')

@@ -6,6 +6,7 @@ import type {
   InterfaceList,
   InterfaceListQuery,
   InterfaceReport,
+  InterfaceSummaryView,
   InterfaceView,
 } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
@@ -13,7 +14,7 @@ import { compareHere } from '../compose.ts';
 import { cliError } from '../error-codes.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { addPageOptions, showPage } from '../list-pages.ts';
-import { collect, readFileOf } from '../option-values.ts';
+import { collect } from '../option-values.ts';
 import { oneLine } from '../output/one-line.ts';
 import { fields, table } from '../output/table.ts';
 import { readInterfaceOf } from '../read-wit-folder.ts';
@@ -32,12 +33,12 @@ function addRegistration(group: Command, sessionOf: SessionOf): void {
   group
     .command('register')
     .description('register a version of a WIT package')
-    .argument('<file>', 'WIT text')
+    .argument('<file>', 'WIT text, or a folder of it with its deps')
     .option('--name <name>', 'name of the package such as acme:img, where the text does not say it')
     .option('--version <version>', 'its version, where the text does not say it')
     .action(async (file: string, options: { readonly name?: string; readonly version?: string }) => {
       const session = sessionOf();
-      const wit = (await readFileOf(file)).toString('utf8');
+      const wit = (await readInterfaceOf(file)).toString('utf8');
       const stated = /^\s*package\s+([a-z][\w-]*:[a-z][\w-]*)(?:@([\w.+-]+))?\s*;/m.exec(wit);
       const name = options.name ?? stated?.[1];
       const version = options.version ?? stated?.[2];
@@ -48,6 +49,10 @@ function addRegistration(group: Command, sessionOf: SessionOf): void {
         });
       const registered = await (await session.client()).interfaces.register({ name, version, wit });
       session.terminal.result(registered, viewText, idOf);
+      if (registered.status === 'PendingApproval')
+        session.terminal.say(
+          `it breaks what there is, so an admin decides: hotswap interface approve ${name}@${version}, or reject`,
+        );
     });
 }
 
@@ -68,7 +73,7 @@ function addReading(group: Command, sessionOf: SessionOf): void {
       const { interfaces } = await session.client();
       const list =
         name === undefined ? await interfaces.list(query) : versionsPage(await interfaces.versions(name), query);
-      showPage(session, list, listText);
+      showPage(session, list, listText, (page) => page.interfaces.map(idOf));
     });
   group
     .command('show')
@@ -77,8 +82,10 @@ function addReading(group: Command, sessionOf: SessionOf): void {
     .action(async (id: string) => {
       const session = sessionOf();
       const [name, version] = parts(id);
-      session.terminal.result(await (await session.client()).interfaces.get(name, version), (view) =>
-        [viewText(view), '', view.wit.trimEnd()].join('\n'),
+      session.terminal.result(
+        await (await session.client()).interfaces.get(name, version),
+        (view) => [viewText(view), '', view.wit.trimEnd()].join('\n'),
+        idOf,
       );
     });
 }
@@ -111,16 +118,28 @@ function addComparison(group: Command, sessionOf: SessionOf): void {
   group
     .command('validate')
     .description('ask the server what a text or a module would break, and for whom; ends with 7 when it does')
-    .argument('<what>', 'file of WIT text, or id of a registered module')
+    .argument('<what>', 'WIT text (.wit), a folder of it with its deps, or id of a registered module')
     .option('--against <what>', 'NAME@VERSION or a module id; default: what is approved, or what serves now')
     .action(async (what: string, { against }: { readonly against?: string }) => {
       const session = sessionOf();
       const { interfaces } = await session.client();
-      const subject = what.endsWith('.wit') ? { wit: (await readFileOf(what)).toString('utf8') } : { moduleId: what };
+      const subject = await subjectOf(what);
       const report = await interfaces.validate({ ...subject, ...(against === undefined ? {} : { against }) });
       session.terminal.result(report, reportText);
       endBy(session, report.changes);
     });
+}
+
+/** @throws HS_CLI_INVALID_OPTION, HS_CLI_UNREADABLE_FILE */
+async function subjectOf(what: string): Promise<{ readonly wit: string } | { readonly moduleId: string }> {
+  if (what.endsWith('.wasm'))
+    throw cliError('HS_CLI_INVALID_OPTION', {
+      option: what,
+      why: 'the server knows modules by their ids: hotswap push registers one, hotswap interface diff compares two files here',
+    });
+  // An id has no separators of folders, but a folder may be named like one.
+  const isText = what.endsWith('.wit') || /[/\\]/.test(what) || what === '.';
+  return isText ? { wit: (await readInterfaceOf(what)).toString('utf8') } : { moduleId: what };
 }
 
 function addDecision(group: Command, sessionOf: SessionOf, decision: 'approve' | 'reject' | 'deprecate'): void {
@@ -195,7 +214,7 @@ function parts(id: string): readonly [name: string, version: string] {
   return [name, version];
 }
 
-const idOf = ({ name, version }: InterfaceView): string => `${name}@${version}`;
+const idOf = ({ name, version }: InterfaceSummaryView): string => `${name}@${version}`;
 
 function viewText(view: InterfaceView): string {
   const about = fields([

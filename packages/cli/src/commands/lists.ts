@@ -16,7 +16,12 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
     .option('--name <name>', 'versions of one module')
     .action(async (options: ListOptions & { readonly name?: string }) => {
       const session = sessionOf();
-      showPage(session, await (await session.client()).modules.list(options), ({ modules }) => modulesText(modules));
+      showPage(
+        session,
+        await (await session.client()).modules.list(options),
+        ({ modules }) => modulesText(modules),
+        ({ modules }) => modules.map(({ moduleId }) => moduleId),
+      );
     });
   paged(program, 'deployments', 'list deployments, newest first')
     .option('--module <name>', 'of one module')
@@ -29,8 +34,11 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
           ...(module === undefined ? {} : { moduleName: module }),
           ...(status === undefined ? {} : { status }),
         } as DeploymentListQuery;
-        showPage(session, await (await session.client()).deployments.list(query), ({ deployments }) =>
-          deploymentsText(session, deployments),
+        showPage(
+          session,
+          await (await session.client()).deployments.list(query),
+          ({ deployments }) => deploymentsText(session, deployments),
+          ({ deployments }) => deployments.map(({ deploymentId }) => deploymentId),
         );
       },
     );
@@ -38,11 +46,21 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
     .option('--region <region>', 'of one region')
     .action(async (options: ListOptions & { readonly region?: string }) => {
       const session = sessionOf();
-      showPage(session, await (await session.client()).nodes.list(options), ({ nodes }) => nodesText(nodes));
+      showPage(
+        session,
+        await (await session.client()).nodes.list(options),
+        ({ nodes }) => nodesText(nodes),
+        ({ nodes }) => nodes.map(({ nodeId }) => nodeId),
+      );
     });
   paged(program, 'routes', 'show which versions requests get').action(async (options: ListOptions) => {
     const session = sessionOf();
-    showPage(session, await (await session.client()).routes.list(options), ({ routes }) => routesText(routes));
+    showPage(
+      session,
+      await (await session.client()).routes.list(options),
+      ({ routes }) => routesText(routes),
+      ({ routes }) => routes.map(({ moduleName }) => moduleName),
+    );
   });
 }
 

@@ -16,7 +16,12 @@ export function addReleaseCommands(program: Command, sessionOf: SessionOf): void
         const session = sessionOf();
         const query = { ...page, ...(module === undefined ? {} : { moduleName: module }) };
         const list = await (await session.client()).releases.list(query);
-        showPage(session, list, (shown) => listText(shown.releases));
+        showPage(
+          session,
+          list,
+          (shown) => listText(shown.releases),
+          ({ releases: rows }) => rows.map(({ releaseId }) => releaseId),
+        );
       },
     );
   releases

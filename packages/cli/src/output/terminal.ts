@@ -47,6 +47,12 @@ export class Terminal {
     else stdout.write(`${this.shown(text(data))}\n`);
   }
 
+  /** The same for what has any number of ids, one a line. */
+  results<T>(data: T, text: (data: T) => string, ids: (data: T) => readonly string[]): void {
+    if (!this.options.quiet) this.result(data, text);
+    else for (const id of ids(data)) this.result(data, text, () => id);
+  }
+
   /** One event of a stream: a line of text, or of JSON with `ndjson`. With `json` only the result is written. */
   event(data: unknown, text: string | undefined): void {
     this.#clear();
