@@ -45,6 +45,7 @@ export type { FunctionCaller, HostKind, LiveModule } from './repositories/live-u
 export { ModuleRepository } from './repositories/module-repository.ts';
 export type { NewModule } from './repositories/module-repository.ts';
 export { NodeRepository } from './repositories/node-repository.ts';
+export type { NodeMove } from './queries/move-node.ts';
 export type { NodeDescription, NodeQuery, NodeRecord, SeenNode } from './repositories/node-repository.ts';
 export { NodeSilenceRepository } from './repositories/node-silence-repository.ts';
 export type { NodeSilence, SilenceWording } from './repositories/node-silence-repository.ts';

@@ -32,6 +32,13 @@ export interface NodeQuery extends PageQuery {
   readonly unhealthyAfterMs?: number;
 }
 
+/** A node that is in another region than before, and what it lost by that. @internal */
+export interface NodeMove {
+  readonly from: string;
+  readonly to: string;
+  readonly removed: readonly { readonly moduleName: string; readonly releaseId: string }[];
+}
+
 /** Nodes, how they join, and who they are. @internal */
 export interface NodeRegistry {
   createJoinToken(token: {
@@ -44,9 +51,9 @@ export interface NodeRegistry {
   register(
     joinToken: string,
     node: NodeRegistration,
-  ): Promise<{ readonly tenant: string; readonly credential: string }>;
+  ): Promise<{ readonly tenant: string; readonly credential: string; readonly move: NodeMove | null }>;
   authenticate(credential: string): Promise<{ readonly tenant: string; readonly nodeId: string } | null>;
-  openSession(tenant: string, node: NodeRegistration): Promise<void>;
+  openSession(tenant: string, node: NodeRegistration): Promise<NodeMove | null>;
   get(tenant: string, nodeId: string): Promise<NodeRecord>;
   list(tenant: string, query: NodeQuery): Promise<Page<NodeRecord>>;
   update(

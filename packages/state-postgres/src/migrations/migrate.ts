@@ -19,6 +19,7 @@ import { bindRegions } from './017-bind-regions.ts';
 import { addEventLog } from './018-add-event-log.ts';
 import { seeStarts } from './019-see-starts.ts';
 import { countStreams } from './020-count-streams.ts';
+import { dateRegions } from './021-date-regions.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are applied. @internal */
@@ -42,6 +43,7 @@ export const migrations: readonly Migration[] = [
   addEventLog,
   seeStarts,
   countStreams,
+  dateRegions,
 ];
 
 /** Any constant that nothing else in the database locks. */

@@ -31,9 +31,13 @@ bumped as (
   returning n.node_id
 )`;
 
-/** Targets at the positions `$3` whose node still exists. @internal */
-export const targetNodes = `
+/** Of a target `t` the node `n` that still exists, and is still in the regions of its deployment: it never follows one out of them. @internal */
+export const nodeOfTarget: string = `nodes n on n.tenant = t.tenant and n.node_id = t.node_id
+    and (select d.regions is null or n.region = any (d.regions) from deployments d where d.deployment_id = t.deployment_id)`;
+
+/** Targets at the positions `$3` with such a node. @internal */
+export const targetNodes: string = `
 target as materialized (
-  select t.position, t.node_id from deployment_targets t join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
+  select t.position, t.node_id from deployment_targets t join ${nodeOfTarget}
   where t.tenant = $1 and t.deployment_id = $2 and t.position <@ $3::int4multirange
 )`;

@@ -1,5 +1,6 @@
 import type { NodeProgress } from '@hotswap/core';
 import type { Session, Statement } from '../database/session.ts';
+import { nodeOfTarget } from './bump-generation.ts';
 import { fromMultirange } from './node-ranges.ts';
 
 /** Failures that are shown: enough to see a pattern, few enough for a journal. */
@@ -10,7 +11,7 @@ const shownFailures = 20;
  * failures, `code` and `message`; it is asked for nodes that have applied what they were told. Being lateral keeps it
  * linear in the number of nodes whatever the planner believes about their number. `$1` deployment, `$2` positions, `$3` grace in
  * milliseconds. A node is `applied` when its last report is at or above the generation that this deployment last gave it;
- * it is silent when neither a report nor a new wish has come within the grace.
+ * it is silent when it is gone, or in another region now, or when neither a report nor a new wish has come within the grace.
  * @internal
  */
 export function progressQuery(verdict: string): string {
@@ -21,7 +22,7 @@ with told as (
     n.node_id is null or greatest(h.last_heartbeat_at, t.issued_at) < clock_timestamp() - $3::float8 * interval '1 millisecond' as silent
   from deployment_targets t
   join deployments d on d.deployment_id = t.deployment_id
-  left join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
+  left join ${nodeOfTarget}
   left join node_heartbeats h on h.tenant = t.tenant and h.node_id = t.node_id
   where t.deployment_id = $1 and t.position <@ $2::int4multirange
 ),

@@ -1,6 +1,6 @@
 import type { Change } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
-import { bumpChanged } from './bump-generation.ts';
+import { bumpChanged, nodeOfTarget } from './bump-generation.ts';
 import { toMultirange } from './node-ranges.ts';
 
 /**
@@ -13,7 +13,7 @@ const route = statement(
   `
 with target as materialized (
   select t.position, t.node_id, t.position <@ $3::int4multirange as on_stage
-  from deployment_targets t join nodes n on n.tenant = t.tenant and n.node_id = t.node_id
+  from deployment_targets t join ${nodeOfTarget}
   where t.tenant = $1 and t.deployment_id = $2 and (t.position <@ $4::int4multirange or t.position <@ $3::int4multirange)
 ),
 share as (

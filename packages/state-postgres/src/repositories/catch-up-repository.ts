@@ -36,7 +36,7 @@ export interface OutstandingQuery {
 /**
  * For each node and module the last deployment that reached the node's region and went on; an experiment that the new version
  * did not win changed nothing, and is passed over. When that has ended well, most
- * of the region serves its release, and the node was none of its targets (or has registered since), the node should have
+ * others in the region (or, without any there, in all of the deployment's) serve its release, and the node was none of its targets (or has registered, or come to the region, since), the node should have
  * the release too. `$1` tenant or null, `$2` nodes or null, `$3` deployment or null.
  */
 const outstanding = `
@@ -60,11 +60,12 @@ outstanding as materialized (
     and not exists (
       select 1 from deployment_targets t
       where t.deployment_id = d.deployment_id and t.node_id = n.node_id
-        and extract(epoch from n.created_at) * 1000 <= (d.summary ->> 'executedAt')::float8)
+        and extract(epoch from coalesce(n.region_since, n.created_at)) * 1000 <= (d.summary ->> 'executedAt')::float8)
     and d.release_id = (
       select a.release_id from assignments a join nodes o on o.tenant = a.tenant and o.node_id = a.node_id
       where a.tenant = n.tenant and a.module_name = d.module_name and a.weight > 0 and (d.regions is null or o.region = any (d.regions))
-      group by a.release_id order by count(*) desc, a.release_id limit 1)
+        and o.node_id <> n.node_id
+      group by a.release_id order by count(*) filter (where o.region = n.region) desc, count(*) desc, a.release_id limit 1)
 )`;
 
 const read = statement(

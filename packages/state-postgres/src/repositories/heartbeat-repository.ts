@@ -34,7 +34,7 @@ export interface HeartbeatOutcome {
   readonly heartbeatIntervalMs: number;
   /** Deployments that move or retain something on the node and may have something to decide now. */
   readonly deployments: readonly DeploymentId[];
-  /** Whether anything but numbers has changed since the report before. */
+  /** Whether anything but numbers has changed since the report before; a start has. */
   readonly changed: boolean;
   /** The node was ahead of the database, which has lost writes: its generation, or a module's epoch, was raised to the node's. */
   readonly raisedFloor: boolean;
@@ -139,7 +139,7 @@ select i.node_id as "nodeId", coalesce(n.generation, 0)::float8 as generation,
   case when n.node_id is null then 'unknown' when a.node_id is not null then 'accepted'
     when b.boot_id <> i.boot_id then 'superseded' else 'repeated' end as kind,
   i.generation > n.generation as ahead, i.generation::float8 as observed,
-  b.observed_generation is distinct from i.generation or exists (select 1 from altered x where x.node_id = i.node_id) as changed,
+  b.observed_generation is distinct from i.generation or b.boot_id is distinct from i.boot_id or exists (select 1 from altered x where x.node_id = i.node_id) as changed,
   coalesce(g.busy, false) as busy, coalesce(g.deployments, '{}') as deployments
 from input i left join nodes n on n.tenant = $1 and n.node_id = i.node_id
 left join accepted a on a.node_id = i.node_id left join before b on b.node_id = i.node_id left join going g on g.node_id = i.node_id`,

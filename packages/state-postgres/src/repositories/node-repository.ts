@@ -4,6 +4,7 @@ import { statement, type Session } from '../database/session.ts';
 import { toJsonb, toText } from '../database/to-jsonb.ts';
 import { stateError } from '../error-codes.ts';
 import { holdingStatuses } from '../queries/deployment-statuses.ts';
+import { enterRegion, leaveRegion, type NodeMove } from '../queries/move-node.ts';
 import { recentStarts } from '../queries/recent-starts.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 import { hashToken, newToken } from './token-hash.ts';
@@ -282,14 +283,14 @@ export class NodeRepository {
 
   /**
    * Registers a node and gives it a credential that cannot be read again. A known node with the same key gets a new
-   * credential, and its old ones end; routers hear of it when it is reached elsewhere than before. A token that is used up
-   * raises an alert when it is sent again.
+   * credential, and its old ones end; routers hear of it when it is reached elsewhere than before. In another region than
+   * before it loses what must not be there. A token that is used up raises an alert when it is sent again.
    * @throws HS_AUTH_INVALID_JOIN_TOKEN, HS_AUTH_REGION_NOT_ALLOWED, HS_NODE_EXISTS
    */
   async register(
     joinToken: string,
     node: NodeDescription,
-  ): Promise<{ readonly tenant: string; readonly credential: string }> {
+  ): Promise<{ readonly tenant: string; readonly credential: string; readonly move: NodeMove | null }> {
     const registered = await this.#database.transaction(async (session) => {
       const [token] = await session.query<{ tenant: string; regions: readonly string[] | null }>(takeToken, [
         hashToken(joinToken),
@@ -309,6 +310,7 @@ export class NodeRepository {
         keyText(node.publicKey),
         token.regions,
       ];
+      const leaving = await leaveRegion(session, token.tenant, node.nodeId, node.region);
       const [before] = await session.query<{ dataPlaneUrl: string; publicUrl: string | null }>(readPlace, [
         token.tenant,
         node.nodeId,
@@ -320,7 +322,8 @@ export class NodeRepository {
       await session.execute(dropCredentials, [token.tenant, node.nodeId]);
       const credential = newToken('hsn');
       await session.execute(insertCredential, [hashToken(credential), token.tenant, node.nodeId]);
-      return { tenant: token.tenant, credential };
+      const move = leaving && (await enterRegion(session, token.tenant, node.nodeId, leaving));
+      return { tenant: token.tenant, credential, move };
     });
     if (registered) return registered;
     await this.#tellOfReuse(hashToken(joinToken), node.nodeId);
@@ -349,11 +352,13 @@ export class NodeRepository {
 
   /**
    * Takes over what a node says of itself at a start, within the regions of the token that it joined with. Routers hear of
-   * it when it is reached elsewhere than before.
+   * it when it is reached elsewhere than before. In another region than before it loses what must not be there.
+   * @returns the move to another region; `null`: it is where it was
    * @throws HS_NODE_NOT_FOUND, HS_AUTH_REGION_NOT_ALLOWED
    */
-  async openSession(tenant: string, node: NodeDescription): Promise<void> {
-    await this.#database.transaction(async (session) => {
+  async openSession(tenant: string, node: NodeDescription): Promise<NodeMove | null> {
+    return this.#database.transaction(async (session) => {
+      const leaving = await leaveRegion(session, tenant, node.nodeId, node.region);
       const [row] = await session.query<{ moved: boolean }>(update, [tenant, node.nodeId, ...describe(node)]);
       if (!row) {
         const [known] = await session.query(readPlace, [tenant, node.nodeId]);
@@ -362,6 +367,7 @@ export class NodeRepository {
           : stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
       }
       if (row.moved) await raiseRevisions(session, tenant, node.nodeId);
+      return leaving && enterRegion(session, tenant, node.nodeId, leaving);
     });
   }
 

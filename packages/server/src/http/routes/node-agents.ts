@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { EventSink } from '@hotswap/core';
 import {
   apiBase,
   desiredQuerySchema,
@@ -12,6 +13,7 @@ import {
 import { bearerToken, callerOf } from '../../auth/authorize.ts';
 import { beingAgent } from '../../auth/principal.ts';
 import { serverError } from '../../error-codes.ts';
+import type { NodeMove } from '../../ports/node-registry.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
 import { invalidRequest } from '../validate-request.ts';
@@ -33,8 +35,9 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
     },
     async (request, reply) => {
       const { nodeId } = request.body;
-      const { tenant, credential } = await nodes.register(bearerToken(request) ?? '', request.body);
+      const { tenant, credential, move } = await nodes.register(bearerToken(request) ?? '', request.body);
       events.emit({ topic: 'node.joined', tenant, subject: nodeId });
+      if (move !== null) tellOfMove(events, tenant, nodeId, move);
       void reply.code(201).header('location', `${base}/${nodeId}`);
       return { nodeId, credential, serverPublicKey: await signingKey.publicKeyOf(tenant), tenant };
     },
@@ -46,8 +49,9 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
     async (request) => {
       const { tenant, nodeId } = ownNode(request);
       if (request.body.nodeId !== nodeId) throw invalidRequest([{ pointer: '/nodeId', detail: `must be ${nodeId}` }]);
-      await nodes.openSession(tenant, request.body);
+      const move = await nodes.openSession(tenant, request.body);
       events.emit({ topic: 'node.connected', tenant, subject: nodeId });
+      if (move !== null) tellOfMove(events, tenant, nodeId, move);
       return { serverPublicKey: await signingKey.publicKeyOf(tenant) };
     },
   );
@@ -81,6 +85,13 @@ export function nodeAgentRoutes(app: App, parts: ServerParts): void {
       return { generation, heartbeatIntervalMs };
     },
   );
+}
+
+/** Where it was and is now, and which modules it lost by that; what belongs there now is looked for at once. */
+function tellOfMove(events: EventSink, tenant: string, nodeId: string, { from, to, removed }: NodeMove): void {
+  const facts = { from, to, removed: removed.map(({ moduleName, releaseId }) => ({ moduleName, releaseId })) };
+  events.emit({ topic: 'node.moved', tenant, subject: nodeId, facts });
+  events.emit({ topic: 'node.changed', tenant, subject: nodeId });
 }
 
 /** An agent may speak for its own node only; held before anything of the body is read. */
