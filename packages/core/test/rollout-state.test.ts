@@ -6,7 +6,7 @@ import {
   type DeploymentSpec,
   type JournalEvent,
 } from '../src/index.ts';
-import { absentState, activeTimes, apply, type RolloutState } from '../src/rollout/rollout-state.ts';
+import { absentState, activeTimes, apply, hasChanged, type RolloutState } from '../src/rollout/rollout-state.ts';
 
 const spec: DeploymentSpec = {
   tenant: 'default',
@@ -88,6 +88,23 @@ describe('the fold', () => {
       ],
       true,
     ]);
+  });
+
+  it('has changed nothing once the copy that a mirror asked is gone again', () => {
+    const copied = began(0, { kind: 'deploy', input: { nodes: [[0, 2]], releaseId: 'copy' } });
+    const retire = (step: number, to: number) =>
+      began(step, { kind: 'retire', input: { nodes: [[0, to]], releaseId: 'copy' } });
+    expect(hasChanged(fold(executed, copied))).toBe(true);
+    expect(hasChanged(fold(executed, copied, ended(0), retire(1, 1), ended(1)))).toBe(true);
+    expect(hasChanged(fold(executed, copied, ended(0), retire(1, 2), ended(1)))).toBe(false);
+    expect(hasChanged(fold(executed, copied, ended(0), retire(1, 3), ended(1)))).toBe(true);
+    const baseline = [{ nodes: [[0, 4]], releases: [{ releaseId: 'copy', weight: 100 }] }] as const;
+    expect(hasChanged(fold({ ...executed, baseline }, copied, ended(0), retire(1, 2), ended(1)))).toBe(true);
+    const own = began(0, { kind: 'deploy', input: { nodes: [[0, 2]] } });
+    const ownGone = began(1, { kind: 'retire', input: { nodes: [[0, 2]] } });
+    expect(hasChanged(fold(executed, own, ended(0), ownGone, ended(1)))).toBe(true);
+    const restored = began(1, { kind: 'restore', input: { nodes: [[0, 4]], reason: 'x' } });
+    expect(hasChanged(fold(executed, copied, ended(0), restored, ended(1)))).toBe(false);
   });
 
   it('never takes progress back, and keeps the stage', () => {

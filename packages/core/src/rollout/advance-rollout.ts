@@ -18,7 +18,7 @@ import { goesOnHeld, isAtWork } from './goes-on-held.ts';
 import type { EngineParts } from './engine-parts.ts';
 import type { HoldReason } from './journal-entry.ts';
 import { StrategyRun, type StrategyPosition } from './replay.ts';
-import { allTargets, type PartialRollback } from './rollout-state.ts';
+import { allTargets, hasChanged, type PartialRollback } from './rollout-state.ts';
 import { stuckAt } from './stuck-deadline.ts';
 import { dataDueAt, readTriggers, readingFacts, silentGates, triggerWindow, type TriggerReading } from './triggers.ts';
 import { turnBack } from './turn-back.ts';
@@ -329,7 +329,7 @@ async function goBack(draft: Draft, parts: EngineParts, failure: StageFailure): 
     ...(failure.nodes ? { nodes: failure.nodes } : {}),
     ...(failure.facts === undefined ? {} : { facts: failure.facts }),
   };
-  if (draft.state.changed) {
+  if (hasChanged(draft.state)) {
     await turnBack(draft, parts, { reason: failure.message, then: 'RolledBack', facts });
     return { kind: 'again' };
   }
@@ -370,7 +370,7 @@ async function finish(draft: Draft, parts: EngineParts, returned: Outcome): Prom
       await turnBack(draft, parts, { reason, then: 'RolledBack' });
       return { kind: 'again' };
     }
-    draft.put({ type: 'closed', status: 'RolledBack', reason });
+    draft.put({ type: 'closed', status: hasChanged(state) ? 'RolledBack' : 'Failed', reason });
     draft.changes.push({ kind: 'notify', severity: 'critical', text: `${state.spec?.moduleName}: ${reason}` });
     return null;
   }

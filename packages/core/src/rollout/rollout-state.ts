@@ -1,7 +1,7 @@
 import type { Outcome } from '../contracts/strategy.ts';
 import type { EffectInput } from '../effects/effect.ts';
 import { hotSwapError } from '../errors/hotswap-error.ts';
-import type { DeploymentSpec, DeploymentStatus, GivenApproval, Instant } from '../model/deployment.ts';
+import type { DeploymentSpec, DeploymentStatus, GivenApproval, Instant, ReleaseId } from '../model/deployment.ts';
 import { durationMs } from '../model/duration.ts';
 import type { Json } from '../model/json.ts';
 import { nodeCount, subtractNodes, unionNodes, type NodeSet } from '../model/node-set.ts';
@@ -90,8 +90,10 @@ export interface RolloutState {
   readonly held: Hold | null;
   /** When the last hold ended; a stuck clock starts anew there. */
   readonly freedAt: Instant;
-  /** Whether any node or route may differ from before execute. */
+  /** Whether any node or route may differ from before execute, by more than `beside` says. */
   readonly changed: boolean;
+  /** Nodes by release that they got beside what was there and have not lost again, as the copy that a mirror asks. */
+  readonly beside: Readonly<Record<ReleaseId, NodeSet>>;
   /** Nodes that were told to have the release and not to lose it since. */
   readonly deployed: NodeSet;
   readonly traffic: readonly MovedTraffic[];
@@ -128,6 +130,7 @@ export const absentState: RolloutState = {
   held: null,
   freedAt: 0,
   changed: false,
+  beside: {},
   deployed: [],
   traffic: [],
   shared: [],
@@ -217,18 +220,38 @@ function approvedBy({ spec }: RolloutState, approvals: readonly Approval[]): Par
 
 function beginEffect(state: RolloutState, effect: EngineEffect): Partial<RolloutState> {
   switch (effect.kind) {
-    case 'deploy': {
-      const own = effect.input.releaseId === undefined || effect.input.releaseId === state.spec?.releaseId;
-      return { changed: true, ...(own ? { deployed: unionNodes(state.deployed, effect.input.nodes) } : {}) };
-    }
+    case 'deploy':
+      return deployNodes(state, effect.input);
     case 'shiftTraffic':
-    case 'retire':
       return { changed: true };
+    case 'retire':
+      return retireNodes(state, effect.input);
     case 'pause':
       return { status: 'Paused', reason: effect.input.reason };
     default:
       return {};
   }
+}
+
+/** Whether anything has to be brought back. @internal */
+export const hasChanged = ({ changed, beside }: RolloutState): boolean => changed || Object.keys(beside).length > 0;
+
+function deployNodes(state: RolloutState, { nodes, releaseId }: EffectInput<'deploy'>): Partial<RolloutState> {
+  if (releaseId === undefined || releaseId === state.spec?.releaseId)
+    return { changed: true, deployed: unionNodes(state.deployed, nodes) };
+  const served = state.frozen?.baseline.some(({ releases }) => releases.some((one) => one.releaseId === releaseId));
+  if (served === true) return { changed: true };
+  return { beside: { ...state.beside, [releaseId]: unionNodes(state.beside[releaseId] ?? [], nodes) } };
+}
+
+/** What nodes got beside what was there, and lose again, leaves them as they were. */
+function retireNodes(state: RolloutState, { nodes, releaseId = '' }: EffectInput<'retire'>): Partial<RolloutState> {
+  const { [releaseId]: there = [], ...others } = state.beside;
+  const left = subtractNodes(there, nodes);
+  return {
+    ...(nodeCount(subtractNodes(nodes, there)) > 0 ? { changed: true } : {}),
+    beside: nodeCount(left) > 0 ? { ...others, [releaseId]: left } : others,
+  };
 }
 
 function endEffect(
@@ -255,6 +278,11 @@ function endEffect(
       return entry.result.ok
         ? {
             deployed: subtractNodes(state.deployed, effect.input.nodes),
+            beside: Object.fromEntries(
+              Object.entries(state.beside)
+                .map(([releaseId, nodes]) => [releaseId, subtractNodes(nodes, effect.input.nodes)] as const)
+                .filter(([, nodes]) => nodeCount(nodes) > 0),
+            ),
             traffic: withdrawTraffic(state.traffic, effect.input.nodes, entry.at),
             shared: subtractNodes(state.shared, effect.input.nodes),
             takenOver: subtractNodes(state.takenOver, effect.input.nodes),

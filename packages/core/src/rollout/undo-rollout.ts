@@ -4,7 +4,7 @@ import { nodeCount, unionNodes, type NodeSet } from '../model/node-set.ts';
 import type { CommandRequest } from './command-request.ts';
 import type { Draft } from './draft.ts';
 import type { EngineParts } from './engine-parts.ts';
-import { allTargets, type RolloutState } from './rollout-state.ts';
+import { allTargets, hasChanged, type RolloutState } from './rollout-state.ts';
 import { turnBack } from './turn-back.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function undoRollout(
   const reason = options.reason ?? (command === 'abort' ? `Aborted by ${actor}` : `Rolled back by ${actor}`);
   const nodes = command === 'rollback' && options.regions ? nodesOf(state, options.regions) : undefined;
   const releaseId = command === 'rollback' ? otherRelease(state, options.toReleaseId) : undefined;
-  if (!state.changed && releaseId === undefined) {
+  if (!hasChanged(state) && releaseId === undefined) {
     draft.put({ type: 'closed', status: then, reason });
     return;
   }

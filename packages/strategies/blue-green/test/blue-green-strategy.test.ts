@@ -57,6 +57,32 @@ describe('blue-green', () => {
     expect(journalOutline(simulation.journal())).not.toContain('began restore');
   });
 
+  it('fails so after requests were mirrored as well: the copy is gone, so there is nothing to take back (D-6)', async () => {
+    const simulation = new Simulation({
+      strategies: [blueGreen()],
+      serves: (_, position) => position < 11,
+      mirrored: () => ({ equal: 500, different: 0, failed: 0, skipped: 0, examples: [] }),
+    });
+    const mirror = { releaseId: 'v2-copy', percent: 20, duration: 'PT1M', nodes: 2, minimumSamples: 100 };
+    await simulation.deploy({
+      spec: {
+        traffic: {
+          mirror: { ...mirror, maxDifferentPercent: 0, maxFailedPercent: 0, compare: {}, onInconclusive: 'pause' },
+        },
+      },
+    });
+    await simulation.time.advance(30_000);
+    expect(held(simulation).join(' ')).toContain('v2-copy');
+    await simulation.finish();
+    expect((await simulation.state()).summary).toMatchObject({
+      status: 'Failed',
+      reason: 'Insufficient capacity for Green environment',
+    });
+    expect(journalOutline(simulation.journal())).not.toContain('began restore');
+    expect(held(simulation)).toEqual([...ten('v1'), 'v1', ...Array<string>(9).fill('-')]);
+    expect(simulation.database.mirrors.size).toBe(0);
+  });
+
   it('cleans a sick Green up before any request reached it (DEP-11)', async () => {
     let most = 0;
     const simulation: Simulation = new Simulation({

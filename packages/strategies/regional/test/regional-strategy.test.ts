@@ -235,6 +235,17 @@ describe('regional with strategies inside', () => {
     expect((await simulation.state()).summary).toMatchObject({ status: 'Completed', progressPercent: 100 });
   });
 
+  it('has failed, and taken nothing back, when no region had room for Green (D-6)', async () => {
+    const simulation = await simulateRollout({
+      strategies: [regional(), blueGreen()],
+      config: { inner: { strategy: 'BlueGreen' } },
+    });
+    const { summary } = await simulation.state();
+    expect(summary.status).toBe('Failed');
+    expect(summary.reason).toContain('us-west (Insufficient capacity for Green environment)');
+    expect(Object.values(held(simulation))).toEqual(['v1', 'v1', 'v1']);
+  });
+
   it('asks the function that the inner configuration names', async () => {
     const simulation = await simulateRollout({
       strategies,
