@@ -1,7 +1,8 @@
 //! The loop: one request, one answer.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -12,7 +13,10 @@ use crate::engine::{Engine, Usage};
 use crate::frame::{read_frame, write_frame};
 use crate::left_behind::LeftBehind;
 use crate::message::{Asked, Failure, Policy, Request, Reuse, Value, Wasi};
-use crate::standard_streams::Connection;
+use crate::standard_streams::{Connection, has_input_within};
+
+/// Names in a failure are there to help, not to list a library of thousands.
+const MAX_NAMED_IMPORTS: usize = 20;
 
 /// Says why this child cannot serve at all; the parent reads it in place of a greeting.
 ///
@@ -32,7 +36,7 @@ pub fn serve<E: Engine>(mut connection: Connection, engine: E) -> io::Result<()>
     write_frame(&mut connection.output, &hello, &[])?;
     let left_behind = connection.left_behind;
     let server = Server { engine, modules: HashMap::new(), open: None, left_behind };
-    server.run(&mut connection.input, &mut connection.output)
+    server.listen(&mut connection.input, &mut connection.output)
 }
 
 struct Answer {
@@ -100,8 +104,10 @@ struct Server<E: Engine> {
 }
 
 impl<E: Engine> Server<E> {
-    fn run(mut self, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-        while let Some((text, attached)) = read_frame(input)? {
+    fn listen(mut self, input: &mut File, output: &mut impl Write) -> io::Result<()> {
+        loop {
+            self.wait_for_request(input)?;
+            let Some((text, attached)) = read_frame(input)? else { return Ok(()) };
             let Asked { id, request } = serde_json::from_slice(&text)?;
             let answer = self.answer(request, attached);
             // Before the answer: the next request must not find the words of this one.
@@ -110,14 +116,28 @@ impl<E: Engine> Server<E> {
             }
             answer.send(id, output)?;
         }
+    }
+
+    /// Waits until there is something to read; an instance whose idle time ends before that is dropped when it does.
+    fn wait_for_request(&mut self, input: &File) -> io::Result<()> {
+        while let Some(until) = self.modules.values().filter_map(|loaded| Some(loaded.kept.as_ref()?.until)).min() {
+            if has_input_within(input, until.saturating_duration_since(Instant::now()))? {
+                break;
+            }
+            self.drop_idle();
+        }
         Ok(())
     }
 
-    fn answer(&mut self, request: Request, attached: Vec<u8>) -> Answer {
+    fn drop_idle(&mut self) {
         let now = Instant::now();
         for loaded in self.modules.values_mut() {
-            loaded.kept.take_if(|kept| kept.until < now);
+            loaded.kept.take_if(|kept| kept.until <= now);
         }
+    }
+
+    fn answer(&mut self, request: Request, attached: Vec<u8>) -> Answer {
+        self.drop_idle();
         match request {
             Request::Inspect => describe(&attached).map(|description| json!(description)).into(),
             Request::Load { module, policy } => self.load(module, &policy, &attached).into(),
@@ -147,7 +167,9 @@ impl<E: Engine> Server<E> {
             return Err(Failure::new("MEMORY_LIMIT").with("limitBytes", policy.max_memory_bytes));
         }
         if !description.foreign_imports.is_empty() {
-            return Err(Failure::new("LINK_FAILED").with("imports", description.foreign_imports));
+            let mut imports = description.foreign_imports;
+            imports.truncate(MAX_NAMED_IMPORTS);
+            return Err(Failure::new("LINK_FAILED").with("imports", imports));
         }
         let code = self.engine.compile(bytes, &description, policy)?;
         let loaded = Loaded { code, description, kept: None };
@@ -271,15 +293,32 @@ fn call_export<E: Engine>(
 
 #[cfg(test)]
 mod tests {
+    use std::io::{PipeWriter, pipe};
+    use std::os::fd::OwnedFd;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
     use super::*;
     use crate::message::{Hello, PROTOCOL_VERSION, ValueType};
 
-    /// An engine whose instances count their calls.
-    struct Counting;
+    /// An engine whose instances count their calls, and tell the count when they are dropped.
+    struct Counting {
+        dropped: Sender<u64>,
+    }
+
+    struct Counter {
+        calls: u64,
+        dropped: Sender<u64>,
+    }
+
+    impl Drop for Counter {
+        fn drop(&mut self) {
+            let _ = self.dropped.send(self.calls);
+        }
+    }
 
     impl Engine for Counting {
         type Module = ();
-        type Instance = u64;
+        type Instance = Counter;
 
         fn hello(&self) -> Hello {
             let (engine, version) = ("counting".to_owned(), "1".to_owned());
@@ -290,18 +329,24 @@ mod tests {
             Ok(())
         }
 
-        fn instantiate(&mut self, _: &(), _: &Wasi, _: &Stdio) -> Result<u64, Failure> {
-            Ok(0)
+        fn instantiate(&mut self, _: &(), _: &Wasi, _: &Stdio) -> Result<Counter, Failure> {
+            Ok(Counter { calls: 0, dropped: self.dropped.clone() })
         }
 
-        fn refuel(&mut self, _: &mut u64) {}
+        fn refuel(&mut self, _: &mut Counter) {}
 
-        fn call(&mut self, calls: &mut u64, _: &str, _: &[Value], _: &[ValueType]) -> Result<Vec<Value>, Failure> {
-            *calls += 1;
-            Ok(vec![Value { ty: ValueType::I64, bits: *calls }])
+        fn call(
+            &mut self,
+            counter: &mut Counter,
+            _: &str,
+            _: &[Value],
+            _: &[ValueType],
+        ) -> Result<Vec<Value>, Failure> {
+            counter.calls += 1;
+            Ok(vec![Value { ty: ValueType::I64, bits: counter.calls }])
         }
 
-        fn usage(&mut self, _: &mut u64) -> Usage {
+        fn usage(&mut self, _: &mut Counter) -> Usage {
             Usage::default()
         }
     }
@@ -310,40 +355,75 @@ mod tests {
     const MODULE: &[u8] =
         b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7e\x03\x02\x01\0\x07\x09\x01\x05count\0\0\x0a\x06\x01\x04\0\x42\0\x0b";
 
-    fn answers_to(requests: &[(Json, &[u8])]) -> Vec<Json> {
-        let (mut input, mut output) = (Vec::new(), Vec::new());
-        for (request, attached) in requests {
-            write_frame(&mut input, request.to_string().as_bytes(), &[attached]).unwrap();
+    /// A server at work, asked and answering through pipes.
+    struct Rig {
+        requests: PipeWriter,
+        answers: File,
+        dropped: Receiver<u64>,
+        asked: u64,
+    }
+
+    fn rig() -> Rig {
+        let (tell, dropped) = channel();
+        let (input, requests) = pipe().unwrap();
+        let (answers, output) = pipe().unwrap();
+        let (mut input, mut output) = (File::from(OwnedFd::from(input)), output);
+        std::thread::spawn(move || {
+            let engine = Counting { dropped: tell };
+            Server { engine, modules: HashMap::new(), open: None, left_behind: None }.listen(&mut input, &mut output)
+        });
+        Rig { requests, answers: File::from(OwnedFd::from(answers)), dropped, asked: 0 }
+    }
+
+    impl Rig {
+        fn ask(&mut self, mut request: Json, attached: &[u8]) -> Json {
+            self.asked += 1;
+            request["id"] = json!(self.asked);
+            write_frame(&mut self.requests, request.to_string().as_bytes(), &[attached]).unwrap();
+            let (text, _) = read_frame(&mut self.answers).unwrap().unwrap();
+            let answer: Json = serde_json::from_slice(&text).unwrap();
+            assert_eq!(answer["id"], request["id"]);
+            answer
         }
-        let server = Server { engine: Counting, modules: HashMap::new(), open: None, left_behind: None };
-        server.run(&mut input.as_slice(), &mut output).unwrap();
-        let mut output = output.as_slice();
-        std::iter::from_fn(|| read_frame(&mut output).unwrap())
-            .map(|(text, _)| serde_json::from_slice(&text).unwrap())
-            .collect()
+
+        fn load(&mut self) {
+            let policy = json!({ "maxMemoryBytes": 65_536, "maxTableElements": 1, "fuel": null, "simd": true });
+            self.ask(json!({ "do": "load", "module": 1, "policy": policy }), MODULE);
+        }
+
+        fn call(&mut self, export: &str, reuse: Json) -> Json {
+            let wasi = json!({ "args": [], "env": [], "dirs": [], "maxOutputBytes": 10 });
+            let call = json!({ "do": "call", "module": 1, "export": export, "args": [], "wasi": wasi, "reuse": reuse });
+            self.ask(call, &[])
+        }
     }
 
     #[test]
     fn every_answer_carries_the_number_of_its_request() {
-        let policy = json!({ "maxMemoryBytes": 65_536, "maxTableElements": 1, "fuel": null, "simd": true });
-        let wasi = json!({ "args": [], "env": [], "dirs": [], "maxOutputBytes": 10 });
-        let call = |id: u64, export: &str| json!({ "id": id, "do": "call", "module": 1, "export": export, "args": [], "wasi": wasi, "reuse": null });
-        let answers = answers_to(&[
-            (json!({ "id": 7, "do": "load", "module": 1, "policy": policy }), MODULE),
-            (call(9_007_199_254_740_991, "count"), &[]),
-            (call(8, "nothing"), &[]),
-        ]);
-        let ids: Vec<_> = answers.iter().map(|answer| answer["id"].as_u64().unwrap()).collect();
-        assert_eq!(ids, [7, 9_007_199_254_740_991, 8]);
-        assert_eq!(answers[1]["ok"]["results"], json!([["i64", "1"]]));
-        assert_eq!(answers[2]["failure"]["code"], "UNKNOWN_EXPORT");
+        let mut rig = rig();
+        rig.load();
+        rig.asked = 9_007_199_254_740_990;
+        assert_eq!(rig.call("count", Json::Null)["ok"]["results"], json!([["i64", "1"]]));
+        assert_eq!(rig.call("nothing", Json::Null)["failure"]["code"], "UNKNOWN_EXPORT");
     }
 
     #[test]
     fn a_request_without_a_number_ends_the_child() {
-        let mut input = Vec::new();
-        write_frame(&mut input, br#"{"do":"inspect"}"#, &[MODULE]).unwrap();
-        let server = Server { engine: Counting, modules: HashMap::new(), open: None, left_behind: None };
-        assert!(server.run(&mut input.as_slice(), &mut Vec::new()).is_err());
+        let mut rig = rig();
+        write_frame(&mut rig.requests, br#"{"do":"inspect"}"#, &[MODULE]).unwrap();
+        assert_eq!(read_frame(&mut rig.answers).unwrap(), None);
+    }
+
+    #[test]
+    fn an_instance_is_dropped_when_its_idle_time_is_over_though_nobody_asks_for_anything() {
+        let mut rig = rig();
+        rig.load();
+        let patient = json!({ "maxCalls": 10, "maxIdleMs": 600_000 });
+        rig.call("count", patient.clone());
+        rig.call("count", patient);
+        assert!(rig.dropped.try_recv().is_err());
+        rig.call("count", json!({ "maxCalls": 10, "maxIdleMs": 50 }));
+        assert_eq!(rig.dropped.recv_timeout(Duration::from_secs(60)), Ok(3));
+        assert_eq!(rig.call("count", Json::Null)["ok"]["results"], json!([["i64", "1"]]));
     }
 }

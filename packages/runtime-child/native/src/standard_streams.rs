@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::time::Duration;
 
 use crate::left_behind::LeftBehind;
 
@@ -49,6 +50,22 @@ impl Connection {
             }
         });
     }
+}
+
+/// Waits at most so long until there is something to read, or the stream has ended. It may return too early, without either.
+///
+/// # Errors
+/// When the stream cannot be waited for.
+pub(crate) fn has_input_within(input: &File, wait: Duration) -> io::Result<bool> {
+    let mut watched = libc::pollfd { fd: input.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // Rounded up: who waits for the rest of a millisecond would not wait at all.
+    let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).saturating_add(1);
+    // SAFETY: one structure, which outlives the call.
+    if unsafe { libc::poll(&raw mut watched, 1, wait_ms) } < 0 {
+        let error = io::Error::last_os_error();
+        return if error.kind() == io::ErrorKind::Interrupted { Ok(false) } else { Err(error) };
+    }
+    Ok(watched.revents != 0)
 }
 
 fn private_copy(descriptor: RawFd) -> io::Result<File> {
