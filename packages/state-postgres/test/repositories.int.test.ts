@@ -366,6 +366,27 @@ describe.each(backends)('on $name', ({ open }) => {
       expect(await keys.begin(request)).toEqual({ kind: 'answered', answer: { status: 201 } });
     });
 
+    it('holds a key for as long as its claim is renewed, and for a minute after that', async () => {
+      const keys = new IdempotencyRepository(database);
+      const request = { tenant: newTenant(), principal: 'admin', key: 'k', requestHash: 'h' };
+      const start = await keys.begin(request);
+      const owner = start.kind === 'started' ? start.owner : expect.unreachable(start.kind);
+      const age = (seconds: number): Promise<unknown> =>
+        database.execute(
+          `update idempotency_keys set running_until = running_until - $2::float8 * interval '1 second' where tenant = $1`,
+          [request.tenant, seconds],
+        );
+      for (let minutes = 0; minutes < 3; minutes++) {
+        await age(40);
+        expect(await keys.renew(request, owner)).toBe(true);
+        await age(40);
+        expect(await keys.begin(request)).toEqual({ kind: 'running' });
+      }
+      await age(40);
+      expect(await keys.begin(request)).toMatchObject({ kind: 'started' });
+      expect(await keys.renew(request, owner)).toBe(false);
+    });
+
     it('gives a key back when the request failed, when its server died, and after a day', async () => {
       const keys = new IdempotencyRepository(database);
       const request = { tenant: newTenant(), principal: 'admin', key: 'k', requestHash: 'h' };

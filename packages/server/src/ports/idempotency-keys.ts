@@ -18,6 +18,8 @@ export type IdempotencyStart =
 /** Answers of requests that may come twice. @internal */
 export interface IdempotencyKeys {
   begin(request: IdempotentRequest): Promise<IdempotencyStart>;
+  /** Makes the claim last for its whole time again. `false`: it is no longer this owner's. */
+  renew(request: IdempotentRequest, owner: string): Promise<boolean>;
   complete(request: IdempotentRequest, owner: string, answer: Exclude<Json, null>): Promise<void>;
   abandon(request: IdempotentRequest, owner: string): Promise<void>;
   deleteExpired(): Promise<number>;

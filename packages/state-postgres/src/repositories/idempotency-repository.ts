@@ -13,7 +13,7 @@ export interface IdempotentRequest {
 
 /** What a server may do with a request that has an idempotency key. @public */
 export type IdempotencyStart =
-  /** Carry it out, then `complete` (or `abandon`) with this owner. */
+  /** Carry it out and `renew` meanwhile, then `complete` (or `abandon`) with this owner. */
   | { readonly kind: 'started'; readonly owner: string }
   /** It has been carried out: answer the same. */
   | { readonly kind: 'answered'; readonly answer: Json }
@@ -22,7 +22,7 @@ export type IdempotencyStart =
   /** The key belongs to a request with another content. */
   | { readonly kind: 'mismatch' };
 
-/** Answers are kept for a day. A request whose server died may be tried again after a minute. */
+/** Answers are kept for a day. A request whose server died, and so renews no more, may be tried again after a minute. */
 const keepMs = 86_400_000;
 const leaseMs = 60_000;
 
@@ -41,6 +41,13 @@ const read = statement(
   'idempotency_read',
   `
 select request_hash as "requestHash", answer from idempotency_keys where tenant = $1 and principal = $2 and idempotency_key = $3`,
+);
+
+const renew = statement(
+  'idempotency_renew',
+  `
+update idempotency_keys set running_until = clock_timestamp() + $5::float8 * interval '1 millisecond'
+where tenant = $1 and principal = $2 and idempotency_key = $3 and owner = $4 and answer is null`,
 );
 
 const finish = statement(
@@ -80,6 +87,15 @@ export class IdempotencyRepository {
     const [known] = await this.#session.query<{ requestHash: string; answer: Json }>(read, [tenant, principal, key]);
     if (known && known.requestHash !== requestHash) return { kind: 'mismatch' };
     return known && known.answer !== null ? { kind: 'answered', answer: known.answer } : { kind: 'running' };
+  }
+
+  /**
+   * Makes the claim last for another minute from now: to be called more often than that while the request is carried out.
+   * `false` when it is no longer this owner's, or answered.
+   */
+  async renew(request: IdempotentRequest, owner: string): Promise<boolean> {
+    const { tenant, principal, key } = request;
+    return (await this.#session.execute(renew, [tenant, principal, key, owner, leaseMs])) > 0;
   }
 
   /** Stores the answer (not `null`) for repeats. Nothing happens when the claim was lost meanwhile. */
