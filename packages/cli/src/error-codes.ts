@@ -42,6 +42,11 @@ export const cliErrorCodes = {
     message: 'The journal of {deploymentId} has no step {step}: hotswap why {deploymentId} shows all of them',
     httpStatus: 404,
   },
+  HS_CLI_NEVER_DEPLOYED: {
+    message:
+      '{subject} is neither a deployment nor the name of a module that one has changed: hotswap deployments shows what there is',
+    httpStatus: 404,
+  },
   HS_CLI_NOTHING_TO_UNDO: {
     message: 'Nothing served {moduleName} before {deploymentId}: name a release with --to',
     httpStatus: 409,

@@ -178,6 +178,13 @@ describe('runCli', () => {
     });
   });
 
+  it('shows the functions that a module can be called by', async () => {
+    const functions = [{ name: 'greet' }, { name: 'health-check' }];
+    answers['GET /api/v1/wasm/modules/greeter-v1.2.3'] = { status: 200, body: { ...pushed, functions } };
+    const { code, stdout } = await run(['modules', 'show', 'greeter-v1.2.3']);
+    expect([code, stdout]).toEqual([exitCodes.ok, expect.stringMatching(/functions: greet, health-check/)]);
+  });
+
   it('names the file and the cause when a module cannot be read, before asking the server', async () => {
     const ran = await run(['push', join(directory, 'absent-1.0.0.wasm')]);
     expect(ran.code).toBe(exitCodes.usage);

@@ -17,6 +17,15 @@ describe('undo', () => {
     expect(asked).toEqual(['/api/v1/wasm/deployments']);
   });
 
+  it('says of what was never deployed that it is no module that a deployment has changed either', async () => {
+    const server = (async (url: string) =>
+      new URL(url).pathname === '/api/v1/wasm/deployments'
+        ? answerOf({ deployments: [], nextCursor: null })
+        : refusalOf(404, 'HS_DEPLOYMENT_NOT_FOUND', 'no')) as unknown as typeof fetch;
+    const ran = await runAgainst(server, ['undo', 'adder']);
+    expect([ran.code, ran.stderr]).toEqual([exitCodes.notFound, expect.stringContaining('adder is neither')]);
+  });
+
   it('finds the deployment that serves behind any number that changed nothing', async () => {
     const of = (status: string, deploymentId: string, more: object = {}): object => ({
       ...{ deploymentId, moduleId: 'greeter-v1.0.0', moduleName: 'greeter', releaseId: 'rel-1', strategy: 'AllAtOnce' },

@@ -189,6 +189,7 @@ describe('every command with --output json', () => {
     ['policy set', () => [file('policy.json')]],
     ['invoke', () => ['shop', 'run']],
     ['modules', () => []],
+    ['modules show', () => ['shop-v1.0.0']],
     ['deployments', () => []],
     ['nodes', () => []],
     ['nodes health', () => ['edge-1']],

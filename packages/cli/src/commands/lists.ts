@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { DeploymentListQuery, DeploymentView, ModuleView, NodeView, RouteView } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { addPageOptions, showPage } from '../list-pages.ts';
+import { moduleText } from '../output/module-text.ts';
 import { statusText } from '../output/deployment-text.ts';
 import { table } from '../output/table.ts';
 
@@ -12,17 +13,7 @@ interface ListOptions {
 
 /** `modules`, `deployments`, `nodes` and `routes`: a page of each. @internal */
 export function addListCommands(program: Command, sessionOf: SessionOf): void {
-  paged(program, 'modules', 'list registered modules')
-    .option('--name <name>', 'versions of one module')
-    .action(async (options: ListOptions & { readonly name?: string }) => {
-      const session = sessionOf();
-      showPage(
-        session,
-        await (await session.client()).modules.list(options),
-        ({ modules }) => modulesText(modules),
-        ({ modules }) => modules.map(({ moduleId }) => moduleId),
-      );
-    });
+  addModuleCommands(program, sessionOf);
   paged(program, 'deployments', 'list deployments, newest first')
     .option('--module <name>', 'of one module')
     .option('--status <status>', 'in one status, e.g. InProgress')
@@ -62,6 +53,30 @@ export function addListCommands(program: Command, sessionOf: SessionOf): void {
       ({ routes }) => routes.map(({ moduleName }) => moduleName),
     );
   });
+}
+
+function addModuleCommands(program: Command, sessionOf: SessionOf): void {
+  const modules = paged(program, 'modules', 'list registered modules');
+  modules
+    .option('--name <name>', 'versions of one module')
+    .action(async (options: ListOptions & { readonly name?: string }) => {
+      const session = sessionOf();
+      showPage(
+        session,
+        await (await session.client()).modules.list(options),
+        ({ modules }) => modulesText(modules),
+        ({ modules }) => modules.map(({ moduleId }) => moduleId),
+      );
+    });
+  modules
+    .command('show')
+    .description('show a module, and the functions that it can be called by')
+    .argument('<moduleId>', 'e.g. greeter-v1.1.0')
+    .action(async (moduleId: string) => {
+      const session = sessionOf();
+      const module = await (await session.client()).modules.get(moduleId);
+      session.terminal.result(module, moduleText, (view) => view.moduleId);
+    });
 }
 
 function paged(program: Command, name: string, description: string): Command {

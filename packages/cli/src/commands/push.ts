@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { ModuleMetadata, ModuleView } from '@hotswap/protocol';
+import type { ModuleMetadata } from '@hotswap/protocol';
 import type { SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
 import { collect, jsonObjectOption, positiveNumber, readFileOf } from '../option-values.ts';
-import { fields } from '../output/table.ts';
+import { moduleText } from '../output/module-text.ts';
 import { addServingOptions, servingOf, type ServingOptions } from './push-serving.ts';
 
 interface PushOptions extends ServingOptions {
@@ -93,22 +93,4 @@ async function healthOf(options: PushOptions): Promise<Pick<ModuleMetadata, 'hea
     ...(options.healthFunction === undefined ? {} : { functionName: options.healthFunction }),
   };
   return Object.keys(merged).length === 0 ? {} : { healthCheck: merged };
-}
-
-function moduleText(module: ModuleView): string {
-  return fields([
-    ['module', module.moduleId],
-    ['digest', module.digest],
-    ['size', `${String(module.sizeBytes)} bytes`],
-    ['kind', `${module.kind}, WASI ${module.wasiVersion}`],
-    ['http', httpText(module)],
-    ['functions', module.functions.map((fn) => fn.name).join(', ') || '-'],
-  ]);
-}
-
-function httpText({ http, servesHttp }: ModuleView): string {
-  if (http === null) return servesHttp === null ? '-' : `not reached by HTTP; it could be, as a ${servesHttp}`;
-  const where =
-    http.hosts.length === 0 ? http.pathPrefix : http.hosts.map((host) => `${host}${http.pathPrefix}`).join(', ');
-  return `${where}, ${http.access === 'public' ? 'public' : 'with keys through the server'}`;
 }

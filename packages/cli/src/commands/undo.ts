@@ -63,7 +63,12 @@ async function latestOf(client: HotSwapClient, subject: string): Promise<Deploym
     if (latest !== undefined) return latest;
     cursor = page.nextCursor;
   } while (cursor !== null);
-  if ((await findTrain(client, subject)) === null) return client.deployments.get(subject);
+  if ((await findTrain(client, subject)) === null)
+    return client.deployments.get(subject).catch((error: unknown) => {
+      throw isHotSwapError(error) && error.httpStatus === 404
+        ? cliError('HS_CLI_NEVER_DEPLOYED', { subject }, error)
+        : error;
+    });
   throw cliError('HS_CLI_INVALID_OPTION', {
     option: `undo ${subject}`,
     why: `${subject} is a train: hotswap rollback ${subject} brings all of it back, hotswap undo MODULE one of its modules`,
