@@ -1,4 +1,4 @@
-import { type CallOptions, type CallResult, type ModuleInstance, type WitValue, isHotSwapError } from '@hotswap/core';
+import { type CallOptions, type CallResult, type ModuleInstance, type WitValue } from '@hotswap/core';
 import { answerOfCall } from './answer-of-call.ts';
 import type { CallCounters } from './call-counters.ts';
 import type { CallLog } from './call-log.ts';
@@ -50,7 +50,7 @@ export class ChildInstance implements ModuleInstance {
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     this.#assertOpen();
-    const { exports, policy, counters, log } = this.#parts;
+    const { exports, policy, counters, launch, log } = this.#parts;
     const target = exports.resolve(name);
     const values = encodeArguments(target, args, policy.maxInputBytes);
     const startedMs = performance.now();
@@ -66,7 +66,8 @@ export class ChildInstance implements ModuleInstance {
       signal: options.signal,
     });
     if (!this.#isWorking) void this.#work();
-    const reply = await counters.count(this.#answered(call));
+    const answered = answerOfCall(call, { counters, launch, keep: (output) => log.keep(output) });
+    const reply = await counters.count(answered);
     return callResult(reply, startedMs, log);
   }
 
@@ -100,19 +101,12 @@ export class ChildInstance implements ModuleInstance {
       this.#running = call;
       await this.#parts.lane.perform(call);
       this.#running = undefined;
+      // Before the next call has its turn.
+      const reply = await call.settled.catch(() => undefined);
+      if (reply?.message.failure?.code === 'TRAP') this.#close('it trapped');
     }
     // A child that was ended took the instance with it.
     if (!this.#parts.lane.alive) this.#close('its process ended');
-  }
-
-  async #answered(call: PendingCall): Promise<Awaited<PendingCall['settled']>> {
-    const { counters, launch, log } = this.#parts;
-    try {
-      return await answerOfCall(call, { counters, launch, keep: (output) => log.keep(output) });
-    } catch (error) {
-      if (isHotSwapError(error, 'HS_RUNTIME_TRAP')) this.#close('it trapped');
-      throw error;
-    }
   }
 
   #close(why: string): void {

@@ -14,7 +14,7 @@ import { isGreeting, isHello, wrongInAnswer } from './answer-check.ts';
 import { isLossOfChild, runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { EngineLaunch } from './engine-launch.ts';
-import { type Frame, FrameReader, encodeFrame } from './frame-codec.ts';
+import { type Frame, FrameReader, encodeFrame, longestAnswerBytes } from './frame-codec.ts';
 import type { GuestOutput } from './guest-output.ts';
 import { LeftBehindFile } from './left-behind-file.ts';
 
@@ -130,6 +130,7 @@ export class EngineProcess {
   async request(message: RequestMessage, attached: Uint8Array): Promise<Reply> {
     const id = ++this.#asked;
     const pieces = encodeFrame({ id, ...message }, attached);
+    this.#reader.maxBytes = longestAnswerBytes(message);
     const answer = this.#next((frame) => wrongInAnswer(frame, id, message));
     this.#hold(true);
     try {

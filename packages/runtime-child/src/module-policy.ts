@@ -12,6 +12,8 @@ import { runtimeChildError } from './error-codes.ts';
 /** Elements of all tables of an instance together. */
 const maxTableElements = 100_000;
 const defaultMaxOutputBytes = 1_048_576;
+/** Of each stream; two of them have to fit into one answer. */
+const mostMaxOutputBytes = 268_435_456;
 const defaultMaxLogBytesPerSecond = 1_048_576;
 /** First argument of a program; the rest is the caller's. */
 const programName = 'module';
@@ -53,7 +55,7 @@ export function modulePolicy(options: LoadOptions, engine: EngineCapabilities): 
       args: [programName, ...args],
       env: Object.entries(env),
       dirs,
-      maxOutputBytes: options.maxOutputSize ?? defaultMaxOutputBytes,
+      maxOutputBytes: Math.min(mostMaxOutputBytes, Math.floor(options.maxOutputSize ?? defaultMaxOutputBytes)),
     },
     reuse:
       reuse === null

@@ -17,6 +17,7 @@ describe('a child that breaks the protocol', () => {
     ['resultless', 'answer to call lacks what belongs there'],
     ['outputless', 'answer to call lacks what belongs there'],
     ['garbage', 'no frame'],
+    ['huge', 'no frame'],
   ])('by %s fails that call and is ended, and the next call gets a fresh one', async (fault, how) => {
     await using host = await fakeHost({ processes: 1 });
     const module = await anyModule(host);

@@ -392,6 +392,20 @@ describe('what a guest writes', () => {
   });
 });
 
+it('a trap closes an open instance to the calls that wait for their turn', async () => {
+  await using host = await fakeHost();
+  const module = await anyModule(host);
+  const instance = await module.open();
+  const calls = ['opened', 'trap', 'opened', 'opened'].map((name) =>
+    instance.invoke(name, []).then(
+      ({ value }) => value,
+      (error: unknown) => error,
+    ),
+  );
+  const stale = code('HS_RUNTIME_STALE_HANDLE');
+  expect(await Promise.all(calls)).toEqual([1, code('HS_RUNTIME_TRAP'), stale, stale]);
+});
+
 it('a trap closes an open instance', async () => {
   await using host = await fakeHost();
   const instance = await (await anyModule(host)).open();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameReader, encodeFrame } from '../src/frame-codec.ts';
+import { FrameReader, encodeFrame, longestAnswerBytes } from '../src/frame-codec.ts';
 
 const frames = fc.array(fc.tuple(fc.dictionary(fc.string(), fc.integer()), fc.uint8Array({ maxLength: 200 })), {
   minLength: 1,
@@ -28,5 +28,24 @@ describe('frames', () => {
     ['text that is no JSON', [5, 0, 0, 0, 1, 0, 0, 0, 0x7b]],
   ])('with %s are refused', (_, bytes) => {
     expect(() => new FrameReader().push(Buffer.from(bytes))).toThrow('no frame');
+  });
+
+  it('that a child would not take are not sent', () => {
+    expect(() => encodeFrame({ do: 'inspect' }, new Uint8Array(2 ** 30))).toThrow(
+      expect.objectContaining({ code: 'HS_RUNTIME_INPUT_LIMIT' }),
+    );
+  });
+
+  it('are no longer than what was asked for', () => {
+    const callOf = (maxOutputBytes: number): number =>
+      longestAnswerBytes({ do: 'callInstance', export: 'f', args: [], maxOutputBytes });
+    expect(callOf(50_000_000) - callOf(40_000_000)).toBe(20_000_000);
+    const reader = new FrameReader();
+    reader.maxBytes = 100;
+    expect(reader.push(Buffer.from([100, 0, 0, 0, 1, 0, 0, 0]))).toEqual([]);
+    expect(() => reader.push(Buffer.alloc(97, 0x31))).not.toThrow();
+    const longer = new FrameReader();
+    longer.maxBytes = 99;
+    expect(() => longer.push(Buffer.from([100, 0, 0, 0, 1, 0, 0, 0]))).toThrow('no frame');
   });
 });
