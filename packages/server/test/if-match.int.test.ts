@@ -81,6 +81,19 @@ describe('of several changes by one ETag that come at once, one is made and all 
     await test.client.deployments.abort(deploymentId).catch(() => undefined);
   });
 
+  it('of a module', async () => {
+    const path = `${api}/modules/spare-v1.0.0`;
+    const register = (salt: string): Promise<unknown> =>
+      test.client.modules.register({ name: 'spare', version: '1.0.0', wasm: coreModule({ salt }) });
+    await register('a');
+    const tag = await tagOf(path);
+    await test.client.modules.delete('spare-v1.0.0');
+    await register('b');
+    expect((await test.send('DELETE', path, { headers: { 'if-match': tag } })).status).toBe(412);
+    expect((await test.send('GET', path, { headers: { 'if-none-match': tag } })).status).toBe(200);
+    expect(await statuses(path, [{ method: 'DELETE' }, { method: 'DELETE' }])).toEqual([204, 404]);
+  });
+
   it('of an interface', async () => {
     const register = (version: string, type: string): Promise<unknown> =>
       test.client.interfaces.register({

@@ -98,14 +98,14 @@ export class ModuleService {
 
   /**
    * Deletes a version that nothing uses, and its bytes when no other version has the same. Nobody can register those
-   * bytes anew in between.
-   * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_REGISTRY_MODULE_IN_USE
+   * bytes anew in between. `seen`: only that one, and none that was registered since under its id.
+   * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_REGISTRY_MODULE_IN_USE, HS_STORE_STALE
    */
-  async delete(tenant: string, moduleId: string): Promise<void> {
+  async delete(tenant: string, moduleId: string, seen?: ModuleRecord): Promise<void> {
     const { store, modules } = this.#parts;
     const { digest } = await modules.get(tenant, moduleId);
     await this.#ofDigest.run(digest, async () => {
-      const { lastOfDigest } = await modules.delete(tenant, moduleId);
+      const { lastOfDigest } = await modules.delete(tenant, moduleId, seen);
       if (lastOfDigest) await store.delete(digest);
     });
   }

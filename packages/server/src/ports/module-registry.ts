@@ -10,7 +10,12 @@ export interface ModuleRegistry {
   get(tenant: string, moduleId: string): Promise<ModuleRecord>;
   list(tenant: string, query: PageQuery & { readonly name?: string | undefined }): Promise<Page<ModuleRecord>>;
   nextVersion(tenant: string, name: string): Promise<string>;
-  delete(tenant: string, moduleId: string): Promise<{ readonly digest: string; readonly lastOfDigest: boolean }>;
+  /** `seen`: only that one, and none that was registered since under its id. @throws HS_STORE_STALE */
+  delete(
+    tenant: string,
+    moduleId: string,
+    seen?: Pick<ModuleRecord, 'digest' | 'createdAt'>,
+  ): Promise<{ readonly digest: string; readonly lastOfDigest: boolean }>;
 }
 
 /** Immutable releases. @internal */

@@ -44,7 +44,7 @@ const countDigest = statement('module_count_digest', `select count(*)::int as co
 
 const remove = statement(
   'module_delete',
-  `delete from modules where tenant = $1 and module_id = $2`,
+  `delete from modules where tenant = $1 and module_id = $2 and digest = $3 and (extract(epoch from created_at) * 1000)::float8 = $4`,
   ([tenant, moduleId]) => ({ tenant: String(tenant), action: 'module.delete', object: String(moduleId) }),
 );
 const removeReleases = statement('module_delete_releases', `delete from releases where tenant = $1 and module_id = $2`);
@@ -139,17 +139,26 @@ export class ModuleRepository {
   /**
    * Deletes a version that nothing uses or has used, with its releases. Its bytes can go too when `lastOfDigest`.
    * @throws HS_REGISTRY_MODULE_NOT_FOUND, HS_REGISTRY_MODULE_IN_USE
+   * @throws HS_STORE_STALE when it is not the one that was `seen`, but another that was registered since
    */
-  async delete(tenant: string, moduleId: string): Promise<{ readonly digest: string; readonly lastOfDigest: boolean }> {
+  async delete(
+    tenant: string,
+    moduleId: string,
+    seen?: Pick<ModuleRecord, 'digest' | 'createdAt'>,
+  ): Promise<{ readonly digest: string; readonly lastOfDigest: boolean }> {
     return this.#database.transaction(async (session) => {
       const [module] = await session.query<ModuleRecord>(read, [tenant, moduleId]);
       if (!module) throw stateError('HS_REGISTRY_MODULE_NOT_FOUND', { moduleId });
+      const { digest, createdAt } = module;
+      if (seen !== undefined && (seen.digest !== digest || seen.createdAt !== createdAt))
+        throw stateError('HS_STORE_STALE', { what: `Module ${moduleId}` });
       const [use] = await session.query<{ usedBy: string | null }>(readUse, [tenant, moduleId]);
       if (use?.usedBy) throw stateError('HS_REGISTRY_MODULE_IN_USE', { moduleId, usedBy: use.usedBy });
       await session.execute(removeReleases, [tenant, moduleId]);
-      await session.execute(remove, [tenant, moduleId]);
-      const [left] = await session.query<{ count: number }>(countDigest, [module.digest]);
-      return { digest: module.digest, lastOfDigest: left?.count === 0 };
+      if ((await session.execute(remove, [tenant, moduleId, digest, createdAt])) === 0)
+        throw stateError('HS_REGISTRY_MODULE_NOT_FOUND', { moduleId });
+      const [left] = await session.query<{ count: number }>(countDigest, [digest]);
+      return { digest, lastOfDigest: left?.count === 0 };
     });
   }
 }

@@ -159,6 +159,17 @@ describe('promote', () => {
   });
 });
 
+describe('a command that is held to what was seen', () => {
+  it('is refused when anything was written since, also by somebody at the same moment', async () => {
+    const simulation = await running();
+    const { head } = await simulation.state();
+    const codes = await Promise.all(
+      (['pause', 'abort', 'pause'] as const).map((command) => codeOf(simulation.command(command, { ifHead: head }))),
+    );
+    expect(codes.sort()).toEqual(['HS_DEPLOYMENT_STALE', 'HS_DEPLOYMENT_STALE', 'no error']);
+  });
+});
+
 describe('retry', () => {
   it('runs a failed batch again, and its old failure does not count', async () => {
     let broken = true;

@@ -24,7 +24,7 @@ import { boundUploads, isWasmUpload, type WasmUpload } from '../../modules/wasm-
 import type { ServerParts } from '../../server-parts.ts';
 import type { App } from '../app-type.ts';
 import { readRange } from '../byte-range.ts';
-import { entityTag, hasAlready, requireMatch } from '../entity-tag.ts';
+import { entityTag, hasAlready, heldToSeen, requireMatch } from '../entity-tag.ts';
 import { invalidRequest, issuesOf, validateByZod } from '../validate-request.ts';
 
 const base = `${apiBase}/modules`;
@@ -64,7 +64,7 @@ function uploadRoutes(app: App, { moduleService, config, events }: ServerParts):
       void reply
         .code(created ? 201 : 200)
         .header('location', `${base}/${module.moduleId}`)
-        .header('etag', entityTag(module.moduleId));
+        .header('etag', moduleTag(module));
       return toModuleView(module);
     },
   );
@@ -101,7 +101,7 @@ function readingRoutes(app: App, { modules, moduleService, gate }: ServerParts):
     { config: { role: reading }, schema: { tags: ['modules'], params, response: { 200: moduleViewSchema } } },
     async (request, reply) => {
       const module = await modules.get(callerOf(request).tenant, request.params.moduleId);
-      void reply.header('etag', entityTag(module.moduleId));
+      void reply.header('etag', moduleTag(module));
       return toModuleView(module);
     },
   );
@@ -140,20 +140,24 @@ function binaryRoute(app: App, parts: ServerParts): void {
   );
 }
 
-function deletionRoute(app: App, { moduleService, events }: ServerParts): void {
+function deletionRoute(app: App, { modules, moduleService, events }: ServerParts): void {
   app.delete(
     `${base}/:moduleId`,
     { config: { role: administering }, schema: { tags: ['modules'], params } },
     async (request, reply) => {
       const { tenant } = callerOf(request);
       const { moduleId } = request.params;
-      requireMatch(request, entityTag(moduleId), moduleId);
-      await moduleService.delete(tenant, moduleId);
+      const before = await modules.get(tenant, moduleId);
+      const seen = requireMatch(request, moduleTag(before), moduleId) ? before : undefined;
+      await heldToSeen(moduleId, () => moduleService.delete(tenant, moduleId, seen));
       events.emit({ topic: 'module.deleted', tenant, subject: moduleId });
       return reply.code(204).send();
     },
   );
 }
+
+/** A version never changes, but after its deletion another one can be registered under its id. */
+const moduleTag = ({ moduleId, digest, createdAt }: ModuleRecord): string => entityTag({ moduleId, digest, createdAt });
 
 /** Only what was given, so that absent stays absent. @internal */
 export function pageOf<Query extends object>(query: Query): { [Key in keyof Query]: Exclude<Query[Key], undefined> } {
