@@ -51,6 +51,8 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
   readonly #tap: AnswerTap | undefined;
   /** Called when the node could not be reached, or was lost before its answer. */
   onUnreachable: (() => void) | undefined;
+  /** Called when the node has begun to answer. */
+  onReached: (() => void) | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #givenUp: Error | undefined;
   #wasSent = false;
@@ -97,6 +99,7 @@ export class ForwardReply implements Dispatcher.DispatchHandler {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
+    this.onReached?.();
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;

@@ -213,6 +213,14 @@ export class Gateway implements TrafficRouter {
   }
 
   /**
+   * Whether the node at the address answered when it was last asked, as far as this process knows. While it did not, calls
+   * go to others: one tries it every five seconds at most, and goes on to another when it fails.
+   */
+  canReach(dataPlaneUrl: string): boolean {
+    return this.#nodes.isReached(dataPlaneUrl);
+  }
+
+  /**
    * Sends an HTTP request to a node that serves the module and streams its answer back. Resolves when the answer has
    * ended, cut or whole; a failure before the head of an answer is thrown.
    * @throws HS_ROUTE_NOT_FOUND, HS_ROUTE_VERSION_NOT_SERVED, HS_ROUTE_NO_NODE, HS_ROUTE_NODE_LOST, HS_ROUTE_TIMEOUT,

@@ -63,6 +63,11 @@ export class NodeConnections {
     return (this.#down.get(origin)?.untilMs ?? 0) > performance.now();
   }
 
+  /** `false` from when a connection fails, or breaks, until the node answers again. */
+  isReached(origin: string): boolean {
+    return !this.#down.has(origin);
+  }
+
   /** How many addresses are down now. */
   countDown(): number {
     return [...this.#down.keys()].filter((origin) => this.isDown(origin)).length;
@@ -94,6 +99,7 @@ export class NodeConnections {
   /** Sends a request whose handler takes the answer as it comes. */
   forward(origin: string, request: Omit<Dispatcher.DispatchOptions, 'origin'>, handler: ForwardReply): void {
     handler.onUnreachable = () => this.#markDown(origin);
+    handler.onReached = () => this.#down.delete(origin);
     this.#pool(this.#streamPools, origin).dispatch(request, handler);
   }
 

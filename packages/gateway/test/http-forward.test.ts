@@ -557,6 +557,29 @@ describe('Gateway.forward', () => {
     expect(await gateway.drainHttp(50)).toBe(0);
   });
 
+  it('says which node it could not reach, until that one has answered again', async () => {
+    const at = nodes[0]?.url ?? '';
+    setRoute(2, [target(0), target(1)]);
+    await gateway.stop();
+    gateway = makeGateway();
+    await gateway.start();
+    expect([gateway.canReach(at), gateway.canReach('http://127.0.0.1:1')]).toEqual([true, true]);
+    const port = Number(new URL(at).port);
+    await nodes[0]?.[Symbol.asyncDispose]();
+    for (let i = 0; i < 20; i++) expect((await fetch(`${url}/`)).status).toBe(200);
+    expect([gateway.canReach(at), gateway.canReach(nodes[1]?.url ?? '')]).toEqual([false, true]);
+    const back = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'x-hotswap-version': '1.0.0' }).end();
+    });
+    await new Promise<void>((resolve) => back.listen(port, '127.0.0.1', resolve));
+    await expect
+      .poll(async () => (await fetch(`${url}/`)).status === 200 && gateway.canReach(at), { timeout: 8_000 })
+      .toBe(true);
+    back.closeAllConnections();
+    await new Promise((resolve) => back.close(resolve));
+  });
+
   it('is public only where every release is, and serves by those alone that are reached by HTTP', async () => {
     const open = { ...byAddress, access: 'public' as const };
     const accessOf = async (targets: readonly RouteTarget[]): Promise<string | undefined> => {

@@ -7,14 +7,17 @@ export interface RouteView {
   /** Only grows; a router reports the one that it serves. */
   readonly revision: number;
   readonly epoch: number;
-  /** Share of requests by release. */
+  /** Share of requests by release, among the targets that get any. */
   readonly releases: readonly {
     readonly releaseId: string;
     readonly moduleId: string;
     readonly version: string;
     readonly percent: number;
   }[];
-  /** Pairs of node and release with weight above 0, ordered by node, then release. */
+  /**
+   * Pairs of node and release with weight above 0, ordered by node, then release. Nodes that count as unhealthy are left
+   * out while there are others.
+   */
   readonly targets: readonly RouteTargetView[];
 }
 
@@ -25,6 +28,11 @@ export interface RouteTargetView {
   readonly releaseId: string;
   readonly moduleId: string;
   readonly weight: number;
+  /**
+   * `false`: the server that was asked could not reach the node when it last tried, and sends its share to the others
+   * until the node answers again. Absent: it gets its share.
+   */
+  readonly isReachable?: boolean;
 }
 
 /** Body of a change by hand. @public */
@@ -66,6 +74,7 @@ export const routeViewSchema: z.ZodType<RouteView> = z
         releaseId: z.string(),
         moduleId: z.string(),
         weight: z.number(),
+        isReachable: z.boolean().exactOptional(),
       }),
     ),
   })

@@ -3,6 +3,7 @@ import {
   AuditRepository,
   NodeSilenceRepository,
   OutboxRepository,
+  RouteRepository,
   type Database,
   type NodeSilence,
 } from '../src/index.ts';
@@ -63,6 +64,31 @@ describe.each(backends)('silent nodes on $name', ({ open }) => {
       { text: 'n0 is heard', severity: 'info', nodeId: 'n0' },
     ]);
     expect(await acts(scene)).toEqual(['engine:node-watch node.unhealthy n0', 'engine:node-watch node.recovered n0']);
+  });
+
+  it('have no share of routes until they are heard of again, unless all nodes of a module are silent (NOD-8)', async () => {
+    const scene = new Scene(database);
+    await scene.serve('d', await scene.release('1.0.0'), await scene.join(2));
+    const routes = new RouteRepository(database);
+    const route = async (): Promise<readonly unknown[]> => {
+      const found = (await routes.find(scene.tenant, 'greeter')) ?? expect.unreachable();
+      return [found.revision, found.targets.map(({ nodeId }) => nodeId)];
+    };
+    const [before] = (await route()) as [number];
+    expect(await route()).toEqual([before, ['n0', 'n1']]);
+    await pass(scene, 'n0', twoMinutesMs);
+    await look(scene);
+    expect(await route()).toEqual([before + 1, ['n1']]);
+    expect((await routes.list(scene.tenant)).items.map(({ targets }) => targets.length)).toEqual([1]);
+    await pass(scene, 'n1', twoMinutesMs);
+    await look(scene);
+    expect(await route()).toEqual([before + 2, ['n0', 'n1']]);
+    await scene.report('n0', await scene.generation('n0'), []);
+    await look(scene);
+    expect(await route()).toEqual([before + 3, ['n0']]);
+    await scene.report('n1', await scene.generation('n1'), []);
+    await look(scene);
+    expect(await route()).toEqual([before + 4, ['n0', 'n1']]);
   });
 
   it('are noted by one of the servers that see it at the same time', async () => {

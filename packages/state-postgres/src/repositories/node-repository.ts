@@ -1,10 +1,11 @@
 import { canonicalJson, type Json } from '@hotswap/core';
 import type { Database } from '../database/database.ts';
-import { statement, type Session } from '../database/session.ts';
+import { statement } from '../database/session.ts';
 import { toJsonb, toText } from '../database/to-jsonb.ts';
 import { stateError } from '../error-codes.ts';
 import { holdingStatuses } from '../queries/deployment-statuses.ts';
 import { enterRegion, leaveRegion, type NodeMove } from '../queries/move-node.ts';
+import { raiseOfNodeRoutes } from '../queries/raise-of-node.ts';
 import { recentStarts } from '../queries/recent-starts.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 import { hashToken, newToken } from './token-hash.ts';
@@ -155,14 +156,6 @@ returning (b.data_plane_url, b.public_url) is distinct from (n.data_plane_url, n
   }),
 );
 
-const raiseOfNode = statement(
-  'node_raise_revisions',
-  `
-update routes set revision = revision + 1 where tenant = $1 and module_name in (
-  select module_name from assignments where tenant = $1 and node_id = $2 and weight > 0)
-returning module_name as "moduleName"`,
-);
-
 const insertCredential = statement(
   'node_credential_insert',
   `insert into node_credentials (token_hash, tenant, node_id) values ($1, $2, $3)`,
@@ -235,12 +228,6 @@ const remove = statement(
   'node_delete',
   `delete from nodes where tenant = $1 and node_id = $2 and ${isAsSeen('$3', '$4', '$5')}`,
   ([tenant, nodeId]) => ({ tenant: String(tenant), action: 'node.delete', object: String(nodeId) }),
-);
-
-const sendRoutes = statement(
-  'node_route_hints',
-  `
-select pg_notify('hotswap_changes', json_build_object('topic', 'route', 'tenant', $1::text, 'moduleName', name)::text) from unnest($2::text[]) as name`,
 );
 
 /** Its stream is looked at: there is nothing more to say to the node. */
@@ -318,7 +305,7 @@ export class NodeRepository {
       if ((await session.execute(upsert, values)) === 0) throw stateError('HS_NODE_EXISTS', { nodeId: node.nodeId });
       // A session that is opened afterwards finds it there already.
       if (before && (before.dataPlaneUrl !== node.dataPlaneUrl || before.publicUrl !== (node.publicUrl ?? null)))
-        await raiseRevisions(session, token.tenant, node.nodeId);
+        await raiseOfNodeRoutes(session, token.tenant, node.nodeId);
       await session.execute(dropCredentials, [token.tenant, node.nodeId]);
       const credential = newToken('hsn');
       await session.execute(insertCredential, [hashToken(credential), token.tenant, node.nodeId]);
@@ -366,7 +353,7 @@ export class NodeRepository {
           ? stateError('HS_NODE_NOT_FOUND', { nodeId: node.nodeId })
           : stateError('HS_AUTH_REGION_NOT_ALLOWED', { region: node.region });
       }
-      if (row.moved) await raiseRevisions(session, tenant, node.nodeId);
+      if (row.moved) await raiseOfNodeRoutes(session, tenant, node.nodeId);
       return leaving && enterRegion(session, tenant, node.nodeId, leaving);
     });
   }
@@ -439,7 +426,7 @@ export class NodeRepository {
     await this.#database.transaction(async (session) => {
       const [use] = await session.query<{ deploymentId: string }>(readUse, [tenant, nodeId]);
       if (use) throw stateError('HS_NODE_IN_USE', { nodeId, deploymentId: use.deploymentId });
-      await raiseRevisions(session, tenant, nodeId);
+      await raiseOfNodeRoutes(session, tenant, nodeId);
       if ((await session.execute(remove, [tenant, nodeId, ...valuesOf(seen)])) === 0) {
         const isThere = (await session.query(read, [tenant, nodeId])).length > 0;
         throw isThere ? staleNode(nodeId) : stateError('HS_NODE_NOT_FOUND', { nodeId });
@@ -455,11 +442,6 @@ function valuesOf(seen: SeenNode | undefined): readonly unknown[] {
 }
 
 const staleNode = (nodeId: string): Error => stateError('HS_STORE_STALE', { what: `Node ${nodeId}` });
-
-async function raiseRevisions(session: Session, tenant: string, nodeId: string): Promise<void> {
-  const raised = await session.query<{ moduleName: string }>(raiseOfNode, [tenant, nodeId]);
-  if (raised.length > 0) await session.query(sendRoutes, [tenant, raised.map(({ moduleName }) => moduleName)]);
-}
 
 /** In the order hostname, region, zone, runtime, version, capabilities, module limit, hardware, both URLs. */
 function describe(node: NodeDescription): readonly unknown[] {

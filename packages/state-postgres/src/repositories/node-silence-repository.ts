@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts';
 import { statement, type Session } from '../database/session.ts';
+import { raiseOfNodeRoutes } from '../queries/raise-of-node.ts';
 
 /** A node that has fallen silent, or is heard of again. @public */
 export interface NodeSilence {
@@ -72,7 +73,7 @@ export type SilenceWording = (silence: NodeSilence) => {
 
 /**
  * Nodes that fall silent and come back: each turn is noted once, with an act in the audit chain and a message in the
- * outbox, however many servers look.
+ * outbox, however many servers look. Routes pass over a node while it is noted as silent.
  * @public
  */
 export class NodeSilenceRepository {
@@ -103,6 +104,7 @@ async function note(session: Session, silence: NodeSilence, wording: SilenceWord
       ? await session.execute(begin, [tenant, nodeId, silentMs])
       : await session.execute(end, [tenant, nodeId]);
   if (changed === 0) return false;
+  await raiseOfNodeRoutes(session, tenant, nodeId);
   const { text, severity } = wording(silence);
   await session.execute(tell, [tenant, nodeId, text, severity, JSON.stringify({ silentForMs: Math.round(silentMs) })]);
   return true;

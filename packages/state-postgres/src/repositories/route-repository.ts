@@ -8,21 +8,31 @@ import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.t
 /** A node and a release that requests may go to, and what else is known of the node. @public */
 export interface RouteTarget extends CoreRouteTarget {
   readonly region: string;
-  /** By the database's clock; `null` before the first report. Routers may pass over nodes that have been silent for long. */
+  /** By the database's clock; `null` before the first report. */
   readonly silentForMs: number | null;
 }
 
 /** Where requests for a module go. @public */
 export interface LiveRoute extends Route {
   readonly epoch: number;
-  /** In the order node, release; empty when nothing serves the module. */
+  /**
+   * In the order node, release; empty when nothing serves the module. Nodes that count as unhealthy are left out while any
+   * other is there.
+   */
   readonly targets: readonly RouteTarget[];
 }
 
 /** A route as somebody has seen it who wants to change it. @public */
 export type SeenRoute = Pick<LiveRoute, 'revision' | 'epoch'>;
 
-/** Revision and targets of one moment. */
+/** The node is noted as silent: whoever notes it, or its end, raises the revisions of its routes. */
+const isSilent = (assignment: string): string =>
+  `exists (select 1 from node_silences s where s.tenant = ${assignment}.tenant and s.node_id = ${assignment}.node_id)`;
+
+/**
+ * Revision and targets of one moment. Nodes that are silent get nothing, unless all are: then nothing is known that would
+ * be better.
+ */
 const routesWhere = (condition: string): string => `
 select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, r.epoch::float8 as epoch,
   coalesce((select json_agg(json_build_object('nodeId', a.node_id, 'region', n.region, 'dataPlaneUrl', n.data_plane_url, 'publicUrl', n.public_url, 'releaseId', a.release_id,
@@ -32,7 +42,10 @@ select r.tenant, r.module_name as "moduleName", r.revision::float8 as revision, 
     join nodes n on n.tenant = a.tenant and n.node_id = a.node_id
     join releases rel on rel.tenant = a.tenant and rel.release_id = a.release_id
     left join node_heartbeats h on h.tenant = a.tenant and h.node_id = a.node_id
-    where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0), '[]') as targets,
+    where a.tenant = r.tenant and a.module_name = r.module_name and a.weight > 0
+      and (not ${isSilent('a')} or not exists (
+        select 1 from assignments x where x.tenant = r.tenant and x.module_name = r.module_name and x.weight > 0 and not ${isSilent('x')}))
+    ), '[]') as targets,
   coalesce((select json_agg(json_build_object('releaseId', d.release_id, 'when', m.value) order by d.ordinal desc, m.ordinality)
     from deployments d, json_array_elements(d.spec->'traffic'->'match') with ordinality m(value, ordinality)
     where d.tenant = r.tenant and d.module_name = r.module_name and d.status in ('InProgress', 'Paused')), '[]') as matches,

@@ -7,7 +7,7 @@ import {
   setRouteSchema,
   type RouteView,
 } from '@hotswap/protocol';
-import { gatewayErrorCodes } from '@hotswap/gateway';
+import { gatewayErrorCodes, type Gateway } from '@hotswap/gateway';
 import { errorFactory } from '@hotswap/core';
 import { callerOf } from '../../auth/authorize.ts';
 import { administering, reading } from '../../auth/principal.ts';
@@ -27,7 +27,7 @@ export function trafficRoutes(app: App, parts: ServerParts): void {
   changingRoutes(app, parts);
 }
 
-function readingRoutes(app: App, { routes }: ServerParts): void {
+function readingRoutes(app: App, { routes, gateway }: ServerParts): void {
   app.get(
     base,
     {
@@ -36,7 +36,7 @@ function readingRoutes(app: App, { routes }: ServerParts): void {
     },
     async (request) => {
       const { items, nextCursor } = await routes.list(callerOf(request).tenant, pageOf(request.query));
-      return { routes: items.map(toRouteView), nextCursor };
+      return { routes: items.map((route) => toRouteView(route, gateway)), nextCursor };
     },
   );
 
@@ -47,12 +47,12 @@ function readingRoutes(app: App, { routes }: ServerParts): void {
       const { name } = request.params;
       const route = await find(routes, callerOf(request).tenant, name);
       void reply.header('etag', routeTag(route));
-      return toRouteView(route);
+      return toRouteView(route, gateway);
     },
   );
 }
 
-function changingRoutes(app: App, { routes }: ServerParts): void {
+function changingRoutes(app: App, { routes, gateway }: ServerParts): void {
   app.put(
     `${base}/:name`,
     {
@@ -68,7 +68,7 @@ function changingRoutes(app: App, { routes }: ServerParts): void {
       await heldToSeen(what, () => routes.setWeights(tenant, name, request.body.weights, seen));
       const route = await find(routes, tenant, name);
       void reply.header('etag', routeTag(route));
-      return toRouteView(route);
+      return toRouteView(route, gateway);
     },
   );
 
@@ -96,25 +96,28 @@ async function find(routes: LiveRoutes, tenant: string, moduleName: string): Pro
 const routeTag = ({ moduleName, revision, epoch }: LiveRoute): string =>
   entityTag({ name: moduleName, revision, epoch });
 
-function toRouteView({ moduleName, revision, epoch, targets }: LiveRoute): RouteView {
-  const total = targets.reduce((sum, target) => sum + target.weight, 0);
+/** What requests get here and now: targets whose node this server's gateway cannot reach have no share, unless none has. */
+function toRouteView({ moduleName, revision, epoch, targets }: LiveRoute, gateway: Gateway): RouteView {
+  const reached = targets.filter(({ dataPlaneUrl }) => gateway.canReach(dataPlaneUrl));
+  const serving = reached.length > 0 ? reached : targets;
+  const total = sumOf(serving);
   const releases = [...Map.groupBy(targets, (target) => target.releaseId)].map(([releaseId, ofRelease]) => ({
     releaseId,
     moduleId: ofRelease[0]?.moduleId ?? '',
     version: ofRelease[0]?.version ?? '',
-    percent: Math.round((ofRelease.reduce((sum, target) => sum + target.weight, 0) / total) * 10_000) / 100,
+    percent: Math.round((sumOf(ofRelease.filter((target) => serving.includes(target))) / total) * 10_000) / 100,
   }));
   return {
     moduleName,
     revision,
     epoch,
     releases,
-    targets: targets.map(({ nodeId, region, releaseId, moduleId, weight }) => ({
-      nodeId,
-      region,
-      releaseId,
-      moduleId,
-      weight,
-    })),
+    targets: targets.map((target) => {
+      const { nodeId, region, releaseId, moduleId, weight } = target;
+      const isReachable = reached.includes(target);
+      return { nodeId, region, releaseId, moduleId, weight, ...(isReachable ? {} : { isReachable }) };
+    }),
   };
 }
+
+const sumOf = (targets: LiveRoute['targets']): number => targets.reduce((sum, { weight }) => sum + weight, 0);
