@@ -257,7 +257,7 @@ export { commandTrain } from './trains/command-train.ts';
 export type { TrainAnswer, TrainCommand } from './trains/command-train.ts';
 export { decideTrain } from './trains/decide-train.ts';
 export type { MemberState, TrainDecision } from './trains/decide-train.ts';
-export { driveTrain } from './trains/drive-train.ts';
+export { driveTrain, givenUpReason } from './trains/drive-train.ts';
 export type { TrainDriveParts } from './trains/drive-train.ts';
 export { explainTrain, explainTrainCommand } from './trains/explain-train.ts';
 export { trainMemberSpec } from './trains/train-member-spec.ts';

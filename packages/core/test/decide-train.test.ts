@@ -29,6 +29,32 @@ const members = (...statuses: readonly (DeploymentStatus | null)[]): readonly Me
 const decide = (change: Partial<Train>, ...statuses: readonly (DeploymentStatus | null)[]) =>
   decideTrain(train(change), members(...statuses));
 
+describe('a train with a member that failed before it changed anything', () => {
+  const failed = { deploymentId: 'd1', status: 'Failed', isRetained: false, changedNothing: true } as const;
+  const back = (of: Partial<Train>, before: DeploymentStatus, after: DeploymentStatus) =>
+    decideTrain(train({ intent: 'back', status: 'RollingBack', reason: 'd1 is Failed: no room', ...of }), [
+      ...members(before).slice(0, 1),
+      failed,
+      { deploymentId: 'd2', status: after, isRetained: false },
+    ]);
+
+  it('is rolled back when another one has been', () => {
+    expect(back({}, 'RolledBack', 'Cancelled').change).toEqual({ status: 'RolledBack' });
+  });
+
+  it('has failed when none was, for the same reason and no other', () => {
+    expect(back({}, 'Cancelled', 'Cancelled').change).toEqual({ status: 'Failed' });
+    expect(back({ backEnd: 'Cancelled' }, 'Cancelled', 'Cancelled').change).toEqual({ status: 'Cancelled' });
+  });
+
+  it('names one beside it that could not be brought back', () => {
+    expect(back({}, 'Failed', 'Cancelled').change).toEqual({
+      status: 'Failed',
+      reason: 'd1 is Failed: no room; d0 could not be brought back',
+    });
+  });
+});
+
 describe('a train that goes forward', () => {
   it('executes one member after the other, each when the one before is completed', () => {
     expect(decide({}, 'Pending', 'Pending').command).toEqual({ deploymentId: 'd0', name: 'execute' });

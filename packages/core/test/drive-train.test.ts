@@ -53,6 +53,21 @@ class Driven {
   }
 }
 
+describe('a train that has ended', () => {
+  it.each(['RolledBack', 'Cancelled', 'Failed'] as const)('as %s calls members off that came late', async (status) => {
+    const driven = new Driven();
+    driven.row = { ...driven.row, intent: 'back', status, reason: 'its server was lost' };
+    driven.members[0] = 'Pending';
+    await driven.look();
+    expect([driven.commands, driven.members]).toEqual([
+      [`abort ${deploymentId}`, 'abort train-1-a'],
+      ['Cancelled', 'Cancelled'],
+    ]);
+    await driven.look();
+    expect([driven.commands.length, driven.turns]).toEqual([2, []]);
+  });
+});
+
 describe('a train whose next member is not approved', () => {
   it.each(Object.keys(refusals))('waits for an approval that is %s, and goes on once it is there', async (which) => {
     const driven = new Driven();

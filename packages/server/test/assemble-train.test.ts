@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { hotSwapError, type DeploymentSpec, type Train, type TrainChange } from '@hotswap/core';
-import { assembleTrain } from '../src/trains/assemble-train.ts';
+import {
+  driveTrain,
+  hotSwapError,
+  type DeploymentSpec,
+  type DeploymentStatus,
+  type Train,
+  type TrainChange,
+  type TrainDriveParts,
+  type TrainMember,
+} from '@hotswap/core';
+import { assembleTrain, type AssemblyParts } from '../src/trains/assemble-train.ts';
 
 const specs = ['tax', 'shop'].map(
   (name) => ({ tenant: 'default', deploymentId: `train-1-${name}` }) as unknown as DeploymentSpec,
@@ -97,4 +106,96 @@ describe('the assembly of a train', () => {
     ).rejects.toBe(refusal);
     expect(assembly.commands).toEqual(['abort train-1-tax']);
   });
+});
+
+describe('a server that dies while it assembles a train', () => {
+  class Died extends Error {}
+  const orders = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+  /**
+   * Dies at the n-th access to the store, before or after it is done, of an assembly that another server gives up at the
+   * m-th; then that other server looks, as often as it takes.
+   */
+  const left = async (diesAt: number, isDone: boolean, givenUpAt: number) => {
+    let row: Train = { ...new Assembly().row, members: specs.map(memberOf) };
+    const statuses = new Map<string, { status: DeploymentStatus; reason?: string | undefined }>();
+    const parts = (accessed: () => void, done: () => void): AssemblyParts & TrainDriveParts => {
+      const access = async <Result>(act: () => Result): Promise<Result> => {
+        accessed();
+        const result = act();
+        done();
+        return result;
+      };
+      const command = (id: string, reason: string | undefined): void => {
+        if (['Pending', 'PendingApproval'].includes(statuses.get(id)?.status ?? ''))
+          statuses.set(id, { status: 'Cancelled', reason });
+      };
+      const update = (read: Train, change: TrainChange) =>
+        access(() => {
+          if (read.revision !== row.revision) return null;
+          return (row = { ...row, ...change, revision: row.revision + 1 });
+        });
+      return {
+        trains: { find: () => access(() => row), update },
+        engine: {
+          create: ({ deploymentId }) => access(() => void statuses.set(deploymentId, { status: 'Pending' })) as never,
+          command: (_tenant, id, _command, _actor, options) => access(() => command(id, options?.reason)) as never,
+        },
+        members: () =>
+          Promise.resolve(
+            specs.map(({ deploymentId }) => {
+              const { status = null, reason } = statuses.get(deploymentId) ?? {};
+              return { deploymentId, status, reason, isRetained: false };
+            }),
+          ),
+        update,
+        command: (_train, id, _command, { reason }) => access(() => command(id, reason)),
+        now: () => 60_001,
+      };
+    };
+    const nothing = (): void => undefined;
+    const other = parts(nothing, nothing);
+    let accesses = 0;
+    const dieIf = (wanted: boolean): void => {
+      if (wanted && accesses > diesAt) throw new Died('killed');
+    };
+    const first = parts(
+      () => {
+        if (accesses++ === givenUpAt && row.intent === 'assemble') {
+          row = { ...row, intent: 'back', status: 'Cancelled', reason: 'Its server was lost', revision: 9 };
+        }
+        dieIf(!isDone);
+      },
+      () => dieIf(isDone),
+    );
+    await assembleTrain(first, row, specs, 'dev').catch(nothing);
+    for (let looks = 0; looks < 3; looks++) await driveTrain(other, row);
+    return { row, members: [...statuses.values()] };
+  };
+
+  it.each(orders)('leaves no member behind that waits, whenever it dies, given up at access %i', async (givenUpAt) => {
+    for (const diesAt of orders) {
+      for (const isDone of [false, true]) {
+        const { row, members } = await left(diesAt, isDone, givenUpAt);
+        const at = `died ${isDone ? 'after' : 'before'} access ${String(diesAt)}`;
+        if (row.intent === 'wait') {
+          expect(members, at).toEqual([{ status: 'Pending' }, { status: 'Pending' }]);
+          continue;
+        }
+        expect(row.status, at).toBe('Cancelled');
+        for (const member of members)
+          expect(member, at).toEqual({
+            status: 'Cancelled',
+            reason: expect.stringMatching(/^train-1 (was given up|goes back): Its server was lost/) as string,
+          });
+      }
+    }
+  });
+});
+
+const memberOf = ({ deploymentId }: DeploymentSpec): TrainMember => ({
+  deploymentId,
+  moduleId: `${deploymentId}-v1`,
+  moduleName: deploymentId,
+  after: [],
 });

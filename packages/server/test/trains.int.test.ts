@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DesiredRelease } from '@hotswap/core';
 import type { TrainView } from '@hotswap/protocol';
+import { openDatabase, TrainRepository } from '@hotswap/state-postgres';
 import { runCommandLine } from './run-command-line.ts';
 import { ScriptedAgent, type ScriptedRelease } from './scripted-agent.ts';
 import { startTestServer, type TestServer } from './start-test-server.ts';
@@ -143,6 +144,30 @@ describe('a release train', () => {
     test = await start(Number(port));
     expect((await ended(trainId)).status).toBe('RolledBack');
     await expect.poll(serving, { timeout: 45_000 }).toBe('1.0.0 1.0.0 1.0.0');
+  });
+
+  it('ends at once, under the next server, members that were created after it had ended', async () => {
+    const { trainId } = await test.client.trains.create({ moduleIds: versions('1.0.0'), strategy: 'AllAtOnce' });
+    const { port } = new URL(test.url);
+    await test.server.stop();
+    // What a server leaves behind that was slow, was given up by another one, and died before it saw that.
+    const database = await openDatabase({ dataDir: join(dataDir, 'database') });
+    const rows = new TrainRepository(database);
+    const row = await rows.find('default', trainId);
+    const lost = { intent: 'back', status: 'Cancelled', reason: 'Its server was lost' } as const;
+    expect(row && (await rows.update(row, lost))).toMatchObject(lost);
+    await database[Symbol.asyncDispose]();
+    test = await start(Number(port));
+    const members = async () => (await test.client.trains.get(trainId)).members.map(({ deployment }) => deployment);
+    await expect
+      .poll(async () => (await members()).map((member) => member?.status), { timeout: 45_000 })
+      .toEqual(['Cancelled', 'Cancelled', 'Cancelled']);
+    expect((await members()).map((member) => member?.reason)).toEqual(
+      Array.from({ length: 3 }, () => `${trainId} was given up: Its server was lost`),
+    );
+    expect(await test.client.trains.get(trainId)).toMatchObject({ status: 'Cancelled', reason: 'Its server was lost' });
+    // Nothing holds the modules any more.
+    expect((await promote('1.0.0')).status).toBe('Completed');
   });
 
   it('is there as a whole or not at all, and refuses what makes no sense', async () => {

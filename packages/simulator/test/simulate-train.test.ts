@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isHotSwapError } from '@hotswap/core';
+import { fail, isHotSwapError, type Strategy } from '@hotswap/core';
 import type { SimulateTrainRequest, TrainSimulationResult } from '@hotswap/protocol';
 import { readTrainScenario, simulateTrain } from '@hotswap/simulator';
 import { allAtOnce } from '@hotswap/strategy-all-at-once';
@@ -62,6 +62,24 @@ describe('simulateTrain', () => {
     expect(statuses(result)).toEqual(['RolledBack', 'Cancelled', 'Cancelled']);
     expect(result.members.map(({ beganAtMs }) => beganAtMs)).toEqual([expect.any(Number), null, null]);
     expect(result.members[1]).toMatchObject({ targetCount: 0, changes: [], leftOut: [] });
+  });
+
+  it('has failed, and took nothing back, when its first member found no room', async () => {
+    const noRoom: Strategy<unknown> = {
+      ...allAtOnce(),
+      name: 'NoRoom',
+      *rollout() {
+        yield* fail({ cause: 'capacity', message: 'Insufficient capacity for Green environment' });
+        return { status: 'Completed' };
+      },
+    };
+    const result = await simulateTrain({
+      ...base,
+      train: { ...base.train, strategy: 'NoRoom', strategyConfig: {} },
+      strategies: [noRoom],
+    });
+    expect([result.status, statuses(result)]).toEqual(['Failed', ['Failed', 'Cancelled', 'Cancelled']]);
+    expect(result.reason).toBe('train-simulated-tax is Failed: Insufficient capacity for Green environment');
   });
 
   it('judges each member by what the script says of its own calls', async () => {

@@ -58,6 +58,14 @@ describe('historyViolations', () => {
       'Train: train-1 is InProgress and neither ends nor says what it waits for',
     ]);
     expect(await of('RolledBack')).toEqual([]);
+    const failed = (turns: boolean): readonly JournalEntry[] => [
+      ...entries.filter(({ type }) => turns || type !== 'turned').slice(0, -1),
+      { ...(entries.at(-1) as JournalEntry), type: 'closed', status: 'Failed' },
+    ];
+    const strays = async (turns: boolean) =>
+      (await of('RolledBack', failed(turns))).filter((violation) => violation.startsWith('Train'));
+    expect(await strays(false)).toEqual([]);
+    expect(await strays(true)).toEqual(['Train: train-1 ended without d, which stands otherwise']);
   });
 
   it('I2: finds a node that went back', async () => {

@@ -122,4 +122,6 @@ export interface DeploymentSummary {
   readonly retainedUntil?: Instant;
   /** Positions of nodes that did not get or keep the new release, when the outcome is partial. */
   readonly failedNodes?: readonly (readonly [number, number])[];
+  /** It has failed before any node or route was changed: there is nothing to bring back. Absent: no. */
+  readonly changedNothing?: true;
 }

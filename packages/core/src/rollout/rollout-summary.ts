@@ -1,6 +1,6 @@
 import type { DeploymentSummary, GivenApproval, Instant } from '../model/deployment.ts';
 import { requiredApprovals } from '../policy/approval-rule.ts';
-import type { RolloutState } from './rollout-state.ts';
+import { hasChanged, type RolloutState } from './rollout-state.ts';
 
 /**
  * What screens and lists show, out of the folded state.
@@ -30,6 +30,7 @@ export function summarise(state: RolloutState, stuckAt: Instant | undefined): De
     ...(state.endedAt === null ? {} : { endedAt: state.endedAt }),
     ...(state.retainedUntil === null ? {} : { retainedUntil: state.retainedUntil }),
     ...(failed && failed.length > 0 ? { failedNodes: failed } : {}),
+    ...(state.status === 'Failed' && !hasChanged(state) ? { changedNothing: true } : {}),
   };
 }
 

@@ -8,6 +8,8 @@ export interface MemberState {
   readonly reason?: string | undefined;
   /** What it replaced is still warm. */
   readonly isRetained: boolean;
+  /** It has failed before it changed anything. Absent: no. */
+  readonly changedNothing?: true | undefined;
 }
 
 /** What is to be done about a train now. @internal */
@@ -65,9 +67,10 @@ function goBack(train: Train, members: readonly MemberState[]): TrainDecision {
   const change: TrainChange = { status: 'RollingBack' };
   if (!last) {
     const stays = members.filter(
-      ({ status }) => status === 'Failed' || status === 'Completed' || status === 'PartiallyCompleted',
+      ({ status, changedNothing }) =>
+        (status === 'Failed' && changedNothing !== true) || status === 'Completed' || status === 'PartiallyCompleted',
     );
-    if (stays.length === 0) return { change: { status: train.backEnd } };
+    if (stays.length === 0) return { change: { status: endOf(train, members) } };
     const names = stays.map(({ deploymentId }) => deploymentId).join(', ');
     return {
       change: { status: 'Failed', reason: `${train.reason ?? 'It went back'}; ${names} could not be brought back` },
@@ -77,6 +80,13 @@ function goBack(train: Train, members: readonly MemberState[]): TrainDecision {
   if (status === 'RollingBack') return { change };
   if (status !== null && isWaiting(status)) return { command: { deploymentId, name: 'abort' }, change };
   return { command: { deploymentId, name: 'rollback' }, change };
+}
+
+/** Like a deployment, a train has failed and is not rolled back where no member has changed anything. */
+function endOf({ backEnd }: Train, members: readonly MemberState[]): Train['status'] {
+  const hasFailed = members.some(({ status }) => status === 'Failed');
+  const isBrought = members.some(({ status }) => status === 'RolledBack');
+  return backEnd === 'RolledBack' && hasFailed && !isBrought ? 'Failed' : backEnd;
 }
 
 /** Nothing more can be done about it: it is back, was never there, or cannot be brought back. */

@@ -4,6 +4,9 @@ import { isHotSwapError } from '../errors/is-hotswap-error.ts';
 import { decideTrain, type MemberState, type TrainDecision } from './decide-train.ts';
 import type { Train, TrainChange } from './train.ts';
 
+/** How trains end that go, or went, back. */
+const endsBack: readonly Train['status'][] = ['RolledBack', 'Cancelled', 'Failed'];
+
 /** A train that nobody has finished assembling for that long has lost its server. */
 const assemblyMs = 60_000;
 /** Decisions in one look: more than a train can need until it waits for a member. */
@@ -40,6 +43,7 @@ export interface TrainDriveParts {
  * @internal
  */
 export async function driveTrain(parts: TrainDriveParts, read: Train): Promise<void> {
+  if (endsBack.includes(read.status)) return callOffLate(parts, read);
   let train: Train | null = isAbandoned(parts, read) ? await abandon(parts, read) : read;
   for (let decisions = 0; train && decisions < mostDecisions; decisions++) {
     const decision = decideTrain(train, await parts.members(train));
@@ -49,6 +53,21 @@ export async function driveTrain(parts: TrainDriveParts, read: Train): Promise<v
     if (!decision.command && changed === train) return;
     train = changed;
   }
+}
+
+/**
+ * Members that were created after their train had ended, by a server that was slow and then was no more: none of them will
+ * ever have a turn, and until it expires each would hold its module.
+ */
+async function callOffLate({ members, command }: TrainDriveParts, train: Train): Promise<void> {
+  const waiting = (await members(train)).filter(({ status }) => status === 'Pending' || status === 'PendingApproval');
+  for (const { deploymentId } of waiting.toReversed())
+    await command(train, deploymentId, 'abort', { reason: givenUpReason(train) });
+}
+
+/** Why a member of a train that has ended is called off. @internal */
+export function givenUpReason({ trainId, reason }: Pick<Train, 'trainId' | 'reason'>): string {
+  return `${trainId} was given up${reason === null ? '' : `: ${reason}`}`;
 }
 
 function isAbandoned({ now }: TrainDriveParts, { intent, updatedAt }: Train): boolean {

@@ -6,7 +6,7 @@ export interface TrainStore {
   insert(train: Omit<Train, 'revision' | 'createdAt' | 'updatedAt'>): Promise<void>;
   find(tenant: string, trainId: string): Promise<Train | null>;
   list(tenant: string, query: PageQuery): Promise<Page<Train>>;
-  /** Of all tenants. */
+  /** Of all tenants; those too that have ended while a member of theirs, created since, still waits for its turn. */
   unfinished(): Promise<readonly Train[]>;
   /**
    * Writes a change on top of what was read; `null` when somebody else was faster. `action` is what goes on record: in

@@ -1,4 +1,4 @@
-import type { DeploymentSpec, RolloutEngine, Train, TrainChange } from '@hotswap/core';
+import { givenUpReason, type DeploymentSpec, type RolloutEngine, type Train, type TrainChange } from '@hotswap/core';
 import { serverError } from '../error-codes.ts';
 import type { TrainStore } from '../ports/train-store.ts';
 
@@ -57,15 +57,13 @@ async function settle(
   }
 }
 
-/** Whoever gave the train up may have looked at its members before the last of them were there, and look no more. */
+/** Whoever gave the train up may have looked at its members before the last of them were there. */
 async function callOff(
   { engine }: AssemblyParts,
   created: readonly DeploymentSpec[],
   author: string,
-  { trainId, reason }: Train,
+  train: Train,
 ): Promise<void> {
   for (const { tenant, deploymentId } of created.toReversed())
-    await engine.command(tenant, deploymentId, 'abort', author, {
-      reason: `${trainId} was given up${reason === null ? '' : `: ${reason}`}`,
-    });
+    await engine.command(tenant, deploymentId, 'abort', author, { reason: givenUpReason(train) });
 }

@@ -23,8 +23,8 @@ export async function trainMembers(
   return Promise.all(
     train.members.map(async ({ deploymentId }) => {
       const own = await findMember(deployments, train, deploymentId);
-      const { status, reason, retainedUntil } = own?.summary ?? { status: null };
-      return { deploymentId, status, reason, isRetained: retainedUntil !== undefined };
+      const { status, reason, retainedUntil, changedNothing } = own?.summary ?? { status: null };
+      return { deploymentId, status, reason, isRetained: retainedUntil !== undefined, changedNothing };
     }),
   );
 }

@@ -80,9 +80,16 @@ returning ${columns}`,
 );
 
 const read = statement('train_read', `select ${columns} from trains where tenant = $1 and train_id = $2`);
+/** A member may be created after its train has ended, by a server that was slow and then was no more. */
 const readUnfinished = statement(
   'trains_unfinished',
-  `select ${columns} from trains where status in ${holdingStatuses} order by ordinal`,
+  `
+select ${columns} from trains where status in ${holdingStatuses}
+union all
+select ${columns} from trains where status not in ${holdingStatuses} and (tenant, train_id) in (
+  select d.tenant, d.spec ->> 'trainId' from deployments d
+  where d.status in ${holdingStatuses} and d.status in ('Pending', 'PendingApproval'))
+order by ordinal`,
 );
 const readPage = statement(
   'train_list',
@@ -119,7 +126,7 @@ export class TrainRepository {
     return readPageByOrdinal(this.#session, readPage, [tenant], query, toTrain);
   }
 
-  /** Trains of all tenants that are not at their end. */
+  /** Trains of all tenants that are not at their end, or have a member that waits and does not know of it. */
   async unfinished(): Promise<readonly TrainRecord[]> {
     return (await this.#session.query<Row>(readUnfinished)).map(toTrain);
   }

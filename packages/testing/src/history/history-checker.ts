@@ -249,7 +249,11 @@ const completedAt = (entries: readonly JournalEntry[]): number =>
 
 function isUndone(entries: readonly JournalEntry[]): boolean {
   const closed = entries.findLast((entry) => entry.type === 'closed');
-  return entries.length === 0 || (closed !== undefined && undone.includes(closed.status));
+  if (entries.length === 0 || closed === undefined) return entries.length === 0;
+  // One that failed without having turned back had changed nothing.
+  return (
+    undone.includes(closed.status) || (closed.status === 'Failed' && !entries.some(({ type }) => type === 'turned'))
+  );
 }
 
 function strays(

@@ -75,6 +75,7 @@ export class SimulatedTrain {
         status: summary?.status ?? null,
         reason: summary?.reason,
         isRetained: summary?.retainedUntil !== undefined,
+        changedNothing: summary?.changedNothing,
       };
     });
   }
