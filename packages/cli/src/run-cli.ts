@@ -87,7 +87,7 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
     await program.parseAsync([...keepGuestArguments(args, program, run)], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return reportFailure(error, program.opts<GlobalOptions>(), environment);
+    return await reportFailure(error, program.opts<GlobalOptions>(), environment);
   }
 }
 
@@ -149,7 +149,11 @@ function makeSession(
   };
 }
 
-function reportFailure(thrown: unknown, options: GlobalOptions, { stderr, stdout, signal }: CliEnvironment): number {
+async function reportFailure(
+  thrown: unknown,
+  options: GlobalOptions,
+  { stderr, stdout, signal, env }: CliEnvironment,
+): Promise<number> {
   // The client can tell of a request that it failed; what is wrong with the address is its cause.
   const isExplained = isHotSwapError(thrown, 'HS_CLIENT_UNREACHABLE') && isHotSwapError(thrown.cause);
   const error = isExplained ? thrown.cause : thrown;
@@ -157,12 +161,18 @@ function reportFailure(thrown: unknown, options: GlobalOptions, { stderr, stdout
   if (signal.aborted) return exitCodes.interrupted;
   const code = isHotSwapError(error) ? error.code : 'HS_CLI_UNEXPECTED';
   const message = error instanceof Error ? error.message : String(error);
-  const details = isHotSwapError(error) ? error.details : {};
+  // Whoever hears that nobody answers asks where the address is from.
+  const isUnreachable = isHotSwapError(error, 'HS_CLIENT_UNREACHABLE');
+  const addressFrom = isUnreachable ? { addressFrom: (await serverAddress(options, env)).source } : {};
+  const details: Readonly<Record<string, unknown>> = isHotSwapError(error) ? { ...error.details, ...addressFrom } : {};
   if (options.output === 'text')
-    stderr.write(shownText(`error: ${message}\n  ${code}\n${issuesText(details['errors'])}`));
+    stderr.write(shownText(`error: ${message}\n  ${code}\n${originText(details)}${issuesText(details['errors'])}`));
   else stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);
   return exitCodeOfError(error);
 }
+
+const originText = ({ addressFrom }: { readonly addressFrom?: unknown }): string =>
+  typeof addressFrom === 'string' ? `  the address is that of ${addressFrom}\n` : '';
 
 /** The pointers of a validation error, one a line. */
 function issuesText(issues: unknown): string {

@@ -374,6 +374,9 @@ describe('runCli', () => {
     const ran = await run(['nodes'], { fetch: refuse });
     expect(ran.code).toBe(exitCodes.serverUnreachable);
     expect(ran.stderr).toContain('ECONNREFUSED');
+    expect(ran.stderr).toContain('the address is that of HOTSWAP_SERVER');
+    const document = await run(['-o', 'json', 'nodes'], { fetch: refuse });
+    expect(JSON.parse(document.stdout)).toMatchObject({ error: { details: { addressFrom: 'HOTSWAP_SERVER' } } });
   });
 
   it('ends with 78 and says where it looked when no server is known', async () => {
