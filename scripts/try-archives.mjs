@@ -1,6 +1,7 @@
 // `node scripts/try-archives.mjs [FOLDER]`: unpacks the archives of this platform that are in a folder, each somewhere else, and
 // has them work together with nothing of the machine: an empty PATH, and no variable but those that they need. The server
-// answers, the agent joins it, and the command line finds the node. Default folder: archives.
+// answers, the agent joins it, the command line finds the node, a module is deployed to it, and a call answered. Default
+// folder: archives.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { inRoot } from './bootstrap/paths.mjs';
 import { SetupProblem, runAsCommand, say } from './bootstrap/progress.mjs';
+import { callUntilAnswered, roll } from './images/tried-fleet.mjs';
 
 const run = promisify(execFile);
 const isWindows = process.platform === 'win32';
@@ -59,7 +61,17 @@ async function until(what, started, look) {
   }
 }
 
-async function joinAndFind({ server, agent, cli }, folder, started) {
+const askAs =
+  ({ url, token }) =>
+  async (method, path, body) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/api/v1/wasm${path}`, { method, headers, body: JSON.stringify(body) });
+    const said = await answer.json();
+    if (!answer.ok) throw new SetupProblem(`${method} ${path}: ${JSON.stringify(said)}`);
+    return said;
+  };
+
+async function joinAndServe({ server, agent, cli }, folder, started) {
   const data = join(folder, 'server');
   const credential = join(data, 'local-admin.json');
   started.push(start(server, ['--data-dir', data, '--host', '127.0.0.1', '--port', '0'], folder));
@@ -83,6 +95,10 @@ async function joinAndFind({ server, agent, cli }, folder, started) {
   started.push(start(agent, ['--config', config], folder));
   const isThere = async () => (await hotswap('nodes')).split('\n').find((line) => /^archived .* Healthy /.test(line));
   say('try-archives', `the node is there: ${await until('a node', started[1], isThere)}`);
+  const ask = askAs(admin);
+  await roll(ask);
+  await callUntilAnswered(ask, 'archived');
+  say('try-archives', 'the node has the module and answers calls');
 }
 
 await runAsCommand('try-archives', async () => {
@@ -93,7 +109,7 @@ await runAsCommand('try-archives', async () => {
     const server = await unpack(archives, 'hotswap-server', folder);
     const agent = await unpack(archives, 'wasm-edge-agent', folder);
     const cli = await unpack(archives, 'hotswap', folder);
-    await joinAndFind({ server, agent, cli }, folder, started);
+    await joinAndServe({ server, agent, cli }, folder, started);
   } finally {
     for (const each of started.reverse()) await each.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -16,12 +16,13 @@ describe('the self-contained archives of a release', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('work together with an empty PATH: the server is healthy, the agent joins it, the command line finds the node', async () => {
+  it('work together with an empty PATH: the server is healthy, the agent joins it, the command line finds the node, which serves a module', async () => {
     for (const program of ['server', 'agent', 'cli'])
       await run(process.execPath, [join(scripts, 'archive.mjs'), program, '--out', folder, '--level', '1']);
     const { stdout, stderr } = await run(process.execPath, [join(scripts, 'try-archives.mjs'), folder]);
     expect(stdout + stderr).toContain('the server answers: {"status":"Healthy"}');
     expect(stdout + stderr).toMatch(/the node is there: archived +us-east .*Healthy/);
+    expect(stdout + stderr).toContain('the node has the module and answers calls');
   }, 300_000);
 
   it('are missed when they are not there', async () => {
