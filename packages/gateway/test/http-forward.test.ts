@@ -557,6 +557,31 @@ describe('Gateway.forward', () => {
     expect(await gateway.drainHttp(50)).toBe(0);
   });
 
+  it('drops trailers of requests, announced or not, and passes the body on whole', async () => {
+    const arrived: unknown[] = [];
+    node(0).answer = async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      const { headers, trailers } = request;
+      arrived.push([body, headers.trailer, headers['x-checksum'], trailers]);
+      response.end('ok');
+    };
+    for (const announced of [true, false]) {
+      const asking = httpRequest(url, {
+        method: 'POST',
+        headers: { 'transfer-encoding': 'chunked', ...(announced ? { trailer: 'x-checksum' } : {}) },
+      });
+      asking.write('first ');
+      asking.addTrailers({ 'x-checksum': 'abc' });
+      asking.end('second');
+      const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+      answer.resume();
+      await once(answer, 'end');
+      expect(answer.statusCode).toBe(200);
+    }
+    expect(arrived).toEqual(Array.from({ length: 2 }, () => ['first second', undefined, undefined, {}]));
+  });
+
   it('says which node it could not reach, until that one has answered again', async () => {
     const at = nodes[0]?.url ?? '';
     setRoute(2, [target(0), target(1)]);
