@@ -14,7 +14,7 @@ use crate::host_functions::{self, Answering, HostFunctions};
 use crate::inspect::wasi_level;
 use crate::module::Linked;
 use crate::store::StoreData;
-use crate::wasi::{Grants, WasiLevel, logging, preview3};
+use crate::wasi::{Grants, WasiLevel, logging, names, preview3};
 
 /// The embedder's functions, and how they answer.
 type Host<'a> = Option<(&'a Arc<dyn HostFunctions>, Answering)>;
@@ -82,7 +82,7 @@ fn link_component(component: &component::Component, grants: &Grants, host: Host<
         options.network_error_code(true);
         wasmtime_wasi::p2::add_to_linker_with_options_async(&mut linker, &options).map_err(EngineError::internal)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(EngineError::internal)?;
-        link_io(&mut linker).map_err(EngineError::internal)?;
+        link_own(&mut linker).map_err(EngineError::internal)?;
     }
     if wasi == WasiLevel::Preview3 {
         preview3::link(&mut linker)?;
@@ -109,12 +109,13 @@ impl component::HasData for Table {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// Puts a `wasi:io` in place of upstream's that works without the rest of WASI.
-fn link_io(linker: &mut component::Linker<StoreData>) -> wasmtime::Result<()> {
+/// Puts our own in place of upstream's: a `wasi:io` that works without the rest of WASI, and lookups of names that are bounded.
+fn link_own(linker: &mut component::Linker<StoreData>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     io::error::add_to_linker::<_, Table>(linker, StoreData::table)?;
     io::poll::add_to_linker::<_, Table>(linker, StoreData::table)?;
     io::streams::add_to_linker::<_, Table>(linker, StoreData::table)?;
+    names::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

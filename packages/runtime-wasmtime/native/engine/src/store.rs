@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::sockets::WasiSocketsView;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -17,6 +18,7 @@ use crate::shared::cpu_share::CpuShare;
 use crate::shared::lanes::{TickCost, ask_to_move, tick_cost};
 use crate::shared::ticker::TICK_MS;
 use crate::wasi::WasiContext;
+use crate::wasi::names::Names;
 use crate::wasi::output::{Output, Streams};
 
 const TICK: Duration = Duration::from_millis(TICK_MS);
@@ -149,6 +151,15 @@ impl StoreData {
             // Linked only into components with WASI; see `link::link_component`.
             _ => unreachable!("store without a table"),
         }
+    }
+
+    /// What names are looked up with.
+    pub(crate) fn names(&mut self) -> Names<'_> {
+        let lookups = match &self.host {
+            Host::Component { context, .. } => context.wasi.lookups(),
+            Host::Preview1 { .. } | Host::None => None,
+        };
+        Names { sockets: self.sockets(), lookups }
     }
 
     /// The context of a module linked against preview 1.

@@ -1,9 +1,7 @@
 //! One connection: look the name up once, check every address, connect to that very address, and speak TLS to the name.
 
-use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +12,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
@@ -23,50 +20,23 @@ use crate::egress::address::permitted;
 use crate::egress::hosts::{Host, Target};
 use crate::egress::pool::Connection;
 use crate::error::{EngineError, Result as EngineResult};
+use crate::shared::lookups::Lookups;
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 6;
 /// Bytes of a head that a server may send.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 200;
-/// Lookups that may hold threads of the runtime's blocking pool, which file calls need too.
-static LOOKUPS: Semaphore = Semaphore::const_new(MAX_LOOKUPS);
-const MAX_LOOKUPS: usize = 16;
-/// Of one module: names that are never answered are no reason for others to wait.
-const MAX_OWN_LOOKUPS: usize = 4;
-
-/// Answers of a resolver.
-pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
-
-/// Turns names into addresses; tests bring their own.
-pub trait Resolver: Send + Sync {
-    /// All addresses of a name, in order of preference.
-    fn resolve(&self, name: &str) -> Lookup;
-}
-
-/// The operating system's resolver.
-#[derive(Debug)]
-pub(crate) struct SystemResolver;
-
-impl Resolver for SystemResolver {
-    fn resolve(&self, name: &str) -> Lookup {
-        let name = name.to_owned();
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
-    }
-}
-
 /// Opens connections under one module's rules.
 pub(crate) struct Connector {
-    pub(crate) resolver: Arc<dyn Resolver>,
-    pub(crate) allow_private: bool,
-    lookups: Arc<Semaphore>,
+    lookups: Arc<Lookups>,
+    allow_private: bool,
     tls: Arc<ClientConfig>,
 }
 
 impl Connector {
-    pub(crate) fn new(resolver: Arc<dyn Resolver>, allow_private: bool, extra_roots: &[String]) -> EngineResult<Self> {
-        let lookups = Arc::new(Semaphore::new(MAX_OWN_LOOKUPS));
-        Ok(Self { resolver, allow_private, lookups, tls: Arc::new(tls_config(extra_roots)?) })
+    pub(crate) fn new(lookups: Arc<Lookups>, allow_private: bool, extra_roots: &[String]) -> EngineResult<Self> {
+        Ok(Self { lookups, allow_private, tls: Arc::new(tls_config(extra_roots)?) })
     }
 
     /// Connects within `limit`, name lookup and handshakes included.
@@ -92,23 +62,11 @@ impl Connector {
         timeout_at(deadline, shake).await.map_err(|_| Error::ConnectionTimeout)?
     }
 
-    /// The system's resolver cannot be broken off: its place is free when it has ended, not when nobody waits for it any more.
-    async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let own = self.lookups.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let place = LOOKUPS.acquire().await.map_err(io::Error::other)?;
-        let lookup = self.resolver.resolve(name);
-        let looking = tokio::spawn(async move {
-            let _places = (own, place);
-            lookup.await
-        });
-        looking.await.map_err(io::Error::other)?
-    }
-
     /// The addresses that may be connected to. A name is looked up here and nowhere else: what was checked is what is used.
     async fn addresses(&self, target: &Target, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
         let found = match &target.host {
             Host::Address(address) => vec![*address],
-            Host::Name(name) => timeout_at(deadline, self.look_up(name))
+            Host::Name(name) => timeout_at(deadline, self.lookups.find(name))
                 .await
                 .map_err(|_| Error::DnsTimeout)?
                 .map_err(|_| Error::DnsError { rcode: None, info_code: None })?,

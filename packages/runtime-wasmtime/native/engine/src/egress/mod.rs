@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use crate::egress::connect::{Connector, Resolver, SystemResolver};
+use crate::egress::connect::Connector;
 use crate::egress::counters::Counters;
 use crate::egress::hosts::{Host, HostRules, Target, default_port};
 use crate::egress::pool::{Connection, Lease, Pool};
@@ -33,6 +33,7 @@ use crate::egress::request_body::{RequestBody, StoreAlive};
 use crate::egress::response_body::{BodyTimes, ResponseBody};
 use crate::error::Result as EngineResult;
 use crate::policy::NetworkPolicy;
+use crate::shared::lookups::Lookups;
 
 /// Wait for a connection, unless guest or policy say less.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,20 +81,16 @@ impl From<Timeouts> for BodyTimes {
 
 impl Egress {
     /// `None` when the policy names no host: then nothing needs to be kept.
-    pub(crate) fn new(policy: &NetworkPolicy, call_timeout_ms: u64) -> EngineResult<Option<Arc<Self>>> {
-        Self::with_resolver(policy, call_timeout_ms, Arc::new(SystemResolver))
-    }
-
-    pub(crate) fn with_resolver(
+    pub(crate) fn new(
         policy: &NetworkPolicy,
         call_timeout_ms: u64,
-        resolver: Arc<dyn Resolver>,
+        lookups: Arc<Lookups>,
     ) -> EngineResult<Option<Arc<Self>>> {
         let rules = HostRules::parse(&policy.allowed_hosts)?;
         if policy.allowed_hosts.is_empty() {
             return Ok(None);
         }
-        let connector = Connector::new(resolver, policy.allow_private_addresses, &policy.extra_roots_pem)?;
+        let connector = Connector::new(lookups, policy.allow_private_addresses, &policy.extra_roots_pem)?;
         Ok(Some(Arc::new(Self {
             rules,
             connector,

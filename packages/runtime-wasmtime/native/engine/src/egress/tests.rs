@@ -20,9 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::egress::connect::{Lookup, Resolver};
 use crate::egress::{Egress, EgressHooks};
 use crate::policy::NetworkPolicy;
+use crate::shared::lookups::{Lookup, Lookups, Resolver};
 
 /// Answers every name with the same addresses, a new list each time.
 struct Names {
@@ -54,7 +54,7 @@ fn policy(hosts: &[&str], allow_private_addresses: bool) -> NetworkPolicy {
 }
 
 fn hooks(policy: &NetworkPolicy, names: &Arc<Names>) -> (Arc<Egress>, EgressHooks) {
-    let egress = Egress::with_resolver(policy, 5_000, names.clone()).expect("a policy").expect("hosts are allowed");
+    let egress = Egress::new(policy, 5_000, Lookups::by(names.clone())).expect("a policy").expect("hosts are allowed");
     let hooks = EgressHooks::new(Some(egress.clone()));
     (egress, hooks)
 }
@@ -135,7 +135,7 @@ async fn without_a_policy_every_request_is_denied() {
     let port = server().await;
     let outcome = send(&mut EgressHooks::new(None), get(&format!("http://127.0.0.1:{port}/")), None).await;
     assert!(matches!(outcome, Err(Error::HttpRequestDenied)));
-    assert!(Egress::new(&NetworkPolicy::default(), 5_000).expect("a policy").is_none());
+    assert!(Egress::new(&NetworkPolicy::default(), 5_000, Lookups::of_system()).expect("a policy").is_none());
 }
 
 #[tokio::test]
@@ -473,7 +473,7 @@ async fn tls_server(issuer: &rcgen::CertifiedKey<rcgen::KeyPair>, protocols: Vec
 fn roots_that_are_none_are_refused_at_load() {
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let policy = NetworkPolicy { extra_roots_pem: vec![pem.to_owned()], ..policy(&["api.test"], false) };
-        let error = Egress::new(&policy, 5_000).expect_err("refused");
+        let error = Egress::new(&policy, 5_000, Lookups::of_system()).expect_err("refused");
         assert_eq!(error.detail("path"), Some(&"policy.network.extraRootsPem[0]".into()));
     }
 }

@@ -1,6 +1,7 @@
 //! WASI as the policy grants it. A context is built for each store; nothing is inherited from this process.
 
 pub(crate) mod logging;
+pub(crate) mod names;
 pub(crate) mod output;
 pub(crate) mod preview3;
 pub(crate) mod process_stdio;
@@ -22,6 +23,7 @@ use crate::egress::{Egress, EgressHooks};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::guest_module::Metrics;
 use crate::policy::{ModulePolicy, RunOptions, Stdio, WasiPolicy};
+use crate::shared::lookups::Lookups;
 use crate::store::{ComponentContext, Host};
 use crate::wasi::output::Streams;
 use crate::wasi::process_stdio::{ProcessOutput, ProcessStdin};
@@ -68,12 +70,15 @@ pub(crate) struct Grants {
 
 impl Grants {
     pub(crate) fn open(policy: &ModulePolicy) -> Result<Self> {
+        let lookups = Lookups::of_system();
+        let names = policy.network.sockets.name_lookup.then(|| lookups.clone());
+        let sockets = SocketRules::parse(&policy.network.sockets)?;
         Ok(Self {
             folders: OpenFolders::open(&policy.wasi)?,
             metrics: Arc::default(),
             log_rate: Some(Arc::new(LogRate::new(policy.limits.max_log_bytes_per_second))),
-            plain: Arc::new(Plain { wasi: policy.wasi.clone(), sockets: SocketRules::parse(&policy.network.sockets)? }),
-            egress: Egress::new(&policy.network, policy.limits.timeout_ms)?,
+            plain: Arc::new(Plain { wasi: policy.wasi.clone(), sockets, names }),
+            egress: Egress::new(&policy.network, policy.limits.timeout_ms, lookups)?,
         })
     }
 }
@@ -83,6 +88,8 @@ impl Grants {
 struct Plain {
     wasi: WasiPolicy,
     sockets: SocketRules,
+    /// Where names may be looked up.
+    names: Option<Arc<Lookups>>,
 }
 
 impl Plain {
@@ -111,6 +118,11 @@ pub(crate) struct WasiContext {
 impl WasiContext {
     pub(crate) fn get(&mut self, streams: &Streams) -> &mut WasiCtx {
         self.made.get_or_insert_with(|| self.plain.builder(streams, None).build())
+    }
+
+    /// `None`: the policy lets nobody look names up.
+    pub(crate) fn lookups(&self) -> Option<Arc<Lookups>> {
+        self.plain.names.clone()
     }
 }
 

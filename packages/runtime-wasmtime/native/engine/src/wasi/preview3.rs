@@ -25,7 +25,11 @@ pub(crate) fn check(experimental: &[Experiment]) -> Result<()> {
 #[cfg(feature = "wasi03")]
 pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker).map_err(EngineError::internal)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker).map_err(EngineError::internal)
+    wasmtime_wasi_http::p3::add_to_linker(linker).map_err(EngineError::internal)?;
+    linker.allow_shadowing(true);
+    let linked = super::names::link_preview3(linker).map_err(EngineError::internal);
+    linker.allow_shadowing(false);
+    linked
 }
 
 /// Nobody comes here; see [`check`].

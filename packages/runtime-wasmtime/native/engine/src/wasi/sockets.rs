@@ -15,7 +15,6 @@ use crate::policy::SocketPolicy;
 pub(crate) struct SocketRules {
     tcp: Arc<[SocketRule]>,
     udp: Arc<[SocketRule]>,
-    name_lookup: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +45,14 @@ impl SocketRules {
             };
             texts.iter().enumerate().map(rule).collect::<Result<Arc<[_]>>>()
         };
-        Ok(Self { tcp: rules("tcp", &policy.tcp)?, udp: rules("udp", &policy.udp)?, name_lookup: policy.name_lookup })
+        Ok(Self { tcp: rules("tcp", &policy.tcp)?, udp: rules("udp", &policy.udp)? })
     }
 
-    /// Puts the rules into a context. Without rules it denies everything by itself.
+    /// Puts the rules into a context. Without rules it denies everything by itself. Names are looked up elsewhere: see `names.rs`.
     pub(crate) fn apply(&self, builder: &mut WasiCtxBuilder) {
         builder.allow_tcp(!self.tcp.is_empty());
         builder.allow_udp(!self.udp.is_empty());
-        builder.allow_ip_name_lookup(self.name_lookup);
+        builder.allow_ip_name_lookup(false);
         if self.tcp.is_empty() && self.udp.is_empty() {
             return;
         }
