@@ -401,9 +401,9 @@ export interface ModuleStats {
   readonly memoryAtLimit: number;
   /** Sum over finished calls; 0 where they are not metered. */
   readonly fuelUsed: number;
-  /** Calls that ran on an instance of an earlier call. */
+  /** Calls and HTTP requests that ran on an instance of an earlier one. */
   readonly reusedInstances: number;
-  /** Instances kept for the next call now. */
+  /** Instances kept for the next call or HTTP request now. */
   readonly idleInstances: number;
   /** Time that calls were held back because the module was over its share of a core. */
   readonly throttledMs: number;

@@ -9,11 +9,11 @@ use tokio::sync::{Notify, Semaphore};
 use wasmtime::{Engine, ExternType, ModuleExport};
 
 use crate::cache::Code;
-use crate::calls::warm::{IdlePool, WarmGuest};
+use crate::calls::warm::IdlePool;
 use crate::engines::is_concurrent;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::{FunctionEntry, Target, component_functions, core_functions};
-use crate::http::{ALLOC, HANDLE, KeptInstances, MEMORY, ServerPre};
+use crate::http::{ALLOC, HANDLE, MEMORY, ServerPre};
 use crate::policy::{Limits, ModulePolicy};
 use crate::runtime::Runtime;
 use crate::shared::cpu_share::CpuShare;
@@ -79,7 +79,6 @@ pub struct LoadedModule {
     pub(crate) initialize: Option<ModuleExport>,
     pub(crate) command: Option<Target>,
     pub(crate) http: HttpEntry,
-    pub(crate) kept: KeptInstances,
     is_component: bool,
     /// On the engine for WASI 0.3.
     concurrent: bool,
@@ -87,8 +86,8 @@ pub struct LoadedModule {
     digest: String,
     report: String,
     pub(crate) stats: ModuleStats,
-    /// Instances kept between calls, if its policy wants that.
-    pub(crate) warm: Option<IdlePool<WarmGuest>>,
+    /// Instances kept between calls and requests, if its policy wants that.
+    pub(crate) warm: Option<IdlePool>,
     /// What its instances may compute, all together.
     pub(crate) share: Arc<CpuShare>,
     /// One permit per call that has an instance: one module never holds the whole pool.
@@ -152,7 +151,6 @@ impl LoadedModule {
             initialize,
             command,
             http,
-            kept: KeptInstances::default(),
             is_component: matches!(code, Code::Component(_)),
             concurrent: is_concurrent(engine),
             description,
@@ -273,14 +271,14 @@ impl LoadedModule {
     }
 
     /// Drops instances that were idle for too long; returns how many are left.
-    pub(crate) fn sweep_idle(&self) -> usize {
-        self.warm.as_ref().map_or(0, IdlePool::sweep)
+    pub(crate) fn sweep_idle(&self, runtime: &Runtime) -> usize {
+        self.warm.as_ref().map_or(0, |warm| warm.sweep(runtime))
     }
 
     /// Drops all idle instances.
-    pub(crate) fn drop_idle(&self) {
+    pub(crate) fn drop_idle(&self, runtime: &Runtime) {
         if let Some(warm) = &self.warm {
-            warm.clear();
+            warm.clear(runtime);
         }
     }
 
@@ -325,12 +323,11 @@ impl Drop for LoadedModule {
         if let Ok(runtime) = Runtime::get() {
             runtime.forget(self.id);
             let http = std::mem::replace(&mut self.http, HttpEntry::None);
-            let kept = std::mem::take(&mut self.kept);
             if let Some(warm) = self.warm.take() {
                 runtime.bury(Box::new(warm));
             }
             if let Some(linked) = self.linked.take() {
-                runtime.bury(Box::new((kept, http, linked, self.linked_here.take())));
+                runtime.bury(Box::new((http, linked, self.linked_here.take())));
             }
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use crate::calls::control::CallRegistry;
+use crate::calls::warm::{Permit, make_room};
 use crate::compile::child::CompileChildren;
 use crate::engines::{MAX_WASM_STACK_BYTES, Pool, base_config, concurrent, metered, probe_pool};
 use crate::error::{EngineError, ErrorCode, Result};
@@ -54,7 +55,9 @@ pub struct Runtime {
     pub(crate) ticker: Ticker,
     instance_slots: usize,
     /// One permit per live instance.
-    pub(crate) instance_permits: Arc<Semaphore>,
+    pub(crate) instance_permits: Semaphore,
+    /// Calls that wait for one.
+    places_wanted: AtomicUsize,
     pub(crate) pending: AtomicUsize,
     pub(crate) calls: CallRegistry,
     modules: Mutex<HashMap<u32, Weak<LoadedModule>>>,
@@ -154,7 +157,8 @@ impl Runtime {
             worker_threads,
             compile_threads,
             ticker,
-            instance_permits: Arc::new(Semaphore::new(instance_slots)),
+            instance_permits: Semaphore::new(instance_slots),
+            places_wanted: AtomicUsize::new(0),
             pending: AtomicUsize::new(0),
             calls: CallRegistry::default(),
             modules: Mutex::new(HashMap::new()),
@@ -238,24 +242,26 @@ impl Runtime {
         self.modules.lock().get(&id).and_then(Weak::upgrade).ok_or_else(|| stale("module", id))
     }
 
-    fn live_modules(&self) -> Vec<Arc<LoadedModule>> {
+    pub(crate) fn live_modules(&self) -> Vec<Arc<LoadedModule>> {
         self.modules.lock().values().filter_map(Weak::upgrade).collect()
     }
 
     /// Sees to it that instances that are idle now do not stay for ever.
     pub(crate) fn sweep_soon(&'static self) {
-        if self.sweeping.swap(true, Ordering::AcqRel) {
+        // What has just become idle is seen by the sweeper that lowers the flag after this, or its lowered flag is seen here: both look at
+        // the idle instances under their lock in between.
+        if self.sweeping.load(Ordering::Acquire) || self.sweeping.swap(true, Ordering::AcqRel) {
             return;
         }
         self.tokio.spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
-                if self.live_modules().iter().map(|module| module.sweep_idle()).sum::<usize>() > 0 {
+                if self.live_modules().iter().map(|module| module.sweep_idle(self)).sum::<usize>() > 0 {
                     continue;
                 }
                 self.sweeping.store(false, Ordering::Release);
                 // One that became idle before the flag was down has nobody else to look after it.
-                let idle = self.live_modules().iter().any(|module| module.sweep_idle() > 0);
+                let idle = self.live_modules().iter().any(|module| module.sweep_idle(self) > 0);
                 if !idle || self.sweeping.swap(true, Ordering::AcqRel) {
                     return;
                 }
@@ -263,11 +269,34 @@ impl Runtime {
         });
     }
 
-    /// Frees the places of idle instances when calls wait for one.
-    pub(crate) fn make_room(&self) {
-        if self.instance_permits.available_permits() == 0 {
-            self.live_modules().iter().for_each(|module| module.drop_idle());
+    /// A place for an instance, if need be that of an idle one. `None`: all are taken by instances that work.
+    pub(crate) fn try_place(&'static self) -> Option<Permit> {
+        loop {
+            if let Ok(permit) = self.instance_permits.try_acquire() {
+                return Some(permit);
+            }
+            if !make_room(self) {
+                return None;
+            }
         }
+    }
+
+    /// A place for an instance as soon as there is one.
+    pub(crate) async fn place(&'static self) -> Result<Permit> {
+        if let Ok(permit) = self.instance_permits.try_acquire() {
+            return Ok(permit);
+        }
+        // From here on nothing becomes idle.
+        let _wanted = Wanted::count(&self.places_wanted);
+        if let Some(permit) = self.try_place() {
+            return Ok(permit);
+        }
+        self.instance_permits.acquire().await.map_err(EngineError::internal)
+    }
+
+    /// Somebody waits for a place.
+    pub(crate) fn places_wanted(&self) -> bool {
+        self.places_wanted.load(Ordering::SeqCst) > 0
     }
 
     /// Frees something large away from the calling thread: unmapping code takes up to milliseconds.
@@ -350,6 +379,22 @@ impl Runtime {
             });
         }
         stats
+    }
+}
+
+/// Counts one who waits, as long as it does.
+struct Wanted<'a>(&'a AtomicUsize);
+
+impl<'a> Wanted<'a> {
+    fn count(wanted: &'a AtomicUsize) -> Self {
+        wanted.fetch_add(1, Ordering::SeqCst);
+        Self(wanted)
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -23,8 +23,7 @@ pub(crate) async fn within<T>(
     let timed = tokio::time::timeout_at(deadline.at.into(), async {
         wait_for_share(module, deadline).await.inspect_err(|_| module.stats.record_queue_full())?;
         let _own = module.permits.acquire().await.map_err(EngineError::internal)?;
-        runtime.make_room();
-        let _permit = runtime.instance_permits.acquire().await.map_err(EngineError::internal)?;
+        let _permit = runtime.place().await?;
         info.meter.queue = admitted.elapsed();
         let _running = runtime.ticker.running();
         work(deadline, info).await

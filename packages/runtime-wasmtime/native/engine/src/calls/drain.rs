@@ -8,9 +8,12 @@ use crate::runtime::Runtime;
 
 /// Lets calls and requests end, cuts what is left at the deadline. Returns how many finished and how many were cut.
 pub(crate) async fn drain(runtime: &'static Runtime, module: &Arc<LoadedModule>, deadline: Duration) -> (usize, usize) {
-    module.kept.clear();
+    module.drop_idle(runtime);
     let at_start = module.in_flight();
-    if tokio::time::timeout(deadline, module.until_idle()).await.is_ok() {
+    let ended = tokio::time::timeout(deadline, module.until_idle()).await.is_ok();
+    // Those that came back meanwhile.
+    module.drop_idle(runtime);
+    if ended {
         return (at_start, 0);
     }
     let cut = runtime.calls.cancel_module(module.id()) + crate::http::cut_module(module.id());

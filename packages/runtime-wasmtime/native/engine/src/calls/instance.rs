@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use parking_lot::Mutex as SyncMutex;
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use wasmtime::Store;
 
 use crate::calls::control::{CallControl, CancelledBy};
@@ -17,6 +17,7 @@ use crate::calls::invoke::{
     check_callable, check_input, check_synchronous, effective_timeout, explain_failure, native_stack_suffices, prepare,
     queue_full, read_meters, rearm, unwrap_result,
 };
+use crate::calls::warm::Permit;
 use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::FunctionEntry;
@@ -48,7 +49,7 @@ pub struct OpenInstance {
     waiting: AtomicUsize,
     /// The asynchronous call that has the guest.
     running: SyncMutex<Option<Arc<CallControl>>>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl std::fmt::Debug for OpenInstance {
@@ -64,11 +65,7 @@ impl std::fmt::Debug for OpenInstance {
 pub async fn open(module: Arc<LoadedModule>) -> Result<Arc<OpenInstance>> {
     let runtime = Runtime::get()?;
     runtime.check_signals()?;
-    let permit = runtime
-        .instance_permits
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| queue_full("pool", runtime.instance_slots()))?;
+    let permit = runtime.try_place().ok_or_else(|| queue_full("pool", runtime.instance_slots()))?;
     let id = runtime.next_id();
     let limit_ms = module.limits().timeout_ms;
     let started = Instant::now();

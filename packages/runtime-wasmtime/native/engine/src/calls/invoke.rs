@@ -156,8 +156,7 @@ pub fn call_sync(module: &Arc<LoadedModule>, index: usize, args: &[Value], timeo
     let limit_ms = effective_timeout(timeout_ms, module.limits().sync_timeout_ms);
     let in_flight = module.enter_here();
     let mut meter = CallMeter::default();
-    runtime.make_room();
-    let Ok(_permit) = runtime.instance_permits.try_acquire() else {
+    let Some(_permit) = runtime.try_place() else {
         module.stats.record_queue_full();
         return Err(queue_full("pool", runtime.instance_slots()));
     };
@@ -336,8 +335,8 @@ pub(crate) async fn probe(module: &LoadedModule) -> Result<()> {
     let limit_ms = module.limits().timeout_ms;
     let deadline = Deadline::after(started, limit_ms);
     let runtime = Runtime::get()?;
-    let permit = tokio::time::timeout_at(deadline.at.into(), runtime.instance_permits.acquire()).await;
-    let _permit = permit.map_err(|_| queue_full("pool", runtime.instance_slots()))?.map_err(EngineError::internal)?;
+    let permit = tokio::time::timeout_at(deadline.at.into(), runtime.place()).await;
+    let _permit = permit.map_err(|_| queue_full("pool", runtime.instance_slots()))??;
     let _running = runtime.ticker.running();
     let mut store = prepare(module, limit_ms, Some(deadline), None)?;
     match tokio::time::timeout_at(deadline.at.into(), start_on_fiber(module, &mut store)).await {

@@ -6,10 +6,10 @@ use futures_util::FutureExt;
 
 use crate::calls::enter::{CallFailure, call_on_fiber, call_on_stack, start_on_fiber, start_on_stack};
 use crate::calls::invoke::{explained, native_stack_suffices, prepare, read_meters, rearm, unwrap_result};
-use crate::calls::warm::{IdlePool, Loan, WarmGuest};
+use crate::calls::warm::{IdlePool, Loan};
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::functions::FunctionEntry;
+use crate::functions::{FunctionEntry, Live};
 use crate::module::LoadedModule;
 use crate::runtime::Runtime;
 use crate::stats::CallMeter;
@@ -21,7 +21,7 @@ use crate::wasi::output::Output;
 pub(crate) fn warm_sync(
     runtime: &'static Runtime,
     module: &LoadedModule,
-    pool: &IdlePool<WarmGuest>,
+    pool: &IdlePool,
     function: &FunctionEntry,
     args: &[Value],
     limit_ms: u64,
@@ -32,8 +32,9 @@ pub(crate) fn warm_sync(
     let on_stack = native_stack_suffices();
     // Never yields without a deadline, so one poll finishes it.
     let at_once = || CallFailure::Engine(wasmtime::Error::msg("call did not finish at once"));
-    let mut loan = if let Some(mut loan) = pool.take() {
-        rearm(module, &mut loan.value.store, limit_ms, None);
+    // The call has a place of its own.
+    let mut loan = if let Some((mut loan, _)) = pool.take::<Live>(started) {
+        rearm(module, &mut loan.store, limit_ms, None);
         meter.reused = true;
         loan
     } else {
@@ -45,11 +46,11 @@ pub(crate) fn warm_sync(
             start.unwrap_or_else(|| Err(wasmtime::Error::msg("start did not finish at once")))
         };
         let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
-        Loan::new(WarmGuest { store, live })
+        Loan::new(store, live)
     };
     let begun = Instant::now();
     meter.instantiate = begun - started;
-    let WarmGuest { store, live } = &mut loan.value;
+    let Loan { store, way: live, .. } = &mut loan;
     let (limit, live) = (module.limits().max_output_bytes, *live);
     let outcome = if on_stack {
         call_on_stack(store, live, function, args, &mut None, limit)
@@ -66,21 +67,23 @@ pub(crate) fn warm_sync(
 fn keep_or_drop(
     runtime: &'static Runtime,
     module: &LoadedModule,
-    pool: &IdlePool<WarmGuest>,
-    loan: Loan<WarmGuest>,
+    pool: &IdlePool,
+    loan: Loan<Live>,
     outcome: Result<Results, CallFailure>,
     started: Instant,
     time_limit: (&'static str, u64),
 ) -> Result<Results> {
     match outcome {
         Ok(results) => {
-            let bytes = loan.value.store.data().limiter.memory_bytes();
-            drop(pool.put_back(runtime, loan, bytes));
+            // Idle instances only take places that nobody waits for.
+            if let Ok(permit) = runtime.instance_permits.try_acquire() {
+                pool.put_back(runtime, loan, permit, Instant::now());
+            }
             Ok(results)
         }
         Err(CallFailure::Named(error)) => Err(error),
         Err(CallFailure::Engine(error)) => {
-            Err(explained(&error, module, loan.value.store.data(), started, time_limit, false))
+            Err(explained(&error, module, loan.store.data(), started, time_limit, false))
         }
     }
 }
@@ -88,7 +91,7 @@ fn keep_or_drop(
 /// As a fresh call, on an instance that was kept, or on a new one that will be. A call that is dropped half-way takes its guest with it.
 pub(crate) async fn warm_async(
     module: &LoadedModule,
-    pool: &IdlePool<WarmGuest>,
+    pool: &IdlePool,
     function: &FunctionEntry,
     args: &[Value],
     deadline: Deadline,
@@ -98,19 +101,19 @@ pub(crate) async fn warm_async(
     let (started, runtime) = (Instant::now(), Runtime::get()?);
     let cpu_ms = module.limits().cpu_ms.unwrap_or(module.limits().timeout_ms);
     let time_limit = ("cpuMs", cpu_ms);
-    let mut loan = if let Some(mut loan) = pool.take() {
-        rearm(module, &mut loan.value.store, cpu_ms, Some(deadline));
+    let mut loan = if let Some((mut loan, _)) = pool.take::<Live>(started) {
+        rearm(module, &mut loan.store, cpu_ms, Some(deadline));
         meter.reused = true;
         loan
     } else {
         let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
         let live = start_on_fiber(module, &mut store).await;
         let live = live.map_err(|error| explained(&error, module, store.data(), started, time_limit, true))?;
-        Loan::new(WarmGuest { store, live })
+        Loan::new(store, live)
     };
     let begun = Instant::now();
     meter.instantiate = begun - started;
-    let WarmGuest { store, live } = &mut loan.value;
+    let Loan { store, way: live, .. } = &mut loan;
     let outcome = call_on_fiber(store, *live, function, args, &mut None, module.limits().max_output_bytes).await;
     meter.invoke = begun.elapsed();
     read_meters(meter, module, store);

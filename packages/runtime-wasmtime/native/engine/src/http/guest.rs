@@ -8,12 +8,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
-use tokio::sync::{SemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode as GuestErrorCode, Scheme};
 
 use crate::calls::invoke::{explained, prepare, read_meters, rearm};
+use crate::calls::warm::{Loan, Permit};
 use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result, bounded};
 use crate::module::{HttpEntry, LoadedModule};
@@ -22,8 +23,7 @@ use crate::shared::lanes::{Moving, turn_began};
 use crate::stats::CallMeter;
 use crate::store::StoreData;
 
-use super::component::{Head, ServerPre};
-use super::kept::{KeptInstance, KeptInstances, make_room};
+use super::component::{Head, Server, ServerPre};
 use super::output::{OutputTo, Watched};
 
 /// The life of a guest. Ends after the guest has returned. One that computes on moves away from the threads of the plane.
@@ -31,18 +31,20 @@ pub(crate) type GuestFuture = Moving<dyn Future<Output = Result<Returned>> + Sen
 
 /// A guest that has returned.
 pub(crate) struct Returned {
-    instance: KeptInstance,
+    loan: Loan<Server>,
+    permit: Permit,
+    /// When it returned.
+    since: Instant,
     share: ModuleShare,
 }
 
 impl Returned {
     /// Its answer is whole: the instance may serve again, if the module wants that.
     pub(crate) fn release(self) {
-        let module = &self.share.0;
-        if let Some(policy) = module.policy.runtime.reuse {
+        if let (Some(pool), Ok(runtime)) = (&self.share.0.warm, Runtime::get()) {
             // What it wrote belongs to this request, not to the next.
-            drop(self.instance.store.data().take_output());
-            KeptInstances::put(module, self.instance, policy);
+            drop(self.loan.store.data().take_output());
+            pool.put_back(runtime, self.loan, self.permit, self.since);
         }
     }
 }
@@ -82,13 +84,9 @@ pub(crate) struct Answering {
 
 /// A place for a guest, with the instance in it if one was kept.
 pub(crate) struct Place {
-    instance: Instance,
+    kept: Option<Loan<Server>>,
+    permit: Permit,
     share: ModuleShare,
-}
-
-enum Instance {
-    Fresh(SemaphorePermit<'static>),
-    Kept(KeptInstance),
 }
 
 /// A module's part of the pool; no module gets all of it.
@@ -115,20 +113,18 @@ impl Place {
 
     /// Whether an instance has to be made that will be kept.
     fn starts(&self) -> bool {
-        matches!(self.instance, Instance::Fresh(_)) && self.module().policy.runtime.reuse.is_some()
+        self.kept.is_none() && self.module().warm.is_some()
     }
 
     /// `None`: every place of the pool is taken, or all that the module may have.
-    pub(crate) fn find(runtime: &'static Runtime, module: &Arc<LoadedModule>) -> Option<Self> {
+    pub(crate) fn find(runtime: &'static Runtime, module: &Arc<LoadedModule>, now: Instant) -> Option<Self> {
         let share = ModuleShare::take(module)?;
-        if module.policy.runtime.reuse.is_some()
-            && let Some(instance) = module.kept.take()
+        if let Some(pool) = &module.warm
+            && let Some((loan, permit)) = pool.take(now)
         {
-            return Some(Self { instance: Instance::Kept(instance), share });
+            return Some(Self { kept: Some(loan), permit, share });
         }
-        let permit = runtime.instance_permits.try_acquire().ok();
-        let permit = permit.or_else(|| make_room().then(|| runtime.instance_permits.try_acquire().ok()).flatten())?;
-        Some(Self { instance: Instance::Fresh(permit), share })
+        Some(Self { kept: None, permit: runtime.try_place()?, share })
     }
 }
 
@@ -149,25 +145,25 @@ where
     let meter = if place.starts() && !module.share.heavy() { None } else { Some(module.share.clone()) };
     let work = Box::pin(async move {
         let _running = runtime.ticker.running();
-        let Place { instance, share } = place;
+        let Place { kept, permit, share } = place;
         let module = &share.0;
         let mut meter = CallMeter::default();
-        let outcome = run(module, instance, request, scheme, answering, deadline, &mut meter).await;
+        let outcome = run(module, kept, request, scheme, answering, deadline, &mut meter).await;
         module.stats.record(&meter, outcome.as_ref().err());
-        outcome.map(|instance| Returned { instance, share })
+        outcome.map(|(loan, since)| Returned { loan, permit, since, share })
     });
     Moving::new(work, &runtime.long_lane, meter)
 }
 
 async fn run<B>(
     module: &Arc<LoadedModule>,
-    instance: Instance,
+    kept: Option<Loan<Server>>,
     request: Request<B>,
     scheme: Scheme,
     answering: Answering,
     deadline: Deadline,
     meter: &mut CallMeter,
-) -> Result<KeptInstance>
+) -> Result<(Loan<Server>, Instant)>
 where
     B: Body<Data = Bytes, Error: Into<HttpError>> + Send + 'static,
 {
@@ -180,37 +176,32 @@ where
     let Answering { head, lost, output } = answering;
     let watch = |store: &Store<StoreData>| output.and_then(|to| Watched::new(&to, store.data().streams()));
     let watched;
-    let (mut instance, begun) = match instance {
-        Instance::Kept(mut instance) => {
-            rearm(module, &mut instance.store, cpu_ms, Some(deadline));
-            watched = watch(&instance.store);
-            (instance, started)
-        }
-        Instance::Fresh(permit) => {
-            let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
-            store.data_mut().starts = module.policy.runtime.reuse.is_some();
-            watched = watch(&store);
-            match component(module)?.instantiate(&mut store).await {
-                Ok(server) => {
-                    let begun = Instant::now();
-                    (KeptInstance::new(store, server, permit, begun), begun)
-                }
-                Err(error) => return Err(failed(&error, store.data(), true)),
-            }
+    let (mut loan, begun) = if let Some(mut loan) = kept {
+        rearm(module, &mut loan.store, cpu_ms, Some(deadline));
+        watched = watch(&loan.store);
+        meter.reused = true;
+        (loan, started)
+    } else {
+        let mut store = prepare(module, cpu_ms, Some(deadline), None)?;
+        store.data_mut().starts = module.warm.is_some();
+        watched = watch(&store);
+        match component(module)?.instantiate(&mut store).await {
+            Ok(server) => (Loan::new(store, server), Instant::now()),
+            Err(error) => return Err(failed(&error, store.data(), true)),
         }
     };
     let mut unreturned = Unreturned { lost, returned: false };
     meter.instantiate = begun - started;
-    let called = instance.server.answer(&mut instance.store, request, scheme, head).await;
-    instance.since = Instant::now();
-    meter.invoke = instance.since - begun;
-    read_meters(meter, module, &instance.store);
+    let called = loan.way.answer(&mut loan.store, request, scheme, head).await;
+    let ended = Instant::now();
+    meter.invoke = ended - begun;
+    read_meters(meter, module, &loan.store);
     if let Err(error) = called {
-        return Err(failed(&error, instance.store.data(), false));
+        return Err(failed(&error, loan.store.data(), false));
     }
     unreturned.returned = true;
     drop(watched);
-    Ok(instance)
+    Ok((loan, ended))
 }
 
 fn component(module: &LoadedModule) -> Result<&ServerPre> {

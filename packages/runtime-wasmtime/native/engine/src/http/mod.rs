@@ -6,7 +6,7 @@
 //! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs`, `output.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
 //! | which module answers | `router.rs`, `affinity.rs`, `proxies.rs`, `service.rs` |
-//! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `kept.rs`, `request_body.rs`, `answer.rs` |
+//! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `request_body.rs`, `answer.rs` |
 //! | how commands and core modules answer | `buffered.rs`, `cgi.rs`, `handler.rs`, `message.rs` |
 //! | what the plane answers itself | `problem.rs` |
 //! | what is counted | `flight.rs`, `stats.rs` |
@@ -24,7 +24,6 @@ mod flight;
 mod guest;
 mod handler;
 mod handlers;
-mod kept;
 mod listener;
 mod message;
 mod options;
@@ -41,10 +40,9 @@ mod socket;
 mod stats;
 mod tls;
 
-pub(crate) use component::ServerPre;
+pub(crate) use component::{Server, ServerPre};
 pub(crate) use handler::{ALLOC, HANDLE, MEMORY};
 pub use handlers::{AccessRecord, FallbackBody, FallbackRequest, Handlers, OutputRecord, RequestHead, Wants};
-pub(crate) use kept::KeptInstances;
 pub use listener::Listener;
 pub use options::{Access, Affinity, Certificate, Drained, HttpLimits, ListenOptions, Route, RouteLimits};
 pub use plane::Plane;

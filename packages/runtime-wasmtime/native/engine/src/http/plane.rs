@@ -95,7 +95,6 @@ impl Plane {
             output: OutputLog::default(),
         });
         let handle = threads()?;
-        super::kept::sweep_on(handle);
         if wants.access {
             handle.spawn(super::access::hand_over(Arc::downgrade(&state)));
         }

@@ -243,8 +243,11 @@ async fn ask_version(
     let deadline = Deadline::after(flight.started, limit_ms);
     let admitted = flight.enter_version(version);
     // A module over its share of a core waits before it holds a place that its neighbours could use.
-    let place =
-        if admitted && wait_for_share(&module, deadline).await.is_ok() { Place::find(runtime, &module) } else { None };
+    let place = if admitted && wait_for_share(&module, deadline).await.is_ok() {
+        Place::find(runtime, &module, flight.started)
+    } else {
+        None
+    };
     let Some(place) = place else {
         module.stats.record_queue_full();
         return Ok(refuse(flight, &Problem::overloaded(), &request));

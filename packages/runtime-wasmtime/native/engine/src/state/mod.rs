@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout_at;
 use wasmtime::Store;
 
@@ -23,6 +23,7 @@ use crate::calls::enter::{CallFailure, call_on_fiber, start_on_fiber};
 use crate::calls::invoke::{
     check_callable, explain_failure, explained, prepare, queue_full, read_meters, rearm, unwrap_result,
 };
+use crate::calls::warm::Permit;
 use crate::deadline::Deadline;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::Live;
@@ -74,7 +75,7 @@ impl Home {
 pub(crate) struct Guest {
     pub(crate) store: Store<StoreData>,
     pub(crate) live: Live,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 type Held = OwnedMutexGuard<Home>;
@@ -238,12 +239,9 @@ fn bury(guest: Option<Box<Guest>>) {
 /// A fresh instance that will stay.
 async fn start(module: &LoadedModule, deadline: Deadline) -> Result<Guest> {
     let runtime = Runtime::get()?;
-    runtime.make_room();
-    let permits = runtime.instance_permits.clone();
-    let permit = timeout_at(deadline.at.into(), permits.acquire_owned())
+    let permit = timeout_at(deadline.at.into(), runtime.place())
         .await
-        .map_err(|_| queue_full("pool", runtime.instance_slots()))?
-        .map_err(EngineError::internal)?;
+        .map_err(|_| queue_full("pool", runtime.instance_slots()))??;
     let limit_ms = module.limits().timeout_ms;
     let started = Instant::now();
     let deadline = Deadline::after(started, limit_ms);
