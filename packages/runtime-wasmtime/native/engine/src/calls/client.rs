@@ -163,7 +163,8 @@ impl Client {
                 Ok(Err(_aborted)) => cut_short(control.error(), &ticket),
                 Err(panic) => cut_short(panic_error(&*panic), &ticket),
             };
-            let outcome = outcome.map_err(|(error, origin)| (with_output(error, &mut info, &control), origin));
+            let outcome = outcome
+                .map_err(|(error, origin)| (control.with_arguments(with_output(error, &mut info, &control)), origin));
             // Places are free again before the caller can know.
             drop(ticket);
             let wrote = || info.as_ref().is_some_and(|info| info.output.was_written());
@@ -386,12 +387,14 @@ impl Client {
     ) -> Result<()> {
         self.runtime.check_signals()?;
         let module = instance.module().clone();
-        check_callable(module.function(index)?, true)?;
+        let function = module.function(index)?;
+        check_callable(function, true)?;
         check_input(&args, &module)?;
+        let hands_in = function.needs_instance && function.params.iter().any(|(_, ty)| ty.obstacles().resources);
         let mut waiting = instance.admit()?;
         let ticket = self.admit(call, Some(&module))?;
         let (runtime, admitted) = (self.runtime, Instant::now());
-        self.spawn(ticket, settings, move |control| async move {
+        let instance_call = move |control: Arc<CallControl>| async move {
             let limit_ms = effective_timeout(settings.timeout_ms, module.limits().timeout_ms);
             let deadline = Deadline::after(admitted, limit_ms);
             let _running = runtime.ticker.running();
@@ -416,6 +419,12 @@ impl Client {
                 Err(error) => Err((error, Some((module, index)))),
             };
             (outcome, Some(info))
+        };
+        self.spawn(ticket, settings, move |control| {
+            if hands_in {
+                control.hands_in();
+            }
+            instance_call(control)
         });
         Ok(())
     }

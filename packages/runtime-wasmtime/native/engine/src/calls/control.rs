@@ -29,12 +29,25 @@ pub(crate) struct CallControl {
     handle: AbortHandle,
     cancelled_by: AtomicU8,
     module: u32,
+    /// Where the resources among its arguments are, if there are any.
+    arguments: AtomicU8,
     /// Where its guest writes to. A call that is cut short leaves what it has said there.
     streams: Mutex<Option<Streams>>,
 }
 
 tokio::task_local! {
     static CURRENT: Arc<CallControl>;
+}
+
+/// Resources among the arguments of a call: there are none, the caller has them, the guest has or had them.
+const NONE: u8 = 0;
+const OUTSIDE: u8 = 1;
+const INSIDE: u8 = 2;
+
+/// The guest of the current call has the resources among its arguments.
+pub(crate) fn mark_handed_in() {
+    // Without a current call nobody has to be told: the caller waits on this thread.
+    let _ = CURRENT.try_with(|control| control.arguments.store(INSIDE, Ordering::Release));
 }
 
 /// Remembers the output of the instance that the current call has made. Elsewhere nothing happens.
@@ -45,12 +58,28 @@ pub(crate) fn watch_output(streams: &Streams) {
 
 impl CallControl {
     pub(crate) fn new(handle: AbortHandle, module: u32) -> Arc<Self> {
-        Arc::new(Self { handle, cancelled_by: AtomicU8::new(0), module, streams: Mutex::new(None) })
+        Arc::new(Self {
+            handle,
+            cancelled_by: AtomicU8::new(0),
+            module,
+            arguments: AtomicU8::new(NONE),
+            streams: Mutex::new(None),
+        })
     }
 
     /// Makes this the current call of everything that `work` does.
     pub(crate) fn scope<F: Future>(self: &Arc<Self>, work: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(self.clone(), work)
+    }
+
+    /// There are resources among the arguments: how the call fails says who has them then.
+    pub(crate) fn hands_in(&self) {
+        self.arguments.store(OUTSIDE, Ordering::Release);
+    }
+
+    /// Says of a failure that the caller has kept the resources among its arguments.
+    pub(crate) fn with_arguments(&self, error: EngineError) -> EngineError {
+        if self.arguments.load(Ordering::Acquire) == OUTSIDE { error.with("argumentsReturned", true) } else { error }
     }
 
     pub(crate) fn watch(&self, streams: &Streams) {

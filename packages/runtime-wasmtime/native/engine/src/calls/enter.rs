@@ -1,14 +1,16 @@
 //! Entering a guest: instantiating it and calling its functions, on the native stack or on a fiber.
 
 use wasmtime::Store;
+use wasmtime::component::ResourceAny;
 
+use crate::calls::control::mark_handed_in;
 use crate::calls::direct::{by_message, call_scalar, typed, with_message};
 use crate::error::{EngineError, Result};
 use crate::functions::{FunctionEntry, Live, Target};
 use crate::module::{Linked, LoadedModule};
 use crate::store::StoreData;
 use crate::values::convert::{
-    Lifting, OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_back, take_out,
+    OutputMeter, ResourceSlots, check_output, hand_in, lift, lift_core, lower, lower_core, take_back, take_out,
 };
 use crate::values::lift::Answer;
 use crate::values::lower::Arguments;
@@ -46,33 +48,33 @@ macro_rules! call_steps {
             }
             (Live::Component(instance), Target::Component(export)) if $function.direct => {
                 let function = typed(instance.get_func(&mut *$store, export).ok_or_else(missing)?);
-                let (handed_in, mut lent);
-                lent = Vec::new();
-                let args = match $resources {
-                    Some(slots) if $function.needs_instance => {
-                        let types = $function.params.iter().map(|(_, ty)| ty);
-                        (handed_in, lent) = hand_in(&mut *$store, $args, types, slots)?;
-                        handed_in.as_slice()
-                    }
-                    _ => $args,
-                };
+                let handed = handed_in(&mut *$store, $args, $function, $resources)?;
+                let args = handed.as_ref().map_or($args, |(args, _)| args.as_slice());
                 let Answer(mut results) = call_steps!(@typed $mode, function, $store, Arguments(args))$($await)*?;
-                take_back(&mut *$store, lent)?;
-                check_output(&results, $limit)?;
-                if let (true, Some(slots)) = ($function.needs_instance, $resources) {
-                    take_out(&mut *$store, &mut results, &$function.results, slots)?;
+                if let Some((_, lent)) = handed {
+                    take_back(&mut *$store, lent)?;
                 }
+                check_output(&results, $limit)?;
+                taken_out(&mut *$store, &mut results, $function, $resources)?;
                 Ok(results)
             }
             (Live::Component(instance), Target::Component(export)) => {
                 let function = instance.get_func(&mut *$store, export).ok_or_else(missing)?;
-                let lower = |(value, (_, ty)): (&Value, &(String, ValueType))| lower(value, ty, $resources);
-                let params = $args.iter().zip(&$function.params).map(lower).collect::<Result<Vec<_>>>()?;
+                let handed = handed_in(&mut *$store, $args, $function, $resources)?;
+                let args = handed.as_ref().map_or($args, |(args, _)| args.as_slice());
+                let lower = |(value, (_, ty)): (&Value, &(String, ValueType))| lower(value, ty);
+                let params = args.iter().zip(&$function.params).map(lower).collect::<Result<Vec<_>>>()?;
                 let mut results = vec![wasmtime::component::Val::Bool(false); $function.results.len()];
                 call_steps!(@call $mode, function, $store, &params, &mut results)$($await)*?;
-                let mut to = Lifting { meter: OutputMeter::new($limit), resources: $resources.as_deref_mut() };
+                if let Some((_, lent)) = handed {
+                    take_back(&mut *$store, lent)?;
+                }
+                let mut to = OutputMeter::new($limit);
                 let lift = |(value, ty)| lift(value, ty, &mut to);
-                Ok(results.into_iter().zip(&$function.results).map(lift).collect::<Result<_>>()?)
+                let lifted = results.into_iter().zip(&$function.results).map(lift).collect::<Result<Results>>();
+                let mut results = lifted?;
+                taken_out(&mut *$store, &mut results, $function, $resources)?;
+                Ok(results)
             }
             _ => Err(missing().into()),
         }
@@ -83,6 +85,29 @@ macro_rules! call_steps {
     (@call async, $function:ident, $store:ident, $params:expr, $results:expr) => { $function.call_async(&mut *$store, $params, $results) };
     (@typed sync, $function:tt, $store:ident, $params:expr) => { $function.call(&mut *$store, $params) };
     (@typed async, $function:tt, $store:ident, $params:expr) => { $function.call_async(&mut *$store, $params) };
+}
+
+/// See [`hand_in`]. `None`: there is nothing among the arguments that has to be.
+fn handed_in(
+    store: &mut Store<StoreData>,
+    args: &[Value],
+    function: &FunctionEntry,
+    resources: &mut Option<&mut ResourceSlots>,
+) -> Result<Option<(Vec<Value>, Vec<ResourceAny>)>> {
+    let (true, Some(slots)) = (function.needs_instance, resources) else { return Ok(None) };
+    let handed = hand_in(store, args, function.params.iter().map(|(_, ty)| ty), slots)?;
+    mark_handed_in();
+    Ok(Some(handed))
+}
+
+fn taken_out(
+    store: &mut Store<StoreData>,
+    results: &mut [Value],
+    function: &FunctionEntry,
+    resources: &mut Option<&mut ResourceSlots>,
+) -> Result<()> {
+    let (true, Some(slots)) = (function.needs_instance, resources) else { return Ok(()) };
+    take_out(store, results, &function.results, slots)
 }
 
 fn missing() -> wasmtime::Error {

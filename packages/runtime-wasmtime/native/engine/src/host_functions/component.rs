@@ -10,7 +10,7 @@ use crate::engines::is_concurrent;
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::functions::resource_names;
 use crate::store::StoreData;
-use crate::values::convert::{Lifting, OutputMeter, each_resource, lift, lower};
+use crate::values::convert::{OutputMeter, each_resource, lift, lower};
 use crate::values::host_values::{HostArguments, HostResults};
 use crate::values::lift::MAX_FLAT_RESULTS;
 use crate::values::lower::MAX_FLAT_PARAMS;
@@ -133,13 +133,13 @@ fn define_dynamic(
 ) -> wasmtime::Result<()> {
     let lifted = |params: &[Val], function: &HostSignature| {
         // The transfer allowance of the store has bounded these already.
-        let mut to = Lifting { meter: OutputMeter::new(u64::MAX), resources: None };
+        let mut to = OutputMeter::new(u64::MAX);
         let lift = |(value, (_, ty)): (&Val, &(String, ValueType))| lift(value.clone(), ty, &mut to);
         params.iter().zip(&function.params).map(lift).collect::<Result<Vec<_>>>().map_err(failed)
     };
     let lowered = |answer: Vec<Value>, function: &HostSignature, results: &mut [Val]| {
         for ((value, ty), result) in answer.iter().zip(&function.results).zip(results) {
-            *result = lower(value, ty, &mut None).map_err(failed)?;
+            *result = lower(value, ty).map_err(failed)?;
         }
         Ok(())
     };

@@ -60,6 +60,14 @@ impl ResourceSlots {
         self.free.push(key.index);
         Ok(taken)
     }
+
+    /// Takes that back: who has the key has the resource again.
+    fn put_back(&mut self, key: ResourceKey, resource: ResourceAny) {
+        if let Some((_, slot)) = self.slots.get_mut(key.index as usize) {
+            *slot = Some(resource);
+            self.free.retain(|free| *free != key.index);
+        }
+    }
 }
 
 fn mismatch(ty: &ValueType) -> EngineError {
@@ -67,7 +75,7 @@ fn mismatch(ty: &ValueType) -> EngineError {
 }
 
 /// To a component value. The value was made by the same plan; a mismatch is a bug, never a panic.
-pub(crate) fn lower(value: &Value, ty: &ValueType, resources: &mut Option<&mut ResourceSlots>) -> Result<Val> {
+pub(crate) fn lower(value: &Value, ty: &ValueType) -> Result<Val> {
     Ok(match (ty, value) {
         (ValueType::Bool, Value::Bool(value)) => Val::Bool(*value),
         (ValueType::S8, Value::I32(value)) => Val::S8(*value as i8),
@@ -83,49 +91,35 @@ pub(crate) fn lower(value: &Value, ty: &ValueType, resources: &mut Option<&mut R
         (ValueType::Char, Value::Char(value)) => Val::Char(*value),
         (ValueType::String, Value::String(value)) => Val::String(value.clone()),
         (ValueType::List { element, length }, value) => {
-            let items = lower_list(value, element, resources)?;
+            let items = lower_list(value, element)?;
             if length.is_some() { Val::FixedLengthList(items) } else { Val::List(items) }
         }
         (ValueType::Map { key, value: item }, Value::Map(pairs)) => Val::Map(
-            pairs
-                .iter()
-                .map(|(name, value)| Ok((lower(name, key, resources)?, lower(value, item, resources)?)))
-                .collect::<Result<_>>()?,
+            pairs.iter().map(|(name, value)| Ok((lower(name, key)?, lower(value, item)?))).collect::<Result<_>>()?,
         ),
         (ValueType::Tuple { items }, Value::Fields(values)) if items.len() == values.len() => {
-            Val::Tuple(items.iter().zip(values).map(|(ty, value)| lower(value, ty, resources)).collect::<Result<_>>()?)
+            Val::Tuple(items.iter().zip(values).map(|(ty, value)| lower(value, ty)).collect::<Result<_>>()?)
         }
         (ValueType::Record { fields, .. }, Value::Fields(values)) if fields.len() == values.len() => Val::Record(
             fields
                 .iter()
                 .zip(values)
-                .map(|(field, value)| Ok((field.name.clone(), lower(value, &field.ty, resources)?)))
+                .map(|(field, value)| Ok((field.name.clone(), lower(value, &field.ty)?)))
                 .collect::<Result<_>>()?,
         ),
         (ValueType::Flags { flags, .. }, Value::Flags(set)) => {
             Val::Flags(set.iter().filter_map(|at| flags.get(*at as usize)).map(|flag| flag.name.clone()).collect())
         }
-        (_, Value::Case(case, payload)) => lower_case(*case, payload.as_deref(), ty, resources)?,
+        (_, Value::Case(case, payload)) => lower_case(*case, payload.as_deref(), ty)?,
         (ValueType::Own { .. } | ValueType::Borrow { .. }, Value::Handle(resource)) => Val::Resource(*resource),
-        (ValueType::Own { .. }, Value::Resource(key)) => {
-            Val::Resource(resources.as_mut().ok_or_else(|| mismatch(ty))?.take(*key)?)
-        }
-        (ValueType::Borrow { .. }, Value::Resource(key)) => {
-            Val::Resource(resources.as_mut().ok_or_else(|| mismatch(ty))?.get(*key)?)
-        }
         _ => return Err(mismatch(ty)),
     })
 }
 
-fn lower_case(
-    case: u32,
-    payload: Option<&Value>,
-    ty: &ValueType,
-    resources: &mut Option<&mut ResourceSlots>,
-) -> Result<Val> {
-    let mut boxed = |inner: Option<&ValueType>| -> Result<Option<Box<Val>>> {
+fn lower_case(case: u32, payload: Option<&Value>, ty: &ValueType) -> Result<Val> {
+    let boxed = |inner: Option<&ValueType>| -> Result<Option<Box<Val>>> {
         match (inner, payload) {
-            (Some(inner), Some(value)) => Ok(Some(Box::new(lower(value, inner, resources)?))),
+            (Some(inner), Some(value)) => Ok(Some(Box::new(lower(value, inner)?))),
             (None, None) => Ok(None),
             _ => Err(mismatch(ty)),
         }
@@ -144,7 +138,7 @@ fn lower_case(
     })
 }
 
-fn lower_list(value: &Value, element: &ValueType, resources: &mut Option<&mut ResourceSlots>) -> Result<Vec<Val>> {
+fn lower_list(value: &Value, element: &ValueType) -> Result<Vec<Val>> {
     /// One loop per width.
     macro_rules! numbers {
         ($bytes:ident, $number:ty, $variant:ident) => {
@@ -164,7 +158,7 @@ fn lower_list(value: &Value, element: &ValueType, resources: &mut Option<&mut Re
             NumberKind::F32 => numbers!(bytes, f32, Float32),
             NumberKind::F64 => numbers!(bytes, f64, Float64),
         },
-        Value::List(items) => items.iter().map(|item| lower(item, element, resources)).collect::<Result<_>>()?,
+        Value::List(items) => items.iter().map(|item| lower(item, element)).collect::<Result<_>>()?,
         _ => return Err(mismatch(element)),
     })
 }
@@ -191,15 +185,9 @@ impl OutputMeter {
     }
 }
 
-/// Where lifted values go and what they may weigh.
-pub(crate) struct Lifting<'a> {
-    pub(crate) meter: OutputMeter,
-    pub(crate) resources: Option<&'a mut ResourceSlots>,
-}
-
 /// From a component value.
-pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<Value> {
-    to.meter.spend(8)?;
+pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut OutputMeter) -> Result<Value> {
+    to.spend(8)?;
     Ok(match (value, ty) {
         (Val::Bool(value), _) => Value::Bool(value),
         (Val::S8(value), _) => Value::I32(value.into()),
@@ -214,7 +202,7 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
         (Val::Float64(value), _) => Value::F64(value),
         (Val::Char(value), _) => Value::Char(value),
         (Val::String(text), _) => {
-            to.meter.spend(text.len())?;
+            to.spend(text.len())?;
             Value::String(text)
         }
         (Val::List(items) | Val::FixedLengthList(items), ValueType::List { element, .. }) => {
@@ -257,26 +245,23 @@ pub(crate) fn lift(value: Val, ty: &ValueType, to: &mut Lifting<'_>) -> Result<V
             let position = |name: String| flags.iter().position(|flag| flag.name == name).map(|at| at as u32);
             Value::Flags(names.into_iter().filter_map(position).collect())
         }
-        (Val::Resource(resource), _) => match &mut to.resources {
-            Some(slots) => Value::Resource(slots.insert(resource)),
-            None => Value::Handle(resource),
-        },
+        (Val::Resource(resource), _) => Value::Handle(resource),
         _ => return Err(mismatch(ty)),
     })
 }
 
-fn lift_payload(payload: Option<Box<Val>>, ty: Option<&ValueType>, to: &mut Lifting<'_>) -> Result<Option<Box<Value>>> {
+fn lift_payload(payload: Option<Box<Val>>, ty: Option<&ValueType>, to: &mut OutputMeter) -> Result<Option<Box<Value>>> {
     match (payload, ty) {
         (Some(value), Some(ty)) => Ok(Some(Box::new(lift(*value, ty, to)?))),
         _ => Ok(None),
     }
 }
 
-fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Result<Value> {
+fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut OutputMeter) -> Result<Value> {
     /// One loop per width; a foreign element would be a bug of the engine and is left out rather than panicked about.
     macro_rules! numbers {
         ($kind:ident, $variant:ident) => {{
-            to.meter.spend(items.len() * NumberKind::$kind.size_bytes())?;
+            to.spend(items.len() * NumberKind::$kind.size_bytes())?;
             let mut bytes = Vec::with_capacity(items.len() * NumberKind::$kind.size_bytes());
             for item in items {
                 if let Val::$variant(value) = item {
@@ -288,7 +273,7 @@ fn lift_list(items: Vec<Val>, element: &ValueType, to: &mut Lifting<'_>) -> Resu
     }
     Ok(match element {
         ValueType::U8 => {
-            to.meter.spend(items.len())?;
+            to.spend(items.len())?;
             let bytes = items.into_iter().filter_map(|item| if let Val::U8(value) = item { Some(value) } else { None });
             Value::Bytes(bytes.collect::<Vec<_>>().into())
         }
@@ -349,6 +334,9 @@ pub(crate) fn each_resource(
         (ValueType::Record { fields, .. }, Value::Fields(values)) => {
             values.iter_mut().zip(fields).try_for_each(|(value, field)| each_resource(value, &field.ty, replace))
         }
+        (ValueType::Map { value: item, .. }, Value::Map(pairs)) => {
+            pairs.iter_mut().try_for_each(|(_, value)| each_resource(value, item, replace))
+        }
         (_, Value::Case(case, Some(payload))) => match payload_type(ty, *case) {
             Some(ty) => each_resource(payload, ty, replace),
             None => Ok(()),
@@ -367,16 +355,29 @@ fn payload_type(ty: &ValueType, case: u32) -> Option<&ValueType> {
     }
 }
 
+/// What became of one resource among the arguments of a call.
+enum HandedIn {
+    /// An object of the embedder.
+    Lent(ResourceAny),
+    /// The same, for good.
+    Given(ResourceAny),
+    /// The guest's own, out of the instance's table.
+    Returned(ResourceKey, ResourceAny),
+}
+
 /// Arguments with their resources as the engine knows them, and the objects of the embedder that are lent among them. Owned resources leave
 /// the instance's table: they are the guest's now.
+///
+/// # Errors
+/// `STALE_HANDLE`: then everything is where it was.
 pub(crate) fn hand_in<'a>(
     store: &mut Store<StoreData>,
     args: &[Value],
     types: impl Iterator<Item = &'a ValueType>,
     slots: &mut ResourceSlots,
 ) -> Result<(Vec<Value>, Vec<ResourceAny>)> {
-    let (mut args, mut lent) = (args.to_vec(), Vec::new());
-    for (value, ty) in args.iter_mut().zip(types) {
+    let (mut args, mut done) = (args.to_vec(), Vec::new());
+    let outcome = args.iter_mut().zip(types).try_for_each(|(value, ty)| {
         each_resource(value, ty, &mut |value, ty| {
             let Value::Resource(key) = *value else { return Err(mismatch(ty)) };
             let resource = match ty {
@@ -385,19 +386,37 @@ pub(crate) fn hand_in<'a>(
                 {
                     let object = ResourceDynamic::new_own(key.index, kind_of(resource));
                     let object = object.try_into_resource_any(&mut *store).map_err(EngineError::internal)?;
-                    if matches!(ty, ValueType::Borrow { .. }) {
-                        lent.push(object);
-                    }
+                    let lent = matches!(ty, ValueType::Borrow { .. });
+                    done.push(if lent { HandedIn::Lent(object) } else { HandedIn::Given(object) });
                     object
                 }
-                ValueType::Own { .. } => slots.take(key)?,
+                ValueType::Own { .. } => {
+                    let resource = slots.take(key)?;
+                    done.push(HandedIn::Returned(key, resource));
+                    resource
+                }
                 _ => slots.get(key)?,
             };
             *value = Value::Handle(resource);
             Ok(())
-        })?;
+        })
+    });
+    let mut lent = Vec::new();
+    for done in done {
+        match done {
+            HandedIn::Lent(object) => lent.push(object),
+            HandedIn::Given(object) if outcome.is_err() => lent.push(object),
+            HandedIn::Returned(key, resource) if outcome.is_err() => slots.put_back(key, resource),
+            HandedIn::Given(_) | HandedIn::Returned(..) => {}
+        }
     }
-    Ok((args, lent))
+    match outcome {
+        Ok(()) => Ok((args, lent)),
+        Err(error) => {
+            take_back(store, lent)?;
+            Err(error)
+        }
+    }
 }
 
 /// Objects of the embedder that a call has ended with.
