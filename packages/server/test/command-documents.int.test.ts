@@ -16,6 +16,9 @@ const passwords = { HOTSWAP_PASSWORD: 'nine lazy giraffes', HOTSWAP_NEW_PASSWORD
 /** A way to run a command: its arguments, once what it is about is there, and what it ends with. Default 0. */
 type Case = readonly [command: string, args: () => Promise<readonly string[]> | readonly string[], code?: number];
 
+const listed = (cases: readonly Case[]) =>
+  cases.map(([command, argsOf, code = 0], n) => ({ command, argsOf, code, n }));
+
 describe('every command with --output json', () => {
   let test: TestServer;
   let agent: ScriptedAgent;
@@ -223,14 +226,14 @@ describe('every command with --output json', () => {
     ['run', () => [file('greeter-1.0.0.wasm')]],
   ];
 
-  it.each(cases)('%s writes exactly one document (%#)', async (command, argsOf, code = 0) => {
+  it.each(listed(cases))('$command writes exactly one document ($n)', async ({ command, argsOf, code }) => {
     const ran = await cli('--output', 'json', ...command.split(' '), ...(await argsOf()));
     expect([ran.code, ran.code === code ? '' : ran.out]).toEqual([code, '']);
     const document: unknown = JSON.parse(ran.out);
     expect(document).not.toHaveProperty('error');
   });
 
-  it.each(refused)('%s says that it does not (%#)', async (command, argsOf) => {
+  it.each(listed(refused))('$command says that it does not ($n)', async ({ command, argsOf }) => {
     const ran = await cli('--output', 'json', ...command.split(' '), ...(await argsOf()));
     expect([ran.code, JSON.parse(ran.out)]).toMatchObject([2, { error: { code: 'HS_CLI_INVALID_OPTION' } }]);
   });
