@@ -14,6 +14,12 @@ use crate::message::{Failure, ValueType};
 const MAX_REASON_CHARS: usize = 300;
 const PAGE_BYTES: u64 = 65_536;
 
+/// Longest description, in bytes of text: a small binary can have thousands of exports with hundreds of parameters each.
+const MAX_DESCRIBED_BYTES: usize = 16 * 1_024 * 1_024;
+/// Text around the name of an import or export, and for each value that goes in or out.
+const FIXED_BYTES: usize = 64;
+const VALUE_BYTES: usize = 40;
+
 /// A core module, in the shape of `ModuleDescription` of `@hotswap/core`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,7 +94,8 @@ struct Signature {
 /// Validates and describes.
 ///
 /// # Errors
-/// `INVALID_MODULE` for what is no WebAssembly, `UNSUPPORTED` for components.
+/// `INVALID_MODULE` for what is no WebAssembly, `UNSUPPORTED` for components, `COMPILE_LIMIT` for what would take too much to
+/// be described.
 pub fn describe(bytes: &[u8]) -> Result<Description, Failure> {
     if Parser::is_component(bytes) {
         return Err(Failure::new("UNSUPPORTED").with("feature", "components"));
@@ -103,7 +110,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, Failure> {
             .and_then(|payload| parts.add(payload))
             .map_err(|error| Failure::new("INVALID_MODULE").with("reason", bounded(&error)))?;
     }
-    Ok(parts.finish(bytes.len()))
+    parts.finish(bytes.len())
 }
 
 /// Whether the module keeps to WebAssembly 2.0, with or without SIMD.
@@ -135,6 +142,7 @@ struct Parts {
     exports: Vec<(String, ExternalKind, u32)>,
     foreign: Vec<String>,
     wasi: bool,
+    described_bytes: usize,
 }
 
 impl Parts {
@@ -176,6 +184,11 @@ impl Parts {
             Payload::ExportSection(section) => {
                 for export in section {
                     let Export { name, kind, index } = export?;
+                    let is_function = matches!(kind, ExternalKind::Func | ExternalKind::FuncExact);
+                    let ty = self.functions.get(index as usize).filter(|_| is_function).copied();
+                    if !self.has_room_for(name.len(), ty) {
+                        break;
+                    }
                     self.exports.push((name.to_owned(), kind, index));
                 }
             }
@@ -186,6 +199,13 @@ impl Parts {
 
     fn import(&mut self, import: &Import<'_>) {
         self.wasi |= import.module == PREVIEW1;
+        let type_index = match import.ty {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => Some(index),
+            _ => None,
+        };
+        if !self.has_room_for(import.module.len() + import.name.len(), type_index) {
+            return;
+        }
         let name = format!("{}.{}", import.module, import.name);
         let is_function = matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
         if !is_function || import.module != PREVIEW1 || !PREVIEW1_FUNCTIONS.contains(&import.name) {
@@ -211,6 +231,15 @@ impl Parts {
             TypeRef::Tag(_) => ("tag", None),
         };
         self.imports.push(Extern { name, kind, ty });
+    }
+
+    /// Counts what an import or export adds to the description. Without room nothing is kept of it, and the module is refused.
+    fn has_room_for(&mut self, name_bytes: usize, type_index: Option<u32>) -> bool {
+        let ty = type_index.and_then(|index| self.function(index));
+        let values = ty.map_or(0, |ty| ty.params().len() + ty.results().len());
+        self.described_bytes =
+            self.described_bytes.saturating_add(2 * name_bytes + FIXED_BYTES + VALUE_BYTES.saturating_mul(values));
+        self.described_bytes <= MAX_DESCRIBED_BYTES
     }
 
     fn function(&self, index: u32) -> Option<&FuncType> {
@@ -251,7 +280,12 @@ impl Parts {
         Some(Extern { name: name.to_owned(), kind, ty })
     }
 
-    fn finish(self, size_bytes: usize) -> Description {
+    fn finish(self, size_bytes: usize) -> Result<Description, Failure> {
+        if self.described_bytes > MAX_DESCRIBED_BYTES {
+            return Err(Failure::new("COMPILE_LIMIT")
+                .with("limit", "description")
+                .with("reason", "its imports and exports take more than 16 MiB to describe"));
+        }
         let mut functions = Vec::new();
         let mut callable = HashMap::new();
         for (name, kind, index) in &self.exports {
@@ -263,7 +297,7 @@ impl Parts {
                 }
             }
         }
-        Description {
+        Ok(Description {
             kind: "core",
             wasi_level: if self.wasi { "preview1" } else { "none" },
             size_bytes,
@@ -275,7 +309,7 @@ impl Parts {
             initial_memory_bytes: self.memories.iter().map(|memory| memory.initial.saturating_mul(PAGE_BYTES)).sum(),
             foreign_imports: self.foreign,
             imports: self.imports,
-        }
+        })
     }
 }
 
@@ -319,4 +353,52 @@ fn table_text(table: &TableType) -> String {
 fn global_text(global: GlobalType) -> String {
     let mutable = if global.mutable { "mut " } else { "" };
     format!("{mutable}{}", global.content_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(value: usize) -> Vec<u8> {
+        let (low, rest) = ((value & 0x7f) as u8, value >> 7);
+        if rest == 0 { vec![low] } else { [vec![low | 0x80], number(rest)].concat() }
+    }
+
+    fn list(items: &[Vec<u8>]) -> Vec<u8> {
+        [number(items.len()), items.concat()].concat()
+    }
+
+    fn section(id: u8, body: &[u8]) -> Vec<u8> {
+        [vec![id], number(body.len()), body.to_vec()].concat()
+    }
+
+    /// One function of so many parameters under so many names.
+    fn exporting(params: usize, names: usize) -> Vec<u8> {
+        let ty = [vec![0x60], list(&vec![vec![0x7f]; params]), vec![0]].concat();
+        let export = |at: usize| {
+            [list(&format!("e{at}").bytes().map(|byte| vec![byte]).collect::<Vec<_>>()), vec![0, 0]].concat()
+        };
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, &list(&[ty])),
+            section(3, &[1, 0]),
+            section(7, &list(&(0..names).map(export).collect::<Vec<_>>())),
+            section(10, &[1, 2, 0, 0x0b]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_module_with_thousands_of_exports_is_described() {
+        let description = describe(&exporting(2, 20_000)).unwrap();
+        assert_eq!(description.functions.len(), 20_000);
+    }
+
+    #[test]
+    fn a_module_that_would_take_more_to_describe_than_to_hold_is_refused() {
+        let bytes = exporting(400, 2_000);
+        assert!(bytes.len() < 32_768);
+        let failure = describe(&bytes).unwrap_err();
+        assert_eq!((failure.code, failure.details["limit"].as_str()), ("COMPILE_LIMIT", Some("description")));
+    }
 }

@@ -18,6 +18,9 @@ use crate::wasi::{self, Guest};
 /// Fuel while an instance is started, before the first call gives it its own.
 const START_FUEL_LIMIT: u64 = u64::MAX;
 
+/// Names in a failure are there to help, not to list a library of thousands.
+const MAX_NAMED_IMPORTS: usize = 20;
+
 /// Compiled code with the engine that it was compiled by: limits and metering belong to an engine.
 pub(crate) struct WasmerModule {
     engine: wasmer::Engine,
@@ -118,7 +121,7 @@ impl Engine for Wasmer {
     }
 }
 
-/// Names everything that nobody offers, instead of the first of it.
+/// Names what nobody offers, and not only the first of it.
 fn check_links(module: &Module, imports: &wasmer::Imports, store: &Store) -> Result<(), Failure> {
     let missing: Vec<String> = module
         .imports()
@@ -130,6 +133,7 @@ fn check_links(module: &Module, imports: &wasmer::Imports, store: &Store) -> Res
             },
         })
         .map(|import| bounded(&format!("{}.{}", import.module(), import.name())))
+        .take(MAX_NAMED_IMPORTS)
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(Failure::new("LINK_FAILED").with("imports", missing)) }
 }
