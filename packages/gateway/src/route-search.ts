@@ -68,7 +68,10 @@ export class RouteSearch {
     if (!plan) throw gatewayError('HS_ROUTE_NOT_FOUND', { moduleName });
     requireVersion(plan, ask);
     if (plan.route.targets.length === 0)
-      throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: 'the route is empty' });
+      throw gatewayError('HS_ROUTE_NO_NODE', {
+        moduleName,
+        why: 'it was retired, or its first rollout has not come so far',
+      });
     if (performance.now() >= search.deadline) throw gatewayError('HS_ROUTE_NO_NODE', { moduleName, why: search.why });
     if (search.hadTarget) return;
     search.tried.clear();

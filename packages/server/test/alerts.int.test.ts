@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { readSse } from '@hotswap/protocol';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { startTestServer, type TestServer } from './start-test-server.ts';
@@ -61,12 +61,13 @@ describe('alerts', () => {
   let agent: ScriptedAgent;
   const streams: AbortController[] = [];
 
-  beforeEach(async () => {
+  /** Unless the overrides say otherwise, a node counts as silent after minutes: no test has to be quicker. */
+  const start = async (overrides: NonNullable<Parameters<typeof startTestServer>[1]> = {}): Promise<void> => {
     receiver = new Receiver();
-    test = await startTestServer(
-      { alertsWebhookUrl: await receiver.start(), alertsWebhookSecret: secret },
-      { nodeWatch: { unhealthyAfterMs: 600, lookMs: 50 } },
-    );
+    test = await startTestServer({ alertsWebhookUrl: await receiver.start(), alertsWebhookSecret: secret }, overrides);
+  };
+
+  const join = async (): Promise<void> => {
     agent = new ScriptedAgent({
       url: test.url,
       nodeId: 'edge-us-east-01',
@@ -75,9 +76,7 @@ describe('alerts', () => {
       releases: ({ version }) => (version === '2.0.0' ? { health: 'unhealthy' } : {}),
     });
     await agent.start();
-    for (const version of ['1.0.0', '2.0.0'])
-      await test.client.modules.register({ name: 'greeter', version, wasm: coreModule({ salt: version }) });
-  });
+  };
 
   afterEach(async () => {
     for (const stream of streams.splice(0)) stream.abort();
@@ -112,6 +111,10 @@ describe('alerts', () => {
   };
 
   it('tell of a rollout that fails: in event streams, and signed to the webhook (DEP-14)', async () => {
+    await start();
+    await join();
+    for (const version of ['1.0.0', '2.0.0'])
+      await test.client.modules.register({ name: 'greeter', version, wasm: coreModule({ salt: version }) });
     await rollOut('greeter-v1.0.0', 'Completed');
     const heard = await listen('alerts');
     const deploymentId = await rollOut('greeter-v2.0.0', 'RolledBack');
@@ -136,8 +139,10 @@ describe('alerts', () => {
   });
 
   it('tell of a node that falls silent, once, with an act in the audit chain (NOD-5)', async () => {
-    // A scripted agent reports when there is news, and there is none.
+    await start({ nodeWatch: { unhealthyAfterMs: 600, lookMs: 50 } });
     const heard = await listen('alerts.node');
+    // A scripted agent reports when there is news, and there is none.
+    await join();
     await expect.poll(() => receiver.of('node'), { timeout: 10_000 }).toHaveLength(1);
     expect(receiver.of('node')[0]).toMatch(/^warning: edge-us-east-01 has not sent heartbeat in \d+ minutes$/);
     await expect

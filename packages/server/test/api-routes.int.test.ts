@@ -83,4 +83,13 @@ describe('the description of the API', () => {
       (await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } })).status,
     ).toBe(200);
   });
+
+  it.each(['', '/live', '/ready'])('answers who asks for /health%s by HEAD, and describes GET alone', async (path) => {
+    await using server = await startTestServer();
+    const answer = await fetch(`${server.url}/health${path}`, { method: 'HEAD' });
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
+    const { body } = await server.send('GET', '/api/openapi.json', { token: null });
+    const { paths } = body as { paths: Record<string, object> };
+    expect(Object.keys(paths[`/health${path}`] ?? {})).toEqual(['get']);
+  });
 });

@@ -215,6 +215,20 @@ describe('the story of a journal', () => {
     expect(explainer.explain(entryOf(retained({})))).toContain('goes as soon as its requests have ended');
   });
 
+  it('says of the first deployment of a module that it replaced nothing', () => {
+    const executed = {
+      ...{ type: 'executed', targets: ['a'], regions: { eu: [[0, 1]] }, strategyVersions: {}, epoch: 1 },
+      ...{ passedOver: [], effectSetVersion: 1 },
+    };
+    const told = (releases: readonly object[]): string => {
+      const explainer = new JournalExplainer();
+      explainer.explain(entryOf({ ...executed, baseline: [{ nodes: [[0, 1]], releases }] }));
+      return explainer.explain(entryOf(retained({})));
+    };
+    expect(told([])).toContain('; it replaced nothing: ');
+    expect(told([{ releaseId: 'rel-0', weight: 1 }])).toContain('; what it replaced stays warm for a rollback: ');
+  });
+
   it('names engines as what they are', () => {
     expect(new JournalExplainer().explain({ ...entryOf({ type: 'freed' }), actor: 'engine:server-1' })).toBe(
       'The engine (engine:server-1) let the rollout go on.',

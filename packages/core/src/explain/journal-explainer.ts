@@ -18,6 +18,8 @@ interface Told {
   readonly moved: ReadonlySet<number>;
   /** How long what is replaced stays warm where a strategy does not say; `null` when that was not heard. */
   readonly retentionMs: number | null;
+  /** No target served the module when the rollout began. */
+  readonly replacesNothing: boolean;
 }
 
 /**
@@ -30,10 +32,14 @@ export class JournalExplainer {
   readonly #moved = new Set<number>();
   #targets: readonly string[] = [];
   #retentionMs: number | null = null;
+  #replacesNothing = false;
 
   /** The sentence of an entry; never empty, for types and kinds that this version does not know either. */
   explain(entry: JournalEntry): string {
-    if (entry.type === 'executed') this.#targets = entry.targets;
+    if (entry.type === 'executed') {
+      this.#targets = entry.targets;
+      this.#replacesNothing = servingGroups(entry.baseline).length === 0;
+    }
     if (entry.type === 'began') this.#effects.set(entry.step, entry.effect);
     if (entry.type === 'moved') this.#moved.add(entry.step);
     if (entry.type === 'created') this.#retentionMs = durationMs(entry.spec.retention);
@@ -42,6 +48,7 @@ export class JournalExplainer {
       targets: this.#targets,
       moved: this.#moved,
       retentionMs: this.#retentionMs,
+      replacesNothing: this.#replacesNothing,
     };
     if (!Object.hasOwn(sentences, entry.type)) return `${who(entry)} wrote an entry that this version does not know.`;
     return (sentences[entry.type] as Sentence<JournalEntry['type']>)(entry, told);
@@ -149,7 +156,8 @@ function endedSentence(entry: Entry<'ended'>, { effects, targets, moved }: Told)
   );
 }
 
-function turnedSentence(entry: Entry<'turned'>, { targets, retentionMs }: Told): string {
+function turnedSentence(entry: Entry<'turned'>, told: Told): string {
+  const { targets } = told;
   const { to, reason, nodes, then, facts, outcome } = entry;
   if (to === 'rollback') {
     const what = nodes === undefined ? 'the rollout back' : `${nodesText(nodes, targets)} back, leaving the others`;
@@ -160,15 +168,15 @@ function turnedSentence(entry: Entry<'turned'>, { targets, retentionMs }: Told):
     outcome?.failed && nodeCount(outcome.failed) > 0 ? `, without ${nodesText(outcome.failed, targets)}` : '';
   const verdict = outcome?.verdict === undefined ? '' : ` with the verdict ${outcome.verdict}`;
   return stop(
-    `${who(entry)} found the rollout ${outcome?.status ?? 'Completed'}${verdict}${failed}; ${replacedText(outcome?.retain, retentionMs)}: ${reason}`,
+    `${who(entry)} found the rollout ${outcome?.status ?? 'Completed'}${verdict}${failed}; ${replacedText(outcome?.retain, told)}: ${reason}`,
   );
 }
 
 /** What becomes of the release from before. */
-function replacedText(retain: Outcome['retain'], usualMs: number | null): string {
+function replacedText(retain: Outcome['retain'], { retentionMs, replacesNothing }: Told): string {
   const kept = retain?.filter(({ retire }) => nodeCount(retire) > 0);
-  if (kept?.length === 0) return 'it replaced nothing';
-  const isKept = (kept ?? [{}]).some(({ forMs = usualMs }: { forMs?: number | null }) => forMs !== 0);
+  if (kept?.length === 0 || replacesNothing) return 'it replaced nothing';
+  const isKept = (kept ?? [{}]).some(({ forMs = retentionMs }: { forMs?: number | null }) => forMs !== 0);
   return isKept
     ? 'what it replaced stays warm for a rollback'
     : 'what it replaced goes as soon as its requests have ended';
@@ -189,8 +197,11 @@ const versionsText = (versions: Readonly<Record<string, number>>): string =>
     .map(([name, version]) => `${name}@${version}`)
     .join(', ');
 
+const servingGroups = (baseline: readonly BaselineGroup[]): readonly BaselineGroup[] =>
+  baseline.filter((group) => group.releases.length > 0);
+
 function baselineText(baseline: readonly BaselineGroup[]): string {
-  const serving = baseline.filter((group) => group.releases.length > 0);
+  const serving = servingGroups(baseline);
   const size = serving.reduce((sum, group) => sum + nodeCount(group.nodes), 0);
   if (size === 0) return 'none of which served the module';
   const releases = [...new Set(serving.flatMap((group) => group.releases.map(({ releaseId }) => releaseId)))];

@@ -9,6 +9,7 @@ import {
   type Advance,
   type Deployment,
   type DeploymentCommand,
+  type DeploymentCommandOptions,
   type DeploymentSpec,
   type JournalBatch,
   type JournalEntry,
@@ -247,7 +248,7 @@ export class Simulation {
   /** Gives a command to the first engine. */
   async command(
     command: DeploymentCommand,
-    options: { readonly deploymentId?: string; readonly reason?: string; readonly ifStep?: number } = {},
+    options: DeploymentCommandOptions & { readonly deploymentId?: string } = {},
   ): Promise<Deployment> {
     const { deploymentId = 'd', ...rest } = options;
     return this.engine.command(tenant, deploymentId, command, 'bob', rest);

@@ -9,7 +9,10 @@ const databaseTimeoutMs = 2_000;
 export function healthRoutes(app: App, parts: ServerParts): void {
   const answers = { response: { 200: healthViewSchema, 503: healthViewSchema }, tags: ['health'] };
 
-  app.get('/health', { config: { role: 'open' }, schema: answers }, async (request): Promise<HealthView> => {
+  // Balancers that look at the status alone ask by HEAD.
+  const probe = { config: { role: 'open' }, exposeHeadRoute: true, schema: answers } as const;
+
+  app.get('/health', probe, async (request): Promise<HealthView> => {
     const isDatabaseUp = await databaseAnswers(parts);
     const isRedisUp = parts.isRedisUp?.();
     const status = isDatabaseUp && isRedisUp !== false ? 'Healthy' : 'Degraded';
@@ -25,18 +28,14 @@ export function healthRoutes(app: App, parts: ServerParts): void {
     };
   });
 
-  app.get('/health/live', { config: { role: 'open' }, schema: answers }, (): HealthView => ({ status: 'Healthy' }));
+  app.get('/health/live', probe, (): HealthView => ({ status: 'Healthy' }));
 
-  app.get(
-    '/health/ready',
-    { config: { role: 'open' }, schema: answers },
-    async (_request, reply): Promise<HealthView> => {
-      // Requests do not need Redis, so a server without it goes on.
-      const isReady = parts.lifecycle.state === 'running' && (await databaseAnswers(parts));
-      if (!isReady) void reply.code(503);
-      return { status: isReady ? 'Healthy' : 'Unhealthy' };
-    },
-  );
+  app.get('/health/ready', probe, async (_request, reply): Promise<HealthView> => {
+    // Requests do not need Redis, so a server without it goes on.
+    const isReady = parts.lifecycle.state === 'running' && (await databaseAnswers(parts));
+    if (!isReady) void reply.code(503);
+    return { status: isReady ? 'Healthy' : 'Unhealthy' };
+  });
 }
 
 async function databaseAnswers({ checkDatabase }: ServerParts): Promise<boolean> {
