@@ -92,7 +92,9 @@ fn idle_instances_of_calls_and_requests_share_one_bound_of_memory() {
     let guests: Vec<_> = (0..3).map(|_| large(&mut node, 80)).collect();
     std::thread::sleep(Duration::from_millis(300));
     // 5 MiB each: with that of the server they are more than 16.
-    guests.iter().for_each(|guest| run(&mut node, guest));
+    for guest in &guests {
+        run(&mut node, guest);
+    }
     let left = || guests.iter().map(|guest| idle(guest)).collect::<Vec<_>>();
     assert_eq!((idle(&http), left()), (0, vec![1, 1, 1]));
     std::thread::sleep(Duration::from_millis(300));

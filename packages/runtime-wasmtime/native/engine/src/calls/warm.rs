@@ -187,14 +187,18 @@ impl IdlePool {
         let old: Vec<_> = all.extract_if(.., |idle| now.saturating_duration_since(idle.since) >= max_idle).collect();
         let left = all.len();
         drop(all);
-        old.into_iter().for_each(|idle| idle.bury(runtime));
+        for idle in old {
+            idle.bury(runtime);
+        }
         left
     }
 
     /// Drops all.
     pub(crate) fn clear(&self, runtime: &Runtime) {
         let all = std::mem::take(&mut *self.idle.lock());
-        all.into_iter().for_each(|idle| idle.bury(runtime));
+        for idle in all {
+            idle.bury(runtime);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -27,9 +27,9 @@ pub(crate) fn link(linker: &mut Linker<StoreData>) -> Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker).map_err(EngineError::internal)?;
     wasmtime_wasi_http::p3::add_to_linker(linker).map_err(EngineError::internal)?;
     linker.allow_shadowing(true);
-    let linked = super::names::link_preview3(linker).map_err(EngineError::internal);
+    let names = super::names::link_preview3(linker).map_err(EngineError::internal);
     linker.allow_shadowing(false);
-    linked
+    names
 }
 
 /// Nobody comes here; see [`check`].
