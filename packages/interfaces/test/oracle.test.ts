@@ -10,8 +10,8 @@ const changesOf = (pair: WitPair): readonly InterfaceChange[] => diffWorlds(worl
 
 test.each([
   ['', 'verdicts.txt', pairOfSeed, 1_000],
-  [' in which a resource may change sides', 'moved-verdicts.txt', movedPairOfSeed, 200],
-] as const)('the differ says of every recorded pair%s what semver_check says', async (_what, file, ofSeed, least) => {
+  [', of resources that change sides', 'moved-verdicts.txt', movedPairOfSeed, 200],
+] as const)('the differ says of every recorded pair what semver_check says%s', async (_what, file, ofSeed, least) => {
   const text = await readFile(join(import.meta.dirname, file), 'utf8');
   const recorded = text
     .trim()
