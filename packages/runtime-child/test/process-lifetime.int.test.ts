@@ -18,9 +18,9 @@ const isGone = (pid: number): void => expect(() => process.kill(pid, 0)).toThrow
 const running = async (text: string): Promise<boolean> =>
   (await promisify(execFile)('ps', ['-eo', 'args'])).stdout.includes(`once:${text}`);
 
-/** What a program of the fixtures prints, run as a process of its own. */
-async function printed(fixture: string, prefix: readonly string[] = []): Promise<string> {
-  const file = fileURLToPath(new URL(`./fixtures/${fixture}.ts`, import.meta.url));
+/** What a scenario prints, run as a process of its own. */
+async function printed(scenario: string, prefix: readonly string[] = []): Promise<string> {
+  const file = fileURLToPath(new URL(`./scenarios/${scenario}.ts`, import.meta.url));
   const node = [process.execPath, '--conditions=@hotswap/source', '--disable-warning=ExperimentalWarning', file];
   const [program = '', ...args] = [...prefix, ...node];
   const { stdout } = await promisify(execFile)(program, args);

@@ -1,12 +1,19 @@
-import type { EngineEffect } from './journal-entry.ts';
-import type { RolloutState } from './rollout-state.ts';
+import type { DeploymentSpec } from '../model/deployment.ts';
+import type { EngineEffect, HoldReason } from './journal-entry.ts';
+
+/** The part of a rollout's state that decides it. */
+interface Held {
+  readonly spec: DeploymentSpec | null;
+  readonly held: { readonly why: HoldReason } | null;
+  readonly running: { readonly effect: EngineEffect } | null;
+}
 
 /**
  * Whether a hold lets an effect begin and end: it takes the release back, or changes nothing that anybody is served by.
  * Everything else waits, for it would bring the release further.
  * @internal
  */
-export function goesOnHeld({ spec }: Pick<RolloutState, 'spec'>, effect: EngineEffect): boolean {
+export function goesOnHeld({ spec }: Pick<Held, 'spec'>, effect: EngineEffect): boolean {
   switch (effect.kind) {
     case 'restore':
     case 'fail':
@@ -23,7 +30,7 @@ export function goesOnHeld({ spec }: Pick<RolloutState, 'spec'>, effect: EngineE
   }
 }
 
-const isOwn = (spec: RolloutState['spec'], { releaseId }: { readonly releaseId?: string }): boolean =>
+const isOwn = (spec: Held['spec'], { releaseId }: { readonly releaseId?: string }): boolean =>
   releaseId === undefined || releaseId === spec?.releaseId;
 
 /**
@@ -31,7 +38,7 @@ const isOwn = (spec: RolloutState['spec'], { releaseId }: { readonly releaseId?:
  * lets go on. Where every node is offline there is nobody who could carry anything out.
  * @internal
  */
-export function isAtWork({ held, running, spec }: Pick<RolloutState, 'held' | 'running' | 'spec'>): boolean {
+export function isAtWork({ held, running, spec }: Held): boolean {
   if (!held) return true;
   return running !== null && held.why !== 'offline' && goesOnHeld({ spec }, running.effect);
 }

@@ -1,10 +1,15 @@
 import { hotSwapError } from '@hotswap/core';
 import { statement, type Session } from '../database/session.ts';
 import { stateError } from '../error-codes.ts';
-import type { SeenRoute } from '../repositories/route-repository.ts';
 import { holdingStatuses } from './deployment-statuses.ts';
 import { lockModule } from './open-deployment.ts';
 import { raiseRevision } from './shift-route.ts';
+
+/** A route as somebody has seen it who wants to change it. @public */
+export interface SeenRoute {
+  readonly revision: number;
+  readonly epoch: number;
+}
 
 const lock = statement(
   'route_lock',

@@ -2,7 +2,7 @@ import type { MirrorReport, Route, RouteTarget as CoreRouteTarget } from '@hotsw
 import type { Database } from '../database/database.ts';
 import { statement } from '../database/session.ts';
 import { toJsonb } from '../database/to-jsonb.ts';
-import { deleteRoute, setRoute } from '../queries/set-route.ts';
+import { deleteRoute, setRoute, type SeenRoute } from '../queries/set-route.ts';
 import { limitOf, readCursor, toPage, type Page, type PageQuery } from './page.ts';
 
 /** A node and a release that requests may go to, and what else is known of the node. @public */
@@ -21,9 +21,6 @@ export interface LiveRoute extends Route {
    */
   readonly targets: readonly RouteTarget[];
 }
-
-/** A route as somebody has seen it who wants to change it. @public */
-export type SeenRoute = Pick<LiveRoute, 'revision' | 'epoch'>;
 
 /** The node is noted as silent: whoever notes it, or its end, raises the revisions of its routes. */
 const isSilent = (assignment: string): string =>
