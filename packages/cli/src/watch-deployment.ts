@@ -46,7 +46,7 @@ export async function watchDeployment(
   session.setExitCode(exitCodeOfStatus(ended.status));
 }
 
-/** Shows how a deployment stands, and to whom it waits for what he can say. @internal */
+/** Shows how a deployment stands, and tells whoever it waits for what they can do. @internal */
 export function showDeployment({ terminal }: CommandSession, deployment: DeploymentView, before = ''): void {
   terminal.result(
     deployment,

@@ -47,7 +47,7 @@ export class Terminal {
     else stdout.write(`${this.shown(text(data))}\n`);
   }
 
-  /** The same for what has any number of ids, one a line. */
+  /** The same for what has several ids, or none: one a line. */
   results<T>(data: T, text: (data: T) => string, ids: (data: T) => readonly string[]): void {
     if (!this.options.quiet) this.result(data, text);
     else for (const id of ids(data)) this.result(data, text, () => id);
