@@ -15,7 +15,7 @@ import type { HelloMessage, Reply, WireDescription } from './child-messages.ts';
 import { ChildModule } from './child-module.ts';
 import { type ChildRuntimeOptions, type ResolvedChildOptions, resolveChildOptions } from './child-options.ts';
 import { childCapabilities } from './child-capabilities.ts';
-import type { EngineLaunch } from './engine-launch.ts';
+import type { EngineLaunch, HostLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
@@ -23,6 +23,7 @@ import { InstanceLanes } from './instance-lanes.ts';
 import { modulePolicy } from './module-policy.ts';
 import { ModuleSlotTable } from './module-slot-table.ts';
 import { ProcessPool } from './process-pool.ts';
+import { UnheardEnds } from './unheard-ends.ts';
 
 /**
  * Starts a runtime host over an engine in child processes. The first child is started now, so that an engine that is not
@@ -35,7 +36,8 @@ export async function childRuntimeHost(
   options: ChildRuntimeOptions = {},
 ): Promise<RuntimeHost> {
   const resolved = resolveChildOptions(launch.engine, options);
-  const bounded = { ...launch, maxProcessMemoryBytes: resolved.maxProcessMemoryMB * 1_048_576 };
+  const maxProcessMemoryBytes = resolved.maxProcessMemoryMB * 1_048_576;
+  const bounded = { ...launch, maxProcessMemoryBytes, unheardEnds: new UnheardEnds(launch.engine) };
   const { process, hello } = await EngineProcess.start(bounded);
   return new ChildRuntimeHost(bounded, resolved, hello, process);
 }
@@ -45,7 +47,7 @@ class ChildRuntimeHost implements RuntimeHost {
   readonly name: string;
   readonly version: string;
   readonly capabilities: RuntimeCapabilities;
-  readonly #launch: EngineLaunch;
+  readonly #launch: HostLaunch;
   readonly #options: ResolvedChildOptions;
   readonly #pool: ProcessPool;
   readonly #lanes: InstanceLanes;
@@ -53,7 +55,7 @@ class ChildRuntimeHost implements RuntimeHost {
   #nextModule = 1;
   #closing: Promise<void> | undefined;
 
-  constructor(launch: EngineLaunch, options: ResolvedChildOptions, hello: HelloMessage, first: EngineProcess) {
+  constructor(launch: HostLaunch, options: ResolvedChildOptions, hello: HelloMessage, first: EngineProcess) {
     const { processes, maxPendingCalls, maxOpenInstances, ...limits } = options;
     this.name = hello.engine;
     this.version = hello.version;

@@ -1,5 +1,6 @@
 import type { HotSwapError } from '@hotswap/core';
 import type { ChildFailure } from './child-messages.ts';
+import type { UnheardEnds } from './unheard-ends.ts';
 
 /**
  * How a child of an engine is started.
@@ -16,4 +17,9 @@ export interface EngineLaunch {
   readonly maxProcessMemoryBytes: number;
   /** Makes an error of a code that only this engine has; `undefined` for all others. */
   readonly ownError?: (failure: ChildFailure) => HotSwapError | undefined;
+}
+
+/** How the children of one host are started, and who is told of their ends. @internal */
+export interface HostLaunch extends EngineLaunch {
+  readonly unheardEnds: UnheardEnds;
 }

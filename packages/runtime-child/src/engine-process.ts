@@ -11,9 +11,9 @@ import {
 } from './child-messages.ts';
 import type { RequestMessage } from './child-messages.ts';
 import { isGreeting, isHello, wrongInAnswer } from './answer-check.ts';
-import { isLossOfChild, runtimeChildError } from './error-codes.ts';
+import { type LossCode, isLossOfChild, runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
-import type { EngineLaunch } from './engine-launch.ts';
+import type { EngineLaunch, HostLaunch } from './engine-launch.ts';
 import { type Frame, FrameReader, encodeFrame, longestAnswerBytes } from './frame-codec.ts';
 import type { GuestOutput } from './guest-output.ts';
 import { LeftBehindFile } from './left-behind-file.ts';
@@ -40,7 +40,7 @@ interface Waiting {
  * @internal
  */
 export class EngineProcess {
-  readonly #launch: EngineLaunch;
+  readonly #launch: HostLaunch;
   readonly #child: ChildProcess;
   readonly #reader = new FrameReader();
   readonly #exited: Promise<void>;
@@ -52,7 +52,7 @@ export class EngineProcess {
   #page: LeftBehindFile | undefined = LeftBehindFile.create();
   #leftBehind: GuestOutput | undefined;
 
-  private constructor(launch: EngineLaunch) {
+  private constructor(launch: HostLaunch) {
     this.#launch = launch;
     const [program = '', ...args] = launch.command;
     // Guests must not find this process's environment; what the library needs is named.
@@ -85,7 +85,7 @@ export class EngineProcess {
 
   /** Starts a child and waits for its greeting. @throws HS_RUNTIME_CHILD_FAILED, and what the launch makes of a refusal */
   static async start(
-    launch: EngineLaunch,
+    launch: HostLaunch,
     signal?: AbortSignal,
   ): Promise<{ readonly process: EngineProcess; readonly hello: HelloMessage }> {
     const process = new EngineProcess(launch);
@@ -100,7 +100,7 @@ export class EngineProcess {
       process.kill();
       await process.close();
       if (!isLossOfChild(error)) throw error;
-      throw launchFailure(launch, `it ended before it could greet (${JSON.stringify(error.details['how'])})`);
+      throw launchFailure(launch, `it ended before it could greet (${JSON.stringify(error.details.how)})`);
     } finally {
       clearTimeout(deadline);
       signal?.removeEventListener('abort', giveUp);
@@ -212,19 +212,21 @@ export class EngineProcess {
 
   /** Ends a child that broke the protocol. */
   #breakOff(how: string): void {
-    this.#ended ??= runtimeChildError('HS_RUNTIME_CHILD_PROTOCOL_BROKEN', { engine: this.#launch.engine, how });
     this.#child.kill('SIGKILL');
-    this.#end(how);
+    this.#end(how, 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN');
   }
 
-  #end(how: string): void {
-    this.#ended ??= runtimeChildError('HS_RUNTIME_CRASHED', { engine: this.#launch.engine, how });
-    this.#leftBehind ??= this.#page?.read();
+  #end(how: string, code: LossCode = 'HS_RUNTIME_CRASHED'): void {
+    if (this.#ended !== undefined) return;
+    const { engine, unheardEnds } = this.#launch;
+    this.#ended = runtimeChildError(code, { engine, how });
+    this.#leftBehind = this.#page?.read();
     this.#page?.close();
     this.#page = undefined;
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.reject(this.#ended);
+    if (waiting !== undefined) waiting.reject(this.#ended);
+    else if (!this.#killed) unheardEnds.tell(code, how);
   }
 }
 

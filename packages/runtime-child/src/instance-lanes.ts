@@ -1,4 +1,4 @@
-import type { EngineLaunch } from './engine-launch.ts';
+import type { HostLaunch } from './engine-launch.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { ModulePolicy } from './module-policy.ts';
@@ -10,14 +10,14 @@ import { type LaneLimits, ProcessLane } from './process-lane.ts';
  * @internal
  */
 export class InstanceLanes {
-  readonly #launch: EngineLaunch;
+  readonly #launch: HostLaunch;
   readonly #maxInstances: number;
   readonly #limits: LaneLimits;
   readonly #lanes = new Set<ProcessLane>();
   readonly #opening = new Set<PendingCall>();
   #closed = false;
 
-  constructor(launch: EngineLaunch, maxInstances: number, limits: LaneLimits) {
+  constructor(launch: HostLaunch, maxInstances: number, limits: LaneLimits) {
     this.#launch = launch;
     this.#maxInstances = maxInstances;
     this.#limits = limits;

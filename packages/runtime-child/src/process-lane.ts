@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from './child-messages.ts';
-import type { EngineLaunch } from './engine-launch.ts';
+import type { HostLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
 import { isLossOfChild } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
@@ -27,7 +27,7 @@ export interface LaneLimits {
  */
 export class ProcessLane {
   readonly index: number;
-  readonly #launch: EngineLaunch;
+  readonly #launch: HostLaunch;
   readonly #limits: LaneLimits;
   readonly #loaded = new Set<number>();
   readonly #ending = new AbortController();
@@ -35,7 +35,7 @@ export class ProcessLane {
   #starting: Promise<unknown> | undefined;
   #crashes = 0;
 
-  constructor(index: number, launch: EngineLaunch, limits: LaneLimits, process?: EngineProcess) {
+  constructor(index: number, launch: HostLaunch, limits: LaneLimits, process?: EngineProcess) {
     this.index = index;
     this.#launch = launch;
     this.#limits = limits;
@@ -81,11 +81,17 @@ export class ProcessLane {
   async forget(module: number): Promise<void> {
     const process = this.#process;
     if (!this.#loaded.delete(module) || process?.alive !== true) return;
-    const deadline = setTimeout(() => process.kill(), this.#limits.unloadTimeoutMs);
+    const { unloadTimeoutMs } = this.#limits;
+    const { unheardEnds } = this.#launch;
+    const deadline = setTimeout(() => {
+      unheardEnds.tell('HS_RUNTIME_TIMEOUT', `it did not let go of a module within ${unloadTimeoutMs} ms`);
+      process.kill();
+    }, unloadTimeoutMs);
     try {
       await process.request({ do: 'unload', module }, nothing);
-    } catch {
+    } catch (error) {
       // The child is gone, and the module with it: the next request gets a fresh one, and what it needs is loaded again.
+      if (isLossOfChild(error) && !process.killed) unheardEnds.tell(error.code, error.details.how);
     } finally {
       clearTimeout(deadline);
     }

@@ -1,5 +1,5 @@
 import type { Reply } from './child-messages.ts';
-import type { EngineLaunch } from './engine-launch.ts';
+import type { HostLaunch } from './engine-launch.ts';
 import type { EngineProcess } from './engine-process.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { type CallRequest, PendingCall } from './pending-call.ts';
@@ -7,7 +7,7 @@ import { type LaneLimits, ProcessLane } from './process-lane.ts';
 
 /** @internal */
 export interface PoolOptions {
-  readonly launch: EngineLaunch;
+  readonly launch: HostLaunch;
   readonly processes: number;
   readonly maxPendingCalls: number;
   readonly limits: LaneLimits;
