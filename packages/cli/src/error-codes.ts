@@ -23,6 +23,7 @@ export const cliErrorCodes = {
     retryable: true,
   },
   HS_CLI_UNREADABLE_FILE: { message: '{file} cannot be read: {why}', httpStatus: 400 },
+  HS_CLI_NOT_A_BINARY: { message: '{file} is no WebAssembly binary: {why}', httpStatus: 400 },
   HS_CLI_INVALID_OPTION: { message: '{option} is not valid: {why}', httpStatus: 400 },
   HS_CLI_NO_RUNTIME: {
     message: 'Modules cannot be run here ({why}): install @hotswap/runtime-wasmtime beside the command line',

@@ -17,6 +17,8 @@ describe('hotswap run', () => {
   let invoked: readonly [string, readonly WitValue[]] | undefined;
   let isCommand: boolean;
   let outcome: () => number;
+  let dropped: number;
+  let said: { readonly stdout?: Uint8Array; readonly stderr?: Uint8Array };
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'hotswap-run-'));
@@ -25,6 +27,8 @@ describe('hotswap run', () => {
     loaded = ran = invoked = undefined;
     isCommand = true;
     outcome = () => 0;
+    dropped = 0;
+    said = {};
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -37,12 +41,20 @@ describe('hotswap run', () => {
       run: async (options: CommandOptions) => {
         ran = options;
         const exitCode = outcome();
-        return { exitCode, stdout: Buffer.from('out'), stderr: Buffer.from('err'), droppedBytes: 0, durationMs: 1 };
+        return {
+          exitCode,
+          stdout: Buffer.from('out'),
+          stderr: Buffer.from('err'),
+          droppedBytes: dropped,
+          durationMs: 1,
+        };
       },
       invoke: async (name: string, args: readonly WitValue[]) => {
         invoked = [name, args];
-        return { value: 2n ** 60n, durationMs: 1 };
+        outcome();
+        return { value: 2n ** 60n, durationMs: 1, ...said };
       },
+      open: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
       [Symbol.asyncDispose]: async () => undefined,
     }) as unknown as LoadedModule;
   const runtime = {
@@ -67,6 +79,8 @@ describe('hotswap run', () => {
   };
 
   it('gives the guest everything behind the file, even what looks like options of ours', async () => {
+    await run('run', '--', file, 'a', '--', 'b');
+    expect(ran?.args).toEqual(['a', '--', 'b']);
     await run('run', file, '--dir', 'x', '-o', 'json', '--', '--help');
     expect(ran?.args).toEqual(['--dir', 'x', '-o', 'json', '--', '--help']);
     await run('-o', 'text', 'run', '--timeout', '3', '--env=A=1', file, '--version');
@@ -76,7 +90,7 @@ describe('hotswap run', () => {
       { A: '1' },
     ]);
     await run('run', file, '--', 'plain');
-    expect(ran?.args).toEqual(['plain']);
+    expect(ran?.args).toEqual(['--', 'plain']);
   });
 
   it('makes no document of what a program writes', async () => {
@@ -89,10 +103,10 @@ describe('hotswap run', () => {
     await run('run', file);
     expect(loaded).toMatchObject({
       limits: { maxExecutionTime: 'PT24H', maxMemoryMB: 4_096 },
-      wasi: { programName: file, env: {}, dirs: [] },
+      wasi: { programName: 'tool.wasm', env: {}, dirs: [] },
     });
     expect([loaded?.network, loaded?.runtime]).toEqual([undefined, undefined]);
-    const dirs = ['--dir', 'data::/data::ro', '--dir', `${directory}::/tmp`, '--dir', 'plain'];
+    const dirs = ['--dir', 'packages::/data::ro', '--dir', `${directory}::/tmp`, '--dir', '.'];
     const more = [
       '--env',
       'A=b=c',
@@ -113,9 +127,9 @@ describe('hotswap run', () => {
       wasi: {
         env: { A: 'b=c', HOME: '/home/me' },
         dirs: [
-          { hostPath: resolve('data'), guestPath: '/data', readOnly: true },
+          { hostPath: resolve('packages'), guestPath: '/data', readOnly: true },
           { hostPath: directory, guestPath: '/tmp', readOnly: false },
-          { hostPath: resolve('plain'), guestPath: 'plain', readOnly: false },
+          { hostPath: resolve('.'), guestPath: '.', readOnly: false },
         ],
       },
     });
@@ -136,6 +150,35 @@ describe('hotswap run', () => {
   it("ends with the guest's exit code and passes its output on as it is", async () => {
     outcome = () => 17;
     expect(await run('run', file)).toEqual({ code: 17, stdout: 'out', stderr: 'err' });
+  });
+
+  it('leaves a variable out that this process does not have', async () => {
+    expect((await run('run', '--env', 'NOT_SET', '--env', 'HOME', file)).code).toBe(0);
+    expect(loaded?.wasi?.env).toEqual({ HOME: '/home/me' });
+  });
+
+  it('starts the guest once, when it is run', async () => {
+    await run('run', file);
+    expect(loaded?.probe).toBe(false);
+  });
+
+  it('fails where output was dropped', async () => {
+    dropped = 7;
+    const { code, stderr } = await run('run', file);
+    expect(code).toBe(exitCodes.error);
+    expect(stderr).toContain('7 bytes of output were dropped');
+  });
+
+  it.each([
+    [';; (module)', 'wasm-tools parse'],
+    [' \n(module)', 'wasm-tools parse'],
+    ['\x7fELF\x02', 'compiled ahead of time'],
+  ])('says what %j is instead of a module', async (content, why) => {
+    await writeFile(file, content);
+    const { code, stderr } = await run('run', file);
+    expect([code, loaded]).toEqual([exitCodes.usage, undefined]);
+    expect(stderr).toContain(why);
+    expect(stderr).toContain('HS_CLI_NOT_A_BINARY');
   });
 
   it('reads standard input from a file where it is told', async () => {
@@ -160,6 +203,30 @@ describe('hotswap run', () => {
     expect(stderr).toContain('    0: 0x10a - tool!inner\n    1: 0x12c - <unknown>!<wasm function 4>\n');
   });
 
+  it('ends with 1 and the reason when a host function refuses the guest', async () => {
+    outcome = () => {
+      throw runtimeError('HS_RUNTIME_TRAP', { trap: 'host', reason: 'exit with invalid exit status', frames: [] });
+    };
+    const { code, stderr } = await run('run', file);
+    expect(code).toBe(exitCodes.error);
+    expect(stderr).toContain('exit with invalid exit status');
+  });
+
+  it('shows what a function wrote, also when it fails', async () => {
+    isCommand = false;
+    said = { stdout: Buffer.from('hello\n'), stderr: Buffer.from('hm\n') };
+    expect(await run('run', '--invoke', 'add_up', file, '"AQI="')).toEqual({
+      code: 0,
+      stdout: 'hello\n"1152921504606846976"\n',
+      stderr: 'hm\n',
+    });
+    outcome = () => {
+      throw runtimeError('HS_RUNTIME_TRAP', { trap: 'unreachable', stdout: 'last words\n', frames: [] });
+    };
+    const failed = await run('run', '--invoke', 'add_up', file, '"AQI="');
+    expect([failed.code, failed.stdout]).toEqual([134, 'last words\n']);
+  });
+
   it('calls a function with --invoke and prints its result as JSON', async () => {
     isCommand = false;
     expect(await run('run', '--invoke', 'add_up', file, '"AQI="')).toMatchObject({
@@ -176,7 +243,8 @@ describe('hotswap run', () => {
   it.each([
     [['--dir', 'a::b::rw'], '--dir'],
     [['--dir', '::b'], '--dir'],
-    [['--env', 'NOT_SET'], '--env'],
+    [['--dir', 'nowhere::/x'], 'nowhere'],
+    [['--dir', 'package.json'], 'package.json'],
     [['--env', '=x'], '--env'],
     [['--timeout', '0'], '--timeout'],
   ])('refuses %j and names the option', async (options, named) => {

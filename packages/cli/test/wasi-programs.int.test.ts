@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { delimiter } from 'node:path';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,18 @@ const own = (JSON.parse(await readFile(pathOf('./wasi/programs.json'), 'utf8')) 
 /** Directories with the built tests of the public suite, e.g. by `HOTSWAP_WASI_TESTSUITE=/tmp/c:/tmp/rust`. */
 const suites = (process.env['HOTSWAP_WASI_TESTSUITE'] ?? '').split(delimiter).filter((directory) => directory !== '');
 const others = (await Promise.all(suites.map(readSuite))).flat();
+
+/**
+ * Its start function makes a folder, its program ends with how that went:
+ * `(func $s (global.set $r (call $path_create_directory (i32.const 3) (i32.const 0) (i32.const 4)))) (start $s)`
+ * `(func (export "_start") (call $proc_exit (global.get $r)))`
+ */
+const startsOnce = Buffer.from(
+  'AGFzbQEAAAABDwNgA39/fwF/YAF/AGAAAAJTAhZ3YXNpX3NuYXBzaG90X3ByZXZpZXcxFXBhdGhfY3JlYXRlX2RpcmVjdG9yeQAAFndhc2lfc25h' +
+    'cHNob3RfcHJldmlldzEJcHJvY19leGl0AAEDAwICAgUDAQABBgYBfwFBAAsHEwIGbWVtb3J5AgAGX3N0YXJ0AAMIAQIKFQIMAEEDQQBBBBAAJAAL' +
+    'BgAjABABCwsKAQBBAAsEbWFkZQ==',
+  'base64',
+);
 
 describe('hotswap run, like the wasmtime command', () => {
   beforeAll(() => buildExampleModules(), 120_000);
@@ -46,6 +59,48 @@ describe('hotswap run, like the wasmtime command', () => {
       expect.stringContaining('HS_RUNTIME_UNSUPPORTED'),
     ]);
     expect((await hotswapRun(['--experimental', 'preview9', program])).stderr).toContain('HS_CLI_INVALID_OPTION');
+  });
+
+  it('starts a program once, with what it was granted', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'hotswap-start-'));
+    const program = join(directory, 'starts.wasm');
+    await writeFile(program, startsOnce);
+    expect((await hotswapRun(['--dir', `${directory}::/`, program])).exitCode).toBe(0);
+    await rm(directory, { recursive: true });
+  });
+
+  it('reads a file of any size as standard input, and writes as much', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'hotswap-stdin-'));
+    const input = join(directory, 'input');
+    const size = 80 * 1_048_576;
+    await writeFile(input, Buffer.alloc(size, 'x'));
+    const main = pathOf('../src/main.ts');
+    const args = ['--conditions=@hotswap/source', main, 'run', '--stdin', input, file, 'cat'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let length = 0;
+    child.stdout.on('data', (chunk: Buffer) => (length += chunk.length));
+    expect([(await once(child, 'close'))[0], length]).toEqual([0, size]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('takes a module from standard input', async () => {
+    const child = spawn(
+      process.execPath,
+      ['--conditions=@hotswap/source', pathOf('../src/main.ts'), 'run', '-', 'leave', '7'],
+      { stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    child.stdin.end(await readFile(file));
+    expect((await once(child, 'close'))[0]).toBe(7);
+  });
+
+  it('shows what a function writes', async () => {
+    const talker = exampleModule('talker', '1.0.0').path;
+    expect(await hotswapRun(['--invoke', 'say', talker, '2'])).toMatchObject({
+      exitCode: 0,
+      stdout: 'line 0000000\nline 0000001\n2\n',
+    });
+    const crashed = await hotswapRun(['--invoke', 'crash', talker]);
+    expect([crashed.exitCode, crashed.stderr.startsWith('last words\n')]).toEqual([134, true]);
   });
 
   it('streams: output comes while the program still reads its input', async () => {

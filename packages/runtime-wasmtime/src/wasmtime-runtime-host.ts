@@ -94,6 +94,7 @@ class WasmtimeRuntimeHost implements RuntimeHost {
       policy: modulePolicy(options, this.#options),
       maxModuleBytes: this.#options.maxModuleBytes,
       experimental: this.#options.experimental,
+      ...(options.probe === undefined ? {} : { probe: options.probe }),
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(this.#options.compile === 'child' ? { compiler: { command: compilerCommand() } } : {}),
     };

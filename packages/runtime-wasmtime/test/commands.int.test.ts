@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadedModule } from '@hotswap/core';
-import { buildExampleModules } from '@hotswap/example-modules';
+import { buildExampleModules, hostileModule } from '@hotswap/example-modules';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestHost, failureOf, testHost } from './test-host.ts';
 
@@ -79,6 +79,14 @@ describe('commands', () => {
     await using test = await testHost();
     await using adder = await test.example('adder');
     expect((await failureOf(adder.run())).code).toBe('HS_RUNTIME_NOT_A_COMMAND');
+  });
+
+  it('are started when they are loaded, unless they are not to be', async () => {
+    await using test = await testHost();
+    const bytes = await readFile(hostileModule('trap-in-start').path);
+    expect((await failureOf(test.host.load({ bytes }))).code).toBe('HS_RUNTIME_TRAP');
+    await using module = await test.host.load({ bytes }, { probe: false });
+    expect((await failureOf(module.open())).code).toBe('HS_RUNTIME_TRAP');
   });
 
   it('cannot be given a folder that does not exist', async () => {

@@ -1,30 +1,18 @@
-import { basename, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { isHotSwapError, toDuration, type HotSwapError, type LoadedModule, type LoadOptions } from '@hotswap/core';
+import { isHotSwapError, type CallResult, type HotSwapError, type LoadedModule } from '@hotswap/core';
 import { shownText, toWitValues, witToJson } from '@hotswap/protocol';
 import type { CommandSession, SessionOf } from '../command-session.ts';
 import { cliError } from '../error-codes.ts';
-import { callArgument, collect, positiveNumber, readFileOf } from '../option-values.ts';
-
-interface RunFlags {
-  readonly dir?: readonly string[];
-  readonly env?: readonly string[];
-  readonly stdin?: string;
-  readonly timeout?: number;
-  readonly memory?: number;
-  readonly fuel?: number;
-  readonly invoke?: string;
-  readonly argv0?: string;
-  readonly allowHost?: readonly string[];
-  readonly experimental?: readonly string[];
-}
+import { exitCodes } from '../exit-codes.ts';
+import { guestArgument } from '../guest-argument.ts';
+import { collect, positiveNumber, readFileOf } from '../option-values.ts';
+import { readStandardInputFrom } from '../standard-input.ts';
+import { loadOptions, type RunFlags } from './run-options.ts';
 
 /** What a shell shows for a program that aborted; `wasmtime` ends so on traps. */
 const abortedExitCode = 134;
-/** Without `--timeout` a program may run as long as it likes. */
-const dayMs = 86_400_000;
-const mostMemoryMB = 4_096;
-const maxCapturedBytes = 67_108_864;
 
 /** Failures of the guest while it ran, as opposed to those of getting it to run. */
 const guestFailures: ReadonlySet<string> = new Set([
@@ -41,12 +29,16 @@ export function addRunCommand(program: Command, sessionOf: SessionOf): Command {
   return program
     .command('run')
     .description("run a module or component on this machine, with the guest's exit code as its own")
-    .argument('<file>', 'a .wasm binary; what follows belongs to the guest')
+    .argument('<file>', 'a .wasm binary, - for standard input; what follows belongs to the guest')
     .argument('[args...]', 'arguments of the guest; of the function with --invoke, as JSON')
     .option('--dir <host::guest>', 'grant a directory: HOST, HOST::GUEST or HOST::GUEST::ro; repeatable', collect)
-    .option('--env <name=value>', 'set a variable; NAME alone passes the one of this process on; repeatable', collect)
+    .option(
+      '--env <name=value>',
+      'set a variable; NAME alone passes the one of this process on, if it has one; repeatable',
+      collect,
+    )
     .option('--stdin <file>', 'standard input of the guest; - or absent: that of this process')
-    .option('--argv0 <name>', 'what the guest is told that it is called; default: the file')
+    .option('--argv0 <name>', 'what the guest is told that it is called; default: the name of the file')
     .option('--timeout <seconds>', 'end the guest after that time', positiveNumber)
     .option('--memory <mb>', 'memory that an instance may use', positiveNumber)
     .option('--fuel <units>', 'fuel that the run may use', positiveNumber)
@@ -76,8 +68,7 @@ export function keepGuestArguments(args: readonly string[], program: Command, ru
       if (text !== run.name()) return args;
       isRun = true;
     } else {
-      const rest = args.slice(i + 1);
-      return [...args.slice(0, i + 1), '--', ...(rest[0] === '--' ? rest.slice(1) : rest)];
+      return [...args.slice(0, i + 1), '--', ...args.slice(i + 1)];
     }
   }
   return args;
@@ -94,19 +85,21 @@ async function runModule(
       option: '--output',
       why: 'a program writes what it likes; the result of a function (--invoke) is JSON in any case',
     });
-  const bytes = await readFileOf(file);
-  const options = loadOptions(file, flags, session.env);
+  const bytes = await moduleBytes(session, file);
+  const options = await loadOptions(file, flags, session.env);
   const stdin = await stdinOf(session, flags.stdin);
   await using runtime = await session.openRuntime(flags.experimental);
   try {
-    // Its start function runs while it is loaded.
     await using module = await runtime.load({ bytes }, options);
     if (flags.invoke !== undefined) await callFunction(session, module, flags.invoke, args);
     else await runCommand(session, module, { args, stdin });
   } catch (error) {
     if (!isHotSwapError(error) || !guestFailures.has(error.code) || session.signal.aborted) throw error;
-    session.setExitCode(abortedExitCode);
-    session.stderr.write(shownText(failureText(file, error)));
+    session.setExitCode(isRefusal(error) ? exitCodes.error : abortedExitCode);
+    const { stdout, stderr } = error.details;
+    if (typeof stdout === 'string') await write(session.stdout, stdout);
+    if (typeof stderr === 'string') await write(session.stderr, stderr);
+    await write(session.stderr, shownText(failureText(file, error)));
   }
 }
 
@@ -116,6 +109,8 @@ async function runCommand(
   { args, stdin }: { readonly args: readonly string[]; readonly stdin: Uint8Array | null },
 ): Promise<void> {
   if (!module.description.isCommand) {
+    // Its start function runs all the same, as `wasmtime` would have it.
+    await (await module.open())[Symbol.asyncDispose]();
     const names = module.description.functions.map(({ name }) => name).join(', ');
     throw cliError('HS_CLI_NOT_A_COMMAND', { functions: names === '' ? 'none' : names });
   }
@@ -124,10 +119,9 @@ async function runCommand(
     signal: session.signal,
     ...(stdin === null ? { stdio: 'inherit' } : { stdin }),
   });
-  await write(session.stdout, result.stdout);
-  await write(session.stderr, result.stderr);
-  if (result.droppedBytes > 0) session.terminal.say(`${String(result.droppedBytes)} bytes of output were dropped`);
-  session.setExitCode(result.exitCode);
+  await writeOutput(session, result);
+  // Whoever goes on with half of what a program wrote must not take it for the whole.
+  session.setExitCode(result.exitCode === 0 && result.droppedBytes > 0 ? exitCodes.error : result.exitCode);
 }
 
 async function callFunction(
@@ -143,8 +137,13 @@ async function callFunction(
     const names = module.description.functions.map((fn) => fn.name).join(', ');
     throw cliError('HS_CLI_UNKNOWN_FUNCTION', { name, functions: names === '' ? 'none' : names });
   }
-  const values = toWitValues(signature, args.map(callArgument));
-  const { value } = await module.invoke(signature.name, values, { signal: session.signal });
+  const types = signature.params.map(({ type }) => type);
+  const values = toWitValues(
+    signature,
+    args.map((text, i) => guestArgument(text, types[i] ?? '')),
+  );
+  const { value, ...result } = await module.invoke(signature.name, values, { signal: session.signal });
+  await writeOutput(session, result);
   // A program that asked for a document gets one, also where there is nothing to tell.
   const isTold = signature.result !== undefined || session.terminal.options.format !== 'text';
   if (isTold) await write(session.stdout, `${JSON.stringify(witToJson(value) ?? null)}\n`);
@@ -152,70 +151,53 @@ async function callFunction(
 
 const plain = (name: string): string => name.replaceAll('-', '_');
 
-/** The engine would refuse these too, in words that name none of our options. */
-function checkLimits({ fuel, memory, timeout }: RunFlags): void {
-  const refuse = (option: string, why: string): never => {
-    throw cliError('HS_CLI_INVALID_OPTION', { option, why });
-  };
-  if (fuel !== undefined && !Number.isSafeInteger(fuel)) refuse('--fuel', 'it must be a whole number');
-  if (memory !== undefined && memory > mostMemoryMB) refuse('--memory', 'it must be 4,096 at most');
-  if (timeout !== undefined && timeout * 1_000 > dayMs) refuse('--timeout', 'it must be 86,400 (a day) at most');
+/** Code of the module. @throws HS_CLI_UNREADABLE_FILE, HS_CLI_NOT_A_BINARY */
+async function moduleBytes(session: CommandSession, file: string): Promise<Uint8Array> {
+  const bytes = file === '-' && session.ownsProcess ? readFileSync(0) : await readFileOf(file);
+  const why = isText(bytes)
+    ? 'it is WebAssembly text, to be assembled first: wasm-tools parse FILE.wat -o FILE.wasm'
+    : isExecutable(bytes)
+      ? 'it was compiled ahead of time, for one engine and machine: give the .wasm that it was made of'
+      : undefined;
+  if (why !== undefined) throw cliError('HS_CLI_NOT_A_BINARY', { file, why });
+  return bytes;
 }
 
-function loadOptions(file: string, flags: RunFlags, env: NodeJS.ProcessEnv): LoadOptions {
-  checkLimits(flags);
-  const timeoutMs = flags.timeout === undefined ? dayMs : Math.max(1, Math.round(flags.timeout * 1_000));
-  return {
-    limits: {
-      maxMemoryMB: flags.memory ?? mostMemoryMB,
-      maxExecutionTime: toDuration(timeoutMs),
-      maxCpuPercent: 100,
-      maxInputSize: maxCapturedBytes,
-    },
-    maxOutputSize: maxCapturedBytes,
-    wasi: {
-      programName: flags.argv0 ?? file,
-      env: Object.fromEntries((flags.env ?? []).map((text) => variable(text, env))),
-      dirs: (flags.dir ?? []).map(directory),
-    },
-    ...(flags.fuel === undefined ? {} : { runtime: { fuel: flags.fuel } }),
-    ...(flags.allowHost === undefined ? {} : { network: { allowedHosts: flags.allowHost } }),
-  };
-}
+/** Text begins with a parenthesis or a comment. */
+const isText = (bytes: Uint8Array): boolean =>
+  /^\s*(?:\(|;;)/.test(Buffer.from(bytes.subarray(0, 1_024)).toString('latin1'));
 
-function directory(text: string): { hostPath: string; guestPath: string; readOnly: boolean } {
-  const [host = '', guest = host, access, ...more] = text.split('::');
-  if (host === '' || guest === '' || (access !== undefined && access !== 'ro') || more.length > 0)
-    throw cliError('HS_CLI_INVALID_OPTION', {
-      option: '--dir',
-      why: 'it must be HOST, HOST::GUEST or HOST::GUEST::ro',
-    });
-  return { hostPath: resolve(host), guestPath: guest, readOnly: access === 'ro' };
-}
-
-function variable(text: string, env: NodeJS.ProcessEnv): readonly [string, string] {
-  const at = text.indexOf('=');
-  const name = at < 0 ? text : text.slice(0, at);
-  const value = at < 0 ? env[name] : text.slice(at + 1);
-  if (name === '' || value === undefined) {
-    const why = name === '' ? 'it must be NAME=VALUE or NAME' : `this process has no variable ${name}`;
-    throw cliError('HS_CLI_INVALID_OPTION', { option: '--env', why });
-  }
-  return [name, value];
-}
+/** `wasmtime compile` writes ELF. */
+const isExecutable = (bytes: Uint8Array): boolean => Buffer.from(bytes.subarray(0, 4)).toString('latin1') === '\x7fELF';
 
 /** `null`: the guest reads and writes the streams of this process itself. */
 async function stdinOf(session: CommandSession, file: string | undefined): Promise<Uint8Array | null> {
-  if (file !== undefined && file !== '-') return readFileOf(file);
-  return session.ownsProcess ? null : new Uint8Array();
+  if (file === undefined || file === '-') return session.ownsProcess ? null : new Uint8Array();
+  return session.ownsProcess && readStandardInputFrom(file) ? null : readFileOf(file);
 }
+
+async function writeOutput(
+  session: CommandSession,
+  { stdout, stderr, droppedBytes = 0 }: Pick<CallResult, 'stdout' | 'stderr' | 'droppedBytes'>,
+): Promise<void> {
+  await write(session.stdout, stdout ?? '');
+  await write(session.stderr, stderr ?? '');
+  if (droppedBytes > 0) session.terminal.say(`${String(droppedBytes)} bytes of output were dropped`);
+}
+
+/** No trap of WebAssembly: a host function would not do what the guest asked for, such as to end with a status above 125. */
+const isRefusal = (error: HotSwapError): boolean =>
+  error.code === 'HS_RUNTIME_TRAP' && error.details['trap'] === 'host';
 
 function write(stream: NodeJS.WritableStream, content: Uint8Array | string): Promise<void> {
   if (content.length === 0) return Promise.resolve();
   return new Promise((done) => stream.write(content, () => done()));
 }
 
-function failureText(file: string, { message, details }: HotSwapError): string {
+function failureText(file: string, error: HotSwapError): string {
+  const { details } = error;
+  const { reason } = details;
+  const message = isRefusal(error) && typeof reason === 'string' ? reason : error.message;
   const frames = Array.isArray(details['frames']) ? details['frames'].map(frameText) : [];
   const trace = frames.length === 0 ? '' : `  wasm backtrace:\n${frames.join('')}`;
   return `Error: failed to run \`${basename(file)}\`\n\nCaused by:\n  ${message}\n${trace}`;

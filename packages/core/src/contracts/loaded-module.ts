@@ -87,6 +87,12 @@ export interface LoadOptions {
   readonly runtime?: Partial<ModuleRuntime>;
   /** Absent: no network. */
   readonly network?: NetworkPolicy;
+  /**
+   * Whether loading ends with an instance that is thrown away, which shows that the module starts. Its start function runs
+   * for it, with all that `wasi` and `imports` give. `false` is for what is run once, and whose start function must not run
+   * twice: it fails then when it is called. Default `true`.
+   */
+  readonly probe?: boolean;
   /** Host functions; only with the capability. Absent: none besides WASI. */
   readonly imports?: HostImports;
   /**
