@@ -123,7 +123,7 @@ describe('hotswap run', () => {
     expect(loaded).toMatchObject({
       limits: { maxMemoryMB: 64 },
       runtime: { fuel: 1_000 },
-      network: { allowedHosts: ['a.example.org'] },
+      network: { allowedHosts: ['a.example.org'], allowPrivateAddresses: false },
       wasi: {
         env: { A: 'b=c', HOME: '/home/me' },
         dirs: [
@@ -155,6 +155,11 @@ describe('hotswap run', () => {
   it('leaves a variable out that this process does not have', async () => {
     expect((await run('run', '--env', 'NOT_SET', '--env', 'HOME', file)).code).toBe(0);
     expect(loaded?.wasi?.env).toEqual({ HOME: '/home/me' });
+  });
+
+  it('lets a guest reach this machine only where it is told so', async () => {
+    await run('run', '--allow-host', 'localhost:3000', '--allow-private-addresses', file);
+    expect(loaded?.network).toEqual({ allowedHosts: ['localhost:3000'], allowPrivateAddresses: true });
   });
 
   it('starts the guest once, when it is run', async () => {

@@ -14,6 +14,7 @@ export interface RunFlags {
   readonly invoke?: string;
   readonly argv0?: string;
   readonly allowHost?: readonly string[];
+  readonly allowPrivateAddresses?: boolean;
   readonly experimental?: readonly string[];
 }
 
@@ -48,7 +49,11 @@ export async function loadOptions(file: string, flags: RunFlags, env: NodeJS.Pro
       dirs: await Promise.all((flags.dir ?? []).map(directory)),
     },
     ...(flags.fuel === undefined ? {} : { runtime: { fuel: flags.fuel } }),
-    ...(flags.allowHost === undefined ? {} : { network: { allowedHosts: flags.allowHost } }),
+    ...(flags.allowHost === undefined
+      ? {}
+      : {
+          network: { allowedHosts: flags.allowHost, allowPrivateAddresses: flags.allowPrivateAddresses ?? false },
+        }),
   };
 }
 

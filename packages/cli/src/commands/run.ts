@@ -43,6 +43,7 @@ export function addRunCommand(program: Command, sessionOf: SessionOf): Command {
     .option('--memory <mb>', 'memory that an instance may use', positiveNumber)
     .option('--fuel <units>', 'fuel that the run may use', positiveNumber)
     .option('--allow-host <host>', 'a host that it may send HTTP requests to; repeatable', collect)
+    .option('--allow-private-addresses', 'let these hosts be on this machine or in private networks')
     .option('--experimental <name>', 'what the runtime tries out, e.g. preview3 for WASI 0.3; repeatable', collect)
     .option('--invoke <function>', 'call an exported function instead and print its result')
     .action(async (file: string, args: readonly string[], flags: RunFlags) => {
