@@ -9,13 +9,13 @@ export const byAddress: ModuleHttp = { hosts: [], pathPrefix: '/', access: 'keys
 
 /** A server that forwards every request for the module `shop` to one of two nodes, which answer as scripted. */
 export class ForwardFront implements AsyncDisposable {
-  readonly routes = new Map<string, Route>();
+  readonly routes: Map<string, Route> = new Map();
   readonly nodes: readonly StreamingNode[];
-  remoteAddress: string = '203.0.113.7';
+  remoteAddress = '203.0.113.7';
   version: string | undefined;
   /** Something else has answered the client before the node does. */
-  isAnswered: boolean = false;
-  sourceReads: number = 0;
+  isAnswered = false;
+  sourceReads = 0;
   gateway: Gateway;
   readonly #server: Server;
 
