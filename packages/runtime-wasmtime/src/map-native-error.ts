@@ -66,9 +66,15 @@ export function mapNativeError(failure: unknown): HotSwapError {
 function detailsOf({ code, detailsJson }: NativeFailure): ErrorDetails {
   if (detailsJson === undefined || detailsJson === '') return {};
   const all = Object.entries(JSON.parse(detailsJson) as ErrorDetails);
+  if (code !== 'INVALID_ARGUMENT') return Object.fromEntries(all.filter(([name]) => !privateDetails.has(name)));
   // The path of an argument is no path of a file.
-  return Object.fromEntries(code === 'INVALID_ARGUMENT' ? all : all.filter(([name]) => !privateDetails.has(name)));
+  return Object.fromEntries(
+    all.map(([name, value]) => [name, name === 'path' && typeof value === 'string' ? optionOf(value) : value]),
+  );
 }
+
+/** What the addon calls a policy are the options of `load`, and its folders have another name there. */
+const optionOf = (path: string): string => path.replace(/^policy\./, '').replace(/^wasi\.preopens\b/, 'wasi.dirs');
 
 function isNativeFailure(value: unknown): value is NativeFailure {
   return (

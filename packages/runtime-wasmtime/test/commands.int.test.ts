@@ -104,7 +104,7 @@ describe('commands', () => {
           wasi: { dirs: [{ hostPath: join(folder, 'none'), guestPath: '/data', readOnly: true }] },
         }),
       );
-      expect(failure.code).not.toBe('none');
+      expect([failure.code, failure.details['path']]).toEqual(['HS_RUNTIME_INVALID_ARGUMENT', 'wasi.dirs[0].hostPath']);
       expect(failure.message).not.toContain(folder);
     } finally {
       await rm(folder, { recursive: true, force: true });

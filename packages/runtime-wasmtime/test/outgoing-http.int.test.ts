@@ -80,7 +80,7 @@ describe('outgoing HTTP of a component', () => {
       const network: NetworkPolicy = { allowedHosts: [pattern] };
       expect(await failureOf(fixture.test.example('http-lab', { network }))).toMatchObject({
         code: 'HS_RUNTIME_INVALID_ARGUMENT',
-        details: { path: 'policy.network.allowedHosts[0]' },
+        details: { path: 'network.allowedHosts[0]' },
       });
     },
   );

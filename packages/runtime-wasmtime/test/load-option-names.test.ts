@@ -1,0 +1,26 @@
+import type { LoadOptions } from '@hotswap/core';
+import { describe, expect, it } from 'vitest';
+import { checkOptionNames } from '../src/load-option-names.ts';
+
+describe('options of load', () => {
+  it.each([
+    [{ limit: {} }, 'limit'],
+    [{ limits: { maxMemory: 1 } }, 'limits.maxMemory'],
+    [{ wasi: { environment: {} } }, 'wasi.environment'],
+    [{ runtime: { fule: 1 } }, 'runtime.fule'],
+    [{ runtime: { reuse: { poolSize: 1 } } }, 'runtime.reuse.poolSize'],
+    [{ network: { allowedHost: [] } }, 'network.allowedHost'],
+  ])('are refused where there is no such one: %j', (options, path) => {
+    expect(() => checkOptionNames(options as LoadOptions)).toThrow(
+      expect.objectContaining({
+        code: 'HS_RUNTIME_INVALID_ARGUMENT',
+        message: expect.stringContaining(path) as string,
+      }),
+    );
+  });
+
+  it('are taken as they are meant', () => {
+    checkOptionNames({});
+    checkOptionNames({ limits: { maxMemoryMB: 1 }, runtime: { reuse: null }, imports: { any: {} }, probe: false });
+  });
+});
