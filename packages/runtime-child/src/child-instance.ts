@@ -7,7 +7,7 @@ import type { EngineLaunch } from './engine-launch.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { type ExportIndex, encodeArguments } from './export-index.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
-import type { ModulePolicy } from './module-policy.ts';
+import { type ModulePolicy, callLimitMs } from './module-policy.ts';
 import type { CallRequest, PendingCall } from './pending-call.ts';
 import type { ProcessLane } from './process-lane.ts';
 
@@ -61,7 +61,7 @@ export class ChildInstance implements ModuleInstance {
         args: values,
         maxOutputBytes: log.roomBytes,
       }),
-      timeoutMs: Math.min(options.timeoutMs ?? policy.timeoutMs, policy.timeoutMs),
+      timeoutMs: callLimitMs(policy, options),
       limit: 'timeoutMs',
       signal: options.signal,
     });

@@ -22,7 +22,7 @@ import { ExportIndex, encodeArguments } from './export-index.ts';
 import { type GuestOutput, outputOfReply } from './guest-output.ts';
 import type { InstanceLanes } from './instance-lanes.ts';
 import { LogRate } from './log-rate.ts';
-import { type ModulePolicy, callWasi, commandWasi } from './module-policy.ts';
+import { type ModulePolicy, callLimitMs, callWasi, commandWasi } from './module-policy.ts';
 import type { CallRequest, ModuleCode, PendingCall } from './pending-call.ts';
 import type { ProcessPool } from './process-pool.ts';
 import type { EngineLaunch } from './engine-launch.ts';
@@ -170,10 +170,11 @@ export class ChildModule implements LoadedModule {
     this.#parts.pool.forget(this.#parts.code.id);
   }
 
-  async #submit({ signal, timeoutMs }: CallOptions, { keep, ...request }: ModuleRequest): Promise<Reply> {
+  async #submit(options: CallOptions, { keep, ...request }: ModuleRequest): Promise<Reply> {
     const { code, policy, pool, launch } = this.#parts;
-    const limitMs = Math.min(timeoutMs ?? policy.timeoutMs, policy.timeoutMs);
-    const call = this.#admit(() => pool.admit({ code, ...request, timeoutMs: limitMs, limit: 'timeoutMs', signal }));
+    const { signal } = options;
+    const timeoutMs = callLimitMs(policy, options);
+    const call = this.#admit(() => pool.admit({ code, ...request, timeoutMs, limit: 'timeoutMs', signal }));
     const counters = this.#counters;
     return await counters.count(answerOfCall(call, { counters, launch, keep }));
   }

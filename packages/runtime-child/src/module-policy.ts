@@ -1,22 +1,21 @@
 import {
+  type CallOptions,
   type CommandOptions,
   type LoadOptions,
-  defaultInstanceReuse,
+  callTimeoutMs,
   defaultModuleRuntime,
-  defaultResourceLimits,
-  durationMs,
+  loadLimits,
 } from '@hotswap/core';
 import type { EngineCapabilities, WirePolicy, WireReuse, WireWasi } from './child-messages.ts';
 import { runtimeChildError } from './error-codes.ts';
 
 /** Elements of all tables of an instance together. */
 const maxTableElements = 100_000;
-const defaultMaxOutputBytes = 1_048_576;
 /** Of each stream; two of them have to fit into one answer. */
-const mostMaxOutputBytes = 268_435_456;
+const mostOutputBytes = 268_435_456;
 const defaultMaxLogBytesPerSecond = 1_048_576;
-/** First argument of a program; the rest is the caller's. */
-const programName = 'module';
+/** First argument of a program that was given no name. */
+const defaultProgramName = 'module';
 
 /**
  * A module's limits and grants in the form in which a child takes them.
@@ -33,42 +32,45 @@ export interface ModulePolicy {
 }
 
 /**
- * @throws HS_RUNTIME_UNSUPPORTED for what no engine in a child can give, before anything is loaded
+ * @throws HS_RUNTIME_UNSUPPORTED for what no engine in a child can give, HS_RUNTIME_INVALID_ARGUMENT for what none can be
+ * told, before anything is loaded
  * @internal
  */
 export function modulePolicy(options: LoadOptions, engine: EngineCapabilities): ModulePolicy {
-  const limits = { ...defaultResourceLimits, ...options.limits };
-  const runtime = { ...defaultModuleRuntime, ...options.runtime };
+  const { fuel, reuse, ...limits } = loadLimits(options, { mostOutputBytes });
+  const { stateful, simd } = { ...defaultModuleRuntime, ...options.runtime };
   if (Object.keys(options.imports ?? {}).length > 0) refuse('functions of the host');
-  if (runtime.stateful) refuse('state that moves from version to version');
-  if (runtime.fuel !== null && !engine.fuel) refuse('fuel');
-  const reuse = runtime.reuse === null ? null : { ...defaultInstanceReuse, ...runtime.reuse };
-  const { args = [], env = {}, dirs = [] } = options.wasi ?? {};
+  if (stateful) refuse('state that moves from version to version');
+  if (fuel !== null && !engine.fuel) refuse('fuel');
+  const { programName = defaultProgramName, args = [], env = {}, dirs = [] } = options.wasi ?? {};
   return {
     wire: {
-      maxMemoryBytes: Math.floor(limits.maxMemoryMB * 1_048_576),
+      maxMemoryBytes: limits.maxMemoryBytes,
       maxTableElements,
-      fuel: runtime.fuel,
-      simd: runtime.simd,
+      fuel,
+      simd,
     },
     wasi: {
-      args: [programName, ...args],
-      env: Object.entries(env),
-      dirs,
-      maxOutputBytes: Math.min(mostMaxOutputBytes, Math.floor(options.maxOutputSize ?? defaultMaxOutputBytes)),
+      args: [programName, ...args].map(asText('wasi.args')),
+      env: variables('wasi.env', env),
+      dirs: dirs.map(({ hostPath, guestPath, readOnly }) => ({
+        hostPath: asText('wasi.dirs')(hostPath),
+        guestPath: asText('wasi.dirs')(guestPath),
+        readOnly,
+      })),
+      maxOutputBytes: limits.maxOutputBytes,
     },
-    reuse:
-      reuse === null
-        ? null
-        : {
-            maxInstances: reuse.maxInstances,
-            maxCalls: reuse.maxCalls,
-            maxIdleMs: durationMs(reuse.maxIdleTime),
-          },
-    timeoutMs: durationMs(limits.maxExecutionTime),
-    maxInputBytes: limits.maxInputSize,
-    maxLogBytesPerSecond: Math.floor(options.maxLogBytesPerSecond ?? defaultMaxLogBytesPerSecond),
+    reuse,
+    timeoutMs: limits.timeoutMs,
+    maxInputBytes: limits.maxInputBytes,
+    maxLogBytesPerSecond: limits.maxLogBytesPerSecond ?? defaultMaxLogBytesPerSecond,
   };
+}
+
+/** Time limit of a call: its own, never longer than that of its module. @throws HS_RUNTIME_INVALID_ARGUMENT @internal */
+export function callLimitMs(policy: Pick<ModulePolicy, 'timeoutMs'>, options: CallOptions): number {
+  const ownMs = callTimeoutMs(options);
+  return ownMs === 0 ? policy.timeoutMs : Math.min(ownMs, policy.timeoutMs);
 }
 
 /** What a call gets: no more room for its output than the log of its module has left. @internal */
@@ -76,14 +78,29 @@ export function callWasi(wasi: WireWasi, roomBytes: number): WireWasi {
   return roomBytes === wasi.maxOutputBytes ? wasi : { ...wasi, maxOutputBytes: roomBytes };
 }
 
-/** What a command gets: arguments of the call in place of the policy's, its environment laid over it. @internal */
+/**
+ * What a command gets: arguments of the call in place of the policy's, its environment laid over it.
+ * @throws HS_RUNTIME_INVALID_ARGUMENT
+ * @internal
+ */
 export function commandWasi(wasi: WireWasi, { args, env }: CommandOptions): WireWasi {
   return {
     ...wasi,
-    ...(args === undefined ? {} : { args: [programName, ...args] }),
-    ...(env === undefined ? {} : { env: Object.entries({ ...Object.fromEntries(wasi.env), ...env }) }),
+    ...(args === undefined ? {} : { args: [...wasi.args.slice(0, 1), ...args.map(asText('args'))] }),
+    ...(env === undefined ? {} : { env: variables('env', { ...Object.fromEntries(wasi.env), ...env }) }),
   };
 }
+
+const variables = (path: string, env: Readonly<Record<string, string>>): WireWasi['env'] =>
+  Object.entries(env).map(([name, value]) => [asText(path)(name), asText(path)(value)]);
+
+/** Half of a surrogate pair is no text outside of JavaScript: it would end the child that reads it. */
+const asText =
+  (path: string) =>
+  (text: string): string => {
+    if (typeof text === 'string' && text.isWellFormed()) return text;
+    throw runtimeChildError('HS_RUNTIME_INVALID_ARGUMENT', { path, expected: 'a text of whole characters' });
+  };
 
 function refuse(feature: string): never {
   throw runtimeChildError('HS_RUNTIME_UNSUPPORTED', { feature });

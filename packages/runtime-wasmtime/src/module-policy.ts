@@ -1,34 +1,35 @@
-import { type LoadOptions, defaultModuleRuntime, defaultResourceLimits, durationMs } from '@hotswap/core';
+import { type LoadLimits, type LoadOptions, defaultModuleRuntime, loadLimits } from '@hotswap/core';
 import type { ModulePolicy } from '../binding.d.ts';
 import type { ResolvedOptions } from './wasmtime-options.ts';
 
-const defaultMaxOutputBytes = 1_048_576;
+/** What a command may write is kept in memory until it ends; the engine takes no more. */
+const mostOutputBytes = 67_108_864;
 /** The addon counts time on the processor in ticks of this length. */
 const tickMs = 10;
 
 /**
  * A module's limits and grants as the addon takes them. A share of a core counts twice: all calls together are held to it
  * over each second, and one call may spend that share of its time limit on the processor.
+ * @throws HS_RUNTIME_INVALID_ARGUMENT for numbers that no engine can be given
  * @internal
  */
 export function modulePolicy(load: LoadOptions, options: ResolvedOptions): ModulePolicy {
-  const limits = { ...defaultResourceLimits, ...load.limits };
-  const maxOutputBytes = load.maxOutputSize ?? defaultMaxOutputBytes;
-  const timeoutMs = durationMs(limits.maxExecutionTime);
+  const limits = loadLimits(load, { mostOutputBytes });
+  const { timeoutMs, maxCpuPercent, maxOutputBytes, maxStateBytes, maxLogBytesPerSecond } = limits;
   const { args, env, dirs, programName } = load.wasi ?? {};
   return {
     limits: {
-      maxMemoryBytes: Math.floor(limits.maxMemoryMB * 1_048_576),
+      maxMemoryBytes: limits.maxMemoryBytes,
       timeoutMs,
       // A whole core and no share are the same: nothing is held back.
-      ...(limits.maxCpuPercent < 100 ? { maxCpuPercent: Math.max(1, Math.floor(limits.maxCpuPercent)) } : {}),
-      cpuMs: Math.min(timeoutMs, Math.max(tickMs, Math.ceil((timeoutMs * limits.maxCpuPercent) / 100))),
+      ...(maxCpuPercent < 100 ? { maxCpuPercent: Math.max(1, Math.floor(maxCpuPercent)) } : {}),
+      cpuMs: Math.min(timeoutMs, Math.max(tickMs, Math.ceil((timeoutMs * maxCpuPercent) / 100))),
       syncTimeoutMs: Math.min(options.syncTimeoutMs, timeoutMs),
-      maxInputBytes: limits.maxInputSize,
+      maxInputBytes: limits.maxInputBytes,
       maxOutputBytes,
       maxStdioBytes: maxOutputBytes,
-      ...(load.maxStateBytes === undefined ? {} : { maxStateBytes: load.maxStateBytes }),
-      ...(load.maxLogBytesPerSecond === undefined ? {} : { maxLogBytesPerSecond: load.maxLogBytesPerSecond }),
+      ...(maxStateBytes === undefined ? {} : { maxStateBytes }),
+      ...(maxLogBytesPerSecond === undefined ? {} : { maxLogBytesPerSecond }),
       maxPendingCalls: options.maxPendingCallsPerModule,
     },
     wasi: {
@@ -37,25 +38,15 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
       ...(env === undefined ? {} : { env }),
       ...(dirs === undefined ? {} : { preopens: dirs }),
     },
-    runtime: runtimePolicy(load.runtime),
+    runtime: runtimePolicy(load.runtime, limits),
     ...(load.network === undefined ? {} : { network: load.network }),
   };
 }
 
-function runtimePolicy(asked: LoadOptions['runtime']): NonNullable<ModulePolicy['runtime']> {
-  const { reuse, fuel, simd, aotCache, stateful } = { ...defaultModuleRuntime, ...asked };
-  return {
-    reuse:
-      reuse === null
-        ? null
-        : {
-            maxInstances: reuse.maxInstances,
-            maxCalls: reuse.maxCalls,
-            maxIdleMs: durationMs(reuse.maxIdleTime),
-          },
-    fuel,
-    simd,
-    aotCache,
-    stateful,
-  };
+function runtimePolicy(
+  asked: LoadOptions['runtime'],
+  { reuse, fuel }: LoadLimits,
+): NonNullable<ModulePolicy['runtime']> {
+  const { simd, aotCache, stateful } = { ...defaultModuleRuntime, ...asked };
+  return { reuse, fuel, simd, aotCache, stateful };
 }

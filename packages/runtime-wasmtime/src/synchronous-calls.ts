@@ -1,3 +1,4 @@
+import { type CallOptions, callTimeoutMs } from '@hotswap/core';
 import type { InstanceHandle, ModuleHandle } from '../binding.d.ts';
 import type { ExportTarget } from './function-index.ts';
 import { mapNativeError } from './map-native-error.ts';
@@ -22,10 +23,11 @@ export class SynchronousCalls {
   }
 
   /** @throws what the addon throws, as the project's errors */
-  call({ exportIndex, codec }: ExportTarget, args: readonly unknown[], timeoutMs: number | undefined): unknown {
+  call({ exportIndex, codec }: ExportTarget, args: readonly unknown[], options: CallOptions | undefined): unknown {
+    const timeoutMs = options === undefined ? 0 : callTimeoutMs(options);
     try {
-      if (codec !== undefined && timeoutMs === undefined) return this.#callByMessage(exportIndex, codec, args);
-      if (timeoutMs !== undefined) return this.#handle.callSync(exportIndex, args, timeoutMs);
+      if (codec !== undefined && timeoutMs === 0) return this.#callByMessage(exportIndex, codec, args);
+      if (timeoutMs !== 0) return this.#handle.callSync(exportIndex, args, timeoutMs);
       return this.#callByValue(exportIndex, args);
     } catch (error) {
       throw mapNativeError(error);

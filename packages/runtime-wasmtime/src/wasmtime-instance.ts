@@ -1,4 +1,4 @@
-import type { CallOptions, CallResult, ModuleInstance, WitValue } from '@hotswap/core';
+import { type CallOptions, type CallResult, type ModuleInstance, type WitValue, callTimeoutMs } from '@hotswap/core';
 import type { CallInfo, InstanceHandle, ResourceValue } from '../binding.d.ts';
 import { callResult } from './call-info.ts';
 import type { CompletionQueue } from './completion-queue.ts';
@@ -65,7 +65,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
     objects?: CallObjects,
   ): Promise<CallResult> {
     const { codec, exportIndex } = target;
-    const timeoutMs = options.timeoutMs ?? 0;
+    const timeoutMs = callTimeoutMs(options);
     const { value, info } = await this.#queue.submit((dispatcher, callId) => {
       const sent = codec?.send(args, (bytes, length) => {
         dispatcher.callInstanceMessage(callId, this.#handle, exportIndex, bytes, length, timeoutMs, this.#callFlags);
@@ -80,7 +80,7 @@ export class WasmtimeInstance implements ModuleInstance, ResourceOwner {
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
     const target = this.#target(name);
-    const value = this.#synchronous.call(target, args, options?.timeoutMs);
+    const value = this.#synchronous.call(target, args, options);
     return target.wrap?.(value, this) ?? (value as WitValue);
   }
 

@@ -10,6 +10,7 @@ import type {
   ModuleStats,
   WitValue,
 } from '@hotswap/core';
+import { callTimeoutMs } from '@hotswap/core';
 import type {
   CallableDescription,
   CallInfo,
@@ -78,7 +79,7 @@ export class WasmtimeModule implements LoadedModule {
 
   async invoke(name: string, args: readonly WitValue[], options: CallOptions = {}): Promise<CallResult> {
     const { exportIndex, codec } = this.#target(name);
-    const timeoutMs = options.timeoutMs ?? 0;
+    const timeoutMs = callTimeoutMs(options);
     const startedMs = performance.now();
     const { value, info } = await this.#queue.submit((dispatcher, callId) => {
       const sent = codec?.send(args, (bytes, length) => {
@@ -91,14 +92,15 @@ export class WasmtimeModule implements LoadedModule {
   }
 
   invokeSync(name: string, args: readonly WitValue[], options?: Omit<CallOptions, 'signal'>): WitValue {
-    return this.#synchronous.call(this.#target(name), args, options?.timeoutMs) as WitValue;
+    return this.#synchronous.call(this.#target(name), args, options) as WitValue;
   }
 
   async run(options: CommandOptions = {}): Promise<CommandResult> {
     this.#assertOpen();
     if (!this.description.isCommand) throw runtimeError('HS_RUNTIME_NOT_A_COMMAND');
-    const { args, env, timeoutMs, stdin, stdio, signal } = options;
-    const json = JSON.stringify({ args, env, timeoutMs, stdio } satisfies {
+    const { args, env, stdin, stdio, signal } = options;
+    const timeoutMs = Math.ceil(callTimeoutMs(options));
+    const json = JSON.stringify({ args, env, stdio, ...(timeoutMs === 0 ? {} : { timeoutMs }) } satisfies {
       [K in keyof RunOptions]: RunOptions[K] | undefined;
     });
     const startedMs = performance.now();

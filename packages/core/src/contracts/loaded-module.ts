@@ -76,7 +76,11 @@ export type HostFunction = (...args: WitValue[]) => WitValue | Promise<WitValue>
 /** Functions by interface (`ns:pkg/iface@version`) or, for core modules, by module name. @public */
 export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFunction>>>>;
 
-/** @public */
+/**
+ * What a module may do and use. Numbers that no engine can be given are refused with `HS_RUNTIME_INVALID_ARGUMENT`; `Infinity`
+ * stands for no bound, see {@link loadLimits}.
+ * @public
+ */
 export interface LoadOptions {
   /** Default {@link defaultResourceLimits}. */
   readonly limits?: Partial<ResourceLimits>;
@@ -110,7 +114,7 @@ export interface LoadOptions {
 /** Options of a call; what is absent follows the module's limits. @public */
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Shortens the module's own time limit, never lengthens it. */
+  /** Shortens the module's own time limit, never lengthens it. 0 and `Infinity`: none besides that one. */
   readonly timeoutMs?: number;
 }
 

@@ -1,5 +1,6 @@
 import {
   httpServingOf,
+  loadLimits,
   sha256Hex,
   type CallOptions,
   type CallResult,
@@ -80,6 +81,7 @@ export class V8RuntimeHost implements RuntimeHost {
 
   async load(source: ModuleSource, options: LoadOptions = {}): Promise<LoadedModule> {
     if (!('bytes' in source)) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature: 'files' });
+    loadLimits(options, { mostOutputBytes: Number.MAX_SAFE_INTEGER });
     const feature = unsupportedFeature(source.bytes, options);
     if (feature !== null) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature });
     const description = await this.inspect(source.bytes);

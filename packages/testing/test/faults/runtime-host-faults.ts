@@ -161,6 +161,11 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
       durationMs: 0,
     }),
   })),
+  'refuses limits that are no numbers of their kind, and lives': (host) => ({
+    load: (source, { limits: _limits, ...options } = {}) => host.load(source, options),
+  }),
+  'takes Infinity for no bound': declares({ fuel: true, instanceReuse: true }),
+  'refuses a time limit of a call that is none, where it limits time': declares({ cpuLimit: true }),
   'runs components exactly when it says so': declares({ components: true }),
   'counts fuel and ends a call that used it up, or refuses to count it': declares({ fuel: true }),
   'does not speak of fuel where none was asked for': invoke(async (module, ...call) => ({
@@ -173,6 +178,8 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'refuses functions of the host, where it cannot call them': (host) => ({ load: (source) => host.load(source) }),
   'serves HTTP exactly when it says so': declares({ http: true }),
   'a program gets the arguments and environment of its policy, and nothing else': noPrograms,
+  'a program has the name of its policy, and otherwise one of its runtime': noPrograms,
+  'refuses arguments and variables that are no text, and lives': noPrograms,
   'a program gets the arguments, environment and input of its call': noPrograms,
   'what a program writes beyond the limit is dropped and counted': noPrograms,
   'a program is not given more input than the limit': noPrograms,

@@ -2,6 +2,7 @@ import { defineSuite, type SuiteOptions } from '../define-suite.ts';
 import { capabilityClauses } from './capability-clauses.ts';
 import { hostClauses, type RuntimeHostRig } from './host-clauses.ts';
 import { outputClauses } from './output-clauses.ts';
+import { policyClauses } from './policy-clauses.ts';
 import { programClauses } from './program-clauses.ts';
 import { slotClauses } from './slot-clauses.ts';
 
@@ -11,5 +12,12 @@ import { slotClauses } from './slot-clauses.ts';
  * @public
  */
 export function runtimeHostSuite(options: SuiteOptions<RuntimeHostRig>): void {
-  defineSuite(options, { ...hostClauses, ...capabilityClauses, ...programClauses, ...outputClauses, ...slotClauses });
+  defineSuite(options, {
+    ...hostClauses,
+    ...policyClauses,
+    ...capabilityClauses,
+    ...programClauses,
+    ...outputClauses,
+    ...slotClauses,
+  });
 }

@@ -5,7 +5,6 @@ import { bytesOf, type ContractModule, folderModule, programModule } from './con
 import { type ContractFolder, rejects, type RuntimeHostRig, where } from './host-clauses.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-/** The program's own name is the runtime's to choose. */
 const afterName = ({ stdout }: CommandResult): string => text(stdout).replace(/^[^\0]*\0/, '');
 
 async function runOnce(
@@ -40,6 +39,25 @@ export const programClauses: Clauses<RuntimeHostRig> = {
       assert.equal(afterName(await runOnce(host, programModule, {})), '');
     },
   ),
+
+  'a program has the name of its policy, and otherwise one of its runtime': where('preview1', async ({ host }) => {
+    for (const args of [undefined, ['policy']]) {
+      const named = await runOnce(host, programModule, { wasi: { programName: 'tool', ...(args && { args }) } });
+      assert.equal(text(named.stdout), ['tool', ...(args ?? []), ''].join('\0'));
+    }
+    const called = await runOnce(host, programModule, { wasi: { programName: 'tool' } }, { args: ['call'] });
+    assert.equal(text(called.stdout), 'tool\0call\0');
+    assert.match(text((await runOnce(host, programModule, {})).stdout), /^module\0$/);
+  }),
+
+  'refuses arguments and variables that are no text, and lives': where('preview1', async ({ host }) => {
+    const half = '\ud800';
+    for (const wrong of [{ args: [half] }, { env: { [half]: 'value' } }, { env: { NAME: half } }]) {
+      await rejects(runOnce(host, programModule, { wasi: wrong }), 'HS_RUNTIME_INVALID_ARGUMENT');
+      await rejects(runOnce(host, programModule, {}, wrong), 'HS_RUNTIME_INVALID_ARGUMENT');
+    }
+    assert.equal((await runOnce(host, programModule, {})).exitCode, 1);
+  }),
 
   'a program gets the arguments, environment and input of its call': where('preview1', async ({ host }) => {
     const load = { wasi: { args: ['policy'], env: { KEY: 'policy' } } };
