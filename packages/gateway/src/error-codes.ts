@@ -38,6 +38,11 @@ export const gatewayErrorCodes = {
   },
   HS_ROUTE_URI_TOO_LONG: { message: 'The path and query are longer than {limitBytes} bytes', httpStatus: 414 },
   HS_ROUTE_BODY_TOO_LARGE: { message: 'The body is larger than {limitBytes} bytes', httpStatus: 413 },
+  HS_ROUTE_CODING_REFUSED: {
+    message:
+      'A body with the transfer coding {coding} cannot be sent on: send it with chunked alone, or with its length',
+    httpStatus: 501,
+  },
   HS_ROUTE_UPGRADE_REFUSED: {
     message: 'Connections cannot be turned into {protocol} here: use plain HTTP',
     httpStatus: 501,

@@ -124,8 +124,11 @@ export class HttpForwarder {
       this.#counts.overloaded++;
       throw gatewayError('HS_ROUTE_OVERLOADED', { moduleName: call.moduleName });
     }
-    if (Number(call.request.headers['content-length'] ?? 0) > maxBodyBytes)
-      throw gatewayError('HS_ROUTE_BODY_TOO_LARGE', { limitBytes: maxBodyBytes });
+    const { 'content-length': length, 'transfer-encoding': coding } = call.request.headers;
+    // Only chunks are put together here, and the module would not hear of another coding.
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+      throw gatewayError('HS_ROUTE_CODING_REFUSED', { coding });
+    if (Number(length ?? 0) > maxBodyBytes) throw gatewayError('HS_ROUTE_BODY_TOO_LARGE', { limitBytes: maxBodyBytes });
     this.#inFlight++;
     try {
       await this.#deliver(call, this.#copyOf(call));

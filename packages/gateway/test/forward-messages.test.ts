@@ -163,4 +163,15 @@ describe('what Gateway.forward passes on', () => {
     }
     expect(arrived).toEqual(Array.from({ length: 2 }, () => ['first second', undefined, undefined, {}]));
   });
+
+  it.each(['gzip, chunked', 'deflate, chunked'])(
+    'sends no body on whose coding %s the module would not hear of',
+    async (coding) => {
+      const head = `POST / HTTP/1.1\r\nhost: here\r\nconnection: close\r\ntransfer-encoding: ${coding}\r\n\r\n`;
+      const answer = await front.rawAnswer(`${head}3\r\nabc\r\n0\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 501 /);
+      expect(answer).toContain('x-code: HS_ROUTE_CODING_REFUSED');
+      expect(front.node(0).seen).toEqual([]);
+    },
+  );
 });
