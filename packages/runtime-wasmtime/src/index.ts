@@ -1,3 +1,3 @@
 export { type RuntimeErrorCode, runtimeErrorCodes, wasmtimeErrorCodes } from './error-codes.ts';
 export { type WasmtimeExperiment, type WasmtimeOptions, wasmtimeExperiments } from './wasmtime-options.ts';
-export { wasmtime, wasmtimeCapabilities } from './wasmtime-runtime-host.ts';
+export { type WasmtimeHost, wasmtime, wasmtimeCapabilities } from './wasmtime-runtime-host.ts';

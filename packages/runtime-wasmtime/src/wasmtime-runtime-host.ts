@@ -30,6 +30,9 @@ import { WasmtimeModule } from './wasmtime-module.ts';
 import { type ResolvedOptions, type WasmtimeOptions, resolveOptions } from './wasmtime-options.ts';
 import { WasmtimeSlotTable } from './wasmtime-slot-table.ts';
 
+/** A host of Wasmtime: it always serves HTTP. @public */
+export type WasmtimeHost = RuntimeHost & Required<Pick<RuntimeHost, 'createHttpPlane'>>;
+
 /**
  * Starts a Wasmtime runtime host. Engines, threads and the pool of instances exist once per process, however many hosts
  * and Workers use them; a host owns the modules that it loads.
@@ -37,7 +40,7 @@ import { WasmtimeSlotTable } from './wasmtime-slot-table.ts';
  * @example examples are in the README, which a test runs
  * @public
  */
-export async function wasmtime(options: WasmtimeOptions = {}): Promise<RuntimeHost> {
+export async function wasmtime(options: WasmtimeOptions = {}): Promise<WasmtimeHost> {
   const resolved = resolveOptions(options);
   const native = loadNativeBinding();
   const cache = resolved.cacheDirectory === false ? undefined : await openCompileCache(resolved.cacheDirectory);
