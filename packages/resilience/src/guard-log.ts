@@ -1,5 +1,5 @@
 import { isHotSwapError } from '@hotswap/core';
-import type { GuardOptions } from './guard-options.ts';
+import { isModuleFailure, type GuardOptions } from './guard-options.ts';
 
 /**
  * Writes what a guard does as lines that say `WASM`, `fallback` and, for calls that used up their time,
@@ -16,6 +16,8 @@ export function guardLog(write: (line: string) => void): Required<Pick<GuardOpti
       isOff = isHotSwapError(cause, 'HS_RESILIENCE_DISABLED');
       if (isOff && !wasOff) write(`WASM is switched off: ${origin === 'fallback' ? 'fallback in use' : 'calls fail'}`);
       if (cause === undefined || isOff || isHotSwapError(cause, 'HS_RESILIENCE_OPEN')) return;
+      // The caller's own mistake, or an answer that says no.
+      if (origin === 'none' && !isModuleFailure(cause)) return;
       const why = isHotSwapError(cause, 'HS_RUNTIME_TIMEOUT') ? 'execution_timeout' : cause.message;
       write(
         `WASM call failed (${why}): ${origin === 'fallback' ? 'answered by the fallback' : 'no fallback answered'}`,

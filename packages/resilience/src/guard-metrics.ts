@@ -9,17 +9,17 @@ export interface GuardMetrics {
   readonly callsTotal: number;
   /** Answered by the module. */
   readonly successTotal: number;
-  /** Calls in which the module failed. */
+  /** Calls in which the module failed, as `isFailure` has it. Mistakes of callers and `err` results are neither this nor successes. */
   readonly failureTotal: number;
   /** Answered by the fallback. */
   readonly fallbackTotal: number;
   /** Calls for which the module was not asked: breaker open, or switched off. */
   readonly skippedTotal: number;
-  /** `successTotal` of all calls in which the module was asked, 0-1; `null` before the first. */
+  /** `successTotal` of successes and failures, 0-1; `null` before the first. */
   readonly successRate: number | null;
   /** Time that loading took; `null` while it is not loaded, or when it came loaded. */
   readonly coldStartTimeMs: number | null;
-  /** Time of the module's own attempts. */
+  /** Time of the module's own attempts that succeeded or failed. */
   readonly moduleTimeMs: {
     readonly sum: number;
     readonly p50: number | null;
@@ -42,7 +42,7 @@ export class GuardCounters {
   #sumMs = 0;
   readonly #sketch: Record<string, number> = {};
 
-  count({ origin, moduleMs, cause }: GuardObservation, wasAsked: boolean): void {
+  count({ origin, moduleMs }: GuardObservation, wasAsked: boolean, hasFailed: boolean): void {
     this.#calls++;
     if (origin === 'module') this.#successes++;
     if (origin === 'fallback') this.#fallbacks++;
@@ -50,7 +50,8 @@ export class GuardCounters {
       this.#skipped++;
       return;
     }
-    if (cause !== undefined) this.#failures++;
+    if (origin !== 'module' && !hasFailed) return;
+    if (hasFailed) this.#failures++;
     this.#sumMs += moduleMs;
     const bucket = latencyBucket(moduleMs);
     this.#sketch[bucket] = (this.#sketch[bucket] ?? 0) + 1;

@@ -167,7 +167,7 @@ export class GuardedModule implements AsyncDisposable {
     const observe = (origin: 'module' | 'fallback' | 'none', cause?: Error): void => {
       const durationMs = performance.now() - startedMs;
       const observation = { origin, moduleMs, durationMs, ...(cause === undefined ? {} : { cause }) };
-      this.#counters.count(observation, askedMs !== undefined);
+      this.#counters.count(observation, askedMs !== undefined, cause !== undefined && this.#isFailure(cause));
       tellWatcher('onCall', () => this.#options.onCall?.(observation));
     };
     try {

@@ -15,6 +15,7 @@ describe('guardLog', () => {
     onCall(call('module'));
     onCall(call('fallback', 'HS_RUNTIME_TIMEOUT'));
     onCall(call('none', 'HS_RUNTIME_TRAP'));
+    for (const code of ['HS_RUNTIME_UNKNOWN_EXPORT', 'HS_RUNTIME_GUEST_ERROR']) onCall(call('none', code));
     onStateChange('Open');
     for (let calls = 0; calls < 10; calls++) onCall(call('fallback', 'HS_RESILIENCE_OPEN'));
     onStateChange('Closed');

@@ -221,6 +221,20 @@ describe('guardModule', () => {
     expect(guard.metrics().moduleTimeMs.p99).toBeCloseTo(100, -1);
   });
 
+  it('does not take mistakes of callers and answers of the guest for failures of the module', async () => {
+    const guard = guardModule(module);
+    const wrong = (): never => {
+      throw runtimeError('HS_RUNTIME_UNKNOWN_EXPORT', { name: 'g', available: ['f'] });
+    };
+    const declined = (): never => {
+      throw runtimeError('HS_RUNTIME_GUEST_ERROR', { payload: 'no such order' });
+    };
+    module.script.splice(0, 1, () => 'well', wrong, declined);
+    await guard.invoke('f', []);
+    for (let i = 0; i < 2; i++) await expect(guard.invoke('g', [])).rejects.toThrow();
+    expect(guard.metrics()).toMatchObject({ callsTotal: 3, successTotal: 1, failureTotal: 0, successRate: 1 });
+  });
+
   it('does its work whatever those who watch it do', async () => {
     const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const broken = (): never => {
