@@ -239,7 +239,7 @@ export { routeWeights } from './rollout/route-weights.ts';
 export type { RouteWeights } from './rollout/route-weights.ts';
 export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
 export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
-export { callTimeoutMs, loadLimits } from './runtime/load-limits.ts';
+export { callTimeoutMs, drainLimitMs, loadLimits } from './runtime/load-limits.ts';
 export type { LoadBounds, LoadLimits } from './runtime/load-limits.ts';
 export { chooseByKey, chooseByWeight, chooseVersion } from './runtime/weighted-choice.ts';
 export type { Weighted } from './runtime/weighted-choice.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type LoadOptions, callTimeoutMs, loadLimits } from '../src/index.ts';
+import { type LoadOptions, callTimeoutMs, drainLimitMs, loadLimits } from '../src/index.ts';
 
 const bounds = { mostOutputBytes: 100_000_000 };
 const refused = (path: string, expected = ''): unknown =>
@@ -76,6 +76,16 @@ describe('numbers of load options', () => {
     [{ runtime: { reuse: { maxInstances: 1, maxCalls: 1, maxIdleTime: 'P8D' } } }, 'runtime.reuse.maxIdleTime'],
   ])('refuses %j by the name of what is wrong', (options, path) => {
     expect(() => loadLimits(options, bounds)).toThrow(refused(path));
+  });
+});
+
+describe('the time of a drain', () => {
+  it('is a day where it is longer or without end', () => {
+    expect([0, 1_000, 2 ** 40, Infinity].map(drainLimitMs)).toEqual([0, 1_000, 86_400_000, 86_400_000]);
+  });
+
+  it.each([NaN, -1])('refuses %d', (deadlineMs) => {
+    expect(() => drainLimitMs(deadlineMs)).toThrow(refused('deadlineMs'));
   });
 });
 

@@ -14,6 +14,9 @@ import type { ProcessLane } from './process-lane.ts';
 /** Calls of one instance that are admitted but not finished. */
 const maxPendingCalls = 1_000;
 
+/** What ends a call in the middle of its guest, which can go on from there no more. */
+const leftWithin: Readonly<Record<string, string>> = { TRAP: 'it trapped', FUEL_EXHAUSTED: 'it used up its fuel' };
+
 /** What an open instance is made of. @internal */
 export interface ChildInstanceParts {
   readonly lane: ProcessLane;
@@ -103,7 +106,8 @@ export class ChildInstance implements ModuleInstance {
       this.#running = undefined;
       // Before the next call has its turn.
       const reply = await call.settled.catch(() => undefined);
-      if (reply?.message.failure?.code === 'TRAP') this.#close('it trapped');
+      const ended = leftWithin[reply?.message.failure?.code ?? ''];
+      if (ended !== undefined) this.#close(ended);
     }
     // A child that was ended took the instance with it.
     if (!this.#parts.lane.alive) this.#close('its process ended');

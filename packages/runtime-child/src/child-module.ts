@@ -102,7 +102,9 @@ export class ChildModule implements LoadedModule {
     this.#assertOpen();
     if (!this.description.isCommand) throw runtimeChildError('HS_RUNTIME_NOT_A_COMMAND');
     const { code, policy } = this.#parts;
-    const { stdin } = options;
+    const { stdin, stdio } = options;
+    if (stdio === 'inherit')
+      throw runtimeChildError('HS_RUNTIME_UNSUPPORTED', { feature: 'standard streams of the host' });
     if (stdin !== undefined && stdin.length > policy.maxInputBytes)
       throw runtimeChildError('HS_RUNTIME_INPUT_LIMIT', { sizeBytes: stdin.length, limitBytes: policy.maxInputBytes });
     const wasi = commandWasi(policy.wasi, options);

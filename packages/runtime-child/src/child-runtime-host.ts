@@ -20,7 +20,8 @@ import { EngineProcess } from './engine-process.ts';
 import { runtimeChildError } from './error-codes.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import { InstanceLanes } from './instance-lanes.ts';
-import { modulePolicy } from './module-policy.ts';
+import { type ModulePolicy, modulePolicy } from './module-policy.ts';
+import type { ModuleCode } from './pending-call.ts';
 import { ModuleSlotTable } from './module-slot-table.ts';
 import { ProcessPool } from './process-pool.ts';
 import { UnheardEnds } from './unheard-ends.ts';
@@ -81,9 +82,7 @@ class ChildRuntimeHost implements RuntimeHost {
     const code = { id: this.#nextModule++, bytes, policy: policy.wire };
     try {
       const description = this.#description(await this.#pool.submit({ code, ...this.#loadLimit() }));
-      const start = { do: 'start', module: code.id, wasi: policy.wasi } as const;
-      const { timeoutMs } = policy;
-      this.#ok(await this.#pool.submit({ code, message: () => start, timeoutMs, limit: 'timeoutMs' }));
+      if (options.probe !== false) await this.#start(code, policy);
       return this.#keep(
         new ChildModule({
           code,
@@ -116,6 +115,12 @@ class ChildRuntimeHost implements RuntimeHost {
     await this.#pool.close();
     await Promise.all([...this.#modules].map((module) => module[Symbol.asyncDispose]()));
     await this.#lanes.close();
+  }
+
+  /** Shows that a module starts. */
+  async #start(code: ModuleCode, { wasi, timeoutMs }: ModulePolicy): Promise<void> {
+    const start = { do: 'start', module: code.id, wasi } as const;
+    this.#ok(await this.#pool.submit({ code, message: () => start, timeoutMs, limit: 'timeoutMs' }));
   }
 
   #keep(module: ChildModule): ChildModule {

@@ -10,6 +10,7 @@ import {
   type Weighted,
   type WitValue,
   chooseVersion,
+  drainLimitMs,
 } from '@hotswap/core';
 import { ChildModule } from './child-module.ts';
 import { runtimeChildError } from './error-codes.ts';
@@ -54,7 +55,7 @@ export class ModuleSlotTable implements SlotTable {
   }
 
   async drain(module: LoadedModule, deadlineMs: number): Promise<{ readonly finished: number; readonly cut: number }> {
-    return await ownModule('module', module).drain(deadlineMs);
+    return await ownModule('module', module).drain(drainLimitMs(deadlineMs));
   }
 
   #choose(slot: string, call: SlotCall): SlotVersion {

@@ -312,6 +312,12 @@ it('gives a program the input that it had when it was run, however long it waits
   expect(String(Buffer.from((await waiting).stderr))).toBe('mine');
 });
 
+it('refuses to give a program the streams of this process, which no child has', async () => {
+  await using host = await fakeHost();
+  const run = (await anyModule(host)).run({ stdio: 'inherit' });
+  await expect(run).rejects.toMatchObject({ code: 'HS_RUNTIME_UNSUPPORTED' });
+});
+
 it('gives what a program wrote, in its two streams', async () => {
   await using host = await fakeHost();
   const result = await (await anyModule(host)).run({ stdin: Buffer.from('err') });

@@ -10,6 +10,7 @@ import {
   type WitValue,
   type Weighted,
   chooseVersion,
+  drainLimitMs,
 } from '@hotswap/core';
 import type { SlotAssignment as NativeAssignment, SlotTable as NativeTable } from '../binding.d.ts';
 import { runtimeError } from './error-codes.ts';
@@ -68,7 +69,7 @@ export class WasmtimeSlotTable implements SlotTable {
   }
 
   async drain(module: LoadedModule, deadlineMs: number): Promise<{ readonly finished: number; readonly cut: number }> {
-    return await ownModule('drain', module).drain(deadlineMs);
+    return await ownModule('drain', module).drain(drainLimitMs(deadlineMs));
   }
 
   #mirror(name: string, versions: readonly SlotVersion[]): void {

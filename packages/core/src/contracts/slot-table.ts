@@ -38,6 +38,9 @@ export interface SlotTable {
   /** @throws HS_RUNTIME_NO_SLOT, HS_RUNTIME_NO_VERSION and the codes of {@link LoadedModule.invoke} */
   invoke(name: string, fn: string, args: readonly WitValue[], call?: SlotCall): Promise<SlotResult<CallResult>>;
   run(name: string, options: CommandOptions & SlotCall): Promise<SlotResult<CommandResult>>;
-  /** Resolves when no request holds the module any more, or cuts what is left at the deadline. */
+  /**
+   * Resolves when no request holds the module any more, or cuts what is left at the deadline. `Infinity`: when all calls have
+   * ended by their own limits.
+   */
   drain(module: LoadedModule, deadlineMs: number): Promise<{ readonly finished: number; readonly cut: number }>;
 }

@@ -76,6 +76,15 @@ export function callTimeoutMs({ timeoutMs = 0 }: CallOptions): number {
   return timeoutMs === Number.POSITIVE_INFINITY ? 0 : within('timeoutMs', timeoutMs, anySize);
 }
 
+/**
+ * The time that a drain waits, in milliseconds: a day at most, which is longer than any call may take.
+ * @throws HS_RUNTIME_INVALID_ARGUMENT for what is no number, or below zero
+ * @public
+ */
+export function drainLimitMs(deadlineMs: number): number {
+  return Math.min(within('deadlineMs', deadlineMs, anySize), dayMs);
+}
+
 function reuseLimits({ maxInstances, maxCalls, maxIdleTime }: InstanceReuse): NonNullable<LoadLimits['reuse']> {
   return {
     maxInstances: whole('runtime.reuse.maxInstances', maxInstances, { least: 1, most: 10_000 }),

@@ -90,7 +90,9 @@ export class V8RuntimeHost implements RuntimeHost {
       throw fakeError('HS_RUNTIME_DIGEST_MISMATCH', { actual, expected: source.digest });
     if (description.imports.length > 0)
       throw fakeError('HS_RUNTIME_LINK_FAILED', { imports: description.imports.map(({ name }) => name).join(', ') });
-    return new V8LoadedModule(source.bytes, actual, description);
+    const module = new V8LoadedModule(source.bytes, actual, description);
+    if (options.probe !== false) module.instantiate();
+    return module;
   }
 
   createSlotTable(): SlotTable {
@@ -157,7 +159,11 @@ class V8LoadedModule implements LoadedModule {
 
   instantiate(): Readonly<Record<string, unknown>> {
     if (this.#closed) throw fakeError('HS_RUNTIME_CLOSED', { what: 'module' });
-    return new engine.Instance(this.#module, {}).exports;
+    try {
+      return new engine.Instance(this.#module, {}).exports;
+    } catch (thrown) {
+      throw trapOf(thrown);
+    }
   }
 
   call(exports: Readonly<Record<string, unknown>>, name: string, args: readonly WitValue[]): WitValue {
@@ -169,11 +175,16 @@ class V8LoadedModule implements LoadedModule {
       return (exports[called.name] as ExportedFunction)(...args) as WitValue;
     } catch (thrown) {
       this.#counts.errors++;
-      if (!(thrown instanceof engine.RuntimeError)) throw thrown;
-      this.#counts.crashes++;
-      throw fakeError('HS_RUNTIME_TRAP', { trap: thrown.message }, thrown);
+      if (thrown instanceof engine.RuntimeError) this.#counts.crashes++;
+      throw trapOf(thrown);
     }
   }
+}
+
+function trapOf(thrown: unknown): unknown {
+  return thrown instanceof engine.RuntimeError
+    ? fakeError('HS_RUNTIME_TRAP', { trap: thrown.message }, thrown)
+    : thrown;
 }
 
 function checkArguments({ params }: FunctionSignature, args: readonly WitValue[]): void {

@@ -118,6 +118,9 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
           Promise.reject(isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') ? new TypeError('cannot link') : thrown),
         ),
   }),
+  'starts a module while it loads it, unless it is told not to': (host) => ({
+    load: (source, options) => host.load(source, { ...options, probe: false }),
+  }),
   'calls exports with numbers of each width': invoke(async (module, name, args, options) => {
     const { value, durationMs } = await module.invoke(name, args, options);
     return { value: typeof value === 'bigint' ? BigInt(Number(value) - 1) : value, durationMs };
@@ -168,6 +171,7 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'refuses a time limit of a call that is none, where it limits time': declares({ cpuLimit: true }),
   'runs components exactly when it says so': declares({ components: true }),
   'counts fuel and ends a call that used it up, or refuses to count it': declares({ fuel: true }),
+  'takes no call on an open instance that has used up its fuel': declares({ fuel: true }),
   'does not speak of fuel where none was asked for': invoke(async (module, ...call) => ({
     ...(await module.invoke(...call)),
     fuelUsed: 5,
@@ -223,6 +227,7 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
       queueMicrotask(() => table.set(name, assignment));
     },
   })),
+  'a drain waits as long as it is told, without end too': both(declares({ cpuLimit: true }), noSpin),
   'drain resolves when no request holds the module any more': slots(() => ({
     drain: async () => ({ finished: 0, cut: 1 }),
   })),

@@ -30,6 +30,17 @@ export const capabilityClauses: Clauses<RuntimeHostRig> = {
     assert.ok(module.stats().fuelUsed >= 2 * fuelUsed);
   },
 
+  'takes no call on an open instance that has used up its fuel': where(
+    'fuel',
+    where('statefulInstances', async ({ host }) => {
+      await using module = await host.load({ bytes: bytesOf(coreModule) }, { runtime: { fuel: 10_000 } });
+      await using instance = await module.open();
+      await rejects(instance.invoke('spin', []), 'HS_RUNTIME_FUEL_EXHAUSTED');
+      // It was left in the middle of something.
+      await rejects(instance.invoke('count', []), 'HS_RUNTIME_STALE_HANDLE');
+    }),
+  ),
+
   async 'does not speak of fuel where none was asked for'({ host }) {
     await using module = await loadCore(host);
     assert.equal((await module.invoke('add', [1, 2])).fuelUsed, undefined);

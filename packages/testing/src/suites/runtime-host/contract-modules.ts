@@ -40,6 +40,12 @@ export const commandModule: ContractModule = {
     'AGFzbQEAAAABEANgBH9/f38Bf2ABfwBgAAACRgIWd2FzaV9zbmFwc2hvdF9wcmV2aWV3MQhmZF93cml0ZQAAFndhc2lfc25hcHNob3RfcHJldmlldzEJcHJvY19leGl0AAEDAgECBQMBAAEHEwIGbWVtb3J5AgAGX3N0YXJ0AAIKIQEfAEEAQRA2AgBBBEEGNgIAQQFBAEEBQQgQABpBAxABCwsMAQBBEAsGaGVsbG8K',
 };
 
+/** Traps when it is started. @internal */
+export const trappingModule: ContractModule = {
+  wat: '(module (func $trap unreachable) (start $trap) (func (export "x")))',
+  base64: 'AGFzbQEAAAABBAFgAAADAwIAAAcFAQF4AAEIAQAKCAIDAAALAgAL',
+};
+
 /** Imports what nobody offers. @internal */
 export const importingModule: ContractModule = {
   wat: '(module (import "nobody" "offers_this" (func)) (func (export "run")))',

@@ -7,7 +7,7 @@ import {
   type RuntimeHost,
 } from '@hotswap/core';
 import { type Clause, type Clauses, NotDeclared } from '../define-suite.ts';
-import { bytesOf, commandModule, coreModule, importingModule } from './contract-modules.ts';
+import { bytesOf, commandModule, coreModule, importingModule, trappingModule } from './contract-modules.ts';
 
 /** A folder of this machine for guests. @public */
 export interface ContractFolder {
@@ -107,6 +107,13 @@ export const hostClauses: Clauses<RuntimeHostRig> = {
       host.load({ bytes: bytesOf(importingModule) }),
       (thrown) => isHotSwapError(thrown, 'HS_RUNTIME_LINK_FAILED') && thrown.message.includes('nobody'),
     );
+  },
+
+  async 'starts a module while it loads it, unless it is told not to'({ host }) {
+    const bytes = bytesOf(trappingModule);
+    await rejects(host.load({ bytes }), 'HS_RUNTIME_TRAP');
+    await using module = await host.load({ bytes }, { probe: false });
+    await rejects(module.invoke('x', []), 'HS_RUNTIME_TRAP');
   },
 
   async 'calls exports with numbers of each width'({ host }) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LoadedModule, SlotAssignment } from '@hotswap/core';
 import type { Clauses } from '../define-suite.ts';
-import { loadCore, rejects, type RuntimeHostRig } from './host-clauses.ts';
+import { loadCore, rejects, type RuntimeHostRig, where } from './host-clauses.ts';
 
 const versions = (...all: readonly (readonly [string, LoadedModule, number])[]): SlotAssignment => ({
   versions: new Map(all.map(([id, module, weight]) => [id, { module, weight }])),
@@ -92,4 +92,16 @@ export const slotClauses: Clauses<RuntimeHostRig> = {
     assert.equal(one.stats().inFlight, 0);
     assert.ok((await Promise.all(calls)).every(({ version }) => version === 'v1'));
   },
+
+  'a drain waits as long as it is told, without end too': where('cpuLimit', async ({ host }) => {
+    const slots = host.createSlotTable();
+    await using module = await loadCore(host);
+    for (const deadlineMs of [Infinity, 2 ** 40]) {
+      const running = rejects(module.invoke('spin', [], { timeoutMs: 200 }), 'HS_RUNTIME_TIMEOUT');
+      const [drained] = await Promise.all([slots.drain(module, deadlineMs), running]);
+      assert.deepEqual(drained, { finished: 1, cut: 0 });
+    }
+    for (const deadlineMs of [Number.NaN, -1])
+      await rejects(slots.drain(module, deadlineMs), 'HS_RUNTIME_INVALID_ARGUMENT');
+  }),
 };
