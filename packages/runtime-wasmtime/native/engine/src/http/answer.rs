@@ -32,6 +32,8 @@ pub(crate) struct AnswerBody {
     /// Of the piece that was handed over last.
     rest: Bytes,
     flight: Option<Flight>,
+    /// Its answer has no content: nobody may be given any.
+    unasked: bool,
 }
 
 enum Content {
@@ -98,7 +100,7 @@ fn poll_body(
 
 impl AnswerBody {
     fn of(content: Content) -> Self {
-        Self { content, rest: Bytes::new(), flight: None }
+        Self { content, rest: Bytes::new(), flight: None, unasked: false }
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
@@ -153,6 +155,12 @@ impl AnswerBody {
         if matches!(self.content, Content::Nothing) {
             self.end(Ending::Whole);
         }
+        self
+    }
+
+    /// Looks empty to whoever would send it. HTTP/1.1 leaves such bodies alone by itself.
+    pub(crate) fn unasked(mut self) -> Self {
+        self.unasked = true;
         self
     }
 
@@ -312,12 +320,13 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
-            && match &self.content {
-                Content::Nothing => true,
-                Content::Owner(body) => body.is_end_stream(),
-                Content::Whole(_) | Content::Guest(_) => false,
-            }
+        self.unasked
+            || self.rest.is_empty()
+                && match &self.content {
+                    Content::Nothing => true,
+                    Content::Owner(body) => body.is_end_stream(),
+                    Content::Whole(_) | Content::Guest(_) => false,
+                }
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
 
 /// What a command is told about its request.
@@ -44,6 +44,8 @@ pub(crate) fn environment(
     set("QUERY_STRING", request.uri.query().unwrap_or_default());
     set("SERVER_NAME", name);
     set("SERVER_PORT", port);
+    // What the address says, whatever the header does.
+    set("HTTP_HOST", authority);
     set("REMOTE_ADDR", &remote.ip().to_canonical().to_string());
     if scheme == "https" {
         set("HTTPS", "on");
@@ -53,7 +55,7 @@ pub(crate) fn environment(
     }
     for name in request.headers.keys() {
         // `HTTP_PROXY` is what many programs take for their own configuration.
-        if name == AUTHORIZATION || name == CONTENT_LENGTH || name == "proxy" {
+        if name == AUTHORIZATION || name == CONTENT_LENGTH || name == HOST || name == "proxy" {
             continue;
         }
         // `x_one` and `x-one` are one variable: a client would write over what a proxy has set.
@@ -82,6 +84,7 @@ mod tests {
         let request = http::Request::post("/a/b?x=1&y")
             .header("content-type", "text/plain")
             .header("content-length", "3")
+            .header("host", "another.test")
             .header("x-one", "1")
             .header("x-one", "2")
             .header("x-real-ip", "10.0.0.9")
@@ -105,6 +108,7 @@ mod tests {
             ("REMOTE_ADDR", "10.0.0.1"),
             ("CONTENT_TYPE", "text/plain"),
             ("CONTENT_LENGTH", "3"),
+            ("HTTP_HOST", "host.test:8443"),
             ("HTTP_X_ONE", "1, 2"),
             ("HTTP_X_REAL_IP", "10.0.0.9"),
             ("HTTPS", "on"),

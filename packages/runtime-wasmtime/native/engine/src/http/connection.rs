@@ -55,6 +55,8 @@ struct Entry {
 pub(crate) struct Connection {
     pub(crate) port: Arc<Port>,
     pub(crate) remote: SocketAddr,
+    /// What its client has reached.
+    pub(crate) local: SocketAddr,
     state: AtomicU8,
     waker: AtomicWaker,
     multiplexed: AtomicBool,
@@ -69,11 +71,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(port: Arc<Port>, remote: SocketAddr) -> Self {
+    pub(crate) fn new(port: Arc<Port>, remote: SocketAddr, local: SocketAddr) -> Self {
         let now = port.clock.now_ms();
         Self {
             port,
             remote,
+            local,
             state: AtomicU8::new(RUNNING),
             waker: AtomicWaker::new(),
             multiplexed: AtomicBool::new(false),
@@ -89,6 +92,11 @@ impl Connection {
 
     pub(crate) fn scheme(&self) -> &'static str {
         if self.port.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// By HTTP/2.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.multiplexed.load(Ordering::Relaxed)
     }
 
     /// Ends it after the requests that are under way.
@@ -133,7 +141,7 @@ impl Connection {
 
     /// A piece of its answer waits for its client, or does so no more. With HTTP/1.1 the socket tells.
     pub(crate) fn set_untaken(&self, id: u64, untaken: bool) {
-        if !self.multiplexed.load(Ordering::Relaxed) {
+        if !self.is_multiplexed() {
             return;
         }
         let since = if untaken { self.port.clock.now_ms() } else { 0 };
@@ -166,7 +174,7 @@ impl Connection {
     pub(crate) fn note_read(&self) {
         if self.in_flight.load(Ordering::Relaxed) == 0
             && self.head_since.load(Ordering::Relaxed) == 0
-            && !self.multiplexed.load(Ordering::Relaxed)
+            && !self.is_multiplexed()
         {
             self.head_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
         }
@@ -180,7 +188,7 @@ impl Connection {
         }
         // What was the end of an answer for its request may take its client a while yet. With HTTP/2 that is little, and a client could make
         // this end write for ever.
-        if !stalled && !self.multiplexed.load(Ordering::Relaxed) {
+        if !stalled && !self.is_multiplexed() {
             self.idle_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
         }
     }
@@ -200,7 +208,7 @@ impl Connection {
         if past(self.head_since.load(Ordering::Relaxed), limits.header_timeout_ms) {
             self.cut();
         } else if past(self.idle_since.load(Ordering::Relaxed), idle_ms) {
-            if self.multiplexed.load(Ordering::Relaxed) && self.state.load(Ordering::Acquire) == RUNNING {
+            if self.is_multiplexed() && self.state.load(Ordering::Acquire) == RUNNING {
                 self.close();
             } else {
                 self.cut();

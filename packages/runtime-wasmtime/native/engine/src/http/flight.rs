@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use http::StatusCode;
+
 use crate::module::InFlight;
 use crate::slots::SlotVersion;
 
@@ -19,6 +21,8 @@ pub(crate) struct Flight {
     pub(crate) connection: Arc<Connection>,
     pub(crate) started: Instant,
     id: u64,
+    /// The client wants no content.
+    is_head: bool,
     status: u16,
     bytes: u64,
     ending: Option<Ending>,
@@ -32,7 +36,7 @@ pub(crate) struct Flight {
 
 impl Flight {
     /// Admits a request to the port. `Err`: too many are under way.
-    pub(crate) fn begin(connection: &Arc<Connection>) -> Result<Self, Self> {
+    pub(crate) fn begin(connection: &Arc<Connection>, is_head: bool) -> Result<Self, Self> {
         let port = &connection.port;
         let full = port.in_flight.fetch_add(1, Ordering::Relaxed) >= port.limits.max_in_flight;
         port.plane.stats.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -41,6 +45,7 @@ impl Flight {
             connection: connection.clone(),
             started: Instant::now(),
             id: connection.enter(),
+            is_head,
             status: 0,
             bytes: 0,
             ending: None,
@@ -79,9 +84,18 @@ impl Flight {
         self.version.as_ref()
     }
 
-    /// The client is told a status.
-    pub(crate) fn head(&mut self, status: u16) {
-        self.status = status;
+    /// The client is told a status. False: no content may follow it.
+    pub(crate) fn head(&mut self, status: StatusCode) -> bool {
+        self.status = status.as_u16();
+        let has_content = !self.is_head && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if !has_content {
+            self.end(Ending::Whole);
+        }
+        has_content
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.is_head
     }
 
     pub(crate) fn add_bytes(&mut self, bytes: usize) {

@@ -222,7 +222,7 @@ pub(crate) fn guest_error(code: &GuestErrorCode) -> EngineError {
         .with("reason", reason)
 }
 
-/// The guest returned without an answer.
+/// The guest returned without an answer, or said no more than that one would follow (1xx).
 pub(crate) fn no_answer() -> EngineError {
     EngineError::new(ErrorCode::Trap, "The guest returned without an answer").with("trap", "other")
 }

@@ -186,7 +186,9 @@ async fn accept(port: Arc<Port>, listener: TcpListener) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection = Arc::new(Connection::new(port.clone(), remote));
+        // One that has gone already is not served.
+        let Ok(local) = stream.local_addr() else { continue };
+        let connection = Arc::new(Connection::new(port.clone(), remote, local));
         let id = port.last_connection.fetch_add(1, Ordering::Relaxed);
         port.connections.lock().insert(id, connection.clone());
         port.plane.stats.connections.fetch_add(1, Ordering::Relaxed);

@@ -5,6 +5,7 @@
 //! | options, limits, routes as data | `options.rs` |
 //! | what the owner is asked | `handlers.rs`, `authorize.rs`, `access.rs`, `output.rs` |
 //! | listeners, closing, slow clients | `plane.rs`, `listener.rs`, `connection.rs`, `socket.rs`, `clock.rs`, `tls.rs` |
+//! | what a request may be | `request_head.rs`, `path.rs` |
 //! | which module answers | `router.rs`, `affinity.rs`, `proxies.rs`, `service.rs` |
 //! | how a component answers | `component.rs`, `preview3.rs`, `guest.rs`, `request_body.rs`, `answer.rs` |
 //! | how commands and core modules answer | `buffered.rs`, `cgi.rs`, `handler.rs`, `message.rs` |
@@ -28,12 +29,14 @@ mod listener;
 mod message;
 mod options;
 mod output;
+mod path;
 mod plane;
 #[cfg(feature = "wasi03")]
 mod preview3;
 mod problem;
 mod proxies;
 mod request_body;
+mod request_head;
 mod router;
 mod service;
 mod socket;

@@ -37,6 +37,17 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "HS_HTTP_BAD_REQUEST", detail)
     }
 
+    pub(crate) const fn ambiguous_path() -> Self {
+        let detail =
+            "The path leads elsewhere once its percent-encodings, slashes and dots are resolved; send it resolved.";
+        Self::bad_request(detail)
+    }
+
+    pub(crate) const fn unknown_coding() -> Self {
+        let detail = "The body has another transfer coding than chunked.";
+        Self::new(StatusCode::NOT_IMPLEMENTED, "HS_HTTP_BAD_REQUEST", detail)
+    }
+
     pub(crate) const fn unauthorized() -> Self {
         let detail = "This path needs a valid key in the header authorization.";
         Self::new(StatusCode::UNAUTHORIZED, "HS_HTTP_UNAUTHORIZED", detail)

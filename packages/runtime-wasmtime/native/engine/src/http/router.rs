@@ -10,6 +10,7 @@ use http::{HeaderName, Uri};
 use crate::error::{EngineError, Result};
 
 use super::options::{Access, Affinity, HttpLimits, Route};
+use super::path::reading;
 
 /// One route with everything resolved that a request would otherwise have to.
 #[derive(Debug)]
@@ -34,12 +35,25 @@ pub(crate) enum StickyBy {
     Cookie(Box<str>),
 }
 
-/// Routes of one host by their prefixes without a slash at the end.
+/// Routes by their prefixes without a slash at the end.
 #[derive(Debug, Default)]
-struct Paths {
+struct Prefixes {
     by_prefix: HashMap<Box<str>, Arc<RouteEntry>>,
     longest_bytes: usize,
 }
+
+/// Routes of one host.
+#[derive(Debug, Default)]
+struct Paths {
+    written: Prefixes,
+    /// By what the prefixes read as.
+    read: Prefixes,
+}
+
+/// A path that leads to one route as it is written, and to another one as servers read it: whoever answers could be led past what guards
+/// the other.
+#[derive(Debug)]
+pub(crate) struct Ambiguous;
 
 /// See the module's description.
 #[derive(Debug, Default)]
@@ -50,7 +64,7 @@ pub(crate) struct Table {
     any: Paths,
 }
 
-impl Paths {
+impl Prefixes {
     fn find(&self, path: &str) -> Option<&Arc<RouteEntry>> {
         // Whatever is longer than every prefix matches none: the search begins at the last segment that can.
         let mut end = path.len();
@@ -69,6 +83,14 @@ impl Paths {
         self.longest_bytes = self.longest_bytes.max(prefix.len());
         // The first one stays: the order of the list decides between equals.
         self.by_prefix.entry(prefix.into()).or_insert_with(|| route.clone());
+    }
+}
+
+impl Paths {
+    fn add(&mut self, prefix: &str, route: &Arc<RouteEntry>) {
+        self.written.add(prefix, route);
+        let read = reading(prefix);
+        self.read.add(read.as_deref().unwrap_or(prefix).trim_end_matches('/'), route);
     }
 }
 
@@ -128,13 +150,27 @@ impl Table {
                 None => self.exact.get(host)?,
             },
         };
-        paths.by_prefix.get(prefix)
+        paths.written.by_prefix.get(prefix)
     }
 
     /// The route of a request: by its exact host first, then by the longest pattern, then those for any host; in each by the longest path.
-    pub(crate) fn find(&self, authority: &str, path: &str) -> Option<&Arc<RouteEntry>> {
+    ///
+    /// # Errors
+    /// The path can be read in two ways.
+    pub(crate) fn find(&self, authority: &str, path: &str) -> Result<Option<&Arc<RouteEntry>>, Ambiguous> {
+        let written = self.find_by(authority, |paths| paths.written.find(path));
+        let Some(path) = reading(path) else { return Ok(written) };
+        let read = self.find_by(authority, |paths| paths.read.find(&path));
+        if written.map(Arc::as_ptr) == read.map(Arc::as_ptr) { Ok(written) } else { Err(Ambiguous) }
+    }
+
+    fn find_by<'t>(
+        &'t self,
+        authority: &str,
+        find: impl Fn(&'t Paths) -> Option<&'t Arc<RouteEntry>>,
+    ) -> Option<&'t Arc<RouteEntry>> {
         if self.exact.is_empty() && self.below.is_empty() {
-            return self.any.find(path);
+            return find(&self.any);
         }
         let host = host_name(authority);
         let lower;
@@ -144,13 +180,13 @@ impl Table {
         } else {
             host
         };
-        let exact = self.exact.get(host).and_then(|paths| paths.find(path));
+        let exact = self.exact.get(host).and_then(&find);
         exact
             .or_else(|| {
                 let mut below = self.below.iter();
-                below.find_map(|(suffix, paths)| host.ends_with(&**suffix).then(|| paths.find(path)).flatten())
+                below.find_map(|(suffix, paths)| is_below(host, suffix).then(|| find(paths)).flatten())
             })
-            .or_else(|| self.any.find(path))
+            .or_else(|| find(&self.any))
     }
 }
 
@@ -180,6 +216,11 @@ fn host_name(authority: &str) -> &str {
         _ => authority,
     };
     host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Whether a host has a name of its own in front of `.example.org`.
+fn is_below(host: &str, suffix: &str) -> bool {
+    host.len() > suffix.len() && host.ends_with(suffix)
 }
 
 fn checked_prefix(prefix: &str) -> Option<&str> {
@@ -224,7 +265,7 @@ mod tests {
     }
 
     fn found<'t>(table: &'t Table, authority: &str, path: &str) -> Option<&'t str> {
-        table.find(authority, path).and_then(|route| route.slot.as_deref())
+        table.find(authority, path).expect("unambiguous").and_then(|route| route.slot.as_deref())
     }
 
     #[test]
@@ -266,11 +307,43 @@ mod tests {
             ("a.eu.example.org:1", "/", "deeper"),
             ("eu.example.org", "/", "below"),
             ("notexample.org", "/", "any"),
+            (".example.org", "/", "any"),
             ("[::1]:80", "/only", "exact"),
             ("[::1]", "/only", "exact"),
         ] {
             assert_eq!(found(&table, authority, path), Some(slot), "{authority}{path}");
         }
+    }
+
+    #[test]
+    fn paths_that_lead_elsewhere_when_they_are_read_are_refused() {
+        let table =
+            table(&[("root", &[], "/"), ("admin", &[], "/admin"), ("named", &[], "/caf%C3%A9"), ("h", &["h"], "/x")]);
+        for path in [
+            "/x/../admin",
+            "/x/%2e%2e/admin/",
+            "/%61dmin",
+            "//admin",
+            "/.//admin/x",
+            "/x/..%2Fadmin",
+            "/admin/..",
+            "/admin/%2e%2E/x",
+            "/admin/../caf%c3%a9",
+            "/caf%c3%a9",
+        ] {
+            assert!(table.find("any", path).is_err(), "{path}");
+        }
+        for (path, slot) in [
+            ("/x//y/../%7Ez", "root"),
+            ("/x/admin/..", "root"),
+            ("/admin/a%2Fb//c/.", "admin"),
+            ("/admin/x/../y", "admin"),
+            ("/caf%C3%A9/x", "named"),
+            ("/.well-known/%61", "root"),
+        ] {
+            assert_eq!(found(&table, "any", path), Some(slot), "{path}");
+        }
+        assert!(table.find("h", "/x/../admin").is_err() && table.find("h", "/a/..//x").is_err());
     }
 
     #[test]
@@ -294,7 +367,7 @@ mod tests {
             ("http://h:1/api/v1/x", "http://h:1/x"),
         ] {
             let uri: Uri = address.parse().expect("the test's own address");
-            let route = table.find("any", uri.path()).expect("found");
+            let route = table.find("any", uri.path()).expect("unambiguous").expect("found");
             assert_eq!(route.hidden_prefix(uri.path()), "/api/v1");
             assert_eq!(route.stripped(&uri).expect("stripped").to_string(), rest, "{address}");
         }

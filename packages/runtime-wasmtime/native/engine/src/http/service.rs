@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -31,24 +31,21 @@ use super::connection::{Connection, Cut, ServeResult};
 use super::flight::Flight;
 use super::guest::{self, Answering, GuestFuture, Place, Returned, StoreLost};
 use super::handlers::{FallbackRequest, RequestHead};
-use super::options::HttpLimits;
 use super::output::OutputTo;
 use super::problem::Problem;
 use super::request_body::{self, BodyError, RequestBody};
+use super::request_head::{authority, check};
 use super::router::RouteEntry;
 use super::stats::PlaneStats;
 
 /// Names the version that answered; on authorized routes, and from trusted proxies, the one that shall.
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("x-hotswap-version");
 
-/// How HTTP/1.1 itself counts a header: name, colon, space, value, line end.
-const HEADER_OVERHEAD_BYTES: usize = 4;
-
 type Answer = Response<AnswerBody>;
 
 /// Answers one request of a connection. What is rare is boxed: the future of each request is moved as a whole, whichever way it goes.
-pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> ServeResult<Answer> {
-    let mut flight = match Flight::begin(&connection) {
+pub(crate) async fn serve(connection: Arc<Connection>, mut request: Request<Incoming>) -> ServeResult<Answer> {
+    let mut flight = match Flight::begin(&connection, request.method() == Method::HEAD) {
         Ok(flight) => flight,
         Err(flight) => return Ok(refuse(flight, &Problem::overloaded(), &request)),
     };
@@ -60,16 +57,11 @@ pub(crate) async fn serve(connection: Arc<Connection>, request: Request<Incoming
             path: request.uri().path().to_owned(),
         });
     }
-    if let Err(problem) = check(&request, &connection.port.limits) {
+    if let Err(problem) = check(&mut request, &connection.port.limits, connection.local) {
         return Ok(refuse(flight, &problem, &request));
     }
-    let route = {
-        let table = connection.port.table.load();
-        match authority(&request) {
-            Err(problem) => return Ok(refuse(flight, &problem, &request)),
-            Ok(authority) => table.find(authority, request.uri().path()).cloned(),
-        }
-    };
+    let route = connection.port.table.load().find(authority(&request), request.uri().path()).map(Option::<&_>::cloned);
+    let Ok(route) = route else { return Ok(refuse(flight, &Problem::ambiguous_path(), &request)) };
     let Some(route) = route else {
         return Box::pin(fall_back(flight, request, connection.port.limits.max_body_bytes)).await;
     };
@@ -107,55 +99,47 @@ fn asked_version<'r>(
 }
 
 /// The plane itself answers.
-fn refuse<B>(mut flight: Flight, problem: &Problem, request: &Request<B>) -> Answer {
-    if problem.status == http::StatusCode::SERVICE_UNAVAILABLE {
+fn refuse<B>(flight: Flight, problem: &Problem, request: &Request<B>) -> Answer {
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         PlaneStats::count(&flight.connection.port.plane.stats.refused);
     }
-    flight.head(problem.status.as_u16());
-    problem.answer(request.headers()).map(|body| body.with_flight(flight))
-}
-
-/// What no request may be, whoever answers it.
-fn check(request: &Request<Incoming>, limits: &HttpLimits) -> std::result::Result<(), Problem> {
+    let mut answer = problem.answer(request.headers());
     if request.method() == Method::CONNECT {
-        return Err(Problem::bad_request("This is no proxy: CONNECT is not served."));
+        // What follows may be meant for the tunnel, not for this server.
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let uri_bytes = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    if uri_bytes > limits.max_uri_bytes {
-        return Err(Problem::uri_too_long(limits.max_uri_bytes));
-    }
-    let headers = request.headers().iter();
-    let header_bytes: usize =
-        headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES).sum();
-    if header_bytes > limits.max_header_bytes {
-        return Err(Problem::headers_too_large(limits.max_header_bytes));
-    }
-    Ok(())
+    finish(flight, answer)
 }
 
-/// Where a request was sent to: what its address says, else its one header `host`. Guests are told the same.
-fn authority(request: &Request<Incoming>) -> std::result::Result<&str, Problem> {
-    const MISSING: Problem = Problem::bad_request("The request names no host: send the header host.");
-    const INVALID: Problem = Problem::bad_request("The header host is not one valid host name.");
-    if let Some(authority) = request.uri().authority() {
-        return Ok(authority.as_str());
+/// The answer as its client gets it: HEAD, 204 and 304 have no content, and 204 no length either (RFC 9110, sections 6.4.1 and 8.6).
+fn finish(mut flight: Flight, mut answer: Answer) -> Answer {
+    let status = answer.status();
+    if status == StatusCode::NO_CONTENT {
+        answer.headers_mut().remove(CONTENT_LENGTH);
     }
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = hosts.next().ok_or(MISSING)?;
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
-    match host.to_str() {
-        Ok(host) if !host.is_empty() && hosts.next().is_none() && host.as_bytes().iter().all(fits) => Ok(host),
-        _ => Err(INVALID),
+    if flight.head(status) || !flight.connection.is_multiplexed() {
+        return answer.map(|body| body.with_flight(flight));
     }
+    let bytes = answer.body().size_hint().exact().filter(|bytes| flight.is_head() && *bytes > 0);
+    if let Some(bytes) = bytes.filter(|_| status != StatusCode::NO_CONTENT) {
+        answer.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
+    }
+    answer.map(|body| body.unasked().with_flight(flight))
 }
 
-fn head_of<B>(connection: &Connection, request: &Request<B>, authority: &str) -> RequestHead {
+fn head_of<B>(connection: &Connection, request: &Request<B>) -> RequestHead {
+    let authority = authority(request);
+    let mut headers = request.headers().clone();
+    if let (Some(_), Ok(host)) = (request.uri().authority(), HeaderValue::from_str(authority)) {
+        // What the address says, whatever the header does.
+        headers.insert(HOST, host);
+    }
     RequestHead {
         method: request.method().clone(),
         url: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         authority: authority.to_owned(),
         scheme: connection.scheme(),
-        headers: request.headers().clone(),
+        headers,
         remote: connection.remote,
     }
 }
@@ -169,10 +153,7 @@ async fn let_in(connection: &Connection, request: &Request<Incoming>) -> std::re
         Verdict::Admitted => true,
         Verdict::Refused => false,
         Verdict::Busy => return Err(Problem::overloaded()),
-        Verdict::Unknown(hash) => {
-            let head = head_of(connection, request, authority(request)?);
-            Doorkeeper::ask(plane, hash, head).await
-        }
+        Verdict::Unknown(hash) => Doorkeeper::ask(plane, hash, head_of(connection, request)).await,
     };
     if admitted { Ok(()) } else { Err(Problem::unauthorized()) }
 }
@@ -182,7 +163,7 @@ fn announced_bytes<B: Body>(request: &Request<B>) -> Option<u64> {
 }
 
 /// The plane's owner answers.
-async fn fall_back(mut flight: Flight, request: Request<Incoming>, max_body_bytes: u64) -> ServeResult<Answer> {
+async fn fall_back(flight: Flight, request: Request<Incoming>, max_body_bytes: u64) -> ServeResult<Answer> {
     let connection = flight.connection.clone();
     let plane = &connection.port.plane;
     if !plane.wants.fallback {
@@ -191,10 +172,7 @@ async fn fall_back(mut flight: Flight, request: Request<Incoming>, max_body_byte
     if announced_bytes(&request).is_some_and(|size| size > max_body_bytes) {
         return Ok(refuse(flight, &Problem::body_too_large(max_body_bytes), &request));
     }
-    let head = match authority(&request) {
-        Ok(authority) => head_of(&connection, &request, authority),
-        Err(problem) => return Ok(refuse(flight, &problem, &request)),
-    };
+    let head = head_of(&connection, &request);
     let (parts, body) = request.into_parts();
     let verdict = Arc::default();
     let idle = Duration::from_millis(connection.port.limits.body_idle_timeout_ms);
@@ -208,8 +186,22 @@ async fn fall_back(mut flight: Flight, request: Request<Incoming>, max_body_byte
         return Ok(refuse(flight, &problem, &request));
     }
     let Some(response) = answered else { return Ok(refuse(flight, &Problem::overloaded(), &request)) };
-    flight.head(response.status().as_u16());
-    Ok(response.map(|body| AnswerBody::of_owner(body).with_flight(flight)))
+    let mut answer = response.map(AnswerBody::of_owner);
+    let has_content = !flight.is_head() && answer.status() != StatusCode::NOT_MODIFIED;
+    let bytes = answer.body().size_hint().exact().filter(|_| has_content);
+    correct_framing(answer.headers_mut(), bytes);
+    Ok(finish(flight, answer))
+}
+
+/// Where an answer ends is the plane's to say: the next one on its connection begins there.
+fn correct_framing(headers: &mut HeaderMap, bytes: Option<u64>) {
+    headers.remove(TRANSFER_ENCODING);
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let announced = lengths.next().map(|length| length.to_str().ok().and_then(|length| length.parse::<u64>().ok()));
+    let fits = |length: u64| bytes.is_none_or(|bytes| bytes == length);
+    if announced.is_some_and(|length| !length.is_some_and(fits)) || lengths.next().is_some() {
+        headers.remove(CONTENT_LENGTH);
+    }
 }
 
 fn of_body(verdict: &request_body::Verdict, max_body_bytes: u64) -> Option<Problem> {
@@ -261,10 +253,8 @@ async fn ask_version(
         request.headers_mut().remove(AUTHORIZATION);
     }
     let entry = &module.http;
-    let asked = matches!(entry, HttpEntry::Command | HttpEntry::Handler).then(|| {
-        let authority = authority(&request).unwrap_or_default().to_owned();
-        (authority, route.hidden_prefix(request.uri().path()).to_owned())
-    });
+    let asked = matches!(entry, HttpEntry::Command | HttpEntry::Handler)
+        .then(|| (authority(&request).to_owned(), route.hidden_prefix(request.uri().path()).to_owned()));
     if let Some(uri) = route.stripped(request.uri()) {
         *request.uri_mut() = uri;
     }
@@ -292,7 +282,7 @@ async fn ask_version(
 
 /// A guest answers that takes the request as a whole.
 async fn ask_whole(
-    mut flight: Flight,
+    flight: Flight,
     request: Request<Incoming>,
     (authority, script_name, max_body_bytes): (String, String, u64),
     place: Place,
@@ -319,13 +309,12 @@ async fn ask_whole(
     if let Some(version) = flight.version() {
         response.headers_mut().insert(VERSION, version.label_header.clone());
     }
-    flight.head(response.status().as_u16());
-    Ok(response.map(|bytes| AnswerBody::whole(bytes).with_flight(flight)))
+    Ok(finish(flight, response.map(AnswerBody::whole)))
 }
 
 /// Drives the guest until it has sent its head.
 async fn hear(
-    mut flight: Flight,
+    flight: Flight,
     (mut guest, lost): (GuestFuture, StoreLost),
     mut answered: oneshot::Receiver<Head>,
     deadline: Deadline,
@@ -368,6 +357,9 @@ async fn hear(
             return Ok(fail(flight, &error, body.as_ref()));
         }
     };
+    if response.status().is_informational() {
+        return Ok(fail(flight, &guest::no_answer(), body.as_ref()));
+    }
     if let Some(problem) = body.as_ref().and_then(|(verdict, max_bytes)| of_body(verdict, *max_bytes)) {
         // The guest has seen it as an error of its own, and may have said anything.
         return Ok(refuse(flight, &problem, &Request::new(())));
@@ -376,14 +368,13 @@ async fn hear(
     if let Some(version) = flight.version() {
         parts.headers.insert(VERSION, version.label_header.clone());
     }
-    flight.head(parts.status.as_u16());
     let content = if let Some(returned) = returned {
         AnswerBody::of_returned_guest(content, returned)
     } else {
         flight.set_deadline(Some(deadline.at));
         AnswerBody::of_running_guest(content, guest, lost, deadline.at)
     };
-    Ok(Response::from_parts(parts, content.with_flight(flight)))
+    Ok(finish(flight, Response::from_parts(parts, content)))
 }
 
 /// The guest has failed before its head.

@@ -30,7 +30,7 @@ pub fn load(node: &mut Awaited, wasm: Vec<u8>, json: &str) -> Arc<LoadedModule> 
     }
 }
 
-/// An owner that answers with what it was asked, and remembers.
+/// An owner that answers with what it was asked, and with headers that a client names `x-answer-…`, and remembers.
 #[derive(Default)]
 pub struct Owner {
     pub wants: Wants,
@@ -53,7 +53,14 @@ impl Handlers for Owner {
         Box::pin(async move {
             let body = request.body.map_err(Into::into).boxed_unsync();
             let echo = http::Response::builder().header("x-url", request.head.url).body(body);
-            Some(echo.expect("a response"))
+            let mut echo = echo.expect("a response");
+            for (name, value) in &request.head.headers {
+                if let Some(name) = name.as_str().strip_prefix("x-answer-") {
+                    let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
+                    echo.headers_mut().append(name, value.clone());
+                }
+            }
+            Some(echo)
         })
     }
 
