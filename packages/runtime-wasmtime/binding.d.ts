@@ -620,15 +620,20 @@ export class HostFunctions {
    * @param namesJson `[[interface or core module, function], ...]`; the position is the function's index. Interfaces match with or without
    * their version, functions by their name in WIT or in camelCase.
    * @param onEvents calls that guests on the runtime's threads wait for, and resources given up.
-   * @param callHere answers a guest on this thread's own stack with its results; throws with code `NOT_SYNCHRONOUS` if it cannot.
+   * @param callHere answers a guest on this thread's own stack with its results; throws with code `NOT_SYNCHRONOUS` if it cannot. With null
+   * for arguments: what it answered last did not fit the types, and no guest has it.
    * @param readsMessages false: arguments always come as arrays.
    * @throws `INVALID_ARGUMENT`
    */
-  constructor(namesJson: string, onEvents: (batch: HostEventBatch) => void, callHere: (index: number, args: readonly unknown[] | Uint8Array) => readonly unknown[] | Uint8Array, readsMessages: boolean);
+  constructor(namesJson: string, onEvents: (batch: HostEventBatch) => void, callHere: (index: number, args: readonly unknown[] | Uint8Array | null) => readonly unknown[] | Uint8Array | undefined, readsMessages: boolean);
   /** JSON of `HostSignature`, once a module that imports the function has been linked. */
   signatureJson(index: number): string | null;
-  /** Ends the wait of a guest with an array of results. What does not fit the types fails the guest's call. */
-  answer(requestId: number, results: readonly unknown[] | Uint8Array): void;
+  /**
+   * Ends the wait of a guest with an array of results. What does not fit the types fails the guest's call.
+   *
+   * @returns whether they were taken. If not, no guest has, or will have, the resources among them: it had gone, or they do not fit.
+   */
+  answer(requestId: number, results: readonly unknown[] | Uint8Array): boolean;
   /** Ends the wait of a guest with a trap. */
   fail(requestId: number, message: string): void;
   /** Fails whoever waits, now and from now on. */

@@ -35,6 +35,8 @@ export class HostFunctionTable {
   readonly native: HostFunctions;
   readonly #functions: readonly HostFunction[];
   readonly #plans: (Plan | undefined)[] = [];
+  /** What the last answer on this thread handed out. */
+  #handedOutHere: readonly number[] = [];
   /** Objects of the host that this module's guests hold. */
   readonly resources: HostResources = new HostResources();
 
@@ -57,9 +59,10 @@ export class HostFunctionTable {
     );
   }
 
-  /** Nobody is answered any more. */
+  /** Nobody is answered any more, and no guest is left that could hold anything. */
   close(): void {
     this.native.close();
+    this.#takeBack(this.resources.handedOut);
   }
 
   #deliver(batch: HostEventBatch): void {
@@ -68,6 +71,11 @@ export class HostFunctionTable {
       if (requestId !== undefined) this.#answer(requestId as number, index as number, args as HostArguments);
       else if (dropped !== undefined) this.#drop(dropped as number);
     }
+  }
+
+  /** Of these no guest has, or will have, any. */
+  #takeBack(ids: readonly number[]): void {
+    for (const id of ids) this.#drop(id);
   }
 
   #drop(id: number): void {
@@ -83,12 +91,17 @@ export class HostFunctionTable {
 
   #answer(requestId: number, index: number, args: HostArguments): void {
     const plan = this.#plan(index);
+    const handed = handedOutBy(plan);
+    const give = (results: HostResults): void => {
+      const taken = this.native.answer(requestId, results);
+      if (!taken) this.#takeBack(handed.ids);
+    };
     const answered = (value: unknown): void => {
-      this.native.answer(requestId, this.#results(plan, value));
+      give(this.#results(plan, value, handed));
     };
     const failed = (error: unknown): void => {
       try {
-        this.native.answer(requestId, this.#errorCase(plan, error));
+        give(this.#errorCase(plan, error, handed));
       } catch (fatal) {
         this.native.fail(requestId, messageOf(fatal));
       }
@@ -102,15 +115,22 @@ export class HostFunctionTable {
     }
   }
 
-  #callHere(index: number, args: HostArguments): HostResults {
+  #callHere(index: number, args: HostArguments | null): HostResults | undefined {
+    if (args === null) {
+      this.#takeBack(this.#handedOutHere);
+      return undefined;
+    }
     const plan = this.#plan(index);
+    const handed = handedOutBy(plan);
     let value: unknown;
     try {
       value = this.#call(plan, index, args);
     } catch (error) {
-      return this.#errorCase(plan, error);
+      return this.#errorCase(plan, error, handed);
+    } finally {
+      this.#handedOutHere = handed.ids;
     }
-    if (!isThenable(value)) return this.#results(plan, value);
+    if (!isThenable(value)) return this.#results(plan, value, handed);
     // The promise has no reader; what it ends in must not end the process.
     value.then(undefined, () => undefined);
     throw Object.assign(new TypeError(`${plan.name} returned a promise`), { code: 'NOT_SYNCHRONOUS' });
@@ -122,26 +142,24 @@ export class HostFunctionTable {
     return (this.#functions[index] as HostFunction)(...(values as WitValue[]));
   }
 
-  #results(plan: Plan, value: unknown): HostResults {
+  #results(plan: Plan, value: unknown, handed: HandedOut): HostResults {
     if (plan.results === 0) return [];
     if (plan.results > 1) return Array.isArray(value) ? (value as readonly unknown[]) : [value];
-    return this.#handedOver(plan, plan.fallible ? { tag: 'ok', val: value } : value);
+    return this.#handedOver(plan, plan.fallible ? { tag: 'ok', val: value } : value, handed);
   }
 
   /** An error with a payload is the error case of the function's result; any other ends the guest's call. */
-  #errorCase(plan: Plan, error: unknown): HostResults {
+  #errorCase(plan: Plan, error: unknown, handed: HandedOut): HostResults {
     if (!plan.fallible || error === null || typeof error !== 'object' || !('payload' in error)) throw error;
-    return this.#handedOver(plan, { tag: 'err', val: error.payload });
+    return this.#handedOver(plan, { tag: 'err', val: error.payload }, handed);
   }
 
-  #handedOver(plan: Plan, value: unknown): HostResults {
-    const handed: HandedOut = { by: plan.name, ids: [] };
+  #handedOver(plan: Plan, value: unknown, handed: HandedOut): HostResults {
     try {
       const results = [plan.result === undefined ? value : plan.result(value, handed)];
       return (plan.packsResults ? plan.codec?.pack(results) : undefined) ?? results;
     } catch (error) {
-      // No guest will ever have them.
-      for (const id of handed.ids) this.#drop(id);
+      this.#takeBack(handed.ids);
       throw error;
     }
   }
@@ -166,6 +184,8 @@ export class HostFunctionTable {
     };
   }
 }
+
+const handedOutBy = ({ name }: Plan): HandedOut => ({ by: name, ids: [] });
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && typeof value === 'object' && typeof (value as { then?: unknown }).then === 'function';

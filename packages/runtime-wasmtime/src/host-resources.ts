@@ -7,6 +7,7 @@ const hostInstance = 0xffff_ffff;
 
 /** What a host function hands out in one answer. @internal */
 export interface HandedOut {
+  /** The function. */
   readonly by: string;
   /** What its objects are known by. */
   readonly ids: number[];
@@ -24,6 +25,8 @@ export function hostResource(id: number): ResourceValue {
  */
 export class HostResources {
   readonly #objects = new Map<number, unknown>();
+  /** Those that functions have handed out; the others were arguments, and have keepers of their own. */
+  readonly #handedOut = new Set<number>();
   #next = 1;
 
   /** Objects that guests hold now. */
@@ -44,7 +47,7 @@ export class HostResources {
     const object = this.#objects.get(id);
     if (object === undefined)
       throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind, reason: 'the guest has given it up' });
-    this.#objects.delete(id);
+    this.forget(id);
     return object;
   }
 
@@ -56,6 +59,12 @@ export class HostResources {
   /** Lets go of an object that is the host's alone again. */
   forget(id: number): void {
     this.#objects.delete(id);
+    this.#handedOut.delete(id);
+  }
+
+  /** What functions have handed out and guests have not given back. */
+  get handedOut(): readonly number[] {
+    return [...this.#handedOut];
   }
 
   /** For what guests pass: numbers become objects. Owned ones are the host's again. */
@@ -65,7 +74,7 @@ export class HostResources {
       const object = this.#objects.get(id);
       if (object === undefined)
         throw runtimeError('HS_RUNTIME_STALE_HANDLE', { kind: resource, reason: 'the guest has given it up' });
-      if (kind === 'own') this.#objects.delete(id);
+      if (kind === 'own') this.forget(id);
       return object;
     });
   }
@@ -79,6 +88,7 @@ export class HostResources {
           expected: `a ${resource}, which is an object`,
         });
       const id = this.hold(value);
+      this.#handedOut.add(id);
       ids.push(id);
       return hostResource(id);
     });
@@ -87,7 +97,7 @@ export class HostResources {
   /** A guest has dropped one, or ended with it. Calls its `Symbol.dispose`, if it has one. */
   drop(id: number): void {
     const object = this.#objects.get(id);
-    this.#objects.delete(id);
+    this.forget(id);
     (object as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
   }
 }

@@ -5,21 +5,31 @@ import { HostFunctionTable } from '../src/host-function-table.ts';
 import type { NativeBinding } from '../src/load-native-binding.ts';
 
 /** As much of the addon as one function without arguments needs. */
-function tableOf(imports: HostImports, signature: HostSignature): { table: HostFunctionTable; call: () => string[] } {
+function tableOf(
+  imports: HostImports,
+  signature: HostSignature,
+  isTaken = true,
+): { table: HostFunctionTable; call: () => string[]; callHere: (args: readonly unknown[] | null) => unknown } {
   const heard: string[] = [];
   let deliver = (_batch: HostEventBatch): void => undefined;
+  let callHere = (_index: number, _args: readonly unknown[] | null): unknown => undefined;
   class FakeFunctions {
-    constructor(_names: string, onEvents: (batch: HostEventBatch) => void) {
+    constructor(_names: string, onEvents: typeof deliver, here: typeof callHere) {
       deliver = onEvents;
+      callHere = here;
     }
     signatureJson(): string {
       return JSON.stringify(signature);
     }
-    answer(_request: number, results: unknown): void {
+    answer(_request: number, results: unknown): boolean {
       heard.push(JSON.stringify(results));
+      return isTaken;
     }
     fail(_request: number, message: string): void {
       heard.push(message);
+    }
+    close(): void {
+      heard.push('closed');
     }
   }
   const table = new HostFunctionTable({ HostFunctions: FakeFunctions } as unknown as NativeBinding, imports);
@@ -27,7 +37,7 @@ function tableOf(imports: HostImports, signature: HostSignature): { table: HostF
     deliver([1, 0, [], undefined]);
     return heard;
   };
-  return { table, call };
+  return { table, call, callHere: (args) => callHere(0, args) };
 }
 
 describe('objects that a host function hands out', () => {
@@ -57,5 +67,30 @@ describe('objects that a host function hands out', () => {
     const { table, call } = tableOf({ shop: { things: () => [first, 7] as never } }, signature);
     expect(call()).toEqual([expect.stringContaining('shop#things')]);
     expect([table.resources.size, first.disposed]).toEqual([0, 1]);
+  });
+
+  it('are disposed of once when nobody takes the answer', () => {
+    const things = [thing(), thing()];
+    const { table, call } = tableOf({ shop: { things: () => things as never } }, signature, false);
+    call();
+    expect([table.resources.size, ...things.map(({ disposed }) => disposed)]).toEqual([0, 1, 1]);
+  });
+
+  it('are disposed of once when the answer on the same thread does not fit', () => {
+    const things = [thing(), thing()];
+    const { table, callHere } = tableOf({ shop: { things: () => things as never } }, signature);
+    callHere([]);
+    expect(table.resources.size).toBe(2);
+    expect(callHere(null)).toBeUndefined();
+    expect([table.resources.size, ...things.map(({ disposed }) => disposed)]).toEqual([0, 1, 1]);
+  });
+
+  it('are disposed of with their module; what was lent to it is not', () => {
+    const [given, lent] = [thing(), thing()];
+    const { table, call } = tableOf({ shop: { things: () => [given] as never } }, signature);
+    call();
+    table.resources.hold(lent);
+    table.close();
+    expect([given.disposed, lent.disposed]).toEqual([1, 0]);
   });
 });

@@ -181,6 +181,10 @@ impl Offered for Shared {
                 |js| Ok([js.new_u32(function.index)?, self.args(js, function, &args)?]),
                 |js, answer| read_answer(js, answer, function, MAX_ANSWER_BYTES),
             );
+            if let Ok(Err(_)) = outcome {
+                // What it throws has no reader: the answer has failed already.
+                let _ = held.call(|js| Ok([js.new_u32(function.index)?, js.null()?]), |_, _| ());
+            }
             if !self.closed.load(Ordering::Acquire) {
                 here.borrow_mut().insert(self.key, held);
             }
@@ -269,12 +273,14 @@ impl HostFunctions {
 
     /// See `binding.d.ts`.
     #[napi(catch_unwind)]
-    pub fn answer(&self, env: &Env, request_id: u32, results: Unknown<'_>) {
+    pub fn answer(&self, env: &Env, request_id: u32, results: Unknown<'_>) -> bool {
         let waiting = self.shared.waiting.lock().remove(&request_id);
-        let Some(Waiting { function, answer }) = waiting else { return };
+        let Some(Waiting { function, answer }) = waiting else { return false };
         let read = read_answer(Js::new(env.raw()), raw(&results), &function, MAX_ANSWER_BYTES);
+        let fits = read.is_ok();
         // Fails when the guest was cancelled meanwhile.
-        let _ = answer.send(read.map_err(|error| answered_wrongly(&function, &error)));
+        let sent = answer.send(read.map_err(|error| answered_wrongly(&function, &error)));
+        fits && sent.is_ok()
     }
 
     /// See `binding.d.ts`.

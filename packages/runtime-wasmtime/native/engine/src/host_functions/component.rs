@@ -18,7 +18,7 @@ use crate::values::message::slots;
 use crate::values::type_text::signature_text;
 use crate::values::value::{ResourceKey, ResourceNames, TypeBudget, Value, ValueType, kind_of};
 
-use super::{Answering, HostFunctions, HostSignature, ask, failed, find};
+use super::{Answering, HostFunctions, HostSignature, ask, failed, find, give_up};
 
 /// Where functions are that a world imports without an interface.
 const ROOT: &str = "$root";
@@ -271,6 +271,19 @@ fn handed_out(
     function: &HostSignature,
     host: &Arc<dyn HostFunctions>,
 ) -> wasmtime::Result<Vec<Value>> {
+    let outcome = handed_to(store, &mut answer, function, host);
+    if outcome.is_err() {
+        give_up(host, function, &mut answer);
+    }
+    outcome.map(|()| answer)
+}
+
+fn handed_to(
+    store: &mut StoreContextMut<'_, StoreData>,
+    answer: &mut [Value],
+    function: &HostSignature,
+    host: &Arc<dyn HostFunctions>,
+) -> wasmtime::Result<()> {
     if answer.len() != function.results.len() {
         return Err(failed(EngineError::internal("a host function answered with another number of results")));
     }
@@ -294,5 +307,5 @@ fn handed_out(
         })
         .map_err(failed)?;
     }
-    Ok(answer)
+    Ok(())
 }

@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::trap::HostFailure;
+use crate::values::convert::each_resource;
 use crate::values::message::host_message;
-use crate::values::value::{Value, ValueType, camel_case};
+use crate::values::value::{ResourceKey, Value, ValueType, camel_case};
 
 pub(crate) use self::component::link_component;
 pub(crate) use self::core::link_core;
@@ -74,7 +75,8 @@ pub struct HostCall {
     pub function: Arc<HostSignature>,
     /// With what.
     pub args: Vec<Value>,
-    /// Where the results go.
+    /// Where the results go. Sending fails when the guest has gone: then the resources among them are the embedder's to give up. What
+    /// was sent and never read is given up by [`HostFunctions::drop_resource`].
     pub answer: oneshot::Sender<Result<Vec<Value>>>,
 }
 
@@ -113,17 +115,48 @@ pub(crate) enum Answering {
     Here,
 }
 
+/// An answer on its way to a guest that may go before it comes.
+struct Awaited<'a> {
+    answer: oneshot::Receiver<Result<Vec<Value>>>,
+    host: &'a Arc<dyn HostFunctions>,
+    function: &'a HostSignature,
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        // From here on it cannot be sent any more; what was sent before is in here, and nobody will read it.
+        self.answer.close();
+        if let Ok(Ok(mut values)) = self.answer.try_recv() {
+            give_up(self.host, self.function, &mut values);
+        }
+    }
+}
+
+/// Gives up what no guest has come to hold of an answer.
+fn give_up(host: &Arc<dyn HostFunctions>, function: &HostSignature, answer: &mut [Value]) {
+    for (value, ty) in answer.iter_mut().zip(&function.results) {
+        // Nothing here fails.
+        let _ = each_resource(value, ty, &mut |value, _| {
+            if let Value::Resource(ResourceKey { instance: ResourceKey::HOST, index, .. }) = value {
+                host.drop_resource(*index);
+            }
+            Ok(())
+        });
+    }
+}
+
 async fn ask(
     host: &Arc<dyn HostFunctions>,
     function: &Arc<HostSignature>,
     args: Vec<Value>,
 ) -> wasmtime::Result<Vec<Value>> {
     let (answer, answered) = oneshot::channel();
+    let mut awaited = Awaited { answer: answered, host, function };
     host.call(HostCall { function: function.clone(), args, answer });
     let gone = || {
         EngineError::new(ErrorCode::Closed, format!("The host function {} is gone: its owner has ended", function.name))
     };
-    answered.await.unwrap_or_else(|_| Err(gone())).map_err(failed)
+    (&mut awaited.answer).await.unwrap_or_else(|_| Err(gone())).map_err(failed)
 }
 
 fn find(host: &Arc<dyn HostFunctions>, interface: &str, name: &str) -> Option<u32> {
@@ -133,4 +166,67 @@ fn find(host: &Arc<dyn HostFunctions>, interface: &str, name: &str) -> Option<u3
         .iter()
         .flat_map(|interface| [name, camel.as_str()].map(|name| host.find(interface, name)))
         .find_map(|found| found)
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Notes what is given up, and answers nothing.
+    #[derive(Default)]
+    struct Shop {
+        given_up: Mutex<Vec<u32>>,
+    }
+
+    impl HostFunctions for Shop {
+        fn find(&self, _: &str, _: &str) -> Option<u32> {
+            None
+        }
+
+        fn link(&self, _: &Arc<HostSignature>) {}
+
+        fn call(&self, _: HostCall) {}
+
+        fn call_here(&self, _: &Arc<HostSignature>, _: Vec<Value>) -> Result<Vec<Value>> {
+            Ok(Vec::new())
+        }
+
+        fn drop_resource(&self, resource: u32) {
+            self.given_up.lock().push(resource);
+        }
+    }
+
+    fn thing(index: u32) -> Value {
+        Value::Resource(ResourceKey { instance: ResourceKey::HOST, index, generation: 0 })
+    }
+
+    #[test]
+    fn an_answer_that_was_sent_and_is_never_read_gives_up_its_resources() {
+        let shop = Arc::new(Shop::default());
+        let host: Arc<dyn HostFunctions> = shop.clone();
+        let own = || ValueType::Own { resource: "thing".to_owned(), host: true };
+        let result =
+            ValueType::Result { ok: Some(Box::new(ValueType::Tuple { items: vec![own(), own()] })), err: None };
+        let function = HostSignature::new(0, "shop#things".to_owned(), Vec::new(), vec![result]);
+        let answer = || vec![Value::Case(0, Some(Box::new(Value::Fields(vec![thing(3), thing(4)]))))];
+
+        let (sender, answer_of) = oneshot::channel();
+        let awaited = Awaited { answer: answer_of, host: &host, function: &function };
+        sender.send(Ok(answer())).expect("the guest waits");
+        drop(awaited);
+        assert_eq!(*shop.given_up.lock(), [3, 4]);
+
+        let (sender, answer_of) = oneshot::channel();
+        drop(Awaited { answer: answer_of, host: &host, function: &function });
+        assert!(sender.send(Ok(answer())).is_err(), "whoever sends it too late has it still");
+
+        let (sender, answer_of) = oneshot::channel();
+        let mut awaited = Awaited { answer: answer_of, host: &host, function: &function };
+        sender.send(Ok(answer())).expect("the guest waits");
+        assert!(awaited.answer.try_recv().is_ok(), "it is read");
+        drop(awaited);
+        assert_eq!(*shop.given_up.lock(), [3, 4]);
+    }
 }
