@@ -143,7 +143,14 @@ pub(crate) fn explain(error: &wasmtime::Error, at: &Circumstances<'_>) -> Engine
             .with("reason", text);
     }
     // A host function, or the canonical ABI at the border: text that is not UTF-8, pointers out of bounds, unknown cases.
-    trap_error("host", &format!("The host refused what the guest did: {text}"), error, at)
+    trap_error("host", &format!("The host refused what the guest did: {}", causes(error)), error, at)
+}
+
+/// Without the call stack, which the details have as `frames`.
+fn causes(error: &wasmtime::Error) -> String {
+    let stack = error.downcast_ref::<WasmBacktrace>().map(ToString::to_string);
+    let told = error.chain().map(ToString::to_string).filter(|cause| Some(cause) != stack.as_ref());
+    bounded(&told.collect::<Vec<_>>().join(": "), 1_000)
 }
 
 fn limit_at_start(text: &str, at: &Circumstances<'_>) -> Option<EngineError> {

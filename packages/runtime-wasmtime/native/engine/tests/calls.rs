@@ -124,6 +124,17 @@ fn command_reads_and_writes_its_streams_and_exits() {
 }
 
 #[test]
+fn a_host_function_that_refuses_says_why_and_leaves_the_stack_to_the_details() {
+    let mut node = Awaited::new();
+    let module = node.load(&COMMAND.replace("(i32.const 7)", "(i32.const 255)"));
+    let id = node.id();
+    node.client.run(id, &module, Bytes::new(), RunOptions::default(), CallSettings::default()).expect("admitted");
+    let (error, _) = node.wait(id).outcome.expect_err("refused");
+    assert!(error.message().ends_with("what the guest did: exit with invalid exit status outside of [0..126)"));
+    assert!(error.detail("frames").is_some_and(|frames| !frames.as_array().expect("a list").is_empty()));
+}
+
+#[test]
 fn a_guest_that_sleeps_in_the_host_is_ended_by_timeout_and_by_cancel() {
     let mut node = Awaited::new();
     let module = node.load(SLEEPER);
