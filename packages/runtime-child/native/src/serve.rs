@@ -214,6 +214,8 @@ impl<E: Engine> Server<E> {
     fn run(&mut self, module: u32, wasi: &Wasi, stdin: Vec<u8>) -> Answer {
         let Self { engine, modules, left_behind, .. } = self;
         let Some(loaded) = modules.get_mut(&module) else { return Err(unknown_module()).into() };
+        // A module has one instance at a time: its engine may count the memory of all of them against one limit.
+        loaded.kept = None;
         let stdio = Stdio::shared(stdin, wasi.max_output_bytes, *left_behind);
         let mut instance = match fresh(engine, loaded, wasi, &stdio) {
             Ok(instance) => instance,
@@ -412,6 +414,16 @@ mod tests {
         let mut rig = rig();
         write_frame(&mut rig.requests, br#"{"do":"inspect"}"#, &[MODULE]).unwrap();
         assert_eq!(read_frame(&mut rig.answers).unwrap(), None);
+    }
+
+    #[test]
+    fn an_instance_that_waits_for_a_call_is_dropped_before_its_module_is_run() {
+        let mut rig = rig();
+        rig.load();
+        rig.call("count", json!({ "maxCalls": 10, "maxIdleMs": 600_000 }));
+        let wasi = json!({ "args": [], "env": [], "dirs": [], "maxOutputBytes": 10 });
+        rig.ask(json!({ "do": "run", "module": 1, "wasi": wasi }), &[]);
+        assert_eq!(rig.dropped.try_iter().collect::<Vec<_>>(), [1, 0]);
     }
 
     #[test]

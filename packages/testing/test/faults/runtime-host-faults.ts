@@ -177,6 +177,7 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
     fuelUsed: 5,
   })),
   'uses an instance again as often as it is told, where it keeps instances': declares({ instanceReuse: true }),
+  'gives a program its memory while an instance is kept': declares({ instanceReuse: true }),
   'never uses an instance again that trapped': both(declares({ instanceReuse: true }), oneInstance),
   'refuses SIMD where a module must not use it': declares({ simd: true }),
   'refuses functions of the host, where it cannot call them': (host) => ({ load: (source) => host.load(source) }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isHotSwapError, type LoadedModule, type RuntimeHost } from '@hotswap/core';
 import type { Clauses } from '../define-suite.ts';
-import { bytesOf, coreModule, emptyComponent, simdModule } from './contract-modules.ts';
+import { bytesOf, coreModule, emptyComponent, pagesModule, simdModule } from './contract-modules.ts';
 import { loadCore, rejects, type RuntimeHostRig, where } from './host-clauses.ts';
 
 const count = async (module: LoadedModule): Promise<unknown> => (await module.invoke('count', [])).value;
@@ -57,6 +57,16 @@ export const capabilityClauses: Clauses<RuntimeHostRig> = {
       );
     },
   ),
+
+  'gives a program its memory while an instance is kept': where('instanceReuse', async ({ host }) => {
+    const limits = { maxMemoryMB: 1 };
+    await using module = await host.load({ bytes: bytesOf(pagesModule) }, { limits, runtime: { reuse } });
+    for (let n = 0; n < 3; n++) {
+      await module.invoke('touch', []);
+      assert.equal((await module.run()).exitCode, 0);
+    }
+    assert.equal(module.stats().memoryRefusals, 0);
+  }),
 
   'never uses an instance again that trapped': where('instanceReuse', async ({ host }) => {
     await using module = await loadReused(host);

@@ -46,6 +46,12 @@ export const trappingModule: ContractModule = {
   base64: 'AGFzbQEAAAABBAFgAAADAwIAAAcFAQF4AAEIAQAKCAIDAAALAgAL',
 };
 
+/** A command and a function, with ten pages of memory. @internal */
+export const pagesModule: ContractModule = {
+  wat: '(module (memory 10) (func (export "_start") (export "touch")))',
+  base64: 'AGFzbQEAAAABBAFgAAADAgEABQMBAAoHEgIGX3N0YXJ0AAAFdG91Y2gAAAoEAQIACw==',
+};
+
 /** Imports what nobody offers. @internal */
 export const importingModule: ContractModule = {
   wat: '(module (import "nobody" "offers_this" (func)) (func (export "run")))',
