@@ -119,15 +119,12 @@ fn check_host<B>(request: &mut Request<B>, local: SocketAddr) -> Checked {
 
 /// `host` or `host:port`, without a user's name (RFC 3986, section 3.2).
 fn is_authority(text: &str) -> bool {
-    let (fits, port) = match text.strip_prefix('[').map(|text| text.split_once(']')) {
-        Some(address) => (
-            address.is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok()),
-            address.map_or("", |(_, port)| port),
-        ),
-        None => {
-            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (is_name(name.as_bytes()), port)
-        }
+    let (fits, port) = if let Some(text) = text.strip_prefix('[') {
+        let Some((address, port)) = text.split_once(']') else { return false };
+        (address.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        (is_name(name.as_bytes()), port)
     };
     let is_port =
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
