@@ -23,7 +23,6 @@ import { runtimeError } from './error-codes.ts';
 import { WasmtimeHttpPlane } from './http-plane.ts';
 import { HostFunctionTable } from './host-function-table.ts';
 import { type NativeBinding, compilerCommand, loadNativeBinding } from './load-native-binding.ts';
-import { checkOptionNames } from './load-option-names.ts';
 import { mapNativeError } from './map-native-error.ts';
 import { modulePolicy } from './module-policy.ts';
 import { WasmtimeModule } from './wasmtime-module.ts';
@@ -89,7 +88,6 @@ class WasmtimeRuntimeHost implements RuntimeHost {
 
   async load(source: ModuleSource, options: LoadOptions = {}): Promise<LoadedModule> {
     this.#assertOpen();
-    checkOptionNames(options);
     // The addon reads, copies and hashes: memory of this side's own would have it collected again and again, for milliseconds each.
     const bytes = 'bytes' in source ? source.bytes : null;
     const native: NativeLoadOptions = {

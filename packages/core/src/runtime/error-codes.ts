@@ -1,3 +1,5 @@
+import { type ErrorFactory, errorFactory } from '../errors/hotswap-error.ts';
+
 /**
  * Codes that every runtime host may raise, whichever engine it drives; an adapter adds its own to them. Message
  * templates name what happened, why, and what to do next.
@@ -98,3 +100,7 @@ export const runtimeContractErrorCodes = {
 
 /** Union of the codes that every runtime may raise. @public */
 export type RuntimeContractErrorCode = keyof typeof runtimeContractErrorCodes;
+
+/** @internal */
+export const runtimeContractError: ErrorFactory<typeof runtimeContractErrorCodes> =
+  errorFactory(runtimeContractErrorCodes);

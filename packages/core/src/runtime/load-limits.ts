@@ -1,10 +1,8 @@
 import type { CallOptions, LoadOptions } from '../contracts/loaded-module.ts';
-import { type ErrorFactory, errorFactory } from '../errors/hotswap-error.ts';
 import { durationMs } from '../model/duration.ts';
 import { type InstanceReuse, defaultInstanceReuse, defaultResourceLimits } from '../model/module.ts';
-import { runtimeContractErrorCodes } from './error-codes.ts';
-
-const contractError: ErrorFactory<typeof runtimeContractErrorCodes> = errorFactory(runtimeContractErrorCodes);
+import { runtimeContractError } from './error-codes.ts';
+import { checkOptionNames } from './load-option-names.ts';
 
 const mebibyte = 1_048_576;
 const gibibyte = 1_073_741_824;
@@ -47,10 +45,13 @@ export interface LoadBounds {
  * What load options say in numbers, defaults filled in: the same for every runtime, before an engine sees any of it.
  * `Infinity` stands for no bound of the embedder's, and becomes the most that there is: of fuel, a metered call without an
  * end. Sizes and counts are whole numbers; megabytes and shares need not be.
- * @throws HS_RUNTIME_INVALID_ARGUMENT naming what is no number within its range, HS_CORE_INVALID_DURATION
+ * An option that there is not is refused too: a limit whose name is written wrong would be none.
+ * @throws HS_RUNTIME_INVALID_ARGUMENT naming the option that there is not, or what is no number within its range;
+ * HS_CORE_INVALID_DURATION
  * @public
  */
 export function loadLimits(options: LoadOptions, { mostOutputBytes }: LoadBounds): LoadLimits {
+  checkOptionNames(options);
   const limits = { ...defaultResourceLimits, ...options.limits };
   const { fuel = null, reuse = null } = options.runtime ?? {};
   const { maxOutputSize = defaultMaxOutputBytes, maxLogBytesPerSecond, maxStateBytes } = options;
@@ -113,5 +114,5 @@ function span(path: string, text: string, range: Range): number {
 }
 
 function refuse(path: string, what: string, { least, most }: Range): never {
-  throw contractError('HS_RUNTIME_INVALID_ARGUMENT', { path, expected: `${what} from ${least} to ${most}` });
+  throw runtimeContractError('HS_RUNTIME_INVALID_ARGUMENT', { path, expected: `${what} from ${least} to ${most}` });
 }

@@ -33,6 +33,14 @@ const wrongOptions: readonly LoadOptions[] = [
   ]),
 ];
 
+/** As a program without types would write them. */
+const unknownOptions: readonly unknown[] = [
+  { limit: { maxMemoryMB: 1 } },
+  { limits: { maxMemory: 1 } },
+  { wasi: { environment: {} } },
+  { runtime: { reuse: { ...reuse, poolSize: 1 } } },
+];
+
 const unbounded = ({ fuel, instanceReuse }: RuntimeCapabilities): LoadOptions => ({
   limits: { maxMemoryMB: Infinity, maxCpuPercent: Infinity, maxInputSize: Infinity },
   maxOutputSize: Infinity,
@@ -48,6 +56,12 @@ const unbounded = ({ fuel, instanceReuse }: RuntimeCapabilities): LoadOptions =>
 export const policyClauses: Clauses<RuntimeHostRig> = {
   async 'refuses limits that are no numbers of their kind, and lives'({ host }) {
     for (const wrong of wrongOptions) await rejects(load(host, wrong), 'HS_RUNTIME_INVALID_ARGUMENT');
+    await using module = await loadCore(host);
+    assert.equal((await module.invoke('add', [1, 2])).value, 3);
+  },
+
+  async 'refuses options that there are not, and lives'({ host }) {
+    for (const wrong of unknownOptions) await rejects(load(host, wrong as LoadOptions), 'HS_RUNTIME_INVALID_ARGUMENT');
     await using module = await loadCore(host);
     assert.equal((await module.invoke('add', [1, 2])).value, 3);
   },

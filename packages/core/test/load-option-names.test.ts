@@ -1,6 +1,7 @@
-import type { LoadOptions } from '@hotswap/core';
 import { describe, expect, it } from 'vitest';
-import { checkOptionNames } from '../src/load-option-names.ts';
+import { type LoadOptions, loadLimits } from '../src/index.ts';
+
+const read = (options: LoadOptions): unknown => loadLimits(options, { mostOutputBytes: 1_048_576 });
 
 describe('options of load', () => {
   it.each([
@@ -11,7 +12,7 @@ describe('options of load', () => {
     [{ runtime: { reuse: { poolSize: 1 } } }, 'runtime.reuse.poolSize'],
     [{ network: { allowedHost: [] } }, 'network.allowedHost'],
   ])('are refused where there is no such one: %j', (options, path) => {
-    expect(() => checkOptionNames(options as LoadOptions)).toThrow(
+    expect(() => read(options as LoadOptions)).toThrow(
       expect.objectContaining({
         code: 'HS_RUNTIME_INVALID_ARGUMENT',
         message: expect.stringContaining(path) as string,
@@ -20,7 +21,7 @@ describe('options of load', () => {
   });
 
   it('are taken as they are meant', () => {
-    checkOptionNames({});
-    checkOptionNames({ limits: { maxMemoryMB: 1 }, runtime: { reuse: null }, imports: { any: {} }, probe: false });
+    read({});
+    read({ limits: { maxMemoryMB: 1 }, runtime: { reuse: null }, imports: { any: {} }, probe: false });
   });
 });

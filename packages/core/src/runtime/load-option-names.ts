@@ -1,12 +1,6 @@
-import type {
-  InstanceReuse,
-  LoadOptions,
-  ModuleRuntime,
-  NetworkPolicy,
-  ResourceLimits,
-  WasiPolicy,
-} from '@hotswap/core';
-import { runtimeError } from './error-codes.ts';
+import type { LoadOptions, NetworkPolicy, WasiPolicy } from '../contracts/loaded-module.ts';
+import type { InstanceReuse, ModuleRuntime, ResourceLimits } from '../model/module.ts';
+import { runtimeContractError } from './error-codes.ts';
 
 /** The compiler says when one is missing here. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
@@ -60,5 +54,8 @@ function check(at: string, given: object | null | undefined, known: Readonly<Rec
   const wrong = Object.keys(given ?? {}).find((name) => !Object.hasOwn(known, name));
   if (wrong === undefined) return;
   const path = `${at}${wrong}`;
-  throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path, expected: `one of ${Object.keys(known).join(', ')}` });
+  throw runtimeContractError('HS_RUNTIME_INVALID_ARGUMENT', {
+    path,
+    expected: `one of ${Object.keys(known).join(', ')}`,
+  });
 }
