@@ -1,6 +1,6 @@
 import { type ModuleStats, isHotSwapError } from '@hotswap/core';
 import type { WireUsage } from './child-messages.ts';
-import { isLossOfChild } from './error-codes.ts';
+import { isLossOfChild } from './loss-of-child.ts';
 
 /**
  * Counters of a module since it was loaded.

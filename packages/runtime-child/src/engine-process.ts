@@ -11,7 +11,8 @@ import {
 } from './child-messages.ts';
 import type { RequestMessage } from './child-messages.ts';
 import { isGreeting, isHello, wrongInAnswer } from './answer-check.ts';
-import { type LossCode, isLossOfChild, runtimeChildError } from './error-codes.ts';
+import { runtimeChildError } from './error-codes.ts';
+import { type LossCode, isLossOfChild } from './loss-of-child.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { EngineLaunch, HostLaunch } from './engine-launch.ts';
 import { type Frame, FrameReader, encodeFrame, longestAnswerBytes } from './frame-codec.ts';

@@ -1,10 +1,4 @@
-import {
-  type ErrorFactory,
-  type HotSwapError,
-  errorFactory,
-  isHotSwapError,
-  runtimeContractErrorCodes,
-} from '@hotswap/core';
+import { type ErrorFactory, errorFactory, runtimeContractErrorCodes } from '@hotswap/core';
 
 /**
  * Codes that an engine in a child process raises besides those of every runtime. Message templates name what happened, why,
@@ -50,16 +44,3 @@ export type RuntimeChildErrorCode = keyof typeof runtimeChildErrorCodes;
 
 /** Errors with the codes that this package raises. @internal */
 export const runtimeChildError: ErrorFactory<typeof runtimeChildErrorCodes> = errorFactory(runtimeChildErrorCodes);
-
-/** How a child is lost that this side did not end. @internal */
-export type LossCode = 'HS_RUNTIME_CRASHED' | 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN';
-
-/** @internal */
-export interface LossOfChild extends HotSwapError {
-  readonly code: LossCode;
-  readonly details: HotSwapError['details'] & { readonly how: string };
-}
-
-/** Whether a call failed because the child that served it is gone. @internal */
-export const isLossOfChild = (error: unknown): error is LossOfChild =>
-  isHotSwapError(error, 'HS_RUNTIME_CRASHED') || isHotSwapError(error, 'HS_RUNTIME_CHILD_PROTOCOL_BROKEN');

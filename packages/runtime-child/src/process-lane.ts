@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from './child-messages.ts';
 import type { HostLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
-import { isLossOfChild } from './error-codes.ts';
+import { isLossOfChild } from './loss-of-child.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { GuestOutput } from './guest-output.ts';
 import { type ModuleCode, type PendingCall, compileLimit } from './pending-call.ts';
