@@ -82,9 +82,9 @@ pub(crate) fn has_swap() -> bool {
     std::fs::read_to_string("/proc/swaps").is_ok_and(|swaps| names_swap(&swaps))
 }
 
-/// Its first line are titles.
+/// The first line are titles, each further one is a place.
 fn names_swap(swaps: &str) -> bool {
-    swaps.lines().skip(1).any(|line| !line.trim().is_empty())
+    swaps.lines().nth(1).is_some()
 }
 
 fn total_of(meminfo: &str) -> Option<u64> {
