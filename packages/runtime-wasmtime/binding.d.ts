@@ -106,7 +106,7 @@ export interface RuntimeInfo {
   /** Target triple of the addon. */
   readonly target: string;
   readonly trapMode: 'signals' | 'explicit';
-  readonly pool: { readonly enabled: boolean; /** Why not, or why smaller than asked. */ readonly reason?: string; readonly slots: number; /** What decided the number: 'option', 'default', 'cores', 'memory', 'address space', 'mappings'. */ readonly limitedBy: string; /** Memory that a free slot keeps at most: all slots together a quarter of the machine's. */ readonly keptBytesPerSlot: number; /** Used memory is put back by PAGEMAP_SCAN (Linux 6.7+); never where the machine has swap. */ readonly pagemapScan: boolean };
+  readonly pool: { readonly enabled: boolean; /** Why not, or why smaller than asked. */ readonly reason?: string; readonly slots: number; /** What decided the number: 'option', 'default', 'cores', 'memory', 'address space', 'mappings'. */ readonly limitedBy: string; /** Memory that a free slot keeps at most: all slots together a quarter of the machine's. */ readonly keptBytesPerSlot: number; /** Kernel resets memory by PAGEMAP_SCAN (Linux 6.7+). */ readonly pagemapScan: boolean };
   readonly workerThreads: number;
   readonly compileThreads: number;
   readonly maxPendingCalls: number;

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { hashFiles } from './hash-files.mjs';
 import { cacheFolder, cargoTargetFolder, inRoot, root } from './paths.mjs';
+import { patchCrates } from './patch-crates.mjs';
 import { SetupProblem, say, seconds } from './progress.mjs';
 import { runCommand, tail } from './run-command.mjs';
 
@@ -59,7 +60,7 @@ function sourcesKey(compiler, profile) {
       inRoot('rust-toolchain.toml'),
       inRoot('packages', 'runtime-wasmtime', 'native'),
     ],
-    { skip: ['target', 'tests', 'benches', 'examples', 'fuzz'], extra: [compiler, profile] },
+    { skip: ['target', 'tests', 'benches', 'examples', 'fuzz', 'patched'], extra: [compiler, profile] },
   );
 }
 
@@ -135,6 +136,8 @@ export async function buildAddon() {
   if (prebuilt !== undefined) return `prebuilt ${prebuilt}`;
   const profile = process.env.HOTSWAP_CARGO_PROFILE ?? 'release';
   const key = sourcesKey(await compilerVersion(), profile);
+  // Not only for this build: every cargo command of the clone wants them, tests and clippy among them.
+  await patchCrates();
   if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, 'utf8') === stampOf(key)) return 'in place';
   const builds = join(cacheFolder, 'addons');
   const cached = join(builds, `${key}.node`);

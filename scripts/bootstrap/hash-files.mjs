@@ -1,7 +1,7 @@
 // One hash over a set of files: their paths and contents.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { root } from './paths.mjs';
 
 /** Files below `path` (or `path` itself), sorted; folders named in `skip` are left out. A missing path has none. */
@@ -15,13 +15,16 @@ function filesBelow(path, skip) {
     .flatMap((name) => filesBelow(join(path, name), skip));
 }
 
-/** SHA-256, hex, of the files and the extra strings. Paths count relative to the clone, so that every clone agrees. */
-export function hashFiles(paths, { skip = [], extra = [] } = {}) {
+/**
+ * SHA-256, hex, of the files and the extra strings. Paths count relative to `base`, the clone without it, and with slashes,
+ * so that every clone agrees.
+ */
+export function hashFiles(paths, { skip = [], extra = [], base = root } = {}) {
   const hash = createHash('sha256');
   for (const text of extra) hash.update(`${text}\0`);
   for (const file of paths.flatMap((path) => filesBelow(path, skip))) {
     hash
-      .update(`${relative(root, file)}\0`)
+      .update(`${relative(base, file).replaceAll(sep, '/')}\0`)
       .update(readFileSync(file))
       .update('\0');
   }

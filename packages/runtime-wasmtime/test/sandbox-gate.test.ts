@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 const inRoot = async (path: string): Promise<string> =>
@@ -36,6 +36,14 @@ describe('the sandbox', () => {
       expect([name, minor]).toEqual([name, 135]);
       expect(patch, name).toBeGreaterThanOrEqual(leastPatchOf48);
     }
+  });
+
+  it('is built with each patch that there is, and with no other', async () => {
+    const patches = await readdir(new URL('../native/patches', import.meta.url));
+    const named = [
+      ...(await inRoot('Cargo.toml')).matchAll(/^[\w-]+ = \{ path = ".*\/patched\/(.+)-[0-9a-f]{16}" \}$/gm),
+    ];
+    expect(named.map(([, crate]) => `${crate}.patch`).sort()).toEqual(patches.sort());
   });
 
   it('leaves out what has had the holes, and what nobody needs in production', async () => {

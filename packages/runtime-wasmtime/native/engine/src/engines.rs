@@ -7,7 +7,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::error::{EngineError, Result};
 use crate::policy::{RuntimeOptions, TrapMode};
-use crate::shared::machine::{Machine, has_swap};
+use crate::shared::machine::Machine;
 
 /// Stack a guest may use. Node's main thread and the fibers have more than this to spare; see `process::stack_headroom`.
 pub(crate) const MAX_WASM_STACK_BYTES: usize = 512 * 1024;
@@ -79,7 +79,7 @@ fn pooled_config(options: &RuntimeOptions, slots: u32, keep_memory: usize) -> Co
         .linear_memory_keep_resident(keep_memory)
         .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
         .async_stack_keep_resident(16 * 1024)
-        .pagemap_scan(if knows_written() { Enabled::Yes } else { Enabled::No });
+        .pagemap_scan(Enabled::Auto);
     let mut config = base_config(options);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
@@ -96,15 +96,9 @@ pub(crate) struct Pool {
     pub(crate) kept_bytes: usize,
 }
 
-/// Whether the system can be asked which pages a guest wrote. The pages that Wasmtime 48 asks for are present ones: what the system has moved
-/// to swap it would leave to the next guest, so on a machine with swap a used slot is put back without asking.
-pub(crate) fn knows_written() -> bool {
-    PoolingAllocationConfig::is_pagemap_scan_available() && !has_swap()
-}
-
 /// Tries the pool as asked, then smaller ones: containers and small devices may not have the address space.
 pub(crate) fn probe_pool(options: &RuntimeOptions, machine: &Machine, asked: u32) -> Result<Pool> {
-    let knows_written = knows_written();
+    let knows_written = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut note = None;
     for slots in [asked, asked / 4, asked / 16] {
         if slots == 0 {

@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use crate::calls::control::CallRegistry;
 use crate::calls::warm::{Permit, make_room};
 use crate::compile::child::CompileChildren;
-use crate::engines::{MAX_WASM_STACK_BYTES, Pool, base_config, concurrent, knows_written, metered, probe_pool};
+use crate::engines::{MAX_WASM_STACK_BYTES, Pool, base_config, concurrent, metered, probe_pool};
 use crate::error::{EngineError, ErrorCode, Result};
 use crate::module::LoadedModule;
 use crate::policy::{RuntimeOptions, TrapMode};
@@ -331,7 +331,7 @@ impl Runtime {
             "enabled": self.pool.engine.is_some(),
             "slots": self.pool.slots,
             "keptBytesPerSlot": self.pool.kept_bytes,
-            "pagemapScan": knows_written(),
+            "pagemapScan": PoolingAllocationConfig::is_pagemap_scan_available(),
             "limitedBy": self.pool_limited_by,
         });
         if let Some(reason) = &self.pool.note {

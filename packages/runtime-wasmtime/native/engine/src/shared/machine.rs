@@ -77,16 +77,6 @@ fn own_group_limit() -> Option<u64> {
     std::fs::read_to_string(format!("/sys/fs/cgroup{path}/memory.max")).ok()?.trim().parse().ok()
 }
 
-/// Whether the system has somewhere to move memory to. Where it does not say so, it has none.
-pub(crate) fn has_swap() -> bool {
-    std::fs::read_to_string("/proc/swaps").is_ok_and(|swaps| names_swap(&swaps))
-}
-
-/// The first line are titles, each further one is a place.
-fn names_swap(swaps: &str) -> bool {
-    swaps.lines().nth(1).is_some()
-}
-
 fn total_of(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
@@ -126,13 +116,6 @@ mod tests {
         assert_eq!(machine(None).kept_bytes(1_000, true) as u64, 16 * MIB);
         assert_eq!(machine(Some(24 * GIB)).kept_bytes(1_000, false) as u64, MIB);
         assert_eq!(machine(Some(GIB / 4)).kept_bytes(128, false), 512 * 1024);
-    }
-
-    #[test]
-    fn swap_is_told_from_none() {
-        let titles = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
-        assert!(!names_swap(titles) && !names_swap(""));
-        assert!(names_swap(&format!("{titles}/dev/vda2 partition 524284 0 -2\n")));
     }
 
     #[test]
