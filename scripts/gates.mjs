@@ -1,6 +1,7 @@
 // `npm run gates`: everything but tests that a change must pass, each counted as one. Names narrow the run:
 // `npm run gates -- lint types`.
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { engineTargetFolder, engineWorkspaces } from './engines/engine-workspaces.mjs';
 import { cargoTargetFolder, environmentOfClone, inRoot, root } from './bootstrap/paths.mjs';
@@ -10,6 +11,8 @@ import { publicPackages, workspaceFolders } from './gates/workspaces.mjs';
 import { printParts, writeSummary } from './test/print-parts.mjs';
 
 const FAILURE_LINES = 60;
+/** Gates side by side: most are one thread each, and some take as much memory as fits a few of them only. */
+const lanes = Math.min(availableParallelism(), 4);
 const script = (name, ...args) => ['node', inRoot('scripts', name), ...args];
 const cargo = (...args) => ['cargo', ...args];
 
@@ -89,7 +92,8 @@ const GATES = [
     name: 'bench',
     commands: () => [script('run.mjs', 'bench', '--list'), ['tsc', '-p', 'bench/tsconfig.json', '--noEmit']],
   },
-  { name: 'demo', commands: () => [script('run.mjs', 'demo', '--json')] },
+  // Its time matters: it rolls back in less than a second.
+  { name: 'demo', alone: true, commands: () => [script('run.mjs', 'demo', '--json')] },
 ];
 
 async function isMissing(tool) {
@@ -116,21 +120,44 @@ async function runGate({ tool, commands }) {
   return { passed: 1, failed: 0, skipped: 0 };
 }
 
+/**
+ * Runs the gates, as many at once as there are lanes, and gives their parts in the same order. They start in their order,
+ * but for those that wait: for the gate that they need, or until nothing else runs.
+ */
+async function runGates(gates) {
+  const parts = new Map();
+  const needed = (gate) => gates.find(({ name }) => name === gate.needs);
+  const running = new Map();
+  const start = (gate) => {
+    const sinceMs = performance.now();
+    say('gates', `${gate.name} …`);
+    const blocked = (parts.get(needed(gate))?.failed ?? 0) > 0;
+    const counting = blocked ? { passed: 0, failed: 1, skipped: 0, note: `needs "${gate.needs}"` } : runGate(gate);
+    const ending = Promise.resolve(counting).then((counts) => {
+      parts.set(gate, { name: gate.name, ...counts, duration: seconds(sinceMs) });
+      running.delete(gate);
+    });
+    running.set(gate, ending);
+  };
+  const mayStart = (gate) =>
+    running.size < (gate.alone ? 1 : lanes) &&
+    ![...running.keys()].some(({ alone }) => alone) &&
+    (needed(gate) === undefined || parts.has(needed(gate)));
+  const waiting = [...gates];
+  while (waiting.length > 0 || running.size > 0) {
+    const at = waiting.findIndex(mayStart);
+    if (at !== -1) start(...waiting.splice(at, 1));
+    else await Promise.race(running.values());
+  }
+  return gates.map((gate) => parts.get(gate));
+}
+
 await runAsCommand('gates', async () => {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !GATES.some((gate) => gate.name === name));
   if (unknown.length > 0)
     throw new SetupProblem(`there is no gate "${unknown[0]}"; there are ${GATES.map((gate) => gate.name).join(', ')}.`);
-  const parts = [];
-  for (const gate of GATES) {
-    if (wanted.length > 0 && !wanted.includes(gate.name)) continue;
-    const sinceMs = performance.now();
-    say('gates', `${gate.name} …`);
-    const blocked = parts.some((part) => part.name === gate.needs && part.failed > 0);
-    const result = blocked ? { passed: 0, failed: 1, skipped: 0, note: `needs "${gate.needs}"` } : await runGate(gate);
-    parts.push({ name: gate.name, ...result, duration: seconds(sinceMs) });
-  }
-  const total = printParts(parts);
+  const total = printParts(await runGates(GATES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))));
   writeSummary(total);
   return total.failed > 0 ? 1 : 0;
 });
