@@ -240,7 +240,7 @@ export type { RouteWeights } from './rollout/route-weights.ts';
 export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
 export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
 export { callTimeoutMs, drainLimitMs, loadLimits } from './runtime/load-limits.ts';
-export type { LoadBounds, LoadLimits } from './runtime/load-limits.ts';
+export type { LoadBounds, LoadLimits, NetworkLimits } from './runtime/load-limits.ts';
 export { chooseByKey, chooseByWeight, chooseVersion } from './runtime/weighted-choice.ts';
 export type { Weighted } from './runtime/weighted-choice.ts';
 export { differenceInterval } from './statistics/always-valid-mean.ts';

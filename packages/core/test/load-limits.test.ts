@@ -20,7 +20,9 @@ describe('numbers of load options', () => {
       maxStateBytes: undefined,
       fuel: null,
       reuse: null,
+      network: null,
     });
+    expect(loadLimits({ network: { allowedHosts: [] } }, bounds).network).toEqual({});
     expect(loadLimits({ runtime: { reuse: {} as never } }, bounds).reuse).toEqual({
       maxInstances: 8,
       maxCalls: 1_000,
@@ -39,6 +41,7 @@ describe('numbers of load options', () => {
     half({ maxOutputSize: 1.5 }, 'maxOutputSize');
     half({ maxStateBytes: 1.5 }, 'maxStateBytes');
     half({ runtime: { fuel: 1.5 } }, 'runtime.fuel');
+    half({ network: { allowedHosts: [], requestTimeoutMs: 1.5 } }, 'network.requestTimeoutMs');
   });
 
   it('without a bound are the most that there is', () => {
@@ -48,6 +51,13 @@ describe('numbers of load options', () => {
       maxOutputSize: Infinity,
       maxLogBytesPerSecond: Infinity,
       runtime: { fuel: Infinity, reuse },
+      network: {
+        allowedHosts: [],
+        maxConcurrentRequests: Infinity,
+        maxRequestBytes: Infinity,
+        maxResponseBytes: Infinity,
+        requestTimeoutMs: Infinity,
+      },
     };
     expect(loadLimits(options, bounds)).toEqual({
       maxMemoryBytes: 4_294_967_296,
@@ -59,6 +69,12 @@ describe('numbers of load options', () => {
       maxStateBytes: undefined,
       fuel: Number.MAX_SAFE_INTEGER,
       reuse: { maxInstances: 10_000, maxCalls: Number.MAX_SAFE_INTEGER, maxIdleMs: 604_800_000 },
+      network: {
+        maxConcurrentRequests: 10_000,
+        maxRequestBytes: 1_099_511_627_776,
+        maxResponseBytes: 1_099_511_627_776,
+        requestTimeoutMs: 86_400_000,
+      },
     });
   });
 
@@ -74,6 +90,11 @@ describe('numbers of load options', () => {
     [{ runtime: { reuse: { maxInstances: 0, maxCalls: 1, maxIdleTime: 'PT1S' } } }, 'runtime.reuse.maxInstances'],
     [{ runtime: { reuse: { maxInstances: 1, maxCalls: 0, maxIdleTime: 'PT1S' } } }, 'runtime.reuse.maxCalls'],
     [{ runtime: { reuse: { maxInstances: 1, maxCalls: 1, maxIdleTime: 'P8D' } } }, 'runtime.reuse.maxIdleTime'],
+    [{ network: { allowedHosts: [], maxConcurrentRequests: 10_001 } }, 'network.maxConcurrentRequests'],
+    [{ network: { allowedHosts: [], maxRequestBytes: -1 } }, 'network.maxRequestBytes'],
+    [{ network: { allowedHosts: [], maxResponseBytes: '5' as never } }, 'network.maxResponseBytes'],
+    [{ network: { allowedHosts: [], requestTimeoutMs: NaN } }, 'network.requestTimeoutMs'],
+    [{ network: { allowedHosts: [], requestTimeoutMs: null as never } }, 'network.requestTimeoutMs'],
   ])('refuses %j by the name of what is wrong', (options, path) => {
     expect(() => loadLimits(options, bounds)).toThrow(refused(path));
   });

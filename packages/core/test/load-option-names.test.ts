@@ -11,6 +11,7 @@ describe('options of load', () => {
     [{ runtime: { fule: 1 } }, 'runtime.fule'],
     [{ runtime: { reuse: { poolSize: 1 } } }, 'runtime.reuse.poolSize'],
     [{ network: { allowedHost: [] } }, 'network.allowedHost'],
+    [{ network: { sockets: { tpc: [] } } }, 'network.sockets.tpc'],
   ])('are refused where there is no such one: %j', (options, path) => {
     expect(() => read(options as LoadOptions)).toThrow(
       expect.objectContaining({

@@ -39,7 +39,7 @@ export function modulePolicy(load: LoadOptions, options: ResolvedOptions): Modul
       ...(dirs === undefined ? {} : { preopens: dirs }),
     },
     runtime: runtimePolicy(load.runtime, limits),
-    ...(load.network === undefined ? {} : { network: load.network }),
+    ...(limits.network === null ? {} : { network: { ...load.network, ...limits.network } }),
   };
 }
 

@@ -60,13 +60,13 @@ export interface NetworkPolicy {
    * Absent: the public roots alone.
    */
   readonly extraRootsPem?: readonly string[];
-  /** Outgoing requests of a module at one time. Default 64. */
+  /** Outgoing requests of a module at one time, 1 to 10,000. Default 64. */
   readonly maxConcurrentRequests?: number;
-  /** Bytes of one request body. Absent: the runtime's own bound, 64 MiB on Wasmtime. */
+  /** Bytes of one request body, at most 1 TiB; 0: none has one. Absent: the runtime's own bound, 64 MiB on Wasmtime. */
   readonly maxRequestBytes?: number;
-  /** Bytes of one response body. Absent: the runtime's own bound. */
+  /** Bytes of one response body, at most 1 TiB; 0: none has one. Absent: the runtime's own bound, 64 MiB on Wasmtime. */
   readonly maxResponseBytes?: number;
-  /** Time of one request, body included. Absent: the call's own limit. */
+  /** Milliseconds of one request, body included: whole ones, a day at most. Absent: the call's own limit. */
   readonly requestTimeoutMs?: number;
 }
 

@@ -1,4 +1,4 @@
-import type { CallOptions, LoadOptions } from '../contracts/loaded-module.ts';
+import type { CallOptions, LoadOptions, NetworkPolicy } from '../contracts/loaded-module.ts';
 import { durationMs } from '../model/duration.ts';
 import { type InstanceReuse, defaultInstanceReuse, defaultResourceLimits } from '../model/module.ts';
 import { runtimeContractError } from './error-codes.ts';
@@ -6,6 +6,7 @@ import { checkOptionNames } from './load-option-names.ts';
 
 const mebibyte = 1_048_576;
 const gibibyte = 1_073_741_824;
+const tebibyte = 1_099_511_627_776;
 const dayMs = 86_400_000;
 const defaultMaxOutputBytes = mebibyte;
 
@@ -17,6 +18,20 @@ interface Range {
 const anyCount: Range = { least: 1, most: Number.MAX_SAFE_INTEGER };
 const anySize: Range = { least: 0, most: Number.MAX_SAFE_INTEGER };
 const upToGibibyte: Range = { least: 0, most: gibibyte };
+const upToTebibyte: Range = { least: 0, most: tebibyte };
+
+/** The numbers of {@link NetworkPolicy}; what is absent is the runtime's own. @public */
+export type NetworkLimits = Pick<
+  NetworkPolicy,
+  'maxConcurrentRequests' | 'maxRequestBytes' | 'maxResponseBytes' | 'requestTimeoutMs'
+>;
+
+const networkRanges: Readonly<Record<keyof NetworkLimits, Range>> = {
+  maxConcurrentRequests: { least: 1, most: 10_000 },
+  maxRequestBytes: upToTebibyte,
+  maxResponseBytes: upToTebibyte,
+  requestTimeoutMs: { least: 1, most: dayMs },
+};
 
 /** The numbers of {@link LoadOptions}, each one that an engine can be given, in bytes and milliseconds. @public */
 export interface LoadLimits {
@@ -33,6 +48,8 @@ export interface LoadLimits {
   readonly fuel: number | null;
   /** `null`: a fresh instance for each call. */
   readonly reuse: { readonly maxInstances: number; readonly maxCalls: number; readonly maxIdleMs: number } | null;
+  /** `null`: no network. */
+  readonly network: NetworkLimits | null;
 }
 
 /** What differs between runtimes in {@link loadLimits}. @public */
@@ -55,6 +72,7 @@ export function loadLimits(options: LoadOptions, { mostOutputBytes }: LoadBounds
   const limits = { ...defaultResourceLimits, ...options.limits };
   const { fuel = null, reuse = null } = options.runtime ?? {};
   const { maxOutputSize = defaultMaxOutputBytes, maxLogBytesPerSecond, maxStateBytes } = options;
+  const network = options.network ?? null;
   return {
     maxMemoryBytes: Math.floor(within('limits.maxMemoryMB', limits.maxMemoryMB, { least: 0, most: 4_096 }) * mebibyte),
     maxCpuPercent: within('limits.maxCpuPercent', limits.maxCpuPercent, anySize),
@@ -65,6 +83,7 @@ export function loadLimits(options: LoadOptions, { mostOutputBytes }: LoadBounds
     maxStateBytes: optional('maxStateBytes', maxStateBytes),
     fuel: fuel === null ? null : whole('runtime.fuel', fuel, anyCount),
     reuse: reuse === null ? null : reuseLimits({ ...defaultInstanceReuse, ...reuse }),
+    network: network === null ? null : networkLimits(network),
   };
 }
 
@@ -92,6 +111,15 @@ function reuseLimits({ maxInstances, maxCalls, maxIdleTime }: InstanceReuse): No
     maxCalls: whole('runtime.reuse.maxCalls', maxCalls, anyCount),
     maxIdleMs: span('runtime.reuse.maxIdleTime', maxIdleTime, { least: 1, most: 7 * dayMs }),
   };
+}
+
+function networkLimits(policy: NetworkPolicy): NetworkLimits {
+  const limits: { -readonly [Name in keyof NetworkLimits]: NetworkLimits[Name] } = {};
+  for (const name of Object.keys(networkRanges) as (keyof NetworkLimits)[]) {
+    const value = policy[name];
+    if (value !== undefined) limits[name] = whole(`network.${name}`, value, networkRanges[name]);
+  }
+  return limits;
 }
 
 const optional = (path: string, value: number | undefined): number | undefined =>

@@ -35,6 +35,7 @@ const network: Names<NetworkPolicy> = {
   maxResponseBytes: true,
   requestTimeoutMs: true,
 };
+const sockets: Names<NonNullable<NetworkPolicy['sockets']>> = { tcp: true, udp: true, nameLookup: true };
 
 /**
  * Refuses options that there are not: a limit whose name is written wrong would be none.
@@ -48,6 +49,7 @@ export function checkOptionNames(options: LoadOptions): void {
   check('runtime.', options.runtime, runtime);
   check('runtime.reuse.', options.runtime?.reuse, reuse);
   check('network.', options.network, network);
+  check('network.sockets.', options.network?.sockets, sockets);
 }
 
 function check(at: string, given: object | null | undefined, known: Readonly<Record<string, true>>): void {

@@ -167,6 +167,9 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
   'refuses limits that are no numbers of their kind, and lives': (host) => ({
     load: (source, { limits: _limits, ...options } = {}) => host.load(source, options),
   }),
+  'refuses limits of the network that are no numbers of their kind, and lives': (host) => ({
+    load: (source, { network: _network, ...options } = {}) => host.load(source, options),
+  }),
   'refuses options that there are not, and lives': (host) => ({ load: (source) => host.load(source) }),
   'takes Infinity for no bound': declares({ fuel: true, instanceReuse: true }),
   'refuses a time limit of a call that is none, where it limits time': declares({ cpuLimit: true }),

@@ -33,19 +33,47 @@ const wrongOptions: readonly LoadOptions[] = [
   ]),
 ];
 
+const network = { allowedHosts: [] };
+
+const wrongNetworks: readonly LoadOptions[] = [
+  // As a program without types would write it.
+  ...[...noCount, '5' as never].flatMap((wrong) => [
+    { network: { ...network, maxConcurrentRequests: wrong } },
+    { network: { ...network, maxRequestBytes: wrong } },
+    { network: { ...network, maxResponseBytes: wrong } },
+    { network: { ...network, requestTimeoutMs: wrong } },
+  ]),
+  { network: { ...network, maxConcurrentRequests: 0 } },
+  { network: { ...network, requestTimeoutMs: 0 } },
+  { network: { ...network, requestTimeoutMs: 60 * 86_400_000 } },
+];
+
 /** As a program without types would write them. */
 const unknownOptions: readonly unknown[] = [
   { limit: { maxMemoryMB: 1 } },
   { limits: { maxMemory: 1 } },
   { wasi: { environment: {} } },
   { runtime: { reuse: { ...reuse, poolSize: 1 } } },
+  { network: { ...network, timeoutMs: 1 } },
+  { network: { ...network, sockets: { tcp: [], udp: [], lookup: true } } },
 ];
 
-const unbounded = ({ fuel, instanceReuse }: RuntimeCapabilities): LoadOptions => ({
+const unbounded = ({ fuel, instanceReuse, outgoingHttp }: RuntimeCapabilities): LoadOptions => ({
   limits: { maxMemoryMB: Infinity, maxCpuPercent: Infinity, maxInputSize: Infinity },
   maxOutputSize: Infinity,
   maxLogBytesPerSecond: Infinity,
   maxStateBytes: Infinity,
+  ...(outgoingHttp
+    ? {
+        network: {
+          ...network,
+          maxConcurrentRequests: Infinity,
+          maxRequestBytes: Infinity,
+          maxResponseBytes: Infinity,
+          requestTimeoutMs: Infinity,
+        },
+      }
+    : {}),
   runtime: {
     ...(fuel ? { fuel: Infinity } : {}),
     ...(instanceReuse ? { reuse: { maxInstances: Infinity, maxCalls: Infinity, maxIdleTime: 'PT1M' } } : {}),
@@ -56,6 +84,12 @@ const unbounded = ({ fuel, instanceReuse }: RuntimeCapabilities): LoadOptions =>
 export const policyClauses: Clauses<RuntimeHostRig> = {
   async 'refuses limits that are no numbers of their kind, and lives'({ host }) {
     for (const wrong of wrongOptions) await rejects(load(host, wrong), 'HS_RUNTIME_INVALID_ARGUMENT');
+    await using module = await loadCore(host);
+    assert.equal((await module.invoke('add', [1, 2])).value, 3);
+  },
+
+  async 'refuses limits of the network that are no numbers of their kind, and lives'({ host }) {
+    for (const wrong of wrongNetworks) await rejects(load(host, wrong), 'HS_RUNTIME_INVALID_ARGUMENT');
     await using module = await loadCore(host);
     assert.equal((await module.invoke('add', [1, 2])).value, 3);
   },
