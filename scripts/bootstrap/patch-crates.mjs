@@ -14,7 +14,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { hashFiles } from './hash-files.mjs';
 import { cacheFolder, inRoot } from './paths.mjs';
@@ -22,6 +21,7 @@ import { SetupProblem, say } from './progress.mjs';
 import { runCommand, tail } from './run-command.mjs';
 
 const native = inRoot('packages', 'runtime-wasmtime', 'native');
+const patched = join(native, 'patched');
 /** Of the hash of all files of a patched crate; the folder is named by them, so that nothing else can be in it. */
 const HASH_CHARACTERS = 16;
 /** What cargo puts beside the sources that it unpacks. */
@@ -49,7 +49,9 @@ function patchedCrates() {
 
 /** The sources as the registry has them, checked by cargo against the registry's index. */
 async function registrySources({ name, version }) {
-  const project = mkdtempSync(join(tmpdir(), 'hotswap-crate-'));
+  // Inside of the clone, where what a person has configured for cargo holds.
+  mkdirSync(patched, { recursive: true });
+  const project = mkdtempSync(join(patched, '.sources-'));
   try {
     const manifest = [
       '[package]\nname = "asks-for-sources"\nversion = "0.0.0"\nedition = "2024"\n[lib]\npath = "lib.rs"',
