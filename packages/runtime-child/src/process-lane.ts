@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from './child-messages.ts';
+import { backOffMs } from './crash-back-off.ts';
 import type { HostLaunch } from './engine-launch.ts';
 import { EngineProcess } from './engine-process.ts';
 import { isLossOfChild } from './loss-of-child.ts';
 import { errorOfFailure } from './error-of-failure.ts';
 import type { GuestOutput } from './guest-output.ts';
 import { type ModuleCode, type PendingCall, compileLimit } from './pending-call.ts';
-
-const firstBackOffMs = 100;
-const maxBackOffMs = 5_000;
 
 const nothing = new Uint8Array();
 
@@ -22,7 +20,8 @@ export interface LaneLimits {
 
 /**
  * A place for one child at a time, and one request at a time. A child that ended, for whatever reason, is replaced by a
- * fresh one when the next request comes; one that keeps crashing is started ever later.
+ * fresh one when the next request comes; one that does not start is tried ever later. Modules that keep ending children wait
+ * before they get here.
  * @internal
  */
 export class ProcessLane {
@@ -33,7 +32,8 @@ export class ProcessLane {
   readonly #ending = new AbortController();
   #process: EngineProcess | undefined;
   #starting: Promise<unknown> | undefined;
-  #crashes = 0;
+  /** In a row. */
+  #failedStarts = 0;
 
   constructor(index: number, launch: HostLaunch, limits: LaneLimits, process?: EngineProcess) {
     this.index = index;
@@ -66,10 +66,8 @@ export class ProcessLane {
       const loaded = code === undefined ? undefined : await this.#load(process, code, call);
       if (call.isSettled) return;
       const reply = message === undefined ? loaded : await process.request(message(this.index), attached);
-      this.#crashes = 0;
       if (reply !== undefined) call.succeed(reply);
     } catch (error) {
-      if (isLossOfChild(error) && this.#process?.killed !== true) this.#crashes++;
       call.leftBehind ??= process?.leftBehind;
       call.fail(error);
     } finally {
@@ -123,7 +121,9 @@ export class ProcessLane {
     if (this.#process?.alive === true) return this.#process;
     this.#loaded.clear();
     const { signal } = this.#ending;
-    if (this.#crashes > 0) await backOff(this.#crashes, signal);
+    // The call that waits has a time limit of its own.
+    if (this.#failedStarts > 0)
+      await delay(backOffMs(this.#failedStarts), undefined, { ref: false, signal }).catch(() => undefined);
     if (call.isSettled || signal.aborted) return undefined;
     call.pause();
     const starting = EngineProcess.start(this.#launch, signal);
@@ -131,9 +131,10 @@ export class ProcessLane {
     try {
       this.#process = (await starting).process;
     } catch (error) {
-      this.#crashes++;
+      this.#failedStarts++;
       throw error;
     }
+    this.#failedStarts = 0;
     call.resume();
     return call.isSettled || signal.aborted ? undefined : this.#process;
   }
@@ -155,10 +156,4 @@ export class ProcessLane {
       if (!isOwnWork) call.resume();
     }
   }
-}
-
-/** Waits before a child is started again, ever longer. The call that waits has a time limit of its own. */
-async function backOff(crashes: number, signal: AbortSignal): Promise<void> {
-  const waitMs = Math.min(maxBackOffMs, firstBackOffMs * 2 ** (crashes - 1));
-  await delay(waitMs, undefined, { ref: false, signal }).catch(() => undefined);
 }

@@ -1,7 +1,9 @@
 import type { Reply } from './child-messages.ts';
+import { type CallEnd, CrashBackOff } from './crash-back-off.ts';
 import type { HostLaunch } from './engine-launch.ts';
 import type { EngineProcess } from './engine-process.ts';
 import { runtimeChildError } from './error-codes.ts';
+import { isLossOfChild } from './loss-of-child.ts';
 import { type CallRequest, PendingCall } from './pending-call.ts';
 import { type LaneLimits, ProcessLane } from './process-lane.ts';
 
@@ -15,7 +17,7 @@ export interface PoolOptions {
 
 /**
  * Children that share the calls of all modules. A call goes to an idle child, at best to one that holds its module; when all
- * are busy it waits for its turn.
+ * are busy it waits for its turn. Calls of a module that keeps ending children let those of others go first.
  * @internal
  */
 export class ProcessPool {
@@ -26,6 +28,7 @@ export class ProcessPool {
   /** Lanes that have work; only these are not idle. */
   readonly #working = new Set<ProcessLane>();
   readonly #forgotten = new Set<number>();
+  readonly #backOff = new CrashBackOff(() => this.#dispatch());
   /** Accepted and not settled. */
   #pending = 0;
   #closed = false;
@@ -43,19 +46,24 @@ export class ProcessPool {
       throw runtimeChildError('HS_RUNTIME_QUEUE_FULL', { scope: 'host', limit: maxPendingCalls });
     const call = new PendingCall(request);
     this.#pending++;
+    const module = request.code?.id;
     // One that was given up keeps no place.
-    const leave = (): void => {
+    const leave = (how: CallEnd): void => {
       this.#pending--;
       this.#queue.delete(call);
+      if (module !== undefined) this.#backOff.ended(module, call, how);
     };
-    call.settled.then(leave, leave);
+    call.settled.then(
+      () => leave('answered'),
+      (error: unknown) => leave(isLossOfChild(error) ? 'lost' : 'cut'),
+    );
     return call;
   }
 
   /** Admits a request to the children of this pool. @throws as `accept` */
   admit(request: CallRequest): PendingCall {
     const call = this.accept(request);
-    const lane = this.#idleLane(request.code?.id);
+    const lane = this.#isHeld(call) ? undefined : this.#idleLane(request.code?.id);
     if (lane === undefined) this.#queue.add(call);
     else void this.#work(lane, call);
     return call;
@@ -68,6 +76,7 @@ export class ProcessPool {
   /** Takes a module out of every child, of busy ones as soon as they are idle. */
   forget(module: number): void {
     if (this.#closed) return;
+    this.#backOff.forget(module);
     this.#forgotten.add(module);
     for (const lane of this.#lanes) if (!this.#working.has(lane)) void this.#work(lane, undefined);
   }
@@ -77,12 +86,16 @@ export class ProcessPool {
     this.#closed = true;
     const error = runtimeChildError('HS_RUNTIME_CANCELLED', { by: 'host' });
     for (const call of [...this.#queue, ...this.#running]) call.cut(error);
+    this.#backOff.close();
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
   #idleLane(module: number | undefined): ProcessLane | undefined {
     const idle = this.#lanes.filter((lane) => !this.#working.has(lane));
+    const isSuspect = module !== undefined && this.#backOff.suspects(module);
     const best =
+      // The other children are left to those who do not end them.
+      (isSuspect ? idle.find((lane) => !lane.alive) : undefined) ??
       (module === undefined ? undefined : idle.find((lane) => lane.holds(module))) ??
       idle.find((lane) => lane.alive) ??
       idle[0];
@@ -98,6 +111,8 @@ export class ProcessPool {
     let call = first;
     while (call !== undefined || this.#hasForgotten(lane)) {
       if (call !== undefined) {
+        const module = call.request.code?.id;
+        if (module !== undefined) this.#backOff.began(module, call);
         this.#running.add(call);
         await lane.perform(call);
         this.#running.delete(call);
@@ -108,12 +123,32 @@ export class ProcessPool {
     this.#working.delete(lane);
   }
 
+  /** Gives idle children what was held back until now. */
+  #dispatch(): void {
+    for (const call of this.#queue) {
+      if (!this.#mayRun(call)) continue;
+      const lane = this.#idleLane(call.request.code?.id);
+      if (lane === undefined) return;
+      this.#queue.delete(call);
+      void this.#work(lane, call);
+    }
+  }
+
   #nextQueued(): PendingCall | undefined {
     for (const call of this.#queue) {
+      if (!this.#mayRun(call)) continue;
       this.#queue.delete(call);
-      if (!call.isSettled) return call;
+      return call;
     }
     return undefined;
+  }
+
+  #mayRun(call: PendingCall): boolean {
+    return !call.isSettled && !this.#isHeld(call);
+  }
+
+  #isHeld({ request: { code } }: PendingCall): boolean {
+    return code !== undefined && this.#backOff.holds(code.id);
   }
 
   #hasForgotten(lane: ProcessLane): boolean {
