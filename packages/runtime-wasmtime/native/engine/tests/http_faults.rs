@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -300,6 +300,24 @@ fn certificates_go_by_name_and_change_without_a_restart() {
     let broken: hotswap_engine::http::Certificate =
         serde_json::from_str(r#"{"certPem":"nothing","keyPem":"nothing"}"#).expect("JSON");
     assert!(server.listener.set_certificates(&[broken]).is_err());
+}
+
+#[test]
+fn answers_to_http10_that_are_cut_are_reset_by_tls_too() {
+    let certificate = certificate("one.test");
+    let mut server = Server::with(Owner::default(), &format!(r#"{{"tls":[{}]}}"#, certificate.json));
+    let module = server.load("http-lab-1.0.0", r#"{"limits":{"timeoutMs":300}}"#);
+    server.serve(&module);
+    let port = server.listener.port();
+    for (path, whole) in [("/stream?n=3&ms=5", true), ("/loop-mid-body", false)] {
+        let root = certificate.root.clone();
+        let end = server.run(async move {
+            let mut stream = handshake(port, "one.test", root, b"http/1.1").await.expect("connects");
+            stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.expect("written");
+            stream.read_to_end(&mut Vec::new()).await.map(drop).map_err(|error| error.kind())
+        });
+        assert_eq!(end, if whole { Ok(()) } else { Err(ErrorKind::ConnectionReset) }, "{path}");
+    }
 }
 
 #[test]

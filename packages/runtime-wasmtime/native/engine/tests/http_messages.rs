@@ -119,6 +119,37 @@ fn requests_end_where_they_say() {
 }
 
 #[test]
+fn what_cannot_be_read_is_refused_in_the_words_of_the_plane() {
+    let wide = r#"{"limits":{"maxUriBytes":65534}}"#;
+    let mut server = Server::with(Owner::default(), wide);
+    let module = server.load("http-lab-1.0.0", "");
+    server.serve(&module);
+    let many = |count| (0..count).map(|at| format!("x-{at}: a\r\n")).collect::<String>();
+    // One of the hundred is the host.
+    assert_eq!(server.client().get_with("/hello", &many(99)).status, 200);
+    let large = format!("x-a: {}\r\n", "a".repeat(400_000));
+    for (path, headers, status, code) in [
+        ("/hello", many(100).as_str(), 431, "HS_HTTP_HEADERS_TOO_LARGE"),
+        ("/hello", &many(5_000), 431, "HS_HTTP_HEADERS_TOO_LARGE"),
+        ("/hello", &large, 431, "HS_HTTP_HEADERS_TOO_LARGE"),
+        ("/hello", "no colon\r\n", 400, "HS_HTTP_BAD_REQUEST"),
+        (&format!("/{}", "a".repeat(65_534)), "", 414, "HS_HTTP_URI_TOO_LONG"),
+    ] {
+        // What comes first on its connection, and what follows answers that were whole or written in pieces.
+        for before in ["", "/hello", "/stream?n=3&ms=5", "/status?code=204"] {
+            let mut client = server.client();
+            if !before.is_empty() {
+                assert!((200..=204).contains(&client.get(before).status), "{before}");
+            }
+            let reply = client.get_with(path, headers);
+            assert_eq!((reply.status, reply.whole, reply.code().as_str()), (status, true, code), "{before}: {reply:?}");
+            assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+            assert_eq!(client.reply().status, 0, "the connection has ended");
+        }
+    }
+}
+
+#[test]
 fn codings_that_guests_would_not_hear_of_are_refused() {
     let server = Server::of("http-lab-1.0.0", "");
     for headers in [
@@ -336,6 +367,17 @@ fn cookies_that_http2_took_apart_reach_guests_as_one_header() {
     let text = String::from_utf8_lossy(&body);
     assert!(text.contains("cookie: a=1; b=2; c=3\n") && text.matches("cookie").count() == 1, "{text}");
     assert_eq!(text.matches("x-a").count(), 2, "{text}");
+}
+
+#[test]
+fn http2_refuses_large_headers_in_the_words_of_the_plane() {
+    let server = Server::of("http-lab-1.0.0", "");
+    for size in [17_000, 40_000] {
+        let request = asking("GET", "/hello").header("x-a", "a".repeat(size)).body(Full::default()).expect("a request");
+        let (status, _, body) = by_http2(&server, request).expect("an answer");
+        assert_eq!(status, 431, "{size}");
+        assert!(String::from_utf8_lossy(&body).contains("HS_HTTP_HEADERS_TOO_LARGE"), "{size}: {body:?}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 
 use super::listener::Port;
 use super::service::serve;
-use super::socket::Socket;
+use super::socket::{Resettable, Socket};
 
 const RUNNING: u8 = 0;
 const CLOSING: u8 = 1;
@@ -60,6 +60,10 @@ pub(crate) struct Connection {
     state: AtomicU8,
     waker: AtomicWaker,
     multiplexed: AtomicBool,
+    /// Its client speaks HTTP/1.0 and may know the end of an answer by the end of the connection alone.
+    old: AtomicBool,
+    /// An answer was not finished.
+    broken: AtomicBool,
     served: AtomicBool,
     in_flight: AtomicUsize,
     /// Times of the port's clock; 0: not so.
@@ -80,6 +84,8 @@ impl Connection {
             state: AtomicU8::new(RUNNING),
             waker: AtomicWaker::new(),
             multiplexed: AtomicBool::new(false),
+            old: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             served: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
@@ -97,6 +103,21 @@ impl Connection {
     /// By HTTP/2.
     pub(crate) fn is_multiplexed(&self) -> bool {
         self.multiplexed.load(Ordering::Relaxed)
+    }
+
+    /// A client of HTTP/1.0 asks.
+    pub(crate) fn note_old(&self) {
+        self.old.store(true, Ordering::Relaxed);
+    }
+
+    /// An answer broke off.
+    pub(crate) fn note_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its client would take its end for that of an answer that has none.
+    pub(crate) fn needs_reset(&self) -> bool {
+        self.broken.load(Ordering::Relaxed) && self.old.load(Ordering::Relaxed)
     }
 
     /// Ends it after the requests that are under way.
@@ -161,6 +182,11 @@ impl Connection {
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// How many requests there were.
+    pub(crate) fn entered(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)
     }
@@ -178,6 +204,10 @@ impl Connection {
         {
             self.head_since.store(self.port.clock.now_ms(), Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn is_write_stalled(&self) -> bool {
+        self.write_stalled_since.load(Ordering::Relaxed) != 0
     }
 
     /// The client takes its answer, or does not.
@@ -239,6 +269,7 @@ impl Connection {
     /// Drives the connection, telling it once to end after the requests that are under way.
     async fn drive<C: Future>(&self, connection: C, close: impl Fn(std::pin::Pin<&mut C>)) {
         let mut connection = pin!(connection);
+        let _look = LastLook(self);
         let mut told = false;
         poll_fn(|context| {
             self.waker.register(context.waker());
@@ -269,25 +300,30 @@ impl Connection {
         .await
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(self: Arc<Self>, stream: S, multiplexed: bool) {
+    async fn serve<S: AsyncRead + AsyncWrite + Resettable + Unpin + 'static>(
+        self: Arc<Self>,
+        stream: S,
+        multiplexed: bool,
+    ) {
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         let io = Socket::new(stream, self.clone());
         let own = self.clone();
         let service = service_fn(move |request: Request<Incoming>| serve(own.clone(), request));
-        let limits = &self.port.limits;
+        // What is somewhat too large is read, and gets its own answer.
+        let max_head_bytes = self.port.limits.max_header_bytes + 4 * self.port.limits.max_uri_bytes;
         if multiplexed {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
                 .max_concurrent_streams(MAX_STREAMS)
-                .max_header_list_size((limits.max_header_bytes + limits.max_uri_bytes) as u32)
+                .max_header_list_size(max_head_bytes as u32)
                 .initial_stream_window_size(STREAM_WINDOW_BYTES)
                 .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                 .max_send_buf_size(STREAM_WINDOW_BYTES as usize);
             self.drive(builder.serve_connection(io, service), http2::Connection::graceful_shutdown).await;
         } else {
             let mut builder = http1::Builder::new();
-            // Slow heads are seen by the watch; addresses that are somewhat too long get their own answer.
-            builder.header_read_timeout(None).max_header_size(limits.max_header_bytes + 4 * limits.max_uri_bytes);
+            // Slow heads are seen by the watch.
+            builder.header_read_timeout(None).max_header_size(max_head_bytes);
             self.drive(builder.serve_connection(io, service), http1::Connection::graceful_shutdown).await;
         }
     }
@@ -303,6 +339,17 @@ impl Connection {
         } else {
             let Some(multiplexed) = self.before(speaks_http2(&stream)).await else { return };
             self.serve(stream, multiplexed).await;
+        }
+    }
+}
+
+/// Sees what is under way before it goes with its connection, however that ends.
+struct LastLook<'c>(&'c Connection);
+
+impl Drop for LastLook<'_> {
+    fn drop(&mut self) {
+        if self.0.in_flight() > 0 || self.0.is_write_stalled() {
+            self.0.note_broken();
         }
     }
 }

@@ -110,6 +110,7 @@ impl Flight {
     /// The answer broke off after its head.
     pub(crate) fn break_off(&mut self, ending: Ending) {
         self.broken = true;
+        self.connection.note_broken();
         self.end(ending);
     }
 

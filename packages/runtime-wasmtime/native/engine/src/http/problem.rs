@@ -10,8 +10,10 @@ use serde_json::json;
 use crate::error::{EngineError, ErrorCode};
 
 use super::answer::AnswerBody;
+use super::options::HttpLimits;
 
 const TYPE_BASE: &str = "https://hotswap.dev/errors/";
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// One refusal.
@@ -89,6 +91,22 @@ impl Problem {
         Self { detail: detail.into(), ..Self::new(status, "HS_HTTP_HEADERS_TOO_LARGE", "") }
     }
 
+    /// What the parser refused before there was a request. It counts headers, and how large they are, as one.
+    pub(crate) fn unreadable(status: u16, limits: &HttpLimits) -> Option<Self> {
+        Some(match status {
+            400 => Self::bad_request("The request is no valid HTTP message."),
+            414 => Self::uri_too_long(limits.max_uri_bytes),
+            431 => {
+                let bytes = limits.max_header_bytes;
+                let detail = format!(
+                    "There are more than 100 headers, or more than the {bytes} bytes of them that are allowed here."
+                );
+                Self { detail: detail.into(), ..Self::headers_too_large(bytes) }
+            }
+            _ => return None,
+        })
+    }
+
     pub(crate) const fn overloaded() -> Self {
         let detail = "Too many requests are under way here; try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "HS_HTTP_OVERLOADED", detail).retryable()
@@ -136,13 +154,9 @@ impl Problem {
         Self::new(status, code, detail)
     }
 
-    /// The whole answer.
-    pub(crate) fn answer(&self, request: &HeaderMap) -> Response<AnswerBody> {
-        let request_id = request
-            .get("x-request-id")
-            .and_then(|value| value.to_str().ok())
-            .filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES)
-            .map_or_else(|| format!("{:016x}", crate::slots::random()), str::to_owned);
+    /// `None`: a number is made up.
+    pub(crate) fn document(&self, request_id: Option<&str>) -> String {
+        let request_id = request_id.map_or_else(|| format!("{:016x}", crate::slots::random()), str::to_owned);
         let mut document = json!({
             "type": format!("{TYPE_BASE}{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -154,10 +168,19 @@ impl Problem {
         if self.retryable {
             document["retryable"] = json!(true);
         }
-        let mut response = Response::new(AnswerBody::whole(Bytes::from(document.to_string())));
+        document.to_string()
+    }
+
+    /// The whole answer.
+    pub(crate) fn answer(&self, request: &HeaderMap) -> Response<AnswerBody> {
+        let request_id = request
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok())
+            .filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES);
+        let mut response = Response::new(AnswerBody::whole(Bytes::from(self.document(request_id))));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => {

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -45,6 +45,9 @@ type Answer = Response<AnswerBody>;
 
 /// Answers one request of a connection. What is rare is boxed: the future of each request is moved as a whole, whichever way it goes.
 pub(crate) async fn serve(connection: Arc<Connection>, mut request: Request<Incoming>) -> ServeResult<Answer> {
+    if request.version() == Version::HTTP_10 {
+        connection.note_old();
+    }
     let mut flight = match Flight::begin(&connection, request.method() == Method::HEAD) {
         Ok(flight) => flight,
         Err(flight) => return Ok(refuse(flight, &Problem::overloaded(), &request)),
