@@ -140,8 +140,10 @@ fn what_is_too_large_is_refused_with_its_own_status() {
     let reply = client.reply();
     assert_eq!(reply.status, 413, "{reply:?}");
     assert_eq!(server.get(&format!("/{}", "a".repeat(100))).status, 414);
-    assert_eq!(server.client().get_with("/hello", &format!("x-a: {}\r\n", "a".repeat(500))).status, 431);
-    assert_eq!(server.client().get_with("/hello", &format!("x-a: {}\r\n", "a".repeat(100_000))).status, 431);
+    for size in [500, 100_000] {
+        let reply = server.client().get_with("/hello", &format!("x-a: {}\r\n", "a".repeat(size)));
+        assert_eq!((reply.status, reply.code().as_str()), (431, "HS_HTTP_HEADERS_TOO_LARGE"), "{size}");
+    }
     assert_eq!(server.get("/hello").status, 200);
 }
 
@@ -192,4 +194,20 @@ fn the_owner_gets_records_of_what_was_answered() {
     let expected =
         [("/lab/hello", 200, Some("lab"), true), ("/lab/trap", 500, Some("lab"), true), ("/own", 200, None, false)];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn the_owner_gets_the_last_records_and_output_before_the_plane_is_closed() {
+    let route = r#"[{"slot":"lab","hosts":[],"pathPrefix":"/","access":"public"}]"#;
+    let server = lab(Owner { wants: ALL, ..Owner::default() }, "{}", route);
+    let mut client = server.client();
+    for _ in 0..20 {
+        assert_eq!(client.get("/hello").status, 200);
+    }
+    assert_eq!(client.get("/log").status, 200);
+    server.run(server.plane.close(Duration::from_secs(5)));
+    let (records, output) = (server.owner.records.lock(), server.owner.output.lock());
+    assert_eq!(records.expect("unpoisoned").len(), 21);
+    assert_eq!(server.stats()["accessDropped"], 0);
+    assert_ne!(output.expect("unpoisoned").len(), 0);
 }

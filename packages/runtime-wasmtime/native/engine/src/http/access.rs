@@ -21,12 +21,14 @@ pub(crate) struct AccessLog {
     /// One of so many requests is recorded.
     every: AtomicU64,
     seen: AtomicU64,
+    /// Not in the sample, or one too many.
+    lost: AtomicU64,
     waiting: Mutex<VecDeque<AccessRecord>>,
 }
 
 impl Default for AccessLog {
     fn default() -> Self {
-        Self { every: AtomicU64::new(1), seen: AtomicU64::new(0), waiting: Mutex::default() }
+        Self { every: AtomicU64::new(1), seen: AtomicU64::new(0), lost: AtomicU64::new(0), waiting: Mutex::default() }
     }
 }
 
@@ -55,6 +57,9 @@ impl AccessLog {
             counter.set(0);
             // All that were passed over are counted here, so that they cost nothing themselves.
             self.seen.fetch_add(next, Ordering::Relaxed);
+            if next > 1 {
+                self.lost.fetch_add(next - 1, Ordering::Relaxed);
+            }
             true
         })
     }
@@ -63,6 +68,8 @@ impl AccessLog {
         let mut waiting = self.waiting.lock();
         if waiting.len() < 2 * BATCH {
             waiting.push_back(record);
+        } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -75,8 +82,7 @@ impl AccessLog {
             let count = waiting.len().min(BATCH);
             waiting.drain(..count).collect()
         };
-        let lost = seen.saturating_sub(records.len() as u64);
-        (records, lost)
+        (records, self.lost.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -85,14 +91,22 @@ pub(crate) async fn hand_over(plane: Weak<PlaneState>) {
     loop {
         tokio::time::sleep(BATCH_PAUSE).await;
         let Some(plane) = plane.upgrade() else { return };
-        let (records, lost) = plane.access.take();
-        if lost > 0 {
-            plane.stats.access_dropped.fetch_add(lost, Ordering::Relaxed);
-        }
-        if !records.is_empty() {
-            plane.handlers.access(records);
-        }
+        hand_over_now(&plane);
     }
+}
+
+/// Hands over one batch of what waits. False: nothing did.
+pub(crate) fn hand_over_now(plane: &PlaneState) -> bool {
+    let _turn = plane.handing_over.lock();
+    let (records, lost) = plane.access.take();
+    if lost > 0 {
+        plane.stats.access_dropped.fetch_add(lost, Ordering::Relaxed);
+    }
+    let any = !records.is_empty();
+    if any {
+        plane.handlers.access(records);
+    }
+    any
 }
 
 /// As Unix milliseconds.

@@ -67,10 +67,16 @@ pub(crate) async fn hand_over(plane: Weak<PlaneState>) {
     loop {
         tokio::time::sleep(BATCH_PAUSE).await;
         let Some(plane) = plane.upgrade() else { return };
-        let records = plane.output.take();
-        if !records.is_empty() {
-            plane.handlers.output(records);
-        }
+        hand_over_now(&plane);
+    }
+}
+
+/// Hands over what waits.
+pub(crate) fn hand_over_now(plane: &PlaneState) {
+    let _turn = plane.handing_over.lock();
+    let records = plane.output.take();
+    if !records.is_empty() {
+        plane.handlers.output(records);
     }
 }
 

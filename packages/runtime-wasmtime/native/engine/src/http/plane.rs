@@ -35,6 +35,8 @@ pub(crate) struct PlaneState {
     pub(crate) doorkeeper: Doorkeeper,
     pub(crate) access: AccessLog,
     pub(crate) output: OutputLog,
+    /// Records go to the owner one batch after the other: who closes the plane waits for the one that is on its way.
+    pub(crate) handing_over: Mutex<()>,
 }
 
 /// See the module's description. Dropping it cuts everything.
@@ -93,6 +95,7 @@ impl Plane {
             doorkeeper: Doorkeeper::default(),
             access: AccessLog::default(),
             output: OutputLog::default(),
+            handing_over: Mutex::default(),
         });
         let handle = threads()?;
         if wants.access {
@@ -145,12 +148,16 @@ impl Plane {
         self.listeners.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Closes every listener; none can be opened any more.
+    /// Closes every listener; none can be opened any more. The owner has got all records by the end of it.
     pub fn close(self: &Arc<Self>, deadline: Duration) -> BoxFuture<'static, Drained> {
         self.closed.store(true, Ordering::Release);
         let closing: Vec<_> = self.open_listeners().iter().map(|listener| listener.close(deadline)).collect();
+        let state = self.state.clone();
         Box::pin(async move {
-            join_all(closing).await.into_iter().fold(Drained::default(), |sum, part| Drained {
+            let drained = join_all(closing).await;
+            while super::access::hand_over_now(&state) {}
+            super::output::hand_over_now(&state);
+            drained.into_iter().fold(Drained::default(), |sum, part| Drained {
                 finished: sum.finished + part.finished,
                 cut: sum.cut + part.cut,
             })
