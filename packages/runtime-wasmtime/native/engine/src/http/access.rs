@@ -113,3 +113,39 @@ pub(crate) fn hand_over_now(plane: &PlaneState) -> bool {
 pub(crate) fn unix_ms(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_gets_counts_as_lost() {
+        let log = AccessLog::default();
+        let ask = |count: usize| {
+            for _ in 0..count {
+                if log.wants_next() {
+                    log.push(AccessRecord {
+                        at: 0,
+                        method: "GET".to_owned(),
+                        path: "/".to_owned(),
+                        status: 200,
+                        duration_ms: 1.0,
+                        response_bytes: 0,
+                        slot: None,
+                        version: None,
+                    });
+                }
+            }
+        };
+        let took = |(records, lost): (Vec<AccessRecord>, u64)| (records.len(), lost);
+        ask(BATCH + 200);
+        assert_eq!(took(log.take()), (BATCH, 0), "the rest waits for the next batch");
+        // One of two is recorded now.
+        ask(10);
+        assert_eq!(took(log.take()), (205, 5));
+        ask(2 * BATCH + 3);
+        assert_eq!(took(log.take()), (BATCH, 3), "no more can wait");
+        assert_eq!(took(log.take()), (BATCH, 0));
+        assert_eq!(took(log.take()), (0, 0));
+    }
+}

@@ -233,6 +233,10 @@ impl Connection {
         if self.in_flight() > 0 {
             return self.check_requests(now);
         }
+        // The end of an answer waits for its client, which may take longer than one may do nothing.
+        if self.is_write_stalled() && !self.is_multiplexed() {
+            return;
+        }
         let idle_ms =
             if self.served.load(Ordering::Relaxed) { limits.keep_alive_timeout_ms } else { limits.header_timeout_ms };
         if past(self.head_since.load(Ordering::Relaxed), limits.header_timeout_ms) {

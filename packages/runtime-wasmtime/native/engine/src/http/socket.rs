@@ -161,11 +161,102 @@ impl<S: AsyncWrite + Resettable + Unpin> Write for Socket<S> {
         if outcome.is_ready() && self.connection.in_flight() == 0 {
             self.answered = self.connection.entered();
         }
-        if outcome.is_pending() { self.noted(outcome) } else { outcome }
+        // By TLS what was written last may have waited in here alone; nothing need follow that would tell that it went.
+        if outcome.is_pending() || self.connection.is_write_stalled() { self.noted(outcome) } else { outcome }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         self.ended = true;
         Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::task::Waker;
+    use std::time::SystemTime;
+
+    use futures_util::future::{BoxFuture, ready};
+    use http::Response;
+
+    use super::*;
+    use crate::http::{
+        AccessRecord, FallbackBody, FallbackRequest, Handlers, ListenOptions, OutputRecord, Plane, RequestHead, Wants,
+    };
+    use crate::slots::SlotTable;
+
+    struct Nobody;
+
+    impl Handlers for Nobody {
+        fn wants(&self) -> Wants {
+            Wants::default()
+        }
+
+        fn fallback(&self, _: FallbackRequest) -> BoxFuture<'static, Option<Response<FallbackBody>>> {
+            Box::pin(ready(None))
+        }
+
+        fn authorize(&self, _: RequestHead) -> BoxFuture<'static, Option<SystemTime>> {
+            Box::pin(ready(None))
+        }
+
+        fn access(&self, _: Vec<AccessRecord>) {}
+
+        fn output(&self, _: Vec<OutputRecord>) {}
+    }
+
+    /// Holds what it is given, as TLS does, and has room for it the second time it is flushed.
+    struct Holding {
+        flushed: bool,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+            if std::mem::replace(&mut self.flushed, true) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Resettable for Holding {
+        fn reset(&self) {}
+    }
+
+    fn connection() -> Arc<Connection> {
+        let plane = Plane::new(SlotTable::create().expect("starts"), Arc::new(Nobody)).expect("starts");
+        let listener = plane.listen(&ListenOptions::default()).expect("listens");
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        Arc::new(Connection::new(listener.port.clone(), here, here))
+    }
+
+    #[test]
+    fn a_client_that_has_yet_to_take_the_end_of_an_answer_is_not_idle() {
+        let connection = connection();
+        let idle = connection.port.limits.header_timeout_ms + 100;
+        assert!(idle < connection.port.limits.body_idle_timeout_ms);
+        connection.note_write(true);
+        connection.check(idle);
+        assert!(!connection.is_cut());
+        connection.note_write(false);
+        connection.check(idle);
+        assert!(connection.is_cut());
+    }
+
+    #[test]
+    fn a_client_that_took_everything_is_not_waited_for() {
+        let connection = connection();
+        let mut socket = Socket::new(Holding { flushed: false }, connection.clone());
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut socket).poll_flush(context).is_pending());
+        assert!(connection.is_write_stalled());
+        assert!(Pin::new(&mut socket).poll_flush(context).is_ready());
+        assert!(!connection.is_write_stalled());
     }
 }
