@@ -239,6 +239,8 @@ export { routeWeights } from './rollout/route-weights.ts';
 export type { RouteWeights } from './rollout/route-weights.ts';
 export { runtimeContractErrorCodes } from './runtime/error-codes.ts';
 export type { RuntimeContractErrorCode } from './runtime/error-codes.ts';
+export { checkCapabilities } from './runtime/declared-features.ts';
+export type { AskedCapabilities } from './runtime/declared-features.ts';
 export { callTimeoutMs, drainLimitMs, loadLimits } from './runtime/load-limits.ts';
 export type { LoadBounds, LoadLimits, NetworkLimits } from './runtime/load-limits.ts';
 export { chooseByKey, chooseByWeight, chooseVersion } from './runtime/weighted-choice.ts';

@@ -1,12 +1,14 @@
 import {
   type CallOptions,
   type CommandOptions,
+  type AskedCapabilities,
   type LoadOptions,
   callTimeoutMs,
+  checkCapabilities,
   defaultModuleRuntime,
   loadLimits,
 } from '@hotswap/core';
-import type { EngineCapabilities, WirePolicy, WireReuse, WireWasi } from './child-messages.ts';
+import type { WirePolicy, WireReuse, WireWasi } from './child-messages.ts';
 import { runtimeChildError } from './error-codes.ts';
 
 /** Elements of all tables of an instance together. */
@@ -32,16 +34,14 @@ export interface ModulePolicy {
 }
 
 /**
- * @throws HS_RUNTIME_UNSUPPORTED for what no engine in a child can give, HS_RUNTIME_INVALID_ARGUMENT for what none can be
- * told, before anything is loaded
+ * @throws HS_RUNTIME_UNSUPPORTED for what is not declared, HS_RUNTIME_INVALID_ARGUMENT for what no engine can be told, before
+ * anything is loaded
  * @internal
  */
-export function modulePolicy(options: LoadOptions, engine: EngineCapabilities): ModulePolicy {
+export function modulePolicy(options: LoadOptions, declared: AskedCapabilities): ModulePolicy {
   const { fuel, reuse, ...limits } = loadLimits(options, { mostOutputBytes });
-  const { stateful, simd } = { ...defaultModuleRuntime, ...options.runtime };
-  if (Object.keys(options.imports ?? {}).length > 0) refuse('functions of the host');
-  if (stateful) refuse('state that moves from version to version');
-  if (fuel !== null && !engine.fuel) refuse('fuel');
+  checkCapabilities(options, declared);
+  const { simd = defaultModuleRuntime.simd } = options.runtime ?? {};
   const { programName = defaultProgramName, args = [], env = {}, dirs = [] } = options.wasi ?? {};
   return {
     wire: {
@@ -51,13 +51,9 @@ export function modulePolicy(options: LoadOptions, engine: EngineCapabilities): 
       simd,
     },
     wasi: {
-      args: [programName, ...args].map(asText('wasi.args')),
-      env: variables('wasi.env', env),
-      dirs: dirs.map(({ hostPath, guestPath, readOnly }) => ({
-        hostPath: asText('wasi.dirs')(hostPath),
-        guestPath: asText('wasi.dirs')(guestPath),
-        readOnly,
-      })),
+      args: [programName, ...args],
+      env: Object.entries(env),
+      dirs: dirs.map((dir) => ({ ...dir })),
       maxOutputBytes: limits.maxOutputBytes,
     },
     reuse,
@@ -87,12 +83,12 @@ export function commandWasi(wasi: WireWasi, { args, env }: CommandOptions): Wire
   return {
     ...wasi,
     ...(args === undefined ? {} : { args: [...wasi.args.slice(0, 1), ...args.map(asText('args'))] }),
-    ...(env === undefined ? {} : { env: variables('env', { ...Object.fromEntries(wasi.env), ...env }) }),
+    ...(env === undefined ? {} : { env: variables({ ...Object.fromEntries(wasi.env), ...env }) }),
   };
 }
 
-const variables = (path: string, env: Readonly<Record<string, string>>): WireWasi['env'] =>
-  Object.entries(env).map(([name, value]) => [asText(path)(name), asText(path)(value)]);
+const variables = (env: Readonly<Record<string, string>>): WireWasi['env'] =>
+  Object.entries(env).map(([name, value]) => [asText('env')(name), asText('env')(value)]);
 
 /** Half of a surrogate pair is no text outside of JavaScript: it would end the child that reads it. */
 const asText =
@@ -101,7 +97,3 @@ const asText =
     if (typeof text === 'string' && text.isWellFormed()) return text;
     throw runtimeChildError('HS_RUNTIME_INVALID_ARGUMENT', { path, expected: 'a text of whole characters' });
   };
-
-function refuse(feature: string): never {
-  throw runtimeChildError('HS_RUNTIME_UNSUPPORTED', { feature });
-}

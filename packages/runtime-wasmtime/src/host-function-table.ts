@@ -1,6 +1,5 @@
 import type { HostFunction, HostImports, WitValue } from '@hotswap/core';
 import type { HostEventBatch, HostFunctions, HostSignature } from '../binding.d.ts';
-import { runtimeError } from './error-codes.ts';
 import { type HandedOut, HostResources } from './host-resources.ts';
 import type { NativeBinding } from './load-native-binding.ts';
 import { MessageCodec } from './message-codec.ts';
@@ -40,14 +39,11 @@ export class HostFunctionTable {
   /** Objects of the host that this module's guests hold. */
   readonly resources: HostResources = new HostResources();
 
-  /** @throws HS_RUNTIME_INVALID_ARGUMENT naming what is no function. */
+  /** Of options that `modulePolicy` has read: what is no function is refused there. */
   constructor(native: NativeBinding, imports: HostImports) {
     const entries = Object.entries(imports).flatMap(([from, functions]) =>
       Object.entries(functions).map(([name, fn]) => ({ from, name, fn })),
     );
-    for (const { from, name, fn } of entries)
-      if (typeof fn !== 'function')
-        throw runtimeError('HS_RUNTIME_INVALID_ARGUMENT', { path: `imports[${from}].${name}`, expected: 'a function' });
     this.#functions = entries.map(({ fn }) => fn);
     this.native = new native.HostFunctions(
       JSON.stringify(entries.map(({ from, name }) => [from, name])),

@@ -10,7 +10,7 @@ const tickMs = 10;
 /**
  * A module's limits and grants as the addon takes them. A share of a core counts twice: all calls together are held to it
  * over each second, and one call may spend that share of its time limit on the processor.
- * @throws HS_RUNTIME_INVALID_ARGUMENT for numbers that no engine can be given
+ * @throws HS_RUNTIME_INVALID_ARGUMENT for options that no engine can be given
  * @internal
  */
 export function modulePolicy(load: LoadOptions, options: ResolvedOptions): ModulePolicy {

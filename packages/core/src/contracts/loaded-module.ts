@@ -35,10 +35,16 @@ export interface WasiPolicy {
   readonly programName?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Folders of the host by their names in the guest; `readOnly` has no default. */
   readonly dirs?: readonly { readonly hostPath: string; readonly guestPath: string; readonly readOnly: boolean }[];
 }
 
-/** Which parts of the network a guest may reach; everything absent is denied. @public */
+/**
+ * Which parts of the network a guest may reach; everything absent is denied. What a runtime does not declare is refused with
+ * `HS_RUNTIME_UNSUPPORTED` when the module is loaded: `allowedHosts` without `outgoingHttp`, `sockets` that open something
+ * without `sockets`. A policy that opens nothing is taken everywhere.
+ * @public
+ */
 export interface NetworkPolicy {
   /** Hosts of outgoing HTTP: `api.example.org`, `*.example.org`, `host:port`, `https://host`. */
   readonly allowedHosts: readonly string[];
@@ -77,8 +83,9 @@ export type HostFunction = (...args: WitValue[]) => WitValue | Promise<WitValue>
 export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFunction>>>>;
 
 /**
- * What a module may do and use. Numbers that no engine can be given are refused with `HS_RUNTIME_INVALID_ARGUMENT`; `Infinity`
- * stands for no bound, see {@link loadLimits}.
+ * What a module may do and use. Options that there are not, values of another kind and numbers that no engine can be given are
+ * refused with `HS_RUNTIME_INVALID_ARGUMENT`; `Infinity` stands for no bound, see {@link loadLimits}. What asks for a capability
+ * that the runtime does not declare is refused with `HS_RUNTIME_UNSUPPORTED`, see {@link checkCapabilities}.
  * @public
  */
 export interface LoadOptions {

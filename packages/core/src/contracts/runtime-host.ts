@@ -63,7 +63,8 @@ export interface RuntimeHost extends AsyncDisposable {
   /**
    * Verifies, compiles or takes from the cache, links against the policy and warms.
    * @throws HS_RUNTIME_INVALID_MODULE, HS_RUNTIME_DIGEST_MISMATCH, HS_RUNTIME_LINK_FAILED (names the import),
-   * HS_RUNTIME_TRAP (start function), HS_RUNTIME_UNSUPPORTED
+   * HS_RUNTIME_TRAP (start function), HS_RUNTIME_INVALID_ARGUMENT (with the option's path), HS_RUNTIME_UNSUPPORTED (with the
+   * missing `capability`, where an option asks for one)
    */
   load(source: ModuleSource, options?: LoadOptions): Promise<LoadedModule>;
   /** A table of slots for hot swapping. */

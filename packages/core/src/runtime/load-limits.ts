@@ -2,7 +2,7 @@ import type { CallOptions, LoadOptions, NetworkPolicy } from '../contracts/loade
 import { durationMs } from '../model/duration.ts';
 import { type InstanceReuse, defaultInstanceReuse, defaultResourceLimits } from '../model/module.ts';
 import { runtimeContractError } from './error-codes.ts';
-import { checkOptionNames } from './load-option-names.ts';
+import { checkOptionShape } from './load-option-shape.ts';
 
 const mebibyte = 1_048_576;
 const gibibyte = 1_073_741_824;
@@ -62,17 +62,17 @@ export interface LoadBounds {
  * What load options say in numbers, defaults filled in: the same for every runtime, before an engine sees any of it.
  * `Infinity` stands for no bound of the embedder's, and becomes the most that there is: of fuel, a metered call without an
  * end. Sizes and counts are whole numbers; megabytes and shares need not be.
- * An option that there is not is refused too: a limit whose name is written wrong would be none.
- * @throws HS_RUNTIME_INVALID_ARGUMENT naming the option that there is not, or what is no number within its range;
- * HS_CORE_INVALID_DURATION
+ * An option that there is not is refused too: a limit whose name is written wrong would be none. So are values of another
+ * kind, `null` among them where the type has none; `undefined` is absent.
+ * @throws HS_RUNTIME_INVALID_ARGUMENT with the path of the option that there is not, that is not of its kind, or that is no
+ * number within its range; HS_CORE_INVALID_DURATION
  * @public
  */
 export function loadLimits(options: LoadOptions, { mostOutputBytes }: LoadBounds): LoadLimits {
-  checkOptionNames(options);
+  checkOptionShape(options);
   const limits = { ...defaultResourceLimits, ...options.limits };
   const { fuel = null, reuse = null } = options.runtime ?? {};
   const { maxOutputSize = defaultMaxOutputBytes, maxLogBytesPerSecond, maxStateBytes } = options;
-  const network = options.network ?? null;
   return {
     maxMemoryBytes: Math.floor(within('limits.maxMemoryMB', limits.maxMemoryMB, { least: 0, most: 4_096 }) * mebibyte),
     maxCpuPercent: within('limits.maxCpuPercent', limits.maxCpuPercent, anySize),
@@ -83,7 +83,7 @@ export function loadLimits(options: LoadOptions, { mostOutputBytes }: LoadBounds
     maxStateBytes: optional('maxStateBytes', maxStateBytes),
     fuel: fuel === null ? null : whole('runtime.fuel', fuel, anyCount),
     reuse: reuse === null ? null : reuseLimits({ ...defaultInstanceReuse, ...reuse }),
-    network: network === null ? null : networkLimits(network),
+    network: options.network === undefined ? null : networkLimits(options.network),
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  checkCapabilities,
   httpServingOf,
   loadLimits,
   sha256Hex,
@@ -82,8 +83,8 @@ export class V8RuntimeHost implements RuntimeHost {
   async load(source: ModuleSource, options: LoadOptions = {}): Promise<LoadedModule> {
     if (!('bytes' in source)) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature: 'files' });
     loadLimits(options, { mostOutputBytes: Number.MAX_SAFE_INTEGER });
-    const feature = unsupportedFeature(source.bytes, options);
-    if (feature !== null) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature });
+    checkCapabilities(options, this.capabilities);
+    if (isComponent(source.bytes)) throw fakeError('HS_RUNTIME_UNSUPPORTED', { feature: 'components' });
     const description = await this.inspect(source.bytes);
     const actual = await sha256Hex(new Uint8Array(source.bytes));
     if (source.digest !== undefined && source.digest !== actual)
@@ -104,13 +105,8 @@ export class V8RuntimeHost implements RuntimeHost {
   }
 }
 
-/** What is asked for and cannot be had here; `null`: nothing. */
-function unsupportedFeature(bytes: Uint8Array, { runtime, imports }: LoadOptions): string | null {
-  // The version of a component's header has a layer of 1.
-  if (bytes.length >= 8 && bytes[6] === 1) return 'components';
-  if ((runtime?.fuel ?? null) !== null) return 'fuel';
-  return imports === undefined ? null : 'functions of the host';
-}
+/** The version of a component's header has a layer of 1. */
+const isComponent = (bytes: Uint8Array): boolean => bytes.length >= 8 && bytes[6] === 1;
 
 class V8LoadedModule implements LoadedModule {
   readonly digest: Digest;

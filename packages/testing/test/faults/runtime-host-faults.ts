@@ -2,6 +2,7 @@ import {
   errorFactory,
   isHotSwapError,
   type LoadedModule,
+  type LoadOptions,
   type ModuleDescription,
   type RuntimeHost,
   type SlotTable,
@@ -171,6 +172,24 @@ export const runtimeHostFaults: Readonly<Record<string, Break>> = {
     load: (source, { network: _network, ...options } = {}) => host.load(source, options),
   }),
   'refuses options that there are not, and lives': (host) => ({ load: (source) => host.load(source) }),
+  'refuses grants that are not of their kind, by their path, and lives': (host) => ({
+    load: (source, { wasi: _wasi, ...options } = {}) => host.load(source, options),
+  }),
+  'refuses a network policy that is not of its kind, by the path, and lives': (host) => ({
+    load: (source, { network: _network, ...options } = {}) => host.load(source, options),
+  }),
+  'takes options that are undefined for absent': (host) => ({
+    load: (source, options) =>
+      host.load(
+        source,
+        JSON.parse(
+          JSON.stringify(options, (_name, value: unknown) => (value === undefined ? null : value)),
+        ) as LoadOptions,
+      ),
+  }),
+  'opens no network that it does not declare, and takes a policy that opens none': (host) => ({
+    load: (source, { network: _network, ...options } = {}) => host.load(source, options),
+  }),
   'takes Infinity for no bound': declares({ fuel: true, instanceReuse: true }),
   'refuses a time limit of a call that is none, where it limits time': declares({ cpuLimit: true }),
   'runs components exactly when it says so': declares({ components: true }),

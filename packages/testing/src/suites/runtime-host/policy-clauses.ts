@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import type { LoadedModule, LoadOptions, RuntimeCapabilities, RuntimeHost } from '@hotswap/core';
+import {
+  isHotSwapError,
+  type LoadedModule,
+  type LoadOptions,
+  type NetworkPolicy,
+  type RuntimeCapabilities,
+  type RuntimeHost,
+} from '@hotswap/core';
 import type { Clauses } from '../define-suite.ts';
 import { bytesOf, coreModule } from './contract-modules.ts';
 import { loadCore, rejects, type RuntimeHostRig, where } from './host-clauses.ts';
@@ -58,6 +65,83 @@ const unknownOptions: readonly unknown[] = [
   { network: { ...network, sockets: { tcp: [], udp: [], lookup: true } } },
 ];
 
+/** Options as a program without types would write them, by the path that is to be named. */
+type Misshapen = Readonly<Record<string, unknown>>;
+
+const folder = { hostPath: '/', guestPath: '/data', readOnly: true };
+const half = '\ud800';
+
+const misshapenGrants: Misshapen = {
+  wasi: { wasi: null },
+  'wasi.programName': { wasi: { programName: 1 } },
+  'wasi.args': { wasi: { args: 'one' } },
+  'wasi.args[1]': { wasi: { args: ['one', 2] } },
+  'wasi.args[0]': { wasi: { args: [half] } },
+  'wasi.env': { wasi: { env: [] } },
+  'wasi.env.NAME': { wasi: { env: { NAME: 1 } } },
+  'wasi.dirs': { wasi: { dirs: folder } },
+  'wasi.dirs[0]': { wasi: { dirs: [null] } },
+  'wasi.dirs[0].readonly': { wasi: { dirs: [{ ...folder, readonly: true }] } },
+  'wasi.dirs[1].readOnly': { wasi: { dirs: [folder, { ...folder, readOnly: 'false' }] } },
+  'wasi.dirs[0].readOnly': { wasi: { dirs: [{ hostPath: '/', guestPath: '/data' }] } },
+  'wasi.dirs[0].hostPath': { wasi: { dirs: [{ ...folder, hostPath: 1 }] } },
+  'wasi.dirs[0].guestPath': { wasi: { dirs: [{ ...folder, guestPath: half }] } },
+  runtime: { runtime: 'fast' },
+  'runtime.simd': { runtime: { simd: 'false' } },
+  'runtime.stateful': { runtime: { stateful: 1 } },
+  probe: { probe: 'false' },
+  imports: { imports: [] },
+  'imports[env].log': { imports: { env: { log: 'log' } } },
+};
+
+const misshapenNetworks: Misshapen = {
+  network: { network: 'a.b' },
+  'network.allowedHosts': { network: { allowedHosts: 'a.b' } },
+  'network.allowedHosts[1]': { network: { allowedHosts: ['a.b', 1] } },
+  'network.allowPrivateAddresses': { network: { ...network, allowPrivateAddresses: 'false' } },
+  'network.sockets': { network: { ...network, sockets: null } },
+  'network.sockets.tcp': { network: { ...network, sockets: { tcp: '192.0.2.1:1' } } },
+  'network.sockets.udp[0]': { network: { ...network, sockets: { tcp: [], udp: [1], nameLookup: false } } },
+  'network.sockets.nameLookup': { network: { ...network, sockets: { tcp: [], udp: [], nameLookup: 'false' } } },
+  'network.extraRootsPem': { network: { ...network, extraRootsPem: 'PEM' } },
+};
+
+async function refusesByPath(host: RuntimeHost, misshapen: Misshapen): Promise<void> {
+  for (const [path, wrong] of Object.entries(misshapen))
+    await assert.rejects(
+      load(host, wrong as LoadOptions),
+      (thrown) => isHotSwapError(thrown, 'HS_RUNTIME_INVALID_ARGUMENT') && thrown.details['path'] === path,
+      `expected HS_RUNTIME_INVALID_ARGUMENT for ${path}`,
+    );
+  await using module = await loadCore(host);
+  assert.equal((await module.invoke('add', [1, 2])).value, 3);
+}
+
+/** What says `undefined` is absent. */
+const absent: unknown = {
+  wasi: { programName: undefined, args: undefined, env: undefined, dirs: undefined },
+  runtime: { reuse: undefined, fuel: undefined, simd: undefined, aotCache: undefined, stateful: undefined },
+  network: { ...network, allowPrivateAddresses: undefined, sockets: undefined, extraRootsPem: undefined },
+  imports: undefined,
+  probe: undefined,
+};
+
+const noSockets = { tcp: [], udp: [], nameLookup: false };
+
+/** Policies that open something, by the capability that this needs. */
+const openNetworks: readonly (readonly ['outgoingHttp' | 'sockets', NetworkPolicy])[] = [
+  ['outgoingHttp', { allowedHosts: ['api.example.org'] }],
+  ['sockets', { ...network, sockets: { ...noSockets, tcp: ['192.0.2.10:5432'] } }],
+  ['sockets', { ...network, sockets: { ...noSockets, udp: ['192.0.2.10:53'] } }],
+  ['sockets', { ...network, sockets: { ...noSockets, nameLookup: true } }],
+];
+
+const closedNetworks: readonly NetworkPolicy[] = [
+  network,
+  { ...network, allowPrivateAddresses: true, extraRootsPem: [], maxConcurrentRequests: 1 },
+  { ...network, sockets: noSockets },
+];
+
 const unbounded = ({ fuel, instanceReuse, outgoingHttp }: RuntimeCapabilities): LoadOptions => ({
   limits: { maxMemoryMB: Infinity, maxCpuPercent: Infinity, maxInputSize: Infinity },
   maxOutputSize: Infinity,
@@ -98,6 +182,33 @@ export const policyClauses: Clauses<RuntimeHostRig> = {
     for (const wrong of unknownOptions) await rejects(load(host, wrong as LoadOptions), 'HS_RUNTIME_INVALID_ARGUMENT');
     await using module = await loadCore(host);
     assert.equal((await module.invoke('add', [1, 2])).value, 3);
+  },
+
+  async 'refuses grants that are not of their kind, by their path, and lives'({ host }) {
+    await refusesByPath(host, misshapenGrants);
+  },
+
+  async 'refuses a network policy that is not of its kind, by the path, and lives'({ host }) {
+    await refusesByPath(host, misshapenNetworks);
+  },
+
+  async 'takes options that are undefined for absent'({ host }) {
+    await using module = await load(host, absent as LoadOptions);
+    assert.equal((await module.invoke('add', [1, 2])).value, 3);
+  },
+
+  async 'opens no network that it does not declare, and takes a policy that opens none'({ host }) {
+    for (const [capability, policy] of openNetworks) {
+      const loading = load(host, { network: policy });
+      if (host.capabilities[capability]) await (await loading)[Symbol.asyncDispose]();
+      else
+        await assert.rejects(
+          loading,
+          (thrown) => isHotSwapError(thrown, 'HS_RUNTIME_UNSUPPORTED') && thrown.details['capability'] === capability,
+          `expected HS_RUNTIME_UNSUPPORTED naming ${capability}`,
+        );
+    }
+    for (const policy of closedNetworks) await (await load(host, { network: policy }))[Symbol.asyncDispose]();
   },
 
   async 'takes Infinity for no bound'({ host }) {
